@@ -1,0 +1,1 @@
+"""HTTP: the UWS tree, its renderings, and the pages."""

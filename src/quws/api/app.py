@@ -1,0 +1,120 @@
+"""The HTTP application: routes, middleware and error handlers in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quws import __version__
+from quws.api.errors import FaultBarrier, answer, http_error, refused
+from quws.api.negotiation import Rendering, rendering_of
+from quws.api.pages.jobs import home_page
+from quws.api.pages.templates import FOLDER
+from quws.api.services import HttpSettings, Services
+from quws.api.uws.routes import make_router
+from quws.domain.errors import Refusal
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def build_app(
+    services: Callable[[], AbstractAsyncContextManager[Services]],
+    *,
+    public_url: str | None,
+    max_body: int,
+) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    services
+        Opens what the handlers work with, when the application starts.
+    public_url
+        The URL of the service as clients see it; None to take it from requests.
+    max_body
+        The largest request body in bytes.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Services]]:
+        async with services() as opened:
+            yield {"services": opened}
+
+    app = FastAPI(
+        title="quws",
+        version=__version__,
+        description="A job service for quantum circuits that speaks IVOA UWS 1.1.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.http = HttpSettings(public_url=public_url, max_body=max_body)
+    for mount in ("/jobs", "/async"):
+        app.include_router(make_router(), prefix=mount, include_in_schema=mount == "/jobs")
+    app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/health/live", live, methods=["GET"], tags=["Operation"])
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"))
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(HTTPException, http_error)
+    # The last one added is the outermost.
+    app.add_middleware(SameSite)
+    app.add_middleware(FaultBarrier)
+    app.add_middleware(Slashless)
+    return app
+
+
+async def home(request: Request) -> Response:
+    """Greet a browser; send a program to the job list."""
+    if rendering_of(request) is Rendering.HTML:
+        return await home_page(request)
+    return RedirectResponse("jobs", 303)
+
+
+async def live() -> Response:
+    """Tell that the process answers."""
+    return PlainTextResponse("ok")
+
+
+class Slashless:
+    """Takes the slash off the end of a path: old clients append one, and a redirect would
+    turn their POST into a GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with the path that was meant."""
+        if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self._app(scope, receive, send)
+
+
+class SameSite:
+    """Refuses what a page of another site makes a browser send: it could run and delete jobs.
+
+    Browsers say by themselves where a request comes from (Fetch Metadata);
+    other programs do not, and are not meant.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in _SAFE:
+            request = Request(scope, receive)
+            if request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
+                sentence = "this came from a page of another site; open the page of quws itself"
+                response = answer(request, 403, "cross_site", sentence, {})
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

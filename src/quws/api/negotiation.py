@@ -1,0 +1,61 @@
+"""Which rendering of a resource a client wants."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from starlette.requests import Request
+
+
+class Rendering(StrEnum):
+    """The renderings that a resource can have."""
+
+    XML = "xml"
+    JSON = "json"
+    HTML = "html"
+
+
+_TYPES = {
+    "application/xml": Rendering.XML,
+    "text/xml": Rendering.XML,
+    "application/json": Rendering.JSON,
+    "application/problem+json": Rendering.JSON,
+    "text/html": Rendering.HTML,
+    "application/xhtml+xml": Rendering.HTML,
+}
+
+
+def rendering_of(request: Request) -> Rendering:
+    """Choose by the Accept header.
+
+    XML unless the client prefers another type by name: a wildcard never means
+    HTML or JSON (UWS 1.1, section 2.2.2).
+    """
+    best, best_quality = Rendering.XML, 0.0
+    wildcard = 0.0
+    for part in ",".join(request.headers.getlist("accept")).split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = _quality(parameters)
+        if name in ("*/*", "application/*", "text/*"):
+            wildcard = max(wildcard, quality)
+        found = _TYPES.get(name.lower())
+        if found is not None and (
+            quality > best_quality or (quality == best_quality and found is Rendering.XML)
+        ):
+            best, best_quality = found, quality
+    return best if best_quality >= wildcard else Rendering.XML
+
+
+def wants_json(request: Request) -> bool:
+    """Tell whether the client asks for JSON by name."""
+    return rendering_of(request) is Rendering.JSON
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.lower().startswith("q="):
+            try:
+                return min(max(float(parameter[2:]), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

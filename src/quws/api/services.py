@@ -1,0 +1,54 @@
+"""What the handlers work with, found through the application of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from quws.domain.caller import ANONYMOUS, Caller
+from quws.jobs import JobService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, as the wiring made them."""
+
+    jobs: JobService
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What the HTTP room itself needs to know.
+
+    ``public_url`` is the URL of the service as clients see it, without a slash
+    at its end; None to take it from each request. ``max_body`` is in bytes.
+    """
+
+    public_url: str | None
+    max_body: int
+
+
+def jobs_of(request: Request) -> JobService:
+    """Find the use cases of jobs."""
+    services: Services = request.state.services
+    return services.jobs
+
+
+def http_settings(request: Request) -> HttpSettings:
+    """Find the settings of the HTTP room."""
+    settings: HttpSettings = request.app.state.http
+    return settings
+
+
+def caller_of(request: Request) -> Caller:
+    """Tell who asks."""
+    return getattr(request.state, "caller", ANONYMOUS)
+
+
+def base_url(request: Request) -> str:
+    """Tell the URL of the service as this client sees it, without a slash at its end."""
+    public = http_settings(request).public_url
+    if public is not None:
+        return public
+    return str(request.base_url).rstrip("/")

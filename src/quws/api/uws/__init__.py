@@ -1,0 +1,1 @@
+"""The UWS tree: routes, and the XML and JSON renderings of its resources."""

@@ -1,0 +1,370 @@
+"""The routes of the UWS tree (UWS 1.1, section 2.2)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from quws.api.body import read_body, read_posted
+from quws.api.negotiation import Rendering, rendering_of, wants_json
+from quws.api.pages.jobs import job_page, list_page
+from quws.api.services import caller_of, jobs_of
+from quws.api.uws import json as as_json
+from quws.api.uws import xml
+from quws.api.uws.bytes import serve_payload
+from quws.api.uws.filters import query_of, read_after, read_last, read_phases, read_wait
+from quws.api.uws.urls import Urls, urls_of
+from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
+from quws.domain.job import Job, JobError, JobRef
+from quws.domain.parameters import CONTROL, Posted, read_control
+from quws.domain.times import format_instant
+
+XML = "application/xml"
+_VOTABLE = "application/x-votable+xml"
+_LIST_CHUNK = 200
+
+
+def make_router() -> APIRouter:
+    """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
+    router = APIRouter(tags=["UWS"])
+
+    def get(path: str, handler: Callable[..., Any], summary: str) -> None:
+        router.add_api_route(path, handler, methods=["GET"], summary=summary, response_model=None)
+        router.add_api_route(
+            path, handler, methods=["HEAD"], include_in_schema=False, response_model=None
+        )
+
+    def change(method: str, path: str, handler: Callable[..., Any], summary: str) -> None:
+        router.add_api_route(
+            path,
+            handler,
+            methods=[method],
+            summary=summary,
+            status_code=303,
+            response_model=None,
+        )
+
+    get("", get_list, "List jobs")
+    change("POST", "", create_job, "Create a job")
+    get("/{job_id}", get_job, "Show a job, or wait for its phase to change")
+    change("POST", "/{job_id}", change_job, "Delete a job, or change what belongs to it")
+    change("DELETE", "/{job_id}", delete_job, "Delete a job")
+    get("/{job_id}/phase", get_phase, "Show the phase")
+    change("POST", "/{job_id}/phase", post_control("PHASE"), "Run or abort a job")
+    get("/{job_id}/executionduration", get_duration, "Show the execution duration in seconds")
+    change(
+        "POST",
+        "/{job_id}/executionduration",
+        post_control("EXECUTIONDURATION"),
+        "Change the execution duration",
+    )
+    get("/{job_id}/destruction", get_destruction, "Show the destruction time")
+    change(
+        "POST", "/{job_id}/destruction", post_control("DESTRUCTION"), "Change the destruction time"
+    )
+    get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
+    get("/{job_id}/owner", get_owner, "Show the owner")
+    get("/{job_id}/error", get_error, "Show why a job failed")
+    get("/{job_id}/parameters", get_parameters, "List the parameters")
+    change("POST", "/{job_id}/parameters", post_parameters, "Change parameters")
+    get("/{job_id}/parameters/{name}", get_parameter, "Show the value of a parameter")
+    change("PUT", "/{job_id}/parameters/{name}", put_parameter, "Change a parameter")
+    get("/{job_id}/parameters/{name}/{position}", get_parameter, "Show a repeated parameter")
+    get("/{job_id}/results", get_results, "List the results")
+    get("/{job_id}/results/{result_id}", get_result, "Download a result")
+    return router
+
+
+# -- the list -----------------------------------------------------------------
+
+
+async def get_list(request: Request) -> Response:
+    """List the caller's jobs, newest first.
+
+    PHASE (repeatable: any of them), AFTER (created later than this instant) and
+    LAST (the newest so many) restrict the list, all together where several are
+    given. ARCHIVED jobs are listed only when PHASE asks for them.
+    """
+    query = query_of(request)
+    refs = jobs_of(request).refs(
+        caller_of(request),
+        phases=read_phases(query),
+        after=read_after(query),
+        last=read_last(query),
+    )
+    urls = urls_of(request)
+    match rendering_of(request):
+        case Rendering.HTML:
+            return await list_page(request, refs, urls)
+        case Rendering.JSON:
+            return StreamingResponse(_list_json(refs, urls), media_type="application/json")
+        case Rendering.XML:
+            return StreamingResponse(_list_xml(refs, urls), media_type=XML)
+
+
+async def _list_xml(refs: AsyncIterator[JobRef], urls: Urls) -> AsyncIterator[str]:
+    yield xml.list_head()
+    async for chunk in _chunks(refs):
+        yield xml.list_entries(chunk, urls)
+    yield xml.LIST_END
+
+
+async def _list_json(refs: AsyncIterator[JobRef], urls: Urls) -> AsyncIterator[str]:
+    separator = "["
+    async for chunk in _chunks(refs):
+        for ref in chunk:
+            yield separator + json.dumps(as_json.ref_json(ref, urls))
+            separator = ","
+    yield "[]" if separator == "[" else "]"
+
+
+async def _chunks(refs: AsyncIterator[JobRef]) -> AsyncIterator[list[JobRef]]:
+    chunk: list[JobRef] = []
+    async for ref in refs:
+        chunk.append(ref)
+        if len(chunk) == _LIST_CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+async def create_job(request: Request) -> Response:
+    """Create a job from a form. PHASE=RUN starts it at once, else it is PENDING."""
+    job = await jobs_of(request).create(caller_of(request), await read_posted(request))
+    return see_other(urls_of(request).job(job.id))
+
+
+# -- one job --------------------------------------------------------------------
+
+
+async def get_job(request: Request, job_id: str) -> Response:
+    """Show a job.
+
+    WAIT=seconds (-1: as long as the service allows) answers when the phase
+    changes or the time is over; with PHASE at once if the job is not in that
+    phase. Only PENDING, QUEUED and EXECUTING jobs are waited for.
+    """
+    jobs, caller = jobs_of(request), caller_of(request)
+    query = query_of(request)
+    seconds = read_wait(query)
+    if seconds is None:
+        job = await jobs.get(caller, job_id)
+    else:
+        phases = read_phases(query)
+        if len(phases) > 1:
+            raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
+        job = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
+    details = await jobs.details(job)
+    urls = urls_of(request)
+    match rendering_of(request):
+        case Rendering.HTML:
+            return await job_page(request, job, details, urls)
+        case Rendering.JSON:
+            return JSONResponse(as_json.job_json(job, details, urls))
+        case Rendering.XML:
+            return Response(xml.job_document(job, details, urls), media_type=XML)
+
+
+async def change_job(request: Request, job_id: str) -> Response:
+    """ACTION=DELETE deletes the job; control parameters and parameters are changed.
+
+    Nothing else does anything, least of all delete.
+    """
+    jobs, caller = jobs_of(request), caller_of(request)
+    await jobs.authorise(caller, job_id)
+    posted = await read_posted(request)
+    actions = [item.value for item in posted if item.name.upper() == "ACTION"]
+    if actions:
+        if actions != [b"DELETE"]:
+            raise InvalidParameter("ACTION must be DELETE", parameter="ACTION")
+        return await delete_job(request, job_id)
+    await _apply(request, job_id, posted)
+    return see_other(urls_of(request).job(job_id))
+
+
+async def delete_job(request: Request, job_id: str) -> Response:
+    """Stop a job if it runs, and delete it with all its files."""
+    await jobs_of(request).delete(caller_of(request), job_id)
+    return see_other(urls_of(request).list)
+
+
+def post_control(name: str) -> Callable[..., Any]:
+    """Make the handler of a child that is set by one control parameter."""
+
+    async def handler(request: Request, job_id: str) -> Response:
+        jobs, caller = jobs_of(request), caller_of(request)
+        await jobs.authorise(caller, job_id)
+        posted = await read_posted(request)
+        if not any(item.name.upper() == name for item in posted):
+            raise InvalidParameter(f"{name} is missing", parameter=name)
+        control, rest = read_control(posted)
+        if rest:
+            raise InvalidParameter(
+                f"only {name} can be set here, not '{rest[0].name[:60]}'",
+                parameter=rest[0].name[:60],
+            )
+        await jobs.control(caller, job_id, control)
+        return see_other(urls_of(request).job(job_id))
+
+    handler.__name__ = f"post_{name.lower()}"
+    return handler
+
+
+async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
+    jobs, caller = jobs_of(request), caller_of(request)
+    control, rest = read_control(posted)
+    if control.empty and not rest:
+        raise InvalidParameter(
+            f"nothing to change: send ACTION=DELETE, one of {', '.join(CONTROL)}, or a parameter"
+        )
+    if rest:
+        await jobs.set_parameters(caller, job_id, rest)
+    if not control.empty:
+        await jobs.control(caller, job_id, control)
+
+
+# -- single values ----------------------------------------------------------------
+
+
+async def get_phase(request: Request, job_id: str) -> Response:
+    """Show the phase as plain text."""
+    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    return _value(request, str(head.phase))
+
+
+async def get_duration(request: Request, job_id: str) -> Response:
+    """Show how many seconds the job may run, 0 for unlimited."""
+    job = await _job(request, job_id)
+    if wants_json(request):
+        return JSONResponse(job.execution_duration)
+    return _value(request, str(job.execution_duration))
+
+
+async def get_destruction(request: Request, job_id: str) -> Response:
+    """Show the instant at which the job will be destroyed."""
+    job = await _job(request, job_id)
+    instant = job.destruction_time
+    return _value(request, None if instant is None else format_instant(instant))
+
+
+async def get_quote(request: Request, job_id: str) -> Response:
+    """Show the instant at which the job will probably be done; empty if nobody knows."""
+    job = await _job(request, job_id)
+    return _value(request, None if job.quote is None else format_instant(job.quote))
+
+
+async def get_owner(request: Request, job_id: str) -> Response:
+    """Show who owns the job; empty if nobody is known."""
+    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    return _value(request, head.owner)
+
+
+async def get_error(request: Request, job_id: str) -> Response:
+    """Show why a job failed, as the VOTable that TAP clients read."""
+    job = await _job(request, job_id)
+    if job.error is None:
+        raise NotFound(f"job {job_id} has no error; it is {job.phase}")
+    if wants_json(request):
+        return JSONResponse(
+            {
+                "type": job.error.type,
+                "code": job.error.code,
+                "message": job.error.message,
+                "detail": job.error.detail,
+            }
+        )
+    return Response(_error_votable(job.error), media_type=_VOTABLE)
+
+
+# -- parameters and results --------------------------------------------------------
+
+
+async def get_parameters(request: Request, job_id: str) -> Response:
+    """List the parameters, each with its value or a link to it."""
+    job = await _job(request, job_id)
+    urls = urls_of(request)
+    if wants_json(request):
+        return JSONResponse(as_json.parameters_json(job, urls))
+    return Response(xml.parameters_document(job, urls), media_type=XML)
+
+
+async def post_parameters(request: Request, job_id: str) -> Response:
+    """Give existing parameters of a PENDING job new values."""
+    await jobs_of(request).authorise(caller_of(request), job_id)
+    await _apply(request, job_id, await read_posted(request))
+    return see_other(urls_of(request).job(job_id))
+
+
+async def get_parameter(request: Request, job_id: str, name: str, position: str = "0") -> Response:
+    """Show the value of a parameter, byte for byte as it was posted."""
+    jobs = jobs_of(request)
+    job = await _job(request, job_id)
+    if not position.isascii() or not position.isdigit():
+        raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
+    payload = jobs.parameter(job, name, int(position[:9]))
+    stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
+    return serve_payload(request, payload, stamp)
+
+
+async def put_parameter(request: Request, job_id: str, name: str) -> Response:
+    """Give an existing parameter of a PENDING job a new value: the body, as it is."""
+    jobs, caller = jobs_of(request), caller_of(request)
+    await jobs.authorise(caller, job_id)
+    await jobs.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
+    return see_other(urls_of(request).job(job_id))
+
+
+async def get_results(request: Request, job_id: str) -> Response:
+    """List the results; the list is empty while there are none."""
+    job = await _job(request, job_id)
+    urls = urls_of(request)
+    if wants_json(request):
+        return JSONResponse(as_json.results_json(job, urls))
+    return Response(xml.results_document(job, urls), media_type=XML)
+
+
+async def get_result(request: Request, job_id: str, result_id: str) -> Response:
+    """Download a result. Ranges and HEAD work."""
+    job = await _job(request, job_id)
+    payload = jobs_of(request).result(job, result_id)
+    return serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
+
+
+# -- helpers ----------------------------------------------------------------------
+
+
+def see_other(url: str) -> Response:
+    """Send the client on with a GET."""
+    return Response(status_code=303, headers={"Location": url})
+
+
+async def _job(request: Request, job_id: str) -> Job:
+    return await jobs_of(request).get(caller_of(request), job_id)
+
+
+def _value(request: Request, value: str | None) -> Response:
+    if wants_json(request):
+        return JSONResponse(value)
+    return PlainTextResponse(value or "")
+
+
+def _error_votable(error: JobError) -> str:
+    message = xml.xml_safe(error.message)
+    detail = xml.xml_safe(error.detail or "")
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
+        '<RESOURCE type="results">'
+        f'<INFO name="QUERY_STATUS" value="ERROR">{escape(message)}</INFO>'
+        f'<INFO name="code" value={quoteattr(error.code)}/>'
+        + (f'<INFO name="detail" value="">{escape(detail)}</INFO>' if detail else "")
+        + "</RESOURCE></VOTABLE>\n"
+    )

@@ -1,0 +1,37 @@
+"""The URLs of the UWS tree, as this client sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from quws.api.services import base_url
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """URLs below one job list. The list is mounted twice; a client stays where it came in."""
+
+    list: str
+
+    def job(self, job_id: str) -> str:
+        """Write the URL of a job, without a slash at its end."""
+        return f"{self.list}/{job_id}"
+
+    def result(self, job_id: str, result_id: str) -> str:
+        """Write the URL of a result."""
+        return f"{self.list}/{job_id}/results/{quote(result_id, safe='')}"
+
+    def parameter(self, job_id: str, name: str, position: int) -> str:
+        """Write the URL of a parameter; ``position`` counts the repetitions of its name."""
+        url = f"{self.list}/{job_id}/parameters/{quote(name, safe='')}"
+        return f"{url}/{position}" if position else url
+
+
+def urls_of(request: Request) -> Urls:
+    """Find the job list that a request went to."""
+    path = request.scope["path"][len(request.scope.get("root_path", "")) :]
+    mount = path.split("/")[1] if path.count("/") else ""
+    return Urls(f"{base_url(request)}/{mount if mount in ('jobs', 'async') else 'jobs'}")

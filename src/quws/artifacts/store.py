@@ -1,0 +1,140 @@
+"""One store for all artifacts, on obstore: a local folder, S3, GCS or Azure by URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from quws.domain.errors import Unavailable
+
+_CHUNK = 1024 * 1024
+
+
+class ArtifactStoreUnavailable(Unavailable):
+    """The store does not answer, is full or refuses us.
+
+    ``str()`` is the reason, for operators; users are shown the sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the service cannot reach its files right now; try again later")
+        self.args = (reason,)
+
+
+class ArtifactMissing(Exception):
+    """There is no artifact under this key."""
+
+
+class ArtifactStore:
+    """Puts, streams and deletes artifacts.
+
+    Keys look like ``JOB/ATTEMPT/NAME``; whatever begins with a job's id
+    belongs to that job alone.
+
+    Parameters
+    ----------
+    url
+        ``file:///FOLDER`` (made when missing), or ``s3://…``, ``gs://…``,
+        ``az://…`` with credentials from the environment, as obstore reads them.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            folder = Path(unquote(parts.path))
+            folder.mkdir(parents=True, exist_ok=True)
+            self._store: ObjectStore = LocalStore(folder, automatic_cleanup=True)
+        else:
+            self._store = from_url(url)
+
+    async def put(self, key: str, content: bytes | Path) -> None:
+        """Store bytes or a file under a key. Readers see all of it or nothing.
+
+        Raises
+        ------
+        ArtifactStoreUnavailable
+            Nothing was stored.
+        """
+        try:
+            await obstore.put_async(self._store, key, content)
+        except (BaseError, OSError) as error:
+            raise ArtifactStoreUnavailable(_first_line(error)) from error
+
+    async def read(self, key: str) -> bytes:
+        """Read a whole artifact into memory: for small ones."""
+        return b"".join([chunk async for chunk in self.stream(key)])
+
+    async def stream(
+        self, key: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Read an artifact in chunks, from byte ``start`` up to, not including, ``end``.
+
+        Raises
+        ------
+        ArtifactMissing
+            Before the first chunk.
+        ArtifactStoreUnavailable
+            At any time.
+        """
+        try:
+            if end is not None:
+                found = await obstore.get_async(self._store, key, options={"range": (start, end)})
+            elif start:
+                found = await obstore.get_async(
+                    self._store, key, options={"range": {"offset": start}}
+                )
+            else:
+                found = await obstore.get_async(self._store, key)
+            async for chunk in found.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
+        except (NotFoundError, FileNotFoundError) as error:
+            raise ArtifactMissing(key) from error
+        except (BaseError, OSError) as error:
+            raise ArtifactStoreUnavailable(_first_line(error)) from error
+
+    async def delete(self, prefix: str) -> int:
+        """Delete everything below a prefix (whole path segments). Tells how many there were."""
+        try:
+            found = await obstore.list(self._store, prefix).collect_async()
+            paths = [item["path"] for item in found]
+            if paths:
+                await obstore.delete_async(self._store, paths)
+        except (NotFoundError, FileNotFoundError):
+            return 0
+        except (BaseError, OSError) as error:
+            raise ArtifactStoreUnavailable(_first_line(error)) from error
+        return len(paths)
+
+    async def owners(self) -> list[str]:
+        """List the job ids under which anything is stored."""
+        try:
+            found = await obstore.list_with_delimiter_async(self._store)
+        except (BaseError, OSError) as error:
+            raise ArtifactStoreUnavailable(_first_line(error)) from error
+        return [prefix.strip("/") for prefix in found["common_prefixes"]]
+
+    async def check(self) -> None:
+        """Make sure that the store can be written and read.
+
+        Raises
+        ------
+        ArtifactStoreUnavailable
+            It cannot.
+        """
+        await self.put(_PROBE, b"quws")
+        try:
+            await self.read(_PROBE)
+        except ArtifactMissing as error:
+            raise ArtifactStoreUnavailable("what was just written cannot be read") from error
+
+
+_PROBE = "health/probe"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

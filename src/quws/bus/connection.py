@@ -1,0 +1,47 @@
+"""The one Redis connection pool that the dispatcher and the events share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+BUS_ERRORS = (RedisError, OSError, TimeoutError)
+"""What redis-py raises when the server is away, restarting or full."""
+
+CONNECT_SECONDS = 2
+
+
+class BusUnavailable(Exception):
+    """Redis cannot be reached."""
+
+
+def connect(url: str) -> ArqRedis:
+    """Make a pool for ``redis://``, ``rediss://`` or ``unix:///SOCKET``; connects when first used.
+
+    A service must be able to start while its Redis is away, hence not arq's own
+    ``create_pool``, which insists on an answer.
+    """
+    options: dict[str, Any] = {"health_check_interval": 30}
+    if not url.startswith("unix"):
+        options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
+    pool = ConnectionPool.from_url(url, **options)
+    return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """Write the same URL as arq's settings, for a worker."""
+    return RedisSettings.from_dsn(url)
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    """Write an arq job as JSON: pickle would let whoever can write to Redis run code here."""
+    return json.dumps(job, default=str).encode()
+
+
+deserialize: Callable[[bytes], dict[str, Any]] = json.loads
+"""Read what ``serialize`` wrote."""

@@ -1,0 +1,65 @@
+"""Hints to workers, carried by arq: *there is work for this target*."""
+
+from __future__ import annotations
+
+from arq.connections import ArqRedis
+
+from quws.bus.connection import BUS_ERRORS, BusUnavailable
+
+FUNCTION = "work"
+"""The name under which workers register what a hint starts."""
+
+
+def queue_name(target: str) -> str:
+    """Name the arq queue of a target."""
+    return f"quws:{target}"
+
+
+class Dispatcher:
+    """Tells the workers of a target that a job waits.
+
+    A hint names no job: the worker asks the database for the best one. So a
+    lost hint costs time and a doubled one nothing.
+    """
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def hint(self, target: str) -> None:
+        """Wake one worker of a target.
+
+        Raises
+        ------
+        BusUnavailable
+            The hint is lost; a sweep will send another.
+        """
+        try:
+            await self._redis.enqueue_job(FUNCTION, _queue_name=queue_name(target))
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def waiting(self, target: str) -> int:
+        """Count the hints that no worker has taken yet.
+
+        Raises
+        ------
+        BusUnavailable
+            Redis cannot be reached.
+        """
+        try:
+            return int(await self._redis.zcard(queue_name(target)))
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def check(self) -> None:
+        """Make sure that Redis answers.
+
+        Raises
+        ------
+        BusUnavailable
+            It does not.
+        """
+        try:
+            await self._redis.ping()
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error

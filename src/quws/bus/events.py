@@ -1,0 +1,138 @@
+"""News of jobs: one Redis subscription per process, spread in memory to its listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from arq.connections import ArqRedis
+
+from quws.bus.connection import BUS_ERRORS, BusUnavailable
+from quws.domain.phases import Phase
+
+CHANNEL = "quws:events"
+
+_RETRY_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A job changed. ``phase`` is None when it was deleted."""
+
+    job_id: str
+    phase: Phase | None
+
+
+class Watch:
+    """Wakes one listener whenever its job may have changed."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Tell the listener to look again."""
+        self._changed.set()
+
+    async def changed(self, seconds: float) -> bool:
+        """Wait for the next change, at most so long. Tells whether there was one."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+
+class EventHub:
+    """Publishes news of jobs, and hands the news of all processes to local listeners.
+
+    Pub/sub forgets whatever is said while nobody listens. So a listener
+    subscribes first and then reads the database, and every new connection
+    wakes all listeners to read again.
+    """
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._watches: dict[str, set[Watch]] = {}
+        self._callbacks: list[Callable[[JobEvent], None]] = []
+        self._on_connect: list[Callable[[], None]] = []
+        self.connected = asyncio.Event()
+
+    async def publish(self, event: JobEvent) -> None:
+        """Tell all processes of a change, after it was committed.
+
+        Raises
+        ------
+        BusUnavailable
+            Nobody was told; listeners find out when they next look.
+        """
+        message = json.dumps({"job": event.job_id, "phase": event.phase})
+        try:
+            await self._redis.publish(CHANNEL, message)
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watch]:
+        """Listen to one job while the block lasts."""
+        watch = Watch()
+        self._watches.setdefault(job_id, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[job_id].discard(watch)
+            if not self._watches[job_id]:
+                del self._watches[job_id]
+
+    def listen(self, on_event: Callable[[JobEvent], None], on_connect: Callable[[], None]) -> None:
+        """Hear of every event, and of every new connection (events may have been missed)."""
+        self._callbacks.append(on_event)
+        self._on_connect.append(on_connect)
+
+    def wake_all(self) -> None:
+        """Make every listener look again."""
+        for watches in list(self._watches.values()):
+            for watch in list(watches):
+                watch.wake()
+
+    async def run(self) -> None:
+        """Receive until cancelled, and reconnect as often as it takes."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=False) as pubsub:
+                    await pubsub.subscribe(CHANNEL)
+                    async for message in pubsub.listen():
+                        if message["type"] == "subscribe":
+                            self._joined()
+                        elif message["type"] == "message":
+                            self._spread(message["data"])
+            except BUS_ERRORS as error:
+                if self.connected.is_set():
+                    _log.warning("bus lost", error=str(error))
+            self.connected.clear()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _joined(self) -> None:
+        self.connected.set()
+        for callback in self._on_connect:
+            callback()
+        self.wake_all()
+
+    def _spread(self, data: bytes) -> None:
+        try:
+            body = json.loads(data)
+            phase = body["phase"]
+            event = JobEvent(str(body["job"]), None if phase is None else Phase(phase))
+        except (ValueError, KeyError, TypeError):
+            _log.warning("unreadable event", data=data[:100])
+            return
+        for watch in list(self._watches.get(event.job_id, ())):
+            watch.wake()
+        for callback in self._callbacks:
+            callback(event)

@@ -1,0 +1,208 @@
+"""The ``quws`` command. Each command imports what it needs and nothing else."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="quws: a UWS 1.1 job service for quantum circuits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="The database schema.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Anonymous = Annotated[
+    bool,
+    typer.Option(help="Allow other machines in although nobody has to sign in."),
+]
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for everything that is kept.", file_okay=False)
+    ] = None,
+    allow_anonymous: Anonymous = False,
+) -> None:
+    """Run everything on this machine: API, worker, periodic task and a private Valkey."""
+    from quws.serve import Supervisor  # noqa: PLC0415
+
+    _refuse_public(host, allow_anonymous=allow_anonymous)
+    if data is not None:
+        os.environ["QUWS_DATA"] = str(data.absolute())
+    raise typer.Exit(Supervisor(_settings(), host, port).run())
+
+
+@app.command()
+def api(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    allow_anonymous: Anonymous = False,
+) -> None:
+    """Run the HTTP service alone. Any number of these may share a database and a Redis."""
+    import uvicorn  # noqa: PLC0415
+
+    from quws.main import configure_logging, create_app  # noqa: PLC0415
+    from quws.store import StoreUnavailable  # noqa: PLC0415
+
+    _refuse_public(host, allow_anonymous=allow_anonymous)
+    configure_logging()
+    _die_with_parent()
+    try:
+        uvicorn.run(
+            create_app(_settings()),
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+    except StoreUnavailable as error:
+        _stop(str(error))
+
+
+@app.command()
+def worker(
+    target: Annotated[str, typer.Option(help="The target whose jobs it runs.")] = "simulator",
+    sole: Annotated[
+        bool,
+        typer.Option(
+            help="There is no other worker for this target: jobs that are executing now were lost."
+        ),
+    ] = False,
+) -> None:
+    """Run the jobs of one target. Any number of these may share a database and a Redis."""
+    from quws import main  # noqa: PLC0415
+
+    _run(main.worker, target, sole=sole)
+
+
+@app.command()
+def sweeper() -> None:
+    """Run the periodic task: destruction, execution duration, lost workers."""
+    from quws import main  # noqa: PLC0415
+
+    _run(main.sweeper)
+
+
+@db.command()
+def upgrade() -> None:
+    """Make the schema, or bring it to the one of this version."""
+    from quws.store import schema  # noqa: PLC0415
+
+    schema.upgrade(_settings().resolved_database_url())
+
+
+@db.command()
+def check() -> None:
+    """Tell whether the schema is the one of this version."""
+    import asyncio  # noqa: PLC0415
+
+    from quws.store import Database, StoreUnavailable  # noqa: PLC0415
+
+    async def look() -> None:
+        database = Database(_settings().resolved_database_url())
+        try:
+            await database.check()
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(look())
+    except StoreUnavailable as error:
+        _stop(str(error))
+    typer.echo("the schema is up to date")
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
+    shots: Annotated[int, typer.Option(help="Runs of the circuit.")] = 1000,
+    target: Annotated[str | None, typer.Option(help="What shall run it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.")] = None,
+    url: Annotated[
+        str, typer.Option(help="The service.", envvar="QUWS_URL")
+    ] = "http://127.0.0.1:8000",
+) -> None:
+    """Run a circuit and print how often each outcome was measured."""
+    from quws.client import Client, ClientError  # noqa: PLC0415
+
+    try:
+        circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except OSError as error:
+        _stop(f"{file} cannot be read: {error.strerror}")
+    try:
+        with Client(url) as client:
+            job = client.submit(circuit, shots=shots, target=target, seed=seed)
+            typer.echo(job.url, err=True)
+            for outcome, count in job.wait().counts().items():
+                typer.echo(f"{outcome} {count}")
+    except ClientError as error:
+        _stop(str(error))
+
+
+def _settings() -> Any:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from quws.settings import Settings  # noqa: PLC0415
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
+        _stop(f"{name}: {first['msg']}")
+
+
+def _run(process: Any, *args: Any, **kwargs: Any) -> None:
+    import asyncio  # noqa: PLC0415
+
+    from quws.main import configure_logging  # noqa: PLC0415
+    from quws.store import StoreUnavailable  # noqa: PLC0415
+
+    configure_logging()
+    _die_with_parent()
+    try:
+        asyncio.run(process(_settings(), *args, **kwargs))
+    except (StoreUnavailable, ValueError) as error:
+        _stop(str(error))
+
+
+def _die_with_parent() -> None:
+    parent = os.environ.pop("QUWS_SUPERVISOR", None)
+    if parent is not None:
+        from quws.execution.confine import die_with_parent  # noqa: PLC0415
+
+        die_with_parent(int(parent))
+
+
+def _refuse_public(host: str, *, allow_anonymous: bool) -> None:
+    if allow_anonymous or host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        _stop(
+            f"on {host} other machines can reach the service, and nobody has to sign in;"
+            " add --allow-anonymous if that is meant"
+        )
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(f"quws: {sentence}", err=True)
+    raise typer.Exit(1)

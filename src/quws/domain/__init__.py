@@ -1,0 +1,1 @@
+"""What a job is and what may happen to it: no I/O, no framework, no clock."""

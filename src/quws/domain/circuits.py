@@ -1,0 +1,62 @@
+"""A circuit as it is submitted, and what is known of it after it was checked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Language(StrEnum):
+    """The circuit languages, by the names that the parameter LANG takes."""
+
+    OPENQASM_2 = "OPENQASM-2"
+    OPENQASM_3 = "OPENQASM-3"
+
+
+class CircuitLimits(BaseModel):
+    """How much a circuit may ask for. Counts unless said otherwise."""
+
+    model_config = ConfigDict(frozen=True)
+
+    qubits: int = 28
+    clbits: int = 4096
+    operations: int = 10_000_000
+    """Gates, measurements and resets after all definitions and loops are written out."""
+    bytes_openqasm2: int = 8 * 1024 * 1024
+    bytes_openqasm3: int = 512 * 1024
+    tokens: int = 250_000
+    token_length: int = 1024
+    number_length: int = 40
+    nesting: int = 64
+    unary_run: int = 64
+    """Sign or negation operators in a row."""
+
+
+class Register(BaseModel):
+    """A classical register of a circuit.
+
+    ``qubits`` names, for each bit from bit 0 up, the index of the qubit whose
+    last measurement is stored there; None where no measurement writes the bit
+    at the circuit's top level.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    size: int
+    qubits: list[int | None] = Field(default_factory=list)
+
+
+class CircuitFacts(BaseModel):
+    """What the check of a circuit found out, before anything was run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    language: Language
+    qubits: int
+    clbits: int
+    operations: int
+    depth: int
+    registers: list[Register] = Field(default_factory=list)
+    name: str | None = None

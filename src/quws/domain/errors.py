@@ -1,0 +1,97 @@
+"""What quws refuses, as types: each with a stable code and one clear sentence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """Something that a client asked for and will not get.
+
+    ``code`` is stable and meant for programs; the sentence names the parameter
+    and what is allowed, and is shown to the user as it stands.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, sentence: str, *, parameter: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.parameter = parameter
+
+
+class InvalidParameter(Refusal):
+    """A parameter is unknown, malformed or out of its range (at job creation or update)."""
+
+    code = "invalid_parameter"
+
+
+class InvalidFilter(Refusal):
+    """A query parameter of a reading request (PHASE, AFTER, LAST, WAIT) is malformed."""
+
+    code = "invalid_filter"
+
+
+class InvalidCircuit(Refusal):
+    """The circuit cannot be read, or is not one that the target can run.
+
+    ``line`` and ``column`` count from 1 and are None where no place can be
+    named; ``circuit`` is the index within a batch.
+    """
+
+    code = "invalid_payload"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        circuit: int = 0,
+    ) -> None:
+        super().__init__(sentence, parameter="CIRCUIT")
+        self.line = line
+        self.column = column
+        self.circuit = circuit
+
+
+class UnknownTarget(Refusal):
+    """TARGET names no target of this service."""
+
+    code = "unknown_target"
+
+
+class TooLarge(Refusal):
+    """A request body or one of its parts is larger than the service takes."""
+
+    code = "too_large"
+
+
+class NotFound(Refusal):
+    """There is no such job, child, result or parameter."""
+
+    code = "not_found"
+
+
+class Forbidden(Refusal):
+    """The job belongs to somebody else."""
+
+    code = "forbidden"
+
+
+class IllegalMove(Refusal):
+    """The job's phase does not allow what was asked."""
+
+    code = "illegal_in_phase"
+
+
+class Unavailable(Refusal):
+    """The service cannot do this right now; asking again later may work."""
+
+    code = "unavailable"
+
+
+class Unauthenticated(Refusal):
+    """No or wrong credentials where credentials are needed."""
+
+    code = "unauthenticated"

@@ -1,0 +1,148 @@
+"""A job and its parts, as the rooms hand them to each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from uuid_utils import uuid7
+
+from quws.domain.phases import Phase
+
+_JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def new_job_id() -> str:
+    """Make a job id: a UUIDv7 as text.
+
+    It sorts by time of creation, cannot be guessed (74 random bits) and begins
+    with a digit, which the ``uws`` command needs.
+    """
+    return str(uuid7())
+
+
+def is_job_id(text: str) -> bool:
+    """Tell whether a path segment could be a job id at all."""
+    return _JOB_ID.fullmatch(text) is not None
+
+
+class ErrorType(StrEnum):
+    """Whether the same job may work when it is sent again (UWS 1.1, section 2.1.7)."""
+
+    TRANSIENT = "transient"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job ended in ERROR. ``detail`` is what ``/error`` adds to the message."""
+
+    type: ErrorType
+    code: str
+    message: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter as it was posted; a repeated one occurs repeatedly.
+
+    A value lies either here as text, or as an artifact when it is large or
+    when it is not text that XML can hold.
+    """
+
+    name: str
+    value: str | None = None
+    artifact: str | None = None
+    size: int = 0
+    mime_type: str = "text/plain; charset=utf-8"
+    is_post: bool = False
+
+    @property
+    def by_reference(self) -> bool:
+        """Whether the job document can only link to the value."""
+        return self.value is None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One file that a job made. ``artifact`` is its key in the artifact store."""
+
+    id: str
+    artifact: str
+    size: int
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Something that happened to a job: when, what, who said it, and in which words."""
+
+    time: datetime
+    status: str
+    source: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """What the job list says of a job."""
+
+    id: str
+    phase: Phase
+    run_id: str | None
+    owner: str | None
+    creation_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: a batch of one or more circuits for one target.
+
+    ``execution_duration`` is in seconds, 0 for unlimited. ``attempt`` counts
+    the claims so far. ``circuits_done`` counts circuits that have a result.
+    """
+
+    id: str
+    owner: str | None
+    run_id: str | None
+    phase: Phase
+    target: str
+    creation_time: datetime
+    queued_time: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
+    destruction_time: datetime | None
+    execution_duration: int
+    quote: datetime | None
+    attempt: int
+    circuits: int
+    circuits_done: int
+    message: str | None
+    parameters: list[Parameter]
+    spec: dict[str, Any]
+    error: JobError | None
+    results: list[Result] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job in the hands of one worker: what every write of that worker must carry."""
+
+    job: Job
+    lease: str
+    deadline: datetime | None
+    """When the execution duration is over; None if it is unlimited."""
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.job.id
+
+    @property
+    def attempt(self) -> int:
+        """Which claim of the job this is, from 1."""
+        return self.job.attempt

@@ -1,0 +1,1 @@
+"""Where jobs run: workers, their child processes, and the sweeps."""

@@ -1,0 +1,106 @@
+"""Checks circuits in child processes, so that no input can harm the service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
+
+_MEMORY_BYTES = 1 << 30
+_log = structlog.get_logger(__name__)
+
+
+class ChildChecker:
+    """Implements ``quws.jobs.Checker`` with one child per request.
+
+    Parameters
+    ----------
+    seconds
+        How long one check may take.
+    at_once
+        How many checks run at the same time; others wait their turn.
+    """
+
+    def __init__(self, *, seconds: float = 10.0, at_once: int = 2) -> None:
+        self._pool = ChildPool({"role": "check"}, spares=at_once)
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(at_once)
+
+    async def start(self) -> None:
+        """Begin to load; checks wait until that is done."""
+        await self._pool.start()
+
+    async def close(self) -> None:
+        """Stop all checks."""
+        await self._pool.close()
+
+    async def check(
+        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+    ) -> list[CircuitFacts]:
+        """Tell what each circuit is; see ``quws.jobs.Checker``."""
+        _refuse_long_ones(circuits, limits)
+        async with self._turns:
+            try:
+                child = await self._pool.acquire()
+            except ChildrenUnavailable as error:
+                raise Unavailable("circuits cannot be checked right now; try again") from error
+            try:
+                async with asyncio.timeout(self._seconds):
+                    answer = await self._ask(child, circuits, language, limits)
+            except TimeoutError:
+                raise InvalidCircuit(
+                    f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
+                    " send fewer or smaller circuits"
+                ) from None
+            except ChildLost as lost:
+                _log.warning("check died", status=lost.status)
+                raise InvalidCircuit(
+                    "CIRCUIT cannot be read within the limits of time and memory for a check"
+                ) from lost
+            finally:
+                await child.close()
+        if "refused" in answer:
+            raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
+        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+
+    async def _ask(
+        self,
+        child: Child,
+        circuits: list[str],
+        language: Language | None,
+        limits: CircuitLimits,
+    ) -> dict[str, Any]:
+        await child.send(
+            {
+                "circuits": circuits,
+                "language": language,
+                "limits": limits.model_dump(),
+                "memory_bytes": _MEMORY_BYTES,
+                "cpu_seconds": int(self._seconds) + 1,
+            }
+        )
+        async for message in child.messages():
+            return message
+        raise ChildLost(await child.exited)
+
+
+def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
+    longest = max(limits.bytes_openqasm2, limits.bytes_openqasm3)
+    for text in circuits:
+        if len(text) > longest:
+            raise TooLarge(
+                f"CIRCUIT has {len(text)} characters; at most {longest} are allowed",
+                parameter="CIRCUIT",
+            )
+
+
+def _placed(refused: dict[str, Any], circuits: int) -> dict[str, Any]:
+    # With several circuits the sentence must say which one is meant.
+    if circuits > 1:
+        refused["sentence"] = f"circuit {refused['circuit']}: {refused['sentence']}"
+    return refused

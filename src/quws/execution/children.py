@@ -1,0 +1,321 @@
+"""Child processes as their parent sees them: one zygote, and children ready before they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+
+_LINE_LIMIT = 16 * 1024 * 1024
+_START_SECONDS = 60.0
+_RESTART_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+_ENVIRONMENT = {
+    # One thread each at import: a zygote with threads cannot be forked.
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "QISKIT_PARALLEL": "FALSE",
+    "PYTHONUNBUFFERED": "1",
+}
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+class ChildLost(Exception):
+    """A child ended before it had answered. ``status`` is negative for a signal."""
+
+    def __init__(self, status: int | None) -> None:
+        self.status = status
+        super().__init__(describe_exit(status))
+
+
+class ChildrenUnavailable(Exception):
+    """No child can be had: the zygote does not start."""
+
+
+class Child:
+    """One child, which takes one request."""
+
+    def __init__(
+        self, pool: ChildPool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._pool = pool
+        self._reader = reader
+        self._writer = writer
+        self.pid: int | None = None
+        self.spawned = asyncio.Event()
+        self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, request: dict[str, Any]) -> None:
+        """Give the child its request.
+
+        Raises
+        ------
+        ChildLost
+        """
+        try:
+            self._writer.write(json.dumps(request).encode() + b"\n")
+            await self._writer.drain()
+        except OSError:
+            raise ChildLost(await self.exited) from None
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Receive what the child says, until it ends well.
+
+        Raises
+        ------
+        ChildLost
+            It ended otherwise.
+        """
+        while line := await self._line():
+            yield json.loads(line)
+        status = await self.exited
+        if status != 0:
+            raise ChildLost(status)
+
+    async def _line(self) -> bytes:
+        try:
+            return await self._reader.readline()
+        except (OSError, ValueError):
+            self.kill()
+            return b""
+
+    def kill(self) -> None:
+        """Kill the child and whatever it started. Does not wait; ``exited`` tells."""
+        if self.pid is not None and not self.exited.done():
+            self._pool.kill(self.pid)
+
+    async def close(self) -> None:
+        """Kill the child if it still lives, and wait until it is gone."""
+        self.kill()
+        await self.exited
+        self._writer.close()
+
+    def ended(self, status: int | None) -> None:
+        """Note that the child is gone (called by its pool)."""
+        self.spawned.set()
+        if not self.exited.done():
+            self.exited.set_result(status)
+
+
+class ChildPool:
+    """Children of one role, some of them ready ahead of need.
+
+    Parameters
+    ----------
+    role
+        What the children are for: ``{"role": "check"}`` or ``{"role": "run",
+        "target": …}``.
+    spares
+        How many wait ready.
+    interpreter
+        The Python that runs them.
+    """
+
+    def __init__(
+        self, role: dict[str, Any], *, spares: int, interpreter: str = sys.executable
+    ) -> None:
+        self._role = role
+        self._spares = spares
+        self._interpreter = interpreter
+        self._ready: deque[Child] = deque()
+        self._getting_ready = 0
+        self._children: dict[int, Child] = {}
+        self._spawning: dict[int, Child] = {}
+        self._number = 0
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._loaded = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the zygote; returns before it has loaded its libraries."""
+        self._start_zygote()
+
+    async def acquire(self) -> Child:
+        """Take a child that is ready.
+
+        Raises
+        ------
+        ChildrenUnavailable
+        """
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._loaded.wait()
+                async with self._changed:
+                    while True:
+                        self._refill(need=1)
+                        while self._ready:
+                            child = self._ready.popleft()
+                            if not child.exited.done():
+                                self._refill()
+                                return child
+                        await self._changed.wait()
+        except TimeoutError:
+            raise ChildrenUnavailable("no child process could be started in time") from None
+
+    def kill(self, pid: int) -> None:
+        """Kill a child's process group, through the zygote, which knows whether it still lives."""
+        self._command({"kill": pid})
+
+    async def close(self) -> None:
+        """Kill everybody and wait for the zygote to end."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            # At the end of its control stream it kills its children and goes.
+            process = self._process
+            try:
+                await asyncio.to_thread(process.wait, 2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+        for child in [*self._children.values(), *self._spawning.values()]:
+            child.ended(None)
+
+    # -- the zygote -------------------------------------------------------------
+
+    def _start_zygote(self) -> None:
+        ours, theirs = socket.socketpair()
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        with theirs:
+            # From the main thread, to which the kernel ties the zygote's life.
+            self._process = subprocess.Popen(
+                [
+                    self._interpreter,
+                    "-m",
+                    "quws.execution.zygote",
+                    str(os.getpid()),
+                    json.dumps(self._role),
+                ],
+                stdin=theirs.fileno(),
+                env=inherited | _ENVIRONMENT,
+            )
+        ours.setblocking(False)
+        self._control = ours
+        self._rest = b""
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._zygote_lost()
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "loaded" in message:
+                self._loaded.set()
+                self._refill()
+            elif "spawned" in message:
+                child = self._spawning.pop(message["spawned"])
+                child.pid = message["pid"]
+                self._children[child.pid] = child
+                child.spawned.set()
+            else:
+                child = self._children.pop(message["exited"])
+                child.ended(message["status"])
+
+    def _zygote_lost(self) -> None:
+        assert self._control is not None and self._process is not None
+        asyncio.get_running_loop().remove_reader(self._control.fileno())
+        self._control.close()
+        self._control = None
+        self._loaded.clear()
+        lost = [*self._children.values(), *self._spawning.values()]
+        self._children.clear()
+        self._spawning.clear()
+        self._ready.clear()
+        self._getting_ready = 0
+        for child in lost:
+            child.ended(-signal.SIGKILL)
+        if not self._closing:
+            self._keep(self._restart(self._process))
+
+    async def _restart(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        status = await asyncio.to_thread(process.wait)
+        _log.error("zygote lost", role=self._role["role"], status=status)
+        await asyncio.sleep(_RESTART_SECONDS)
+        self._start_zygote()
+
+    def _command(self, command: dict[str, Any], *fds: int) -> None:
+        if self._control is None:
+            return
+        # Commands are far smaller than the socket's buffer, so this does not block.
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._control, [json.dumps(command).encode() + b"\n"], fds)
+
+    # -- spares -------------------------------------------------------------------
+
+    def _refill(self, need: int = 0) -> None:
+        missing = max(self._spares, need) - len(self._ready) - self._getting_ready
+        for _ in range(missing):
+            self._getting_ready += 1
+            self._keep(self._spawn())
+
+    async def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        control = self._control
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+            child = Child(self, reader, writer)
+            if control is None or control is not self._control:
+                writer.close()
+                return
+            self._number += 1
+            self._spawning[self._number] = child
+            self._command({"spawn": self._number}, theirs.fileno())
+        line = await child._line()  # noqa: SLF001 - a pool and its children are one thing
+        # Two sockets: the child may be heard before the zygote has told its pid.
+        await child.spawned.wait()
+        async with self._changed:
+            if control is self._control:
+                self._getting_ready -= 1
+                if line:
+                    self._ready.append(child)
+            self._changed.notify_all()
+        if not line and control is self._control:
+            _log.error("child died while it got ready", status=await child.exited)
+            await asyncio.sleep(_RESTART_SECONDS)
+            self._refill()
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def describe_exit(status: int | None) -> str:
+    """Say in plain words how a process ended."""
+    if status is None:
+        return "it was stopped"
+    if status >= 0:
+        return f"it ended with status {status}"
+    try:
+        return f"it was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was killed by signal {-status}"

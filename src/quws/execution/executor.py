@@ -1,0 +1,425 @@
+"""Runs claimed jobs: a slot per job, a child per job, a lease that is kept alive.
+
+The order of things is the design's: claim, run in a child, store results as
+they come, end in one transaction. Every write is fenced by attempt and lease,
+so an executor that lost its job can only kill the child and be silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+import structlog
+
+from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
+from quws.bus import JobEvent
+from quws.domain.job import Claim, ErrorType, JobError, Result, TimelineEntry
+from quws.domain.phases import Phase
+from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
+from quws.jobs import payload
+from quws.jobs.announcing import Announcer
+from quws.jobs.service import utc_now
+from quws.store import JobStore, StoreUnavailable
+from quws.domain.targets import TargetDescription
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Fenced(Exception):
+    """The job is not this worker's any more."""
+
+
+@dataclass
+class _Run:
+    """A job in a slot."""
+
+    claim: Claim
+    child: Child | None = None
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """The job was taken away: aborted, deleted, over its time or requeued."""
+    check: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something happened to the job: look now rather than at the next heartbeat."""
+    draining: bool = False
+
+
+class Executor:
+    """Claims and runs jobs of one target.
+
+    Parameters
+    ----------
+    slots
+        How many jobs run at once.
+    lease_seconds
+        How long a job stays ours without a heartbeat; one comes every third of it.
+    idle_seconds
+        How often an idle slot looks for work by itself, without any hint.
+    scratch
+        Folder for the files that children write.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        target: TargetDescription,
+        store: JobStore,
+        artifacts: ArtifactStore,
+        announcer: Announcer,
+        children: ChildPool,
+        slots: int,
+        lease_seconds: float,
+        idle_seconds: float,
+        scratch: Path,
+        result_bytes: int,
+        max_attempts: int,
+        on_full: Callable[[bool], None] = lambda full: None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.worker = worker
+        self._target = target
+        self._store = store
+        self._artifacts = artifacts
+        self._announcer = announcer
+        self._children = children
+        self._slots = slots
+        self._lease_seconds = lease_seconds
+        self._idle_seconds = idle_seconds
+        self._scratch = scratch
+        self._result_bytes = result_bytes
+        self._max_attempts = max_attempts
+        self._on_full = on_full
+        self._clock = clock
+        self._runs: dict[str, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
+        self._stopping = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return self._stopping or len(self._tasks) >= self._slots
+
+    # -- taking work ------------------------------------------------------------
+
+    async def hint(self) -> bool:
+        """Take one job, if there is one and a slot is free. Tells whether one was taken."""
+        async with self._claiming:
+            if self.full:
+                return False
+            claim = await self._claim()
+            if claim is None:
+                return False
+            task = asyncio.get_running_loop().create_task(self._slot(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._free)
+            self._on_full(self.full)
+            return True
+
+    async def look(self) -> None:
+        """Take work without being told, every now and then, until cancelled.
+
+        What is found here is a job whose hint was lost, or one that came back.
+        """
+        while True:
+            try:
+                while await self.hint():
+                    pass
+            except StoreUnavailable as error:
+                _log.warning("database unavailable", error=str(error))
+            await asyncio.sleep(self._idle_seconds)
+
+    def heard(self, event: JobEvent) -> None:
+        """Look at a running job at once because somebody changed it."""
+        run = self._runs.get(event.job_id)
+        if run is not None:
+            run.check.set()
+
+    def missed(self) -> None:
+        """Look at all running jobs: events may have been missed."""
+        for run in self._runs.values():
+            run.check.set()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take no more work; let jobs end within the grace period, then hand back the rest."""
+        self._stopping = True
+        self._on_full(True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for run in list(self._runs.values()):
+            run.draining = True
+            run.check.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _free(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._on_full(self.full)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("slot failed", exc_info=task.exception())
+
+    async def _claim(self) -> Claim | None:
+        return await self._store.claim(
+            self._target.name, self.worker, self._lease_seconds, self._clock()
+        )
+
+    async def _slot(self, claim: Claim | None) -> None:
+        # A slot that ends a job takes the next one by itself: hints are for idle workers.
+        while claim is not None:
+            with structlog.contextvars.bound_contextvars(
+                job=claim.id, attempt=claim.attempt, target=self._target.name
+            ):
+                await self._run(claim)
+            if self._stopping:
+                return
+            try:
+                claim = await self._claim()
+            except StoreUnavailable as error:
+                _log.warning("database unavailable", error=str(error))
+                return
+
+    # -- one job ------------------------------------------------------------------
+
+    async def _run(self, claim: Claim) -> None:
+        run = _Run(claim)
+        self._runs[claim.id] = run
+        await self._announcer.changed(claim.id, Phase.EXECUTING)
+        keeper = asyncio.get_running_loop().create_task(self._keep_lease(run))
+        folder = Path(mkdtemp(prefix="job-", dir=self._scratch))
+        try:
+            await self._work(run, folder)
+        except Fenced:
+            _log.info("job taken away")
+            await self._sweep_up(claim)
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+            if run.child is not None:
+                await run.child.close()
+            del self._runs[claim.id]
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _work(self, run: _Run, folder: Path) -> None:
+        claim = run.claim
+        try:
+            request = await self._persistently(run, lambda: self._request(claim, folder))
+            run.child = await self._children.acquire()
+        except (ArtifactMissing, ChildrenUnavailable) as error:
+            await self._fail(run, "not_started", f"the job could not be started: {error}")
+            return
+        if run.lost.is_set() or run.draining:
+            # Came while there was no child to kill.
+            run.child.kill()
+        try:
+            failure = await self._converse(run, run.child, request, folder)
+        except ChildLost as lost:
+            if run.lost.is_set():
+                raise Fenced from None
+            if run.draining:
+                await self._hand_back(run)
+            else:
+                await self._died(run, lost)
+            return
+        if failure is not None:
+            await self._fail(
+                run,
+                failure["code"],
+                failure["message"],
+                transient=failure["transient"],
+                detail=failure["detail"],
+            )
+
+    async def _request(self, claim: Claim, folder: Path) -> dict[str, Any]:
+        spec = claim.job.spec
+        done: dict[int, str] = {}
+        if claim.job.circuits_done:
+            for index, key in (await self._store.circuit_artifacts(claim.id)).items():
+                name = f"done-{index}.json"
+                content = await self._artifacts.read(key)
+                await asyncio.to_thread((folder / name).write_bytes, content)
+                done[index] = name
+        return {
+            "job": claim.id,
+            "circuits": await payload.circuits(self._artifacts, claim.job.parameters),
+            "facts": spec["circuits"],
+            "limits": self._target.circuit_limits.model_dump(),
+            "shots": spec["shots"],
+            "seed": spec["seed"],
+            "memory": spec["memory"],
+            "response_format": spec["response_format"],
+            "done": done,
+            "folder": str(folder),
+            "file_bytes": self._result_bytes,
+        }
+
+    async def _converse(
+        self, run: _Run, child: Child, request: dict[str, Any], folder: Path
+    ) -> dict[str, Any] | None:
+        """Let the child work and store what it makes. Gives what it says of a failure."""
+        await child.send(request)
+        started = self._clock()
+        failure: dict[str, Any] | None = None
+        async for message in child.messages():
+            match message:
+                case {"started": _}:
+                    started = self._clock()
+                case {"finished": index, "file": str(name), "engine": engine}:
+                    await self._store_circuit(run, index, folder / name, engine, started)
+                case {"results": files}:
+                    await self._complete(run, files, folder)
+                case {"failed": dict(what)}:
+                    failure = what
+        return failure
+
+    async def _store_circuit(
+        self, run: _Run, index: int, path: Path, engine: str, started: datetime
+    ) -> None:
+        claim = run.claim
+        result = await self._put(run, f"counts-{index}", path, "application/json")
+        entry = TimelineEntry(
+            self._clock(),
+            "circuit done",
+            self.worker,
+            f"circuit {index} of {claim.job.circuits} on {engine}",
+        )
+        stored = await self._persistently(
+            run, lambda: self._store.store_circuit(claim, index, result, entry, started)
+        )
+        if not stored:
+            raise Fenced
+        await self._announcer.changed(claim.id, Phase.EXECUTING)
+
+    async def _complete(self, run: _Run, files: list[dict[str, str]], folder: Path) -> None:
+        claim = run.claim
+        results = [
+            await self._put(run, item["id"], folder / item["file"], item["mime_type"])
+            for item in files
+        ]
+        entry = TimelineEntry(self._clock(), "completed", self.worker)
+        await self._end(run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry))
+
+    async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
+        key = f"{run.claim.id}/{run.claim.attempt}/{path.name}"
+        await self._persistently(run, lambda: self._artifacts.put(key, path))
+        return Result(result_id, key, path.stat().st_size, mime_type)
+
+    async def _fail(
+        self,
+        run: _Run,
+        code: str,
+        message: str,
+        *,
+        transient: bool = True,
+        detail: str | None = None,
+    ) -> None:
+        error = JobError(
+            ErrorType.TRANSIENT if transient else ErrorType.FATAL, code, message, detail
+        )
+        entry = TimelineEntry(self._clock(), "failed", self.worker, message)
+        await self._end(run, Phase.ERROR, lambda: self._store.fail(run.claim, error, entry))
+
+    async def _died(self, run: _Run, lost: ChildLost) -> None:
+        attempt = run.claim.attempt
+        _log.warning("child died", status=lost.status)
+        if attempt >= self._max_attempts:
+            await self._fail(
+                run,
+                "process_died",
+                f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
+                detail="It may have needed more memory than there is.",
+            )
+            return
+        message = f"the process of attempt {attempt} died: {lost}; the job is tried again"
+        entry = TimelineEntry(self._clock(), "queued", self.worker, message)
+        await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
+        await self._announcer.work(self._target.name)
+
+    async def _hand_back(self, run: _Run) -> None:
+        entry = TimelineEntry(
+            self._clock(), "suspended", self.worker, "the worker shuts down; another one goes on"
+        )
+        await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
+        await self._announcer.work(self._target.name)
+
+    async def _end(self, run: _Run, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
+        if not await self._persistently(run, write):
+            raise Fenced
+        await self._announcer.changed(run.claim.id, phase)
+
+    async def _persistently(self, run: _Run, work: Callable[[], Awaitable[T]]) -> T:
+        """Repeat what a database or artifact store that is away made fail.
+
+        There is no limit but the job's own: when it is aborted, over its time,
+        or somebody else's, the lease keeper says so as soon as it can know.
+        """
+        while True:
+            try:
+                return await work()
+            except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+                _log.warning("store unavailable", error=str(error))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_RETRY_SECONDS):
+                        await run.lost.wait()
+                if run.lost.is_set():
+                    raise Fenced from None
+
+    async def _sweep_up(self, claim: Claim) -> None:
+        # Results that were published belong to the job; what never was, to nobody.
+        try:
+            job = await self._store.get(claim.id)
+            mine = f"{claim.id}/{claim.attempt}/"
+            if job is None:
+                await self._artifacts.delete(claim.id)
+            elif not any(item.artifact.startswith(mine) for item in job.results):
+                await self._artifacts.delete(mine.rstrip("/"))
+        except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+            _log.warning("files of a lost job left to the sweep", error=str(error))
+
+    # -- the lease ----------------------------------------------------------------
+
+    async def _keep_lease(self, run: _Run) -> None:
+        """Renew the lease, and kill the child as soon as the job is not ours or its time is over."""
+        while not run.lost.is_set():
+            pause = self._lease_seconds / 3
+            if run.claim.deadline is not None:
+                left = (run.claim.deadline - self._clock()).total_seconds()
+                pause = min(pause, max(0.0, left))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await run.check.wait()
+            run.check.clear()
+            if run.draining:
+                break
+            try:
+                await self._beat(run)
+            except StoreUnavailable as error:
+                # Another may take the job when the lease is over; the fence keeps us apart.
+                _log.warning("heartbeat failed", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        if run.child is not None:
+            run.child.kill()
+
+    async def _beat(self, run: _Run) -> None:
+        held = await self._store.renew(run.claim, self._lease_seconds)
+        if held is None:
+            run.lost.set()
+            return
+        run.claim = held
+        now = self._clock()
+        if held.deadline is None or held.deadline > now:
+            return
+        entry = TimelineEntry(now, "aborted", self.worker, "the execution duration is over")
+        if await self._store.abort(held.id, entry, past_deadline=now) is not None:
+            run.lost.set()
+            await self._announcer.changed(held.id, Phase.ABORTED)

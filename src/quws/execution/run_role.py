@@ -1,0 +1,141 @@
+"""In a child: run a job's circuits one after the other and write down what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.errors import InvalidCircuit
+from quws.domain.parameters import ResponseFormat
+from quws.execution import confine, documents
+from quws.execution.roles import Connection, Role
+from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
+
+_SLACK_BYTES = 2 << 30
+"""Address space that libraries and thread stacks reserve beyond the state itself."""
+
+
+class RunRole(Role):
+    """Runs jobs on one target."""
+
+    def __init__(self, target: dict[str, Any]) -> None:
+        self._target: Target = create_target(TargetConfig.model_validate(target))
+
+    @override
+    def load(self) -> None:
+        from quws.targets.circuits import parse  # noqa: PLC0415
+
+        self._parse = parse.parse
+        self._target.load()
+        documents.load()
+
+    @override
+    def warm(self) -> None:
+        self._target.warm()
+        documents.warm()
+
+    @override
+    def handle(self, request: dict[str, Any], connection: Connection) -> None:
+        os.chdir(request["folder"])
+        facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
+        confine.limit(
+            memory_bytes=max(self._target.memory_bytes(item) for item in facts) + _SLACK_BYTES,
+            cpu_seconds=None,
+            file_bytes=request["file_bytes"],
+        )
+        try:
+            self._run(request, facts, connection)
+        except MemoryError:
+            connection.send(
+                _failure(
+                    "out_of_memory",
+                    "the job needs more memory than the target's limit allows",
+                    transient=False,
+                )
+            )
+        except OSError as error:
+            connection.send(
+                _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
+            )
+
+    def _run(
+        self, request: dict[str, Any], facts: list[CircuitFacts], connection: Connection
+    ) -> None:
+        limits = CircuitLimits.model_validate(request["limits"])
+        options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
+        entries: dict[int, dict[str, Any]] = {
+            int(index): json.loads(Path(name).read_bytes())
+            for index, name in request["done"].items()
+        }
+        batch = len(request["circuits"]) > 1
+        for index, source in enumerate(request["circuits"]):
+            if index in entries:
+                continue
+            connection.send({"started": index})
+            try:
+                circuit, _ = self._parse(source, Language(facts[index].language), limits)
+                result = self._target.run(circuit, options)
+            except InvalidCircuit as refusal:
+                connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+                return
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a simulator throws ends the job
+                connection.send(
+                    _failure(
+                        "execution_failed",
+                        f"circuit {index} could not be run: {_one_line(error)}",
+                        transient=False,
+                        detail=traceback.format_exc(limit=-5),
+                    )
+                )
+                return
+            entries[index] = _entry(index, facts[index], result)
+            name = f"circuit-{index}.json"
+            if batch:
+                documents.write_json(Path(name), entries[index])
+            connection.send(
+                {"finished": index, "file": name if batch else None, "engine": result.engine}
+            )
+        files = documents.write(
+            Path(),
+            [entries[index] for index in range(len(facts))],
+            job_id=request["job"],
+            target=self._target.name,
+            shots=options.shots,
+            response_format=ResponseFormat(request["response_format"]),
+        )
+        connection.send({"results": files})
+
+
+def _entry(index: int, facts: CircuitFacts, result: CircuitResult) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "index": index,
+        "registers": [
+            {"name": item.name, "size": item.size, "qubits": item.qubits}
+            for item in facts.registers
+        ],
+        "counts": dict(sorted(result.counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "engine": result.engine,
+        "seconds": round(result.seconds, 6),
+    }
+    if result.memory is not None:
+        entry["memory"] = result.memory
+    return entry
+
+
+def _failure(
+    code: str, message: str, *, transient: bool, detail: str | None = None
+) -> dict[str, Any]:
+    return {"failed": {"code": code, "message": message, "transient": transient, "detail": detail}}
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]

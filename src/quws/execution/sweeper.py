@@ -1,0 +1,59 @@
+"""The periodic task: enforces execution duration and destruction, and mends what was lost.
+
+A loop of its own rather than arq's cron: what repairs the queue must not hang
+on it, and with Redis away the durations must still hold. Any number of
+sweepers may run; every step is a guarded statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactStoreUnavailable
+from quws.jobs import Sweeps
+from quws.store import StoreUnavailable
+
+_WAITING_SECONDS = 10.0
+_ORPHANS_EVERY = 3600.0
+_log = structlog.get_logger(__name__)
+
+
+async def run_sweeper(sweeps: Sweeps, stop: asyncio.Event, pause_seconds: float) -> None:
+    """Sweep until told to stop."""
+    every_time: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+        ("overrun", sweeps.overrun),
+        ("lost", sweeps.lost),
+        ("destruction", sweeps.destruction),
+        ("garbage", sweeps.garbage),
+    ]
+    next_waiting = next_orphans = 0.0
+    while not stop.is_set():
+        for name, sweep in every_time:
+            await _try(name, sweep)
+        if monotonic() >= next_waiting:
+            next_waiting = monotonic() + _WAITING_SECONDS
+            await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
+        if monotonic() >= next_orphans:
+            next_orphans = monotonic() + _ORPHANS_EVERY
+            await _try("orphans", sweeps.orphans)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_seconds):
+                await stop.wait()
+
+
+async def _try(name: str, sweep: Callable[[], Awaitable[int]]) -> None:
+    try:
+        count = await sweep()
+    except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+        _log.warning("sweep failed", sweep=name, error=str(error))
+    except Exception:
+        # One sweep's fault must not keep the others from their duty.
+        _log.exception("sweep failed", sweep=name)
+    else:
+        if count:
+            _log.info("swept", sweep=name, count=count)

@@ -1,0 +1,165 @@
+"""The process that children are forked from: it has loaded the libraries, once.
+
+A program of its own (``python -m quws.execution.zygote``) rather than
+``multiprocessing``'s fork server: that one imports the parent's main module
+again in every child, hides errors of its preload, reaps its children where the
+parent cannot see it, and runs only under the parent's interpreter.
+
+It talks to its parent over a stream socket on standard input, one JSON object
+per line:
+
+- ``{"spawn": N}``, with a file descriptor: fork a child that talks over it.
+  Answer: ``{"spawned": N, "pid": P}``.
+- ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
+  ids, since only this process reaps.
+- It says ``{"loaded": true}`` when it can fork, and ``{"exited": P, "status":
+  S}`` (negative: the signal) for each child that ended.
+
+At the end of the stream everybody is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from quws.execution import confine
+from quws.execution.roles import Role, make_role
+
+_MAX_FDS = 16
+
+
+class Zygote:
+    """Forks, kills and reaps children."""
+
+    def __init__(self, control: socket.socket, role: Role) -> None:
+        self._control = control
+        self._role = role
+        self._children: set[int] = set()
+        self._fds: list[int] = []
+        self._rest = b""
+
+    def run(self) -> None:
+        """Serve the parent until it goes."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._say({"loaded": True})
+        control = self._control.fileno()
+        try:
+            while True:
+                ready, _, _ = select.select([control, wake_read], [], [])
+                if wake_read in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake_read, 4096)
+                    self._reap()
+                if control in ready and not self._receive():
+                    return
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        finally:
+            for pid in self._children:
+                _kill_group(pid)
+
+    def _receive(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, 65536, _MAX_FDS)
+        if not data:
+            return False
+        self._fds.extend(fds)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            if "spawn" in command:
+                self._spawn(command["spawn"], self._fds.pop(0))
+            elif command["kill"] in self._children:
+                _kill_group(command["kill"])
+        return True
+
+    def _spawn(self, number: int, fd: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(fd)
+        os.close(fd)
+        # In both processes, since either may be first: the group must exist
+        # before anybody can ask to kill it.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._children.add(pid)
+        self._say({"spawned": number, "pid": pid})
+
+    def _become_child(self, fd: int) -> None:
+        status = 1
+        try:
+            parent = os.getppid()
+            with contextlib.suppress(OSError):
+                os.setpgid(0, 0)
+            confine.die_with_parent(parent)
+            confine.first_to_go()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._control.close()
+            os.close(0)
+            # Connections of children yet to come: held here, they would not end with those.
+            for other in self._fds:
+                os.close(other)
+            random.seed()
+            with socket.socket(fileno=fd) as connection:
+                self._role.serve(connection)
+            status = 0
+        finally:
+            # Whatever happens, this copy must not go on as a zygote.
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while self._children:
+            pid = _ended()
+            if pid is None:
+                return
+            # Whatever the child started goes with it; before it is reaped, while
+            # its process id still cannot belong to anybody else.
+            _kill_group(pid)
+            _, status = os.waitpid(pid, 0)
+            self._children.discard(pid)
+            self._say({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _ended() -> int | None:
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return None if found is None else found.si_pid
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Load what the role needs, then serve. Arguments: the parent's pid, the role as JSON."""
+    parent, role_json = sys.argv[1:]
+    confine.die_with_parent(int(parent))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    role = make_role(json.loads(role_json))
+    role.load()
+    gc.collect()
+    # Keeps the collector from touching, and so copying, pages shared with the children.
+    gc.freeze()
+    control = socket.socket(fileno=os.dup(0))
+    Zygote(control, role).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Tells workers and waiters of a change after it was committed; failing is no error."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from quws.bus import BusUnavailable, Dispatcher, EventHub, JobEvent
+from quws.domain.phases import Phase
+
+_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Announcer:
+    """Spreads news of committed changes over the bus.
+
+    The bus may be away: the hint is then repeated by a sweep, and waiters look
+    again by themselves. So nothing is raised, and nobody waits long.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, events: EventHub) -> None:
+        self._dispatcher = dispatcher
+        self._events = events
+
+    async def changed(self, job_id: str, phase: Phase | None) -> None:
+        """Tell that a job is in a new phase, or was deleted (None)."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._events.publish(JobEvent(job_id, phase))
+        except (BusUnavailable, TimeoutError) as error:
+            _log.warning("event lost", job=job_id, phase=phase, error=str(error))
+
+    async def work(self, target: str) -> None:
+        """Tell that a job waits for a target."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._dispatcher.hint(target)
+        except (BusUnavailable, TimeoutError) as error:
+            _log.warning("hint lost", target=target, error=str(error))

@@ -1,0 +1,440 @@
+"""Jobs as their owners handle them: create, look, wait, change, run, abort, delete."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
+from quws.bus import EventHub
+from quws.domain.caller import Caller
+from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
+from quws.domain.job import (
+    Job,
+    JobRef,
+    Parameter,
+    Result,
+    TimelineEntry,
+    is_job_id,
+    new_job_id,
+)
+from quws.domain.parameters import Control, JobRequest, Posted, read_control, read_job
+from quws.domain.phases import ACTIVE, Phase
+from quws.domain.policy import Policy
+from quws.domain.targets import TargetDescription
+from quws.domain.times import to_millis
+from quws.jobs import payload
+from quws.jobs.announcing import Announcer
+from quws.jobs.checking import Checker
+from quws.store import JobStore, ListFilter, TargetStore
+
+_REREAD_SECONDS = 15.0
+"""A waiter looks by itself this often, in case that an event was lost."""
+
+
+def utc_now() -> datetime:
+    """Tell the time, at the precision that is stored."""
+    return to_millis(datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """What a whole job document says beyond the job itself."""
+
+    timeline: list[TimelineEntry]
+    queue_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The bytes of a result or a parameter: how many, what, and a way to read a part."""
+
+    size: int
+    mime_type: str
+    read: Callable[[int, int | None], AsyncIterator[bytes]]
+
+
+class JobService:
+    """What a caller may do to jobs. Every method checks that the job is theirs."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        targets: TargetStore,
+        artifacts: ArtifactStore,
+        events: EventHub,
+        announcer: Announcer,
+        checker: Checker,
+        policy: Policy,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._targets = targets
+        self._artifacts = artifacts
+        self._events = events
+        self._announcer = announcer
+        self._checker = checker
+        self._policy = policy
+        self._clock = clock
+
+    # -- reading --------------------------------------------------------------
+
+    async def get(self, caller: Caller, job_id: str) -> Job:
+        """Read a job.
+
+        Raises
+        ------
+        NotFound
+        Forbidden
+            It is somebody else's.
+        """
+        job = await self._store.get(job_id) if is_job_id(job_id) else None
+        if job is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, job.id, job.owner)
+        return job
+
+    async def authorise(self, caller: Caller, job_id: str) -> JobRef:
+        """Make sure that a job exists and is the caller's, without reading all of it.
+
+        Raises
+        ------
+        NotFound
+        Forbidden
+        """
+        head = await self._store.head(job_id) if is_job_id(job_id) else None
+        if head is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, head.id, head.owner)
+        return head
+
+    async def details(self, job: Job) -> JobDetails:
+        """Read what the whole document of a job says beyond the job itself."""
+        return JobDetails(await self._store.timeline(job.id), await self._store.queue_position(job))
+
+    def refs(
+        self,
+        caller: Caller,
+        *,
+        phases: frozenset[Phase] = frozenset(),
+        after: datetime | None = None,
+        last: int | None = None,
+    ) -> AsyncIterator[JobRef]:
+        """List the caller's jobs, newest first; ARCHIVED ones only when asked for."""
+        return self._store.refs(
+            ListFilter(
+                owner=caller.name,
+                everybody=caller.operator,
+                phases=phases,
+                after=after,
+                last=last,
+            )
+        )
+
+    async def wait(
+        self, caller: Caller, job_id: str, seconds: float, phase: Phase | None = None
+    ) -> Job:
+        """Wait until the phase of a job changes (UWS 1.1, section 2.2.1.2).
+
+        Returns at once when the job is in no active phase, or not in ``phase``.
+        ``seconds`` may be negative for as long as the service allows. The
+        database is not held while waiting.
+        """
+        limit = self._policy.max_wait
+        deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
+        with self._events.watch(job_id) as watch:
+            job = await self.get(caller, job_id)
+            seen = job.phase if phase is None else phase
+            while job.phase is seen and job.phase in ACTIVE:
+                left = deadline - monotonic()
+                if left <= 0:
+                    break
+                await watch.changed(min(left, _REREAD_SECONDS))
+                job = await self.get(caller, job_id)
+            return job
+
+    def result(self, job: Job, result_id: str) -> Payload:
+        """Find one result of a job.
+
+        Raises
+        ------
+        NotFound
+        """
+        for item in job.results:
+            if item.id == result_id:
+                return self._payload(item)
+        known = ", ".join(item.id for item in job.results) or "none yet"
+        raise NotFound(f"job {job.id} has no result '{result_id[:60]}'; it has: {known}")
+
+    def parameter(self, job: Job, name: str, position: int = 0) -> Payload:
+        """Find one parameter of a job; ``position`` counts the repetitions of the name.
+
+        Raises
+        ------
+        NotFound
+        """
+        found = [item for item in job.parameters if item.name.upper() == name.upper()]
+        if position >= len(found):
+            raise NotFound(f"job {job.id} has no parameter '{name[:60]}'")
+        return self._payload(found[position])
+
+    # -- changing -------------------------------------------------------------
+
+    async def create(self, caller: Caller, posted: Sequence[Posted]) -> Job:
+        """Make a job from its parameters; PHASE=RUN starts it at once.
+
+        Everything is checked first: either there is a sound job, or nothing.
+
+        Raises
+        ------
+        InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+        """
+        control, rest = read_control(posted)
+        if control.phase not in (None, "RUN"):
+            raise InvalidParameter(
+                f"PHASE must be RUN when a job is created, not '{control.phase[:40]}'"
+                if control.phase
+                else "PHASE must be RUN when a job is created, not empty",
+                parameter="PHASE",
+            )
+        now = self._clock()
+        destruction = self._policy.destruction(control.destruction, now)
+        duration = self._policy.duration(control.execution_duration)
+        request = read_job(rest, default_shots=self._policy.shots)
+        target, spec = await self._checked(request)
+
+        job_id = new_job_id()
+        run = control.phase == "RUN"
+        entries = [TimelineEntry(now, "received", "quws"), TimelineEntry(now, "validated", "quws")]
+        if run:
+            entries.append(TimelineEntry(now, "queued", "quws", f"for target {target.name}"))
+        try:
+            parameters = await payload.keep(
+                self._artifacts, job_id, rest, self._policy.inline_bytes
+            )
+            job = Job(
+                id=job_id,
+                owner=caller.name,
+                run_id=control.run_id or None,
+                phase=Phase.QUEUED if run else Phase.PENDING,
+                target=target.name,
+                creation_time=now,
+                queued_time=now if run else None,
+                start_time=None,
+                end_time=None,
+                destruction_time=destruction,
+                execution_duration=duration,
+                quote=None,
+                attempt=0,
+                circuits=len(request.circuits),
+                circuits_done=0,
+                message=None,
+                parameters=parameters,
+                spec=spec,
+                error=None,
+            )
+            await self._store.add(job, entries)
+        except BaseException:
+            await self._drop_artifacts(job_id)
+            raise
+        if run:
+            await self._announcer.work(target.name)
+        return job
+
+    async def run(self, caller: Caller, job_id: str) -> None:
+        """Put a PENDING or HELD job into the queue.
+
+        Raises
+        ------
+        NotFound, Forbidden
+        IllegalMove
+            It is in another phase.
+        """
+        head = await self.authorise(caller, job_id)
+        job = await self.get(caller, job_id)
+        entry = TimelineEntry(self._clock(), "queued", "quws", f"for target {job.target}")
+        if await self._store.queue(job_id, entry) is None:
+            await self._refuse(caller, job_id, "RUN needs PENDING or HELD")
+        await self._announcer.changed(head.id, Phase.QUEUED)
+        await self._announcer.work(job.target)
+
+    async def abort(self, caller: Caller, job_id: str) -> None:
+        """Abort a job that is not over; the worker that runs it kills it at once.
+
+        Raises
+        ------
+        NotFound, Forbidden
+        IllegalMove
+            It is over.
+        """
+        await self.authorise(caller, job_id)
+        entry = TimelineEntry(self._clock(), "aborted", caller.name or "user", "abort requested")
+        if await self._store.abort(job_id, entry) is None:
+            await self._refuse(caller, job_id, "ABORT needs a job that is not over")
+        await self._announcer.changed(job_id, Phase.ABORTED)
+
+    async def delete(self, caller: Caller, job_id: str) -> None:
+        """Stop a job if it runs, and remove it with all its files.
+
+        Raises
+        ------
+        NotFound, Forbidden
+        """
+        await self.authorise(caller, job_id)
+        if not await self._store.delete(job_id, self._clock()):
+            raise NotFound(f"there is no job {job_id}")
+        await self._announcer.changed(job_id, None)
+        await self._drop_artifacts(job_id)
+
+    async def control(self, caller: Caller, job_id: str, control: Control) -> None:
+        """Change run id, destruction, execution duration and phase, in this order.
+
+        Raises
+        ------
+        NotFound, Forbidden, InvalidParameter
+        IllegalMove
+            The job's phase forbids it.
+        """
+        await self.authorise(caller, job_id)
+        if control.phase is not None and control.phase not in ("RUN", "ABORT"):
+            raise InvalidParameter(
+                f"PHASE must be RUN or ABORT, not '{control.phase[:40]}'", parameter="PHASE"
+            )
+        if control.destruction is not None:
+            instant = self._policy.destruction(control.destruction, self._clock())
+            if not await self._store.set_destruction(job_id, instant):
+                await self._refuse(caller, job_id, "DESTRUCTION cannot be changed any more")
+        if control.execution_duration is not None:
+            seconds = self._policy.duration(control.execution_duration)
+            if not await self._store.set_execution_duration(job_id, seconds):
+                await self._refuse(caller, job_id, "EXECUTIONDURATION needs a job that is not over")
+            await self._announcer.changed(job_id, (await self.get(caller, job_id)).phase)
+        if control.run_id is not None and not await self._store.set_run_id(
+            job_id, control.run_id or None
+        ):
+            await self._refuse(caller, job_id, "RUNID cannot be changed any more")
+        match control.phase:
+            case "RUN":
+                await self.run(caller, job_id)
+            case "ABORT":
+                await self.abort(caller, job_id)
+
+    async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
+        """Give existing parameters of a PENDING job new values.
+
+        Raises
+        ------
+        NotFound, Forbidden, InvalidCircuit, UnknownTarget
+        InvalidParameter
+            A value is malformed, or the job has no such parameter yet.
+        IllegalMove
+            The job is not PENDING any more.
+        """
+        job = await self.get(caller, job_id)
+        if job.phase is not Phase.PENDING:
+            await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
+        present = {item.name.upper() for item in job.parameters}
+        for item in posted:
+            if item.name.upper() not in present:
+                raise InvalidParameter(
+                    f"the job has no parameter '{item.name[:60]}' to change; it has"
+                    f" {', '.join(sorted(present))}",
+                    parameter=item.name[:60],
+                )
+        renewed = {item.name.upper() for item in posted}
+        merged = [
+            await self._posted(item) for item in job.parameters if item.name.upper() not in renewed
+        ] + list(posted)
+        request = read_job(merged, default_shots=self._policy.shots)
+        target, spec = await self._checked(request)
+        # Old values stay on disk until the job goes: a reader may hold a link to one.
+        stamp = f"{job_id}/parameters/{new_job_id()}"
+        parameters = await payload.keep(self._artifacts, stamp, merged, self._policy.inline_bytes)
+        changes: dict[str, Any] = {"spec": spec, "target": target.name}
+        if len(request.circuits) != job.circuits:
+            changes["circuits"] = len(request.circuits)
+        if not await self._store.set_parameters(job_id, parameters, changes):
+            await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
+
+    # -- helpers ----------------------------------------------------------------
+
+    async def _checked(self, request: JobRequest) -> tuple[TargetDescription, dict[str, Any]]:
+        name = request.target or self._policy.target
+        target = await self._targets.get(name)
+        if target is None:
+            known = ", ".join(item.name for item in await self._targets.all()) or "none yet"
+            raise UnknownTarget(
+                f"there is no target '{name[:60]}'; TARGET may be: {known}", parameter="TARGET"
+            )
+        if request.shots > target.max_shots:
+            raise InvalidParameter(
+                f"SHOTS must be at most {target.max_shots} on target {target.name},"
+                f" not {request.shots}",
+                parameter="SHOTS",
+            )
+        if len(request.circuits) > target.max_circuits:
+            raise InvalidParameter(
+                f"CIRCUIT may be given at most {target.max_circuits} times on target"
+                f" {target.name}, not {len(request.circuits)} times",
+                parameter="CIRCUIT",
+            )
+        facts = await self._checker.check(request.circuits, request.language, target.circuit_limits)
+        spec = {
+            "language": request.language,
+            "shots": request.shots,
+            "seed": request.seed,
+            "memory": request.memory,
+            "response_format": request.response_format,
+            "tags": request.tags,
+            "metadata": request.metadata,
+            "circuits": [item.model_dump(mode="json") for item in facts],
+        }
+        return target, spec
+
+    async def _posted(self, item: Parameter) -> Posted:
+        value = (
+            (item.value or "").encode()
+            if item.artifact is None
+            else await self._artifacts.read(item.artifact)
+        )
+        return Posted(item.name, value, item.mime_type)
+
+    async def _refuse(self, caller: Caller, job_id: str, rule: str) -> None:
+        job = await self.get(caller, job_id)
+        raise IllegalMove(f"{rule}; job {job_id} is {job.phase}", parameter="PHASE")
+
+    async def _drop_artifacts(self, job_id: str) -> None:
+        try:
+            await self._artifacts.delete(job_id)
+        except ArtifactStoreUnavailable:
+            return  # The prefix is on the list of garbage, or a sweep finds it as an orphan.
+        await self._store.forget_garbage(job_id)
+
+    def _payload(self, item: Result | Parameter) -> Payload:
+        if item.artifact is None:
+            assert isinstance(item, Parameter)
+            content = (item.value or "").encode()
+
+            async def inline(start: int, end: int | None) -> AsyncIterator[bytes]:
+                yield content[start:end]
+
+            return Payload(len(content), item.mime_type, inline)
+        key = item.artifact
+
+        async def stored(start: int, end: int | None) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in self._artifacts.stream(key, start, end):
+                    yield chunk
+            except ArtifactMissing:
+                raise NotFound("the file is not there any more") from None
+
+        return Payload(item.size, item.mime_type, stored)
+
+
+def _authorise(caller: Caller, job_id: str, owner: str | None) -> None:
+    if not caller.may_see(owner):
+        raise Forbidden(f"job {job_id} belongs to somebody else")

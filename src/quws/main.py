@@ -1,0 +1,224 @@
+"""Wiring: the only place that knows every room. One function per kind of process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from quws.artifacts import ArtifactStore
+from quws.bus import Dispatcher, EventHub, connect
+from quws.domain.job import new_job_id
+from quws.jobs.announcing import Announcer
+from quws.jobs.service import utc_now
+from quws.jobs.sweeps import Sweeps
+from quws.settings import Settings
+from quws.store import Database, JobStore, TargetStore
+from quws.targets import TargetConfig, create_target
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_SIMULATOR = "simulator"
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """What every process needs: database, artifacts and bus."""
+
+    database: Database
+    jobs: JobStore
+    targets: TargetStore
+    artifacts: ArtifactStore
+    dispatcher: Dispatcher
+    events: EventHub
+    announcer: Announcer
+
+
+@asynccontextmanager
+async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
+    """Connect to database, artifacts and bus.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database does not answer or has another schema.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(settings.resolved_database_url(), full_sync=settings.sqlite_full_sync)
+        stack.push_async_callback(database.close)
+        await database.check()
+        redis = connect(settings.resolved_redis_url())
+        stack.push_async_callback(redis.aclose)
+        events = EventHub(redis)
+        dispatcher = Dispatcher(redis)
+        yield Backends(
+            database=database,
+            jobs=JobStore(database),
+            targets=TargetStore(database),
+            artifacts=ArtifactStore(settings.resolved_artifacts_url()),
+            dispatcher=dispatcher,
+            events=events,
+            announcer=Announcer(dispatcher, events),
+        )
+
+
+def target_configs(settings: Settings) -> list[TargetConfig]:
+    """List the targets of this service."""
+    return [
+        TargetConfig(
+            name=_SIMULATOR,
+            adapter="simulator",
+            options={
+                "qubits": settings.simulator_qubits,
+                "threads": settings.simulator_threads,
+            },
+        )
+    ]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the HTTP application. Nothing is opened before it starts."""
+    from quws.api.app import build_app  # noqa: PLC0415
+    from quws.api.services import Services  # noqa: PLC0415
+    from quws.execution.checker import ChildChecker  # noqa: PLC0415
+    from quws.jobs.service import JobService  # noqa: PLC0415
+
+    @asynccontextmanager
+    async def services() -> AsyncIterator[Services]:
+        async with open_backends(settings) as backends:
+            checker = ChildChecker(seconds=settings.check_seconds)
+            await checker.start()
+            # So that a job can be sent before the first worker is up.
+            await backends.targets.register(
+                [create_target(config).describe() for config in target_configs(settings)],
+                utc_now(),
+                replace=False,
+            )
+            listening = asyncio.create_task(backends.events.run())
+            try:
+                yield Services(
+                    jobs=JobService(
+                        store=backends.jobs,
+                        targets=backends.targets,
+                        artifacts=backends.artifacts,
+                        events=backends.events,
+                        announcer=backends.announcer,
+                        checker=checker,
+                        policy=settings.policy,
+                    ),
+                )
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+                await checker.close()
+
+    return build_app(services, public_url=settings.public_url, max_body=settings.max_body)
+
+
+async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
+    """Run a worker until SIGTERM or SIGINT.
+
+    With ``sole`` it is the only one of its target: what is executing now was
+    lost with its predecessor, and need not wait for the end of its lease.
+    """
+    from quws.execution.children import ChildPool  # noqa: PLC0415
+    from quws.execution.executor import Executor  # noqa: PLC0415
+    from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
+
+    config = next((item for item in target_configs(settings) if item.name == target_name), None)
+    if config is None:
+        known = ", ".join(item.name for item in target_configs(settings))
+        raise SystemExit(f"there is no target '{target_name}'; configured are: {known}")
+    stop = stop_event()
+    name = f"{socket.gethostname()}:{os.getpid()}"[:40]
+    scratch = settings.resolved_scratch() / new_job_id()
+    scratch.mkdir(parents=True)
+    children = ChildPool({"role": "run", "target": config.model_dump()}, spares=settings.spares)
+    try:
+        await children.start()
+        async with open_backends(settings) as backends:
+            description = create_target(config).describe()
+            await backends.targets.register([description], utc_now(), replace=True)
+            if sole:
+                await backends.jobs.release(target_name)
+            hints = HintListener(
+                settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
+            )
+            executor = Executor(
+                worker=name,
+                target=description,
+                store=backends.jobs,
+                artifacts=backends.artifacts,
+                announcer=backends.announcer,
+                children=children,
+                slots=settings.slots,
+                lease_seconds=settings.lease,
+                idle_seconds=settings.idle_look,
+                scratch=scratch,
+                result_bytes=settings.max_result,
+                max_attempts=settings.policy.max_attempts,
+                on_full=hints.set_full,
+            )
+            await run_worker(executor, hints, backends.events, stop, settings.grace)
+    finally:
+        await children.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+async def sweeper(settings: Settings) -> None:
+    """Run the periodic task until SIGTERM or SIGINT."""
+    from quws.execution.sweeper import run_sweeper  # noqa: PLC0415
+
+    stop = stop_event()
+    async with open_backends(settings) as backends:
+        sweeps = Sweeps(
+            store=backends.jobs,
+            artifacts=backends.artifacts,
+            dispatcher=backends.dispatcher,
+            announcer=backends.announcer,
+            policy=settings.policy,
+        )
+        await run_sweeper(sweeps, stop, settings.sweep)
+
+
+def stop_event() -> asyncio.Event:
+    """Make an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, stop.set)
+    return stop
+
+
+def configure_logging(*, verbose: bool = False) -> None:
+    """Log one line per event to standard error: JSON, or readable on a terminal."""
+    level = logging.DEBUG if verbose else logging.INFO
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=True)
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

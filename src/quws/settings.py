@@ -1,0 +1,101 @@
+"""Everything an operator can set, from the environment (``QUWS_…``) or a command's options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quws.domain.policy import Policy
+from quws.store.database import sqlite_url
+
+
+def _slashless(url: str) -> str:
+    return url.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Settings of one process. All times in seconds, all sizes in bytes.
+
+    Without any of them quws is the embedded form: SQLite, files and a private
+    Valkey in the data folder.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="QUWS_", env_nested_delimiter="__")
+
+    data: Path = Field(
+        default_factory=lambda: user_data_path("quws"),
+        description="Folder for everything the embedded form keeps.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://… or sqlite:///FILE; by default quws.db in the data folder."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="redis://…, rediss://… or unix:///SOCKET; by default a private Valkey."
+    )
+    artifacts_url: str | None = Field(
+        None, description="file:///…, s3://…, gs://…, az://…; by default a folder below data."
+    )
+    scratch: Path | None = Field(
+        None, description="Folder for the files of running jobs; by default below data."
+    )
+    public_url: Annotated[str, AfterValidator(_slashless)] | None = Field(
+        None, description="The URL under which clients reach the service, behind a proxy."
+    )
+    sqlite_full_sync: bool = Field(
+        False, description="SQLite: lose nothing in a power cut, at one disk sync per write."
+    )
+    policy: Policy = Field(default_factory=Policy, description="Defaults and limits of jobs.")
+
+    simulator_qubits: int | None = Field(
+        None, ge=1, description="Largest circuit; by default what fits into half the memory."
+    )
+    simulator_threads: int = Field(0, ge=0, description="Threads of one run, 0: one per core.")
+    slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    spares: int = Field(1, ge=1, description="Child processes that wait ready for the next job.")
+    lease: float = Field(15.0, ge=0.5, description="A worker not heard of for so long is lost.")
+    poll_delay: float = Field(
+        0.02, gt=0, description="How often an idle worker asks Redis for hints."
+    )
+    idle_look: float = Field(
+        5.0, gt=0, description="How often an idle worker looks into the database by itself."
+    )
+    grace: float = Field(
+        20.0, ge=0, description="How long a running job may go on after SIGTERM to its worker."
+    )
+    sweep: float = Field(0.5, gt=0, description="Pause between two sweeps.")
+    check_seconds: float = Field(10.0, gt=0, description="How long reading circuits may take.")
+    max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
+    max_result: int = Field(2 * 1024**3, description="Largest result file.")
+
+    def resolved_database_url(self) -> str:
+        """Tell the database to use."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return sqlite_url(self.data.absolute() / "quws.db")
+
+    def resolved_redis_url(self) -> str:
+        """Tell the Redis to use.
+
+        Raises
+        ------
+        ValueError
+            None is set: only ``quws serve`` brings its own.
+        """
+        if self.redis_url is None:
+            raise ValueError(
+                "QUWS_REDIS_URL is not set; set it to the Redis of your service, or run 'quws"
+                " serve', which brings its own"
+            )
+        return self.redis_url.get_secret_value()
+
+    def resolved_artifacts_url(self) -> str:
+        """Tell where artifacts go."""
+        return self.artifacts_url or (self.data.absolute() / "artifacts").as_uri()
+
+    def resolved_scratch(self) -> Path:
+        """Tell the folder for the files of running jobs."""
+        return (self.scratch or self.data / "scratch").absolute()

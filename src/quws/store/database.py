@@ -1,0 +1,210 @@
+"""Engines, transactions and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    event,
+    literal_column,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from quws.domain.errors import Unavailable
+
+REVISION = "0001"
+"""The schema that this code works with: the head of ``quws.store.migrations``."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached, or its schema is not the one of this code.
+
+    ``str()`` is the reason, for operators; users are shown the sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the service cannot reach its database right now; try again later")
+        self.args = (reason,)
+
+
+class Database:
+    """Connections to one database, SQLite or PostgreSQL.
+
+    ``read()`` and ``write()`` each give a connection inside one transaction.
+    On SQLite a writer takes the lock at BEGIN: a transaction that reads first
+    and locks later fails with *busy* no matter how long it is willing to wait.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///FILE`` or ``postgresql://…``; the driver is chosen here.
+    pool_size
+        Connections per process.
+    full_sync
+        SQLite only: survive a power cut without losing the last commits, at
+        the price of one disk sync for each.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
+        self.url = driver_url(url, asynchronous=True)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._reader = _sqlite_engine(self.url, "BEGIN", 4, full_sync=full_sync)
+            self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
+        else:
+            self._reader = self._writer = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
+            )
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads.
+
+        Raises
+        ------
+        StoreUnavailable
+            The database is away, restarting or locked; what was tried may be tried again.
+        """
+        with _telling():
+            async with self._reader.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that writes; it commits when the block ends without an error.
+
+        Raises
+        ------
+        StoreUnavailable
+            As for reading. If it was lost in the commit, nobody knows whether that took
+            place: every write is guarded so that it does no harm to try it again.
+        """
+        with _telling():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    @property
+    def now(self) -> ColumnElement[int]:
+        """The database's own clock in milliseconds since 1970, for leases.
+
+        Processes on several hosts disagree about the time; the database does not.
+        """
+        if self.is_sqlite:
+            return literal_column(
+                "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
+            )
+        return literal_column("(extract(epoch FROM clock_timestamp()) * 1000)::bigint", BigInteger)
+
+    def insert(self, table: Table) -> SqliteInsert | PostgresInsert:
+        """Begin an INSERT that can say what to do when the row is there already."""
+        return sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
+
+    async def check(self) -> None:
+        """Make sure that the database answers and has the schema of this code.
+
+        Raises
+        ------
+        StoreUnavailable
+            With a sentence that says what to run.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+        found = await self.revision()
+        if found != REVISION:
+            state = f"has schema {found}" if found else "has no quws schema yet"
+            raise StoreUnavailable(
+                f"the database {state}, this quws needs {REVISION}: run 'quws db upgrade'"
+            )
+
+    async def revision(self) -> str | None:
+        """Tell the revision of the schema, or None where there is none yet."""
+        try:
+            async with self.read() as connection:
+                found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        except (DBAPIError, StoreUnavailable):
+            return None  # PostgreSQL and SQLite disagree about what a missing table is.
+        return None if found is None else str(found)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._reader.dispose()
+        if self._writer is not self._reader:
+            await self._writer.dispose()
+
+
+def driver_url(url: str, *, asynchronous: bool) -> URL:
+    """Name the driver in a database URL: aiosqlite or psycopg.
+
+    Raises
+    ------
+    StoreUnavailable
+        The URL is for a database that quws does not know.
+    """
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise StoreUnavailable(
+                f"QUWS_DATABASE_URL is for '{other}'; allowed are sqlite:///FILE and postgresql://…"
+            )
+
+
+def sqlite_url(path: Path) -> str:
+    """Write the URL of a SQLite file."""
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error
+
+
+def _sqlite_engine(url: URL, begin: str, pool_size: int, *, full_sync: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"timeout": 30},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        # The driver must not open transactions of its own accord.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if full_sync else 'NORMAL'}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

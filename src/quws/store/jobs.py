@@ -1,0 +1,779 @@
+"""Jobs in SQL: every change is one guarded statement, never read, change, write back.
+
+A guard is a WHERE clause on the phase, and for a worker also on the attempt
+and the lease that it holds. No row changed means that the move is illegal now,
+or that the job belongs to somebody else by now: the methods then return None
+or False and nothing was written.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    TextClause,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quws.domain import phases
+from quws.domain.job import (
+    Claim,
+    ErrorType,
+    Job,
+    JobError,
+    JobRef,
+    Parameter,
+    Result,
+    TimelineEntry,
+)
+from quws.domain.phases import Move, Phase
+from quws.store import tables as t
+from quws.store.database import Database
+
+_CHUNK = 1000
+_j = t.jobs.c
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which jobs to list. ``owner`` counts only when ``everybody`` is False."""
+
+    owner: str | None = None
+    everybody: bool = False
+    phases: frozenset[Phase] = field(default_factory=frozenset)
+    after: datetime | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A job that a sweep found, with what the sweep needs to know of it."""
+
+    id: str
+    attempt: int
+    phase: Phase
+    target: str
+
+
+class JobStore:
+    """The jobs of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- reading ------------------------------------------------------------
+
+    async def get(self, job_id: str) -> Job | None:
+        """Read a whole job with its results."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
+            return None if row is None else await _whole(connection, row)
+
+    async def head(self, job_id: str) -> JobRef | None:
+        """Read what the list says of one job: enough to decide who may see it."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_refs().where(_j.id == job_id))).first()
+            return None if row is None else _ref(row)
+
+    async def timeline(self, job_id: str) -> list[TimelineEntry]:
+        """Read what happened to a job, oldest first."""
+        c = t.timeline.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(c.time, c.status, c.source, c.message)
+                .where(c.job_id == job_id)
+                .order_by(c.id)
+            )
+            return [TimelineEntry(*row) for row in rows]
+
+    async def queue_position(self, job: Job) -> int | None:
+        """Count the jobs that go before a waiting one on its target; None when it is not waiting."""
+        if job.phase is not Phase.QUEUED:
+            return None
+        async with self._database.read() as connection:
+            mine = t.jobs.alias("mine")
+            return await connection.scalar(
+                select(func.count())
+                .select_from(t.jobs)
+                .join(mine, mine.c.id == job.id)
+                .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                .where(
+                    tuple_(_j.priority, _j.queued_time, _j.id)
+                    < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
+                )
+            )
+
+    async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
+        """List jobs, newest first.
+
+        Reads in chunks by key and holds no connection between them, so that a
+        slow reader of a long list blocks nobody.
+        """
+        left = wanted.last
+        last_seen: tuple[datetime, str] | None = None
+        while left is None or left > 0:
+            size = _CHUNK if left is None else min(left, _CHUNK)
+            query = _refs().where(*_list_clauses(wanted))
+            if last_seen is not None:
+                query = query.where(
+                    tuple_(_j.creation_time, _j.id)
+                    < tuple_(literal(last_seen[0], t.Instant), literal(last_seen[1]))
+                )
+            query = query.order_by(_j.creation_time.desc(), _j.id.desc()).limit(size)
+            async with self._database.read() as connection:
+                rows = (await connection.execute(query)).all()
+            for row in rows:
+                yield _ref(row)
+            if len(rows) < size:
+                return
+            last_seen = (rows[-1].creation_time, rows[-1].id)
+            if left is not None:
+                left -= len(rows)
+
+    async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
+        """Find the stored results of a batch's finished circuits: index to artifact key."""
+        c = t.circuits.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(c.index, c.artifact).where(c.job_id == job_id, c.artifact.is_not(None))
+            )
+            return {index: artifact for index, artifact in rows}
+
+    # -- the client's writes --------------------------------------------------
+
+    async def add(self, job: Job, entries: Sequence[TimelineEntry]) -> None:
+        """Write a new job (PENDING, or QUEUED when it is to run at once)."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert(t.jobs).values(
+                    id=job.id,
+                    owner=job.owner,
+                    run_id=job.run_id,
+                    phase=job.phase,
+                    target=job.target,
+                    creation_time=job.creation_time,
+                    queued_time=job.queued_time,
+                    destruction_time=job.destruction_time,
+                    execution_duration=job.execution_duration,
+                    circuits=job.circuits,
+                    parameters=[_parameter_json(item) for item in job.parameters],
+                    spec=job.spec,
+                )
+            )
+            await connection.execute(
+                insert(t.circuits),
+                [
+                    {"job_id": job.id, "index": index, "status": "waiting"}
+                    for index in range(job.circuits)
+                ],
+            )
+            await _tell(connection, job.id, *entries)
+
+    async def queue(self, job_id: str, entry: TimelineEntry) -> JobRef | None:
+        """RUN: put a job into its target's queue."""
+        return await self._move(job_id, Move.QUEUE, entry, queued_time=entry.time, message=None)
+
+    async def abort(
+        self, job_id: str, entry: TimelineEntry, *, past_deadline: datetime | None = None
+    ) -> JobRef | None:
+        """Abort a job in any phase that is not over.
+
+        With ``past_deadline`` only if its execution duration is over by then.
+        """
+        guard = [] if past_deadline is None else [_j.deadline <= past_deadline]
+        return await self._move(
+            job_id,
+            Move.ABORT,
+            entry,
+            *guard,
+            end_time=entry.time,
+            message=entry.message,
+            lease=None,
+            lease_until=None,
+            deadline=None,
+        )
+
+    async def set_run_id(self, job_id: str, run_id: str | None) -> bool:
+        """Change the run id of a job that is not archived."""
+        return await self._set(job_id, frozenset(Phase) - {Phase.ARCHIVED}, run_id=run_id)
+
+    async def set_destruction(self, job_id: str, destruction: datetime | None) -> bool:
+        """Change the destruction time of a job that is not archived."""
+        return await self._set(
+            job_id, frozenset(Phase) - {Phase.ARCHIVED}, destruction_time=destruction
+        )
+
+    async def set_execution_duration(self, job_id: str, seconds: int) -> bool:
+        """Change the execution duration of a job that is not over.
+
+        A running job's deadline moves in the same statement, counted from the
+        start of its run.
+        """
+        return await self._set(
+            job_id,
+            frozenset(Phase) - phases.FINAL,
+            execution_duration=seconds,
+            deadline=(
+                case(
+                    (
+                        _j.phase == Phase.EXECUTING,
+                        type_coerce(_j.claimed_time, BigInteger) - _j.spent_ms + seconds * 1000,
+                    )
+                )
+                if seconds
+                else None
+            ),
+        )
+
+    async def set_parameters(
+        self, job_id: str, parameters: Sequence[Parameter], changes: dict[str, Any]
+    ) -> bool:
+        """Replace the parameters of a PENDING job, with the columns that follow from them.
+
+        ``changes`` may hold ``spec``, ``target`` and ``circuits``.
+        """
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(_j.id == job_id, _in({Phase.PENDING}))
+                .values(parameters=[_parameter_json(item) for item in parameters], **changes)
+            )
+            if changed.rowcount == 0:
+                return False
+            if "circuits" in changes:
+                await connection.execute(delete(t.circuits).where(t.circuits.c.job_id == job_id))
+                await connection.execute(
+                    insert(t.circuits),
+                    [
+                        {"job_id": job_id, "index": index, "status": "waiting"}
+                        for index in range(changes["circuits"])
+                    ],
+                )
+            return True
+
+    async def delete(self, job_id: str, now: datetime) -> bool:
+        """Remove a job in any phase; its artifacts are noted as garbage in the same transaction."""
+        async with self._database.write() as connection:
+            removed = await connection.execute(delete(t.jobs).where(_j.id == job_id))
+            if removed.rowcount == 0:
+                return False
+            await self._discard(connection, job_id, now)
+            return True
+
+    # -- the worker's writes --------------------------------------------------
+
+    async def claim(
+        self, target: str, worker: str, lease_seconds: float, now: datetime
+    ) -> Claim | None:
+        """Take the best waiting job of a target: priority first, then age.
+
+        ``attempt`` grows before the job starts, so that an input that kills
+        its worker uses its attempts up.
+        """
+        lease = str(uuid.uuid4())
+        waiting = (
+            select(_j.id)
+            .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+            .order_by(_j.priority, _j.queued_time, _j.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        now_ms = t.to_stored(now)
+        async with self._database.write() as connection:
+            claimed = await connection.execute(
+                update(t.jobs)
+                .where(_j.id == waiting, _in(phases.sources(Move.CLAIM)))
+                .values(
+                    phase=Phase.EXECUTING,
+                    attempt=_j.attempt + 1,
+                    lease=lease,
+                    lease_until=self._database.now + int(lease_seconds * 1000),
+                    worker=worker,
+                    claimed_time=now,
+                    start_time=func.coalesce(_j.start_time, now_ms),
+                    deadline=case(
+                        (
+                            _j.execution_duration > 0,
+                            now_ms + cast(_j.execution_duration, BigInteger) * 1000 - _j.spent_ms,
+                        )
+                    ),
+                    message=None,
+                )
+                .returning(t.jobs)
+            )
+            row = claimed.first()
+            if row is None:
+                return None
+            await _tell(
+                connection,
+                row.id,
+                TimelineEntry(now, "claimed", worker, f"attempt {row.attempt}"),
+            )
+            return Claim(await _whole(connection, row), lease, row.deadline)
+
+    async def renew(self, claim: Claim, lease_seconds: float) -> Claim | None:
+        """Renew a lease and read the deadline, which may have moved.
+
+        None when the job is not this worker's any more.
+        """
+        async with self._database.write() as connection:
+            row = (
+                await connection.execute(
+                    update(t.jobs)
+                    .where(_fence(claim))
+                    .values(lease_until=self._database.now + int(lease_seconds * 1000))
+                    .returning(_j.deadline)
+                )
+            ).first()
+            return None if row is None else replace(claim, deadline=row.deadline)
+
+    async def note(self, claim: Claim, entry: TimelineEntry) -> bool:
+        """Add to the timeline of a job that this worker holds."""
+        async with self._database.write() as connection:
+            held = await connection.scalar(select(_j.id).where(_fence(claim)))
+            if held is None:
+                return False
+            await _tell(connection, claim.id, entry)
+            return True
+
+    async def store_circuit(
+        self,
+        claim: Claim,
+        index: int,
+        result: Result,
+        entry: TimelineEntry,
+        started: datetime,
+    ) -> bool:
+        """Keep the result of one circuit of a batch and list it as a result of the job."""
+        async with self._database.write() as connection:
+            held = await connection.execute(
+                update(t.jobs)
+                .where(_fence(claim))
+                .values(circuits_done=_j.circuits_done + 1)
+                .returning(_j.id)
+            )
+            if held.first() is None:
+                return False
+            await connection.execute(
+                update(t.circuits)
+                .where(t.circuits.c.job_id == claim.id, t.circuits.c.index == index)
+                .values(
+                    status="completed",
+                    attempt=claim.attempt,
+                    artifact=result.artifact,
+                    start_time=started,
+                    end_time=entry.time,
+                )
+            )
+            await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
+            await _tell(connection, claim.id, entry)
+            return True
+
+    async def complete(self, claim: Claim, results: Sequence[Result], entry: TimelineEntry) -> bool:
+        """End a job well: phase, end time, results and timeline in one transaction."""
+        async with self._database.write() as connection:
+            if not await _end(connection, claim, Phase.COMPLETED, entry, circuits_done=_j.circuits):
+                return False
+            await connection.execute(
+                update(t.circuits)
+                .where(t.circuits.c.job_id == claim.id, t.circuits.c.status != "completed")
+                .values(status="completed", attempt=claim.attempt, end_time=entry.time)
+            )
+            await _publish(connection, claim, results)
+            return True
+
+    async def fail(self, claim: Claim, error: JobError, entry: TimelineEntry) -> bool:
+        """End a job in ERROR."""
+        async with self._database.write() as connection:
+            return await _end(connection, claim, Phase.ERROR, entry, error=_error_json(error))
+
+    async def retry(self, claim: Claim, entry: TimelineEntry) -> bool:
+        """Put a job back into the queue whose process died; the attempt is used up."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(_fence(claim))
+                .values(
+                    phase=Phase.QUEUED,
+                    start_time=None,
+                    lease=None,
+                    lease_until=None,
+                    deadline=None,
+                    message=entry.message,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            await _tell(connection, claim.id, entry)
+            return True
+
+    async def hand_back(self, claim: Claim, entry: TimelineEntry) -> bool:
+        """SUSPEND a running job of a worker that shuts down: the next worker goes on with it.
+
+        The attempt is given back: stopping it was our doing, not the job's.
+        """
+        async with self._database.write() as connection:
+            spent = t.to_stored(entry.time) - type_coerce(_j.claimed_time, BigInteger)
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(_fence(claim))
+                .values(
+                    phase=Phase.SUSPENDED,
+                    lease=None,
+                    lease_until=None,
+                    deadline=None,
+                    attempt=_j.attempt - 1,
+                    spent_ms=_j.spent_ms + spent,
+                    message=entry.message,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            await _tell(connection, claim.id, entry)
+            return True
+
+    # -- the sweeps' writes -----------------------------------------------------
+
+    async def overdue(self, now: datetime, limit: int = 500) -> list[Overdue]:
+        """Find executing jobs whose execution duration is over."""
+        return await self._find(
+            _j.deadline, _in({Phase.EXECUTING}), _j.deadline <= now, limit=limit
+        )
+
+    async def abandoned(self, limit: int = 500) -> list[Overdue]:
+        """Find executing jobs whose worker has not renewed its lease."""
+        return await self._find(
+            _j.lease_until,
+            _in({Phase.EXECUTING}),
+            _j.lease_until <= self._database.now,
+            limit=limit,
+        )
+
+    async def expired(self, now: datetime, limit: int = 500) -> list[Overdue]:
+        """Find jobs whose destruction time has come."""
+        return await self._find(
+            _j.destruction_time,
+            text("jobs.phase <> 'ARCHIVED'"),
+            _j.destruction_time <= now,
+            limit=limit,
+        )
+
+    async def forgotten(self, before: datetime) -> list[tuple[str, int]]:
+        """Count, per target, the jobs that have waited since before an instant."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(_j.target, func.count())
+                .where(_in({Phase.QUEUED, Phase.SUSPENDED}), _j.queued_time <= before)
+                .group_by(_j.target)
+            )
+            return [(target, count) for target, count in rows]
+
+    async def requeue(self, found: Overdue, entry: TimelineEntry) -> bool:
+        """Give an abandoned job back to the queue, if its lease is still expired."""
+        return await self._release(
+            found, entry, phase=Phase.QUEUED, start_time=None, message=entry.message
+        )
+
+    async def give_up(self, found: Overdue, error: JobError, entry: TimelineEntry) -> bool:
+        """End an abandoned job that has no attempts left, if its lease is still expired."""
+        return await self._release(
+            found, entry, phase=Phase.ERROR, end_time=entry.time, error=_error_json(error)
+        )
+
+    async def release(self, target: str) -> int:
+        """Expire all leases on a target: for its only worker, before it takes its first job."""
+        async with self._database.write() as connection:
+            released = await connection.execute(
+                update(t.jobs)
+                .where(_j.target == target, _in({Phase.EXECUTING}))
+                .values(lease_until=self._database.now - 1)
+            )
+            return released.rowcount
+
+    async def destroy(self, job_id: str, now: datetime) -> bool:
+        """Remove a job whose destruction time has come, if that is still so."""
+        async with self._database.write() as connection:
+            removed = await connection.execute(
+                delete(t.jobs).where(_j.id == job_id, _j.destruction_time <= now)
+            )
+            if removed.rowcount == 0:
+                return False
+            await self._discard(connection, job_id, now)
+            return True
+
+    async def archive(self, job_id: str, now: datetime) -> bool:
+        """Turn a finished job whose destruction time has come into ARCHIVED: its files go."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(
+                    _j.id == job_id,
+                    _in(phases.sources(Move.ARCHIVE)),
+                    _j.destruction_time <= now,
+                )
+                .values(phase=Phase.ARCHIVED)
+            )
+            if changed.rowcount == 0:
+                return False
+            await connection.execute(delete(t.results).where(t.results.c.job_id == job_id))
+            await connection.execute(
+                update(t.circuits).where(t.circuits.c.job_id == job_id).values(artifact=None)
+            )
+            await _tell(
+                connection, job_id, TimelineEntry(now, "archived", "quws", "destruction time")
+            )
+            await self._discard(connection, job_id, now)
+            return True
+
+    async def garbage(self, limit: int = 500) -> list[str]:
+        """List artifact prefixes whose jobs are gone."""
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(t.garbage.c.prefix).order_by(t.garbage.c.since).limit(limit)
+            )
+            return list(rows)
+
+    async def forget_garbage(self, prefix: str) -> None:
+        """Strike a prefix off after its artifacts are deleted."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(t.garbage).where(t.garbage.c.prefix == prefix))
+
+    async def known(self, job_ids: Iterable[str]) -> set[str]:
+        """Tell which of these jobs exist and may have artifacts."""
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(_j.id).where(_j.id.in_(list(job_ids)), text("jobs.phase <> 'ARCHIVED'"))
+            )
+            return set(rows)
+
+    # -- shared -----------------------------------------------------------------
+
+    async def _move(
+        self, job_id: str, move: Move, entry: TimelineEntry, *guard: Any, **values: Any
+    ) -> JobRef | None:
+        async with self._database.write() as connection:
+            row = (
+                await connection.execute(
+                    update(t.jobs)
+                    .where(_j.id == job_id, _in(phases.sources(move)), *guard)
+                    .values(phase=phases.target(move), **values)
+                    .returning(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+                )
+            ).first()
+            if row is None:
+                return None
+            await _tell(connection, job_id, entry)
+            return _ref(row)
+
+    async def _set(self, job_id: str, allowed: frozenset[Phase], **values: Any) -> bool:
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs).where(_j.id == job_id, _in(allowed)).values(**values)
+            )
+            return changed.rowcount == 1
+
+    async def _find(self, order: Any, *clauses: Any, limit: int) -> list[Overdue]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(_j.id, _j.attempt, _j.phase, _j.target)
+                .where(*clauses)
+                .order_by(order)
+                .limit(limit)
+            )
+            return [Overdue(r.id, r.attempt, Phase(r.phase), r.target) for r in rows]
+
+    async def _release(self, found: Overdue, entry: TimelineEntry, **values: Any) -> bool:
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(
+                    _j.id == found.id,
+                    _j.attempt == found.attempt,
+                    _in({Phase.EXECUTING}),
+                    _j.lease_until <= self._database.now,
+                )
+                .values(lease=None, lease_until=None, deadline=None, **values)
+            )
+            if changed.rowcount == 0:
+                return False
+            await _tell(connection, found.id, entry)
+            return True
+
+    async def _discard(self, connection: AsyncConnection, prefix: str, now: datetime) -> None:
+        await connection.execute(
+            self._database.insert(t.garbage)
+            .values(prefix=prefix, since=now)
+            .on_conflict_do_nothing()
+        )
+
+
+_BATCH_OFFSET = 100
+"""Results of single circuits are listed after those of the whole job."""
+
+
+def _in(wanted: Iterable[Phase]) -> TextClause:
+    # Literal, not bound: only then do both databases see that a partial index fits.
+    names = ", ".join(f"'{Phase(phase)}'" for phase in sorted(wanted))
+    return text(f"jobs.phase IN ({names})")
+
+
+def _fence(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        _j.id == claim.id,
+        _j.attempt == claim.attempt,
+        _j.lease == claim.lease,
+        _j.phase == Phase.EXECUTING,
+    )
+
+
+def _refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
+    return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+
+
+def _ref(row: Row[Any]) -> JobRef:
+    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner, row.creation_time)
+
+
+def _list_clauses(wanted: ListFilter) -> list[Any]:
+    clauses: list[Any] = []
+    if not wanted.everybody:
+        clauses.append(_j.owner.is_(None) if wanted.owner is None else _j.owner == wanted.owner)
+    clauses.append(_in(wanted.phases) if wanted.phases else text("jobs.phase <> 'ARCHIVED'"))
+    if wanted.after is not None:
+        clauses.append(_j.creation_time > wanted.after)
+    return clauses
+
+
+async def _tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+    await connection.execute(
+        insert(t.timeline),
+        [
+            {
+                "job_id": job_id,
+                "time": entry.time,
+                "status": entry.status,
+                "source": entry.source,
+                "message": entry.message,
+            }
+            for entry in entries
+        ],
+    )
+
+
+async def _publish(
+    connection: AsyncConnection, claim: Claim, results: Sequence[Result], *, first: int = 0
+) -> None:
+    if results:
+        await connection.execute(
+            insert(t.results),
+            [
+                {
+                    "job_id": claim.id,
+                    "id": result.id,
+                    "position": first + position,
+                    "attempt": claim.attempt,
+                    "artifact": result.artifact,
+                    "size": result.size,
+                    "mime_type": result.mime_type,
+                }
+                for position, result in enumerate(results)
+            ],
+        )
+
+
+async def _end(
+    connection: AsyncConnection, claim: Claim, phase: Phase, entry: TimelineEntry, **values: Any
+) -> bool:
+    changed = await connection.execute(
+        update(t.jobs)
+        .where(_fence(claim))
+        .values(
+            phase=phase,
+            end_time=entry.time,
+            lease=None,
+            lease_until=None,
+            deadline=None,
+            **values,
+        )
+    )
+    if changed.rowcount == 0:
+        return False
+    await _tell(connection, claim.id, entry)
+    return True
+
+
+async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
+    c = t.results.c
+    rows = await connection.execute(
+        select(c.id, c.artifact, c.size, c.mime_type)
+        .where(c.job_id == row.id)
+        .order_by(c.position, c.id)
+    )
+    return Job(
+        id=row.id,
+        owner=row.owner,
+        run_id=row.run_id,
+        phase=Phase(row.phase),
+        target=row.target,
+        creation_time=row.creation_time,
+        queued_time=row.queued_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        destruction_time=row.destruction_time,
+        execution_duration=row.execution_duration,
+        quote=row.quote,
+        attempt=row.attempt,
+        circuits=row.circuits,
+        circuits_done=row.circuits_done,
+        message=row.message,
+        parameters=[Parameter(**item) for item in row.parameters],
+        spec=row.spec,
+        error=None if row.error is None else _error(row.error),
+        results=[Result(*found) for found in rows],
+    )
+
+
+def _parameter_json(item: Parameter) -> dict[str, Any]:
+    if item.artifact is None:
+        return {"name": item.name, "value": item.value}
+    return {
+        "name": item.name,
+        "artifact": item.artifact,
+        "size": item.size,
+        "mime_type": item.mime_type,
+        "is_post": item.is_post,
+    }
+
+
+def _error(stored: dict[str, Any]) -> JobError:
+    return JobError(**(stored | {"type": ErrorType(stored["type"])}))
+
+
+def _error_json(error: JobError) -> dict[str, Any]:
+    return {
+        "type": error.type.value,
+        "code": error.code,
+        "message": error.message,
+        "detail": error.detail,
+    }

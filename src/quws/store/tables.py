@@ -1,0 +1,189 @@
+"""The tables. The migrations in ``alembic/`` make them; a test proves both equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from typing_extensions import override
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept as whole milliseconds since 1970 in UTC.
+
+    An integer is the same on both databases, compares exactly and cannot have
+    more precision than what is printed.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Turn an instant into milliseconds."""
+        return None if value is None else to_stored(value)
+
+    @override
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Turn milliseconds into an instant."""
+        return None if value is None else from_stored(value)
+
+
+def to_stored(instant: datetime) -> int:
+    """Turn an aware instant into milliseconds since 1970."""
+    delta = instant - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def from_stored(millis: int) -> datetime:
+    """Turn milliseconds since 1970 into an aware instant."""
+    return datetime.fromtimestamp(millis // 1000, UTC).replace(microsecond=millis % 1000 * 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner", Text),
+    Column("run_id", Text),
+    Column("phase", String(10), nullable=False),
+    Column("target", Text, nullable=False),
+    # As with nice(1): the smaller number goes first.
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("creation_time", Instant, nullable=False),
+    Column("queued_time", Instant),
+    Column("start_time", Instant),
+    Column("end_time", Instant),
+    Column("destruction_time", Instant),
+    Column("execution_duration", Integer, nullable=False),
+    # When this attempt was claimed, and the run time of attempts that were
+    # suspended before it: both count against the execution duration.
+    Column("claimed_time", Instant),
+    Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("deadline", Instant),
+    Column("quote", Instant),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("lease", String(36)),
+    # By the clock of the database, which all processes share.
+    Column("lease_until", BigInteger),
+    Column("worker", Text),
+    Column("circuits", Integer, nullable=False),
+    Column("circuits_done", Integer, nullable=False, server_default=text("0")),
+    Column("message", Text),
+    Column("parameters", JSON, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    # The caller's own list, newest first, with AFTER and LAST; ids break ties in time.
+    Index("ix_jobs_owner_creation", "owner", "creation_time", "id"),
+    # The same with PHASE.
+    Index("ix_jobs_owner_phase_creation", "owner", "phase", "creation_time", "id"),
+    # The next job of a target.
+    Index(
+        "ix_jobs_queue",
+        "target",
+        "priority",
+        "queued_time",
+        "id",
+        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+    ),
+    Index(
+        "ix_jobs_destruction",
+        "destruction_time",
+        postgresql_where=text("phase <> 'ARCHIVED'"),
+        sqlite_where=text("phase <> 'ARCHIVED'"),
+    ),
+    Index(
+        "ix_jobs_deadline",
+        "deadline",
+        postgresql_where=text("phase = 'EXECUTING'"),
+        sqlite_where=text("phase = 'EXECUTING'"),
+    ),
+    Index(
+        "ix_jobs_lease",
+        "lease_until",
+        postgresql_where=text("phase = 'EXECUTING'"),
+        sqlite_where=text("phase = 'EXECUTING'"),
+    ),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("artifact", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime_type", Text, nullable=False),
+)
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("index", Integer, primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("message", Text),
+    Column("attempt", Integer),
+    Column("artifact", Text),
+    Column("start_time", Instant),
+    Column("end_time", Instant),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("time", Instant, nullable=False),
+    Column("status", String(40), nullable=False),
+    Column("source", String(40), nullable=False),
+    Column("message", Text),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("description", JSON, nullable=False),
+    Column("updated", Instant, nullable=False),
+)
+
+garbage = Table(
+    "garbage",
+    metadata,
+    # Artifact prefixes whose rows are gone, written in the transaction that
+    # removed them, so that no crash can leave bytes behind.
+    Column("prefix", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Reading circuits that strangers send: lexical guard, operation count, parsing."""

@@ -1,0 +1,283 @@
+"""The operation count of OPENQASM-3 circuits, on the syntax tree and before any gate is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from openqasm3 import ast
+
+from quws.domain.circuits import CircuitLimits
+from quws.domain.errors import InvalidCircuit
+from quws.targets.circuits.constants import BUILTIN, NotConstantError, Number, evaluate
+from quws.targets.circuits.count import ENOUGH, Count, finish
+from quws.targets.circuits.tokens import quote
+
+
+def count_openqasm3(program: ast.Program, limits: CircuitLimits) -> Count:
+    """Count the operations of an OPENQASM-3 circuit.
+
+    Both branches of an ``if`` count. A gate with controls counts more than one
+    operation from the third control on, as its decomposition grows with them.
+
+    Raises
+    ------
+    InvalidCircuit
+        There are too many, a loop is not bounded by constants,
+        or a register is larger than the target takes.
+    """
+    counting = _Counting(limits)
+    operations = counting.block(program.statements)
+    finish(operations, counting.condition_bits, limits)
+    return Count(operations, frozenset(counting.gates))
+
+
+class _Counting:
+    """One walk over the statements of one program."""
+
+    def __init__(self, limits: CircuitLimits) -> None:
+        self.limits = limits
+        self.constants: dict[str, Number | None] = dict(BUILTIN)
+        self.sizes: dict[str, int] = {}
+        self.gates: dict[str, int] = {}
+        self.defining: str | None = None
+        self.qubits = 0
+        self.clbits = 0
+        self.condition_bits = 0
+        self.depth = 1
+
+    def block(self, statements: Sequence[ast.Statement | ast.Pragma]) -> int:
+        return sum(self.statement(statement) for statement in statements)
+
+    def statement(self, node: ast.Statement | ast.Pragma) -> int:
+        """Count one statement; one of a kind that is not known counts nothing."""
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            return 0
+        try:
+            return min(handler(self, node), ENOUGH)
+        except NotConstantError:
+            self.refuse(node, "a size, a range or a gate modifier here is not a constant")
+        except (ArithmeticError, ValueError) as error:
+            self.refuse(node, f"a constant here has no value: {error}")
+
+    def refuse(self, node: ast.QASMNode, sentence: str) -> NoReturn:
+        line, column = (None, None)
+        if node.span is not None:
+            line, column = node.span.start_line, node.span.start_column + 1
+        raise InvalidCircuit(sentence, line=line, column=column)
+
+    @contextmanager
+    def inside(self, hidden: Sequence[str]) -> Iterator[None]:
+        """Enter a block in which ``hidden`` names are no constants, whatever they are outside."""
+        outside = self.constants
+        if hidden:
+            self.constants = {**outside, **dict.fromkeys(hidden)}
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.constants = outside
+
+    def value(self, node: ast.Expression) -> Number:
+        return evaluate(node, self.constants.get)
+
+    def whole(self, node: ast.Expression, what: str) -> int:
+        value = self.value(node)
+        if not isinstance(value, int):
+            self.refuse(node, f"{what} must be a whole number")
+        return value
+
+    # Sizes
+
+    def declared(self, node: ast.Statement, name: str, size: ast.Expression | None) -> int:
+        number = 1 if size is None else self.whole(size, "the size of a register")
+        if number < 1:
+            self.refuse(node, f"the register {quote(name)} must have at least one bit")
+        self.sizes[name] = number
+        return number
+
+    def size(self, node: ast.QASMNode) -> int:
+        """How many bits an operand stands for."""
+        if self.defining is not None:
+            return 1  # operands within a gate are single qubits
+        match node:
+            case ast.Identifier():
+                return self.sizes.get(node.name, 1)
+            case ast.IndexedIdentifier():
+                size = self.size(node.name)
+                for index in node.indices:
+                    size = self.indexed(size, index)
+                return size
+            case ast.IndexExpression():
+                return self.indexed(self.size(node.collection), node.index)
+            case ast.Concatenation():
+                return self.size(node.lhs) + self.size(node.rhs)
+        return 1
+
+    def indexed(self, size: int, index: ast.IndexElement) -> int:
+        if isinstance(index, ast.DiscreteSet):
+            return len(index.values)
+        if len(index) == 1 and isinstance(index[0], ast.RangeDefinition):
+            start, stop, step = (
+                None if bound is None else self.whole(bound, "the bound of a range")
+                for bound in (index[0].start, index[0].end, index[0].step)
+            )
+            if stop is not None:  # the end of a range belongs to it
+                stop = stop + 1 if step is None or step > 0 else stop - 1
+            return len(range(*slice(start, stop, step).indices(size)))
+        return 1
+
+    # Statements
+
+    def qubits_declared(self, node: ast.QubitDeclaration) -> int:
+        self.qubits += self.declared(node, node.qubit.name, node.size)
+        if self.qubits > self.limits.qubits:
+            self.refuse(
+                node,
+                f"the circuit declares {self.qubits} qubits, the target has {self.limits.qubits}",
+            )
+        return 0
+
+    def bits_declared(self, node: ast.ClassicalDeclaration) -> int:
+        if not isinstance(node.type, ast.BitType):
+            return 0
+        self.clbits += self.declared(node, node.identifier.name, node.type.size)
+        if self.clbits > self.limits.clbits:
+            self.refuse(
+                node,
+                f"the circuit declares {self.clbits} classical bits, the target takes"
+                f" {self.limits.clbits}",
+            )
+        measured = node.init_expression
+        return self.size(measured.qubit) if isinstance(measured, ast.QuantumMeasurement) else 0
+
+    def constant(self, node: ast.ConstantDeclaration) -> int:
+        try:
+            self.constants[node.identifier.name] = self.value(node.init_expression)
+        except NotConstantError:
+            self.constants[node.identifier.name] = None
+        return 0
+
+    def alias(self, node: ast.AliasStatement) -> int:
+        self.sizes[node.target.name] = size = self.size(node.value)
+        self.condition_bits += size  # a copy of the register's list of bits
+        return 0
+
+    def gate_defined(self, node: ast.QuantumGateDefinition) -> int:
+        if len(node.qubits) > self.limits.qubits:
+            self.refuse(
+                node,
+                f"the gate {quote(node.name.name)} acts on {len(node.qubits)} qubits,"
+                f" the target has {self.limits.qubits}",
+            )
+        self.defining = node.name.name
+        with self.inside([argument.name for argument in node.arguments]):
+            operations = self.block(node.body)
+        self.defining = None
+        self.gates[node.name.name] = min(operations, ENOUGH)
+        return 0
+
+    def gate_used(self, node: ast.QuantumGate) -> int:
+        name = node.name.name
+        if name == self.defining:
+            self.refuse(node, f"the gate {quote(name)} uses itself")
+        return self.applied(node, self.gates.get(name, 1))
+
+    def applied(self, node: ast.QuantumGate | ast.QuantumPhase, operations: int) -> int:
+        """Count a gate with its modifiers, on all the qubits that are named."""
+        controls = 0
+        for modifier in node.modifiers:
+            if modifier.modifier is ast.GateModifierName.pow:
+                if modifier.argument is not None:
+                    operations *= max(1, math.ceil(abs(self.value(modifier.argument))))
+            elif modifier.modifier is not ast.GateModifierName.inv:
+                number = 1
+                if modifier.argument is not None:
+                    number = self.whole(modifier.argument, "the number of controls")
+                controls += number
+                if number < 1 or controls > self.limits.qubits:
+                    self.refuse(
+                        node,
+                        f"a gate may have between 1 and {self.limits.qubits} controls",
+                    )
+        if controls > 2:
+            operations *= 50 * controls
+        return operations * max((self.size(qubit) for qubit in node.qubits), default=1)
+
+    def phase(self, node: ast.QuantumPhase) -> int:
+        return self.applied(node, 1)
+
+    def measured(self, node: ast.QuantumMeasurementStatement) -> int:
+        return self.size(node.measure.qubit)
+
+    def reset(self, node: ast.QuantumReset) -> int:
+        return self.size(node.qubits)
+
+    def barrier(self, _node: ast.QuantumBarrier) -> int:
+        return 1
+
+    def delay(self, node: ast.DelayInstruction) -> int:
+        return sum(self.size(qubit) for qubit in node.qubits) or 1
+
+    def box(self, node: ast.Box) -> int:
+        with self.inside(()):
+            return self.block(node.body)
+
+    def compound(self, node: ast.CompoundStatement) -> int:
+        return self.block(node.statements)
+
+    def branch(self, node: ast.BranchingStatement) -> int:
+        condition = node.condition
+        sides = (
+            (condition.lhs, condition.rhs)
+            if isinstance(condition, ast.BinaryExpression)
+            else (condition,)
+        )
+        # Every block around this one holds the tested bits as well.
+        self.condition_bits += self.depth * max(self.size(side) for side in sides)
+        with self.inside(()):
+            return self.block(node.if_block) + self.block(node.else_block)
+
+    def loop(self, node: ast.ForInLoop) -> int:
+        turns = self.turns(node)
+        with self.inside([node.identifier.name]):
+            return turns * max(1, self.block(node.block))
+
+    def turns(self, node: ast.ForInLoop) -> int:
+        """How often the body of a loop runs."""
+        over = node.set_declaration
+        if isinstance(over, ast.DiscreteSet):
+            return len(over.values)
+        if not isinstance(over, ast.RangeDefinition) or over.start is None or over.end is None:
+            self.refuse(node, "a loop must run over a set or over a range with a start and an end")
+        first = self.whole(over.start, "the start of a range")
+        last = self.whole(over.end, "the end of a range")
+        step = 1 if over.step is None else self.whole(over.step, "the step of a range")
+        if step == 0:
+            self.refuse(node, "the step of a range must not be zero")
+        return max(0, (last - first) // step + 1)
+
+    def endless(self, node: ast.WhileLoop) -> int:
+        self.refuse(node, "while loops are not supported by this target, since nothing bounds them")
+
+
+_HANDLERS: dict[type[Any], Callable[[_Counting, Any], int]] = {
+    ast.AliasStatement: _Counting.alias,
+    ast.Box: _Counting.box,
+    ast.BranchingStatement: _Counting.branch,
+    ast.ClassicalDeclaration: _Counting.bits_declared,
+    ast.CompoundStatement: _Counting.compound,
+    ast.ConstantDeclaration: _Counting.constant,
+    ast.DelayInstruction: _Counting.delay,
+    ast.ForInLoop: _Counting.loop,
+    ast.QuantumBarrier: _Counting.barrier,
+    ast.QuantumGate: _Counting.gate_used,
+    ast.QuantumGateDefinition: _Counting.gate_defined,
+    ast.QuantumMeasurementStatement: _Counting.measured,
+    ast.QuantumPhase: _Counting.phase,
+    ast.QuantumReset: _Counting.reset,
+    ast.QubitDeclaration: _Counting.qubits_declared,
+    ast.WhileLoop: _Counting.endless,
+}

@@ -1,0 +1,75 @@
+"""What a parser says, made into one sentence for the user."""
+
+from __future__ import annotations
+
+import re
+
+from quws.domain.circuits import Language
+from quws.domain.errors import InvalidCircuit
+from quws.targets.circuits.tokens import QUOTED
+
+LONGEST = 300
+"""Characters of a sentence that repeats what a parser said."""
+
+# The Rust parser, the ANTLR visitor, the ANTLR console and the importer, in this order.
+_PLACE = re.compile(
+    r"(?:<input>:(\d+),(\d+): |L(\d+):C(\d+): |line (\d+):(\d+) |(\d+),(\d+): )(?=\S)"
+)
+_NODE = re.compile(r"node of type (\w+) is not supported")
+_EXPRESSION = re.compile(r"'(\w+)' cannot be resolved into a Qiskit value")
+_QUOTATION = re.compile(rf"(['\"])([^'\"]{{{QUOTED}}})[^'\"]*(?:\1|$)")
+_EXPECTING = re.compile(r" expecting \{.*")
+_PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def explain(error: BaseException, source: str, language: Language) -> InvalidCircuit:
+    """Make a refusal of whatever a parser raised.
+
+    Its sentence has at most 300 characters, names no file of this machine, and
+    quotes at most 60 characters of the circuit at a time. Line and column come
+    from the parser's message and are made to count from 1.
+    """
+    if isinstance(error, RecursionError):
+        return InvalidCircuit("the circuit nests blocks or chains expressions too deeply")
+    if isinstance(error, MemoryError):
+        return InvalidCircuit("reading the circuit takes more memory than there is")
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return InvalidCircuit("a gate is used with a wrong number of parameters")
+    text = str(getattr(error, "message", error)) if isinstance(error, Exception) else ""
+    line: int | None = None
+    column: int | None = None
+    if found := _PLACE.match(text):
+        numbers = [int(number) for number in found.groups() if number is not None]
+        line, column = numbers[0], _column(source, numbers[0], numbers[1])
+        text = text[found.end() :]
+    elif type(error).__module__.partition(".")[0] not in ("qiskit", "openqasm3"):
+        text = ""
+    return InvalidCircuit(
+        _clean(text) or f"the circuit cannot be read as {language}", line=line, column=column
+    )
+
+
+def _column(source: str, line: int, column: int) -> int:
+    """Count a column from 1; the importer gives that of a name from the start of the text."""
+    lines = source.splitlines(keepends=True)
+    if line <= len(lines) and column > len(lines[line - 1]):
+        before = sum(map(len, lines[: line - 1]))
+        column = max(0, column - before)
+    return column + 1
+
+
+def _clean(text: str) -> str:
+    text = " ".join(text.split()).strip("'\" ").rstrip(".")
+    text = _NODE.sub(lambda found: f"{_words(found[1])} is not supported", text)
+    text = _EXPRESSION.sub(lambda found: f"{_words(found[1])} is not supported here", text)
+    text = _EXPECTING.sub("", text)
+    text = _QUOTATION.sub(r"\1\2…\1", text)
+    text = _PATH.sub("…", text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _words(name: str) -> str:
+    """Turn a class name into words: ``SwitchStatement`` becomes ``a switch statement``."""
+    words = _CAPITAL.sub(" ", name).lower()
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
