@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from quws.artifacts import ArtifactStore
-from quws.bus import Dispatcher, EventHub, connect
+from quws.bus.connection import connect
+from quws.bus.dispatcher import Dispatcher
+from quws.bus.events import EventHub
 from quws.domain.job import new_job_id
 from quws.jobs.announcing import Announcer
 from quws.jobs.service import utc_now
@@ -53,6 +55,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     ------
     StoreUnavailable
         The database does not answer or has another schema.
+
     """
     async with AsyncExitStack() as stack:
         database = Database(settings.resolved_database_url(), full_sync=settings.sqlite_full_sync)
@@ -146,7 +149,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     scratch.mkdir(parents=True)
     children = ChildPool({"role": "run", "target": config.model_dump()}, spares=settings.spares)
     try:
-        await children.start()
+        children.start()
         async with open_backends(settings) as backends:
             description = create_target(config).describe()
             await backends.targets.register([description], utc_now(), replace=True)

@@ -25,8 +25,8 @@ from typing import TextIO
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
 from quws.execution.confine import die_with_parent
+from quws.schema_version import REVISION
 from quws.settings import Settings
-from quws.store.database import REVISION
 
 _POLL_SECONDS = 0.1
 _START_SECONDS = 60
@@ -142,13 +142,13 @@ class Supervisor:
         return bool(found == (REVISION,))
 
     def _supervise(self) -> None:
-        for part in self._parts:
-            self._start(part)
+        # The API alone first: on few cores the others would only slow its start.
+        self._start(self._parts[0])
         limit = time.monotonic() + _START_SECONDS
         ready = False
         while not self._stop.wait(_POLL_SECONDS if ready else 0.02):
             self._look_after_valkey()
-            for part in self._parts:
+            for part in self._parts if ready else self._parts[:1]:
                 self._look_after(part, ready=ready)
             if not ready:
                 ready = self._answers()

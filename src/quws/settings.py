@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quws.domain.policy import Policy
-from quws.store.database import sqlite_url
 
 
 def _slashless(url: str) -> str:
@@ -75,7 +74,7 @@ class Settings(BaseSettings):
         """Tell the database to use."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return sqlite_url(self.data.absolute() / "quws.db")
+        return f"sqlite:///{self.data.absolute() / 'quws.db'}"
 
     def resolved_redis_url(self) -> str:
         """Tell the Redis to use.
@@ -84,6 +83,7 @@ class Settings(BaseSettings):
         ------
         ValueError
             None is set: only ``quws serve`` brings its own.
+
         """
         if self.redis_url is None:
             raise ValueError(

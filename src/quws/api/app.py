@@ -40,6 +40,7 @@ def build_app(
         The URL of the service as clients see it; None to take it from requests.
     max_body
         The largest request body in bytes.
+
     """
 
     @asynccontextmanager

@@ -42,6 +42,7 @@ async def read_posted(request: Request) -> list[Posted]:
     TooLarge
         Before the body is read, when its length is announced.
     UnsupportedMediaType, MalformedBody
+
     """
     posted = parse_form(request.scope["query_string"])
     body = await read_body(request)
@@ -65,6 +66,7 @@ async def read_body(request: Request) -> bytes:
     Raises
     ------
     TooLarge
+
     """
     limit = http_settings(request).max_body
     announced = request.headers.get("content-length", "")
@@ -87,6 +89,7 @@ def parse_form(data: bytes) -> list[Posted]:
     ------
     MalformedBody
         There are too many fields.
+
     """
     try:
         pairs = parse_qsl(data, keep_blank_values=True, max_num_fields=_MAX_FIELDS)

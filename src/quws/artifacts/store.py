@@ -41,6 +41,7 @@ class ArtifactStore:
     url
         ``file:///FOLDER`` (made when missing), or ``s3://…``, ``gs://…``,
         ``az://…`` with credentials from the environment, as obstore reads them.
+
     """
 
     def __init__(self, url: str) -> None:
@@ -59,6 +60,7 @@ class ArtifactStore:
         ------
         ArtifactStoreUnavailable
             Nothing was stored.
+
         """
         try:
             await obstore.put_async(self._store, key, content)
@@ -80,6 +82,7 @@ class ArtifactStore:
             Before the first chunk.
         ArtifactStoreUnavailable
             At any time.
+
         """
         try:
             if end is not None:
@@ -125,6 +128,7 @@ class ArtifactStore:
         ------
         ArtifactStoreUnavailable
             It cannot.
+
         """
         await self.put(_PROBE, b"quws")
         try:

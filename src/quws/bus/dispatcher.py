@@ -32,6 +32,7 @@ class Dispatcher:
         ------
         BusUnavailable
             The hint is lost; a sweep will send another.
+
         """
         try:
             await self._redis.enqueue_job(FUNCTION, _queue_name=queue_name(target))
@@ -45,6 +46,7 @@ class Dispatcher:
         ------
         BusUnavailable
             Redis cannot be reached.
+
         """
         try:
             return int(await self._redis.zcard(queue_name(target)))
@@ -58,6 +60,7 @@ class Dispatcher:
         ------
         BusUnavailable
             It does not.
+
         """
         try:
             await self._redis.ping()

@@ -71,6 +71,7 @@ class EventHub:
         ------
         BusUnavailable
             Nobody was told; listeners find out when they next look.
+
         """
         message = json.dumps({"job": event.job_id, "phase": event.phase})
         try:

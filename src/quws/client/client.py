@@ -29,6 +29,7 @@ class Client:
     ----------
     url
         Where the service listens, for instance ``http://127.0.0.1:8000``.
+
     """
 
     def __init__(self, url: str) -> None:
@@ -72,6 +73,7 @@ class Client:
         ------
         ClientError
             The service refused the job: there is none.
+
         """
         form: dict[str, Any] = {"CIRCUIT": list(circuits), **parameters}
         for name, value in (("SHOTS", shots), ("TARGET", target), ("SEED", seed)):
@@ -95,6 +97,7 @@ class Client:
         ------
         ClientError
             The service refused it, or did not answer.
+
         """
         try:
             response = self._http.request(method, url, data=form, params=query or None)
@@ -147,6 +150,7 @@ class Job:
             It ended otherwise than COMPLETED, or waits for somebody (HELD, PENDING).
         TimeoutError
             It is not done after so many seconds.
+
         """
         limit = None if seconds is None else monotonic() + seconds
         while True:

@@ -106,6 +106,7 @@ def read_control(posted: Iterable[Posted]) -> tuple[Control, list[Posted]]:
     ------
     InvalidParameter
         A value is malformed.
+
     """
     values: dict[str, str] = {}
     rest: list[Posted] = []
@@ -139,6 +140,7 @@ def read_job(posted: Sequence[Posted], *, default_shots: int) -> JobRequest:
     ------
     InvalidParameter
         A parameter is unknown, missing, malformed or given too often.
+
     """
     given: dict[str, list[Posted]] = {}
     for item in posted:
@@ -198,6 +200,7 @@ def text_of(item: Posted) -> str:
     ------
     InvalidParameter
         The bytes are not UTF-8.
+
     """
     try:
         return item.value.decode("utf-8")
@@ -224,6 +227,7 @@ def read_destruction(text: str) -> datetime:
     ------
     InvalidParameter
         The text is not an instant.
+
     """
     try:
         return parse_instant(text)
@@ -238,6 +242,7 @@ def read_duration(text: str) -> int:
     ------
     InvalidParameter
         The text is not a whole number from 0 to 2147483647.
+
     """
     return _integer("EXECUTIONDURATION", text, 0, MAX_SECONDS, "seconds, 0 for unlimited")
 
@@ -302,7 +307,7 @@ def _language(text: str) -> Language | None:
 
 
 def _format(text: str) -> ResponseFormat:
-    found = _FORMATS.get(text.split(";")[0].strip().lower())
+    found = _FORMATS.get(text.split(";", maxsplit=1)[0].strip().lower())
     if found is None:
         raise InvalidParameter(
             f"RESPONSEFORMAT must be one of {', '.join(ResponseFormat)}, not '{text[:40]}'",

@@ -44,6 +44,7 @@ class Policy(BaseModel):
         ------
         InvalidParameter
             The wanted instant has passed.
+
         """
         if wanted is None:
             return now + timedelta(seconds=self.lifetime)

@@ -46,6 +46,7 @@ def parse_instant(text: str) -> datetime:
     ------
     ValueError
         The text is not an instant.
+
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:

@@ -12,6 +12,7 @@ from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 
 _MEMORY_BYTES = 1 << 30
+_START_AFTER_SECONDS = 0.1
 _log = structlog.get_logger(__name__)
 
 
@@ -24,6 +25,7 @@ class ChildChecker:
         How long one check may take.
     at_once
         How many checks run at the same time; others wait their turn.
+
     """
 
     def __init__(self, *, seconds: float = 10.0, at_once: int = 2) -> None:
@@ -33,7 +35,9 @@ class ChildChecker:
 
     async def start(self) -> None:
         """Begin to load; checks wait until that is done."""
-        await self._pool.start()
+        # A moment later: whoever starts the service waits for its first answer,
+        # and loading the parsers would take a core from that.
+        asyncio.get_running_loop().call_later(_START_AFTER_SECONDS, self._pool.start)
 
     async def close(self) -> None:
         """Stop all checks."""
@@ -63,7 +67,7 @@ class ChildChecker:
                     "CIRCUIT cannot be read within the limits of time and memory for a check"
                 ) from lost
             finally:
-                await child.close()
+                self._pool.retire(child)
         if "refused" in answer:
             raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
         return [CircuitFacts.model_validate(item) for item in answer["facts"]]

@@ -19,6 +19,7 @@ import structlog
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 60.0
 _RESTART_SECONDS = 0.5
+_REFILL_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
 
 _ENVIRONMENT = {
@@ -62,6 +63,7 @@ class Child:
         Raises
         ------
         ChildLost
+
         """
         try:
             self._writer.write(json.dumps(request).encode() + b"\n")
@@ -76,6 +78,7 @@ class Child:
         ------
         ChildLost
             It ended otherwise.
+
         """
         while line := await self._line():
             yield json.loads(line)
@@ -120,6 +123,7 @@ class ChildPool:
         How many wait ready.
     interpreter
         The Python that runs them.
+
     """
 
     def __init__(
@@ -140,9 +144,10 @@ class ChildPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def start(self) -> None:
-        """Start the zygote; returns before it has loaded its libraries."""
-        self._start_zygote()
+    def start(self) -> None:
+        """Start the zygote, from the main thread; returns before it has loaded its libraries."""
+        if not self._closing:
+            self._start_zygote()
 
     async def acquire(self) -> Child:
         """Take a child that is ready.
@@ -150,6 +155,7 @@ class ChildPool:
         Raises
         ------
         ChildrenUnavailable
+
         """
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -160,7 +166,7 @@ class ChildPool:
                         while self._ready:
                             child = self._ready.popleft()
                             if not child.exited.done():
-                                self._refill()
+                                self._refill_soon()
                                 return child
                         await self._changed.wait()
         except TimeoutError:
@@ -169,6 +175,10 @@ class ChildPool:
     def kill(self, pid: int) -> None:
         """Kill a child's process group, through the zygote, which knows whether it still lives."""
         self._command({"kill": pid})
+
+    def retire(self, child: Child) -> None:
+        """Kill a child and let it go, without waiting until it is gone."""
+        self._keep(child.close())
 
     async def close(self) -> None:
         """Kill everybody and wait for the zygote to end."""
@@ -272,10 +282,17 @@ class ChildPool:
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
+        if self._control is None or not self._loaded.is_set():
+            return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):
             self._getting_ready += 1
             self._keep(self._spawn())
+
+    def _refill_soon(self) -> None:
+        # Not at once: getting the next child ready would take a core from the
+        # one that has just got its job, and most jobs are short.
+        asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._refill)
 
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
@@ -289,7 +306,7 @@ class ChildPool:
             self._number += 1
             self._spawning[self._number] = child
             self._command({"spawn": self._number}, theirs.fileno())
-        line = await child._line()  # noqa: SLF001 - a pool and its children are one thing
+        line = await child._line()
         # Two sockets: the child may be heard before the zygote has told its pid.
         await child.spawned.wait()
         async with self._changed:

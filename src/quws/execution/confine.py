@@ -28,6 +28,7 @@ def die_with_parent(parent: int, sig: int = signal.SIGKILL) -> None:
     parent
         The process id that the parent should have; ends at once if it is
         somebody else by now.
+
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
@@ -54,6 +55,7 @@ def limit(*, memory_bytes: int, cpu_seconds: int | None, file_bytes: int) -> Non
         Processor time beyond what is used already; None for no limit.
     file_bytes
         The largest file that can be written.
+
     """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, 256)

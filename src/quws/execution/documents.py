@@ -60,6 +60,7 @@ def write(
     -------
     list of dict
         For each file, in the order in which it is listed: id, file, mime_type.
+
     """
     head = {"job": job_id, "target": target, "shots": shots, "bit_order": BIT_ORDER}
     counts = head | {

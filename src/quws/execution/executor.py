@@ -20,15 +20,15 @@ from typing import Any, TypeVar
 import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
-from quws.bus import JobEvent
+from quws.bus.events import JobEvent
 from quws.domain.job import Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
+from quws.domain.targets import TargetDescription
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.service import utc_now
 from quws.store import JobStore, StoreUnavailable
-from quws.domain.targets import TargetDescription
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Executor:
         How often an idle slot looks for work by itself, without any hint.
     scratch
         Folder for the files that children write.
+
     """
 
     def __init__(
@@ -302,10 +303,12 @@ class Executor:
 
     async def _complete(self, run: _Run, files: list[dict[str, str]], folder: Path) -> None:
         claim = run.claim
-        results = [
-            await self._put(run, item["id"], folder / item["file"], item["mime_type"])
-            for item in files
-        ]
+        results = await asyncio.gather(
+            *(
+                self._put(run, item["id"], folder / item["file"], item["mime_type"])
+                for item in files
+            )
+        )
         entry = TimelineEntry(self._clock(), "completed", self.worker)
         await self._end(run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry))
 

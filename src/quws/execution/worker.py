@@ -10,9 +10,9 @@ import structlog
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
-from quws.bus import EventHub
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
+from quws.bus.events import EventHub
 from quws.execution.executor import Executor
 from quws.jobs.announcing import Announcer
 

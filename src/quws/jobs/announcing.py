@@ -6,7 +6,9 @@ import asyncio
 
 import structlog
 
-from quws.bus import BusUnavailable, Dispatcher, EventHub, JobEvent
+from quws.bus.connection import BusUnavailable
+from quws.bus.dispatcher import Dispatcher
+from quws.bus.events import EventHub, JobEvent
 from quws.domain.phases import Phase
 
 _SECONDS = 1.0

@@ -21,5 +21,6 @@ class Checker(Protocol):
             The first one that cannot be read or asks for too much.
         Unavailable
             Nothing can be checked right now.
+
         """
         ...

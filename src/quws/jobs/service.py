@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
-from quws.bus import EventHub
+from quws.bus.events import EventHub
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
 from quws.domain.job import (
@@ -91,6 +91,7 @@ class JobService:
         NotFound
         Forbidden
             It is somebody else's.
+
         """
         job = await self._store.get(job_id) if is_job_id(job_id) else None
         if job is None:
@@ -105,6 +106,7 @@ class JobService:
         ------
         NotFound
         Forbidden
+
         """
         head = await self._store.head(job_id) if is_job_id(job_id) else None
         if head is None:
@@ -114,7 +116,7 @@ class JobService:
 
     async def details(self, job: Job) -> JobDetails:
         """Read what the whole document of a job says beyond the job itself."""
-        return JobDetails(await self._store.timeline(job.id), await self._store.queue_position(job))
+        return JobDetails(*await self._store.details(job))
 
     def refs(
         self,
@@ -163,6 +165,7 @@ class JobService:
         Raises
         ------
         NotFound
+
         """
         for item in job.results:
             if item.id == result_id:
@@ -176,6 +179,7 @@ class JobService:
         Raises
         ------
         NotFound
+
         """
         found = [item for item in job.parameters if item.name.upper() == name.upper()]
         if position >= len(found):
@@ -192,6 +196,7 @@ class JobService:
         Raises
         ------
         InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+
         """
         control, rest = read_control(posted)
         if control.phase not in (None, "RUN"):
@@ -253,6 +258,7 @@ class JobService:
         NotFound, Forbidden
         IllegalMove
             It is in another phase.
+
         """
         head = await self.authorise(caller, job_id)
         job = await self.get(caller, job_id)
@@ -270,6 +276,7 @@ class JobService:
         NotFound, Forbidden
         IllegalMove
             It is over.
+
         """
         await self.authorise(caller, job_id)
         entry = TimelineEntry(self._clock(), "aborted", caller.name or "user", "abort requested")
@@ -283,6 +290,7 @@ class JobService:
         Raises
         ------
         NotFound, Forbidden
+
         """
         await self.authorise(caller, job_id)
         if not await self._store.delete(job_id, self._clock()):
@@ -298,6 +306,7 @@ class JobService:
         NotFound, Forbidden, InvalidParameter
         IllegalMove
             The job's phase forbids it.
+
         """
         await self.authorise(caller, job_id)
         if control.phase is not None and control.phase not in ("RUN", "ABORT"):
@@ -333,6 +342,7 @@ class JobService:
             A value is malformed, or the job has no such parameter yet.
         IllegalMove
             The job is not PENDING any more.
+
         """
         job = await self.get(caller, job_id)
         if job.phase is not Phase.PENDING:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
-from quws.bus import BusUnavailable, Dispatcher
+from quws.bus.connection import BusUnavailable
+from quws.bus.dispatcher import Dispatcher
 from quws.domain.job import ErrorType, JobError, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy

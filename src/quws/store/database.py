@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -28,9 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from quws.domain.errors import Unavailable
-
-REVISION = "0001"
-"""The schema that this code works with: the head of ``quws.store.migrations``."""
+from quws.schema_version import REVISION
 
 
 class StoreUnavailable(Unavailable):
@@ -60,6 +57,7 @@ class Database:
     full_sync
         SQLite only: survive a power cut without losing the last commits, at
         the price of one disk sync for each.
+
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
@@ -81,6 +79,7 @@ class Database:
         ------
         StoreUnavailable
             The database is away, restarting or locked; what was tried may be tried again.
+
         """
         with _telling():
             async with self._reader.connect() as connection, connection.begin():
@@ -95,6 +94,7 @@ class Database:
         StoreUnavailable
             As for reading. If it was lost in the commit, nobody knows whether that took
             place: every write is guarded so that it does no harm to try it again.
+
         """
         with _telling():
             async with self._writer.begin() as connection:
@@ -123,6 +123,7 @@ class Database:
         ------
         StoreUnavailable
             With a sentence that says what to run.
+
         """
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
@@ -156,6 +157,7 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
     ------
     StoreUnavailable
         The URL is for a database that quws does not know.
+
     """
     parsed = make_url(url)
     match parsed.get_backend_name():
@@ -167,11 +169,6 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
             raise StoreUnavailable(
                 f"QUWS_DATABASE_URL is for '{other}'; allowed are sqlite:///FILE and postgresql://…"
             )
-
-
-def sqlite_url(path: Path) -> str:
-    """Write the URL of a SQLite file."""
-    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 @contextmanager

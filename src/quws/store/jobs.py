@@ -95,33 +95,33 @@ class JobStore:
             row = (await connection.execute(_refs().where(_j.id == job_id))).first()
             return None if row is None else _ref(row)
 
-    async def timeline(self, job_id: str) -> list[TimelineEntry]:
-        """Read what happened to a job, oldest first."""
+    async def details(self, job: Job) -> tuple[list[TimelineEntry], int | None]:
+        """Read what happened to a job, oldest first, and how many go before it.
+
+        The second is None for a job that does not wait in its target's queue.
+        """
         c = t.timeline.c
+        position: int | None = None
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(c.time, c.status, c.source, c.message)
-                .where(c.job_id == job_id)
+                .where(c.job_id == job.id)
                 .order_by(c.id)
             )
-            return [TimelineEntry(*row) for row in rows]
-
-    async def queue_position(self, job: Job) -> int | None:
-        """Count the jobs that go before a waiting one on its target; None when it is not waiting."""
-        if job.phase is not Phase.QUEUED:
-            return None
-        async with self._database.read() as connection:
-            mine = t.jobs.alias("mine")
-            return await connection.scalar(
-                select(func.count())
-                .select_from(t.jobs)
-                .join(mine, mine.c.id == job.id)
-                .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                .where(
-                    tuple_(_j.priority, _j.queued_time, _j.id)
-                    < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
+            timeline = [TimelineEntry(*row) for row in rows]
+            if job.phase is Phase.QUEUED:
+                mine = t.jobs.alias("mine")
+                position = await connection.scalar(
+                    select(func.count())
+                    .select_from(t.jobs)
+                    .join(mine, mine.c.id == job.id)
+                    .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                    .where(
+                        tuple_(_j.priority, _j.queued_time, _j.id)
+                        < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
+                    )
                 )
-            )
+            return timeline, position
 
     async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
         """List jobs, newest first.

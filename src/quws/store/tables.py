@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from typing_extensions import override
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -22,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from typing_extensions import override
 
 metadata = MetaData(
     naming_convention={

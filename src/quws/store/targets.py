@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from time import monotonic
 
 from sqlalchemy import select
 
@@ -12,11 +13,16 @@ from quws.store import tables as t
 from quws.store.database import Database
 
 
+_FRESH_SECONDS = 1.0
+
+
 class TargetStore:
     """What each target of this service is and can do."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: list[TargetDescription] = []
+        self._fresh_until = 0.0
 
     async def register(
         self, descriptions: Iterable[TargetDescription], now: datetime, *, replace: bool
@@ -37,17 +43,17 @@ class TargetStore:
                 )
 
     async def all(self) -> list[TargetDescription]:
-        """List all targets by name."""
+        """List all targets by name; as they were at most a second ago."""
+        if monotonic() < self._fresh_until:
+            return self._known
         async with self._database.read() as connection:
             rows = await connection.scalars(
                 select(t.targets.c.description).order_by(t.targets.c.name)
             )
-            return [TargetDescription.model_validate(row) for row in rows]
+            self._known = [TargetDescription.model_validate(row) for row in rows]
+        self._fresh_until = monotonic() + _FRESH_SECONDS if self._known else 0.0
+        return self._known
 
     async def get(self, name: str) -> TargetDescription | None:
         """Find one target by its name."""
-        async with self._database.read() as connection:
-            row = await connection.scalar(
-                select(t.targets.c.description).where(t.targets.c.name == name)
-            )
-            return None if row is None else TargetDescription.model_validate(row)
+        return next((item for item in await self.all() if item.name == name), None)

@@ -33,6 +33,7 @@ def create_target(config: TargetConfig) -> Target:
     ------
     UnknownAdapter
         With the names of those that are installed.
+
     """
     installed = entry_points(group=GROUP)
     for entry in installed:

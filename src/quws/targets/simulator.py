@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _AMPLITUDE_BYTES = 16
 _MOST_QUBITS = 30
+_THREADED_QUBITS = 14
 
 
 class Simulator(Target):
@@ -31,6 +32,7 @@ class Simulator(Target):
         memory, at 16 bytes for each of the 2^n amplitudes.
     threads
         Threads of one run, 0 for one per core.
+
     """
 
     def __init__(self, name: str, *, qubits: int | None = None, threads: int = 0) -> None:
@@ -82,7 +84,8 @@ class Simulator(Target):
             # Aer takes 32 bits of seed; fold the rest in rather than lose it.
             seed_simulator=None if options.seed is None else _fold(options.seed),
             memory=options.memory,
-            max_parallel_threads=self._threads,
+            # Waking a second thread takes longer than a small circuit does.
+            max_parallel_threads=1 if circuit.num_qubits < _THREADED_QUBITS else self._threads,
         )
         result = job.result()
         if not result.success:

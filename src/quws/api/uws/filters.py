@@ -33,6 +33,7 @@ def read_phases(query: dict[str, list[str]]) -> frozenset[Phase]:
     ------
     InvalidFilter
         One of them is no phase.
+
     """
     phases = set()
     for text in query.get("PHASE", []):
@@ -51,6 +52,7 @@ def read_after(query: dict[str, list[str]]) -> datetime | None:
     Raises
     ------
     InvalidFilter
+
     """
     found = []
     for text in query.get("AFTER", []):
@@ -68,6 +70,7 @@ def read_last(query: dict[str, list[str]]) -> int | None:
     ------
     InvalidFilter
         It is not a whole number above 0.
+
     """
     found = []
     for text in query.get("LAST", []):
@@ -86,6 +89,7 @@ def read_wait(query: dict[str, list[str]]) -> int | None:
     ------
     InvalidFilter
         It is not a whole number from -1 up.
+
     """
     values = query.get("WAIT")
     if not values:

@@ -60,6 +60,7 @@ def evaluate(node: ast.Expression, lookup: Lookup) -> Number:
         A division by zero or a result too large.
     ValueError
         A function outside its domain.
+
     """
     if isinstance(node, ast.IntegerLiteral | ast.FloatLiteral | ast.BooleanLiteral):
         return node.value

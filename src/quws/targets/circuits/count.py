@@ -9,7 +9,7 @@ would make reading the circuit costly.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
@@ -24,10 +24,15 @@ ENOUGH = 10**30
 
 @dataclass(frozen=True)
 class Count:
-    """What was counted: operations written out, and the names of the gates that are defined."""
+    """What was counted.
+
+    ``gates`` are the names of the gates that the circuit defines; ``loops``
+    has the operations that a loop runs, by the ``id`` of its node.
+    """
 
     operations: int
     gates: frozenset[str]
+    loops: dict[int, int] = field(default_factory=dict)
 
 
 def finish(operations: int, condition_bits: int, limits: CircuitLimits) -> None:
@@ -37,24 +42,26 @@ def finish(operations: int, condition_bits: int, limits: CircuitLimits) -> None:
     ------
     InvalidCircuit
         One of the numbers is above its limit.
+
     """
     if operations > limits.operations:
-        about = (
-            str(operations)
-            if operations < 10**9
-            else f"about {operations:.1e}".replace("e+", "e")
-            if operations < ENOUGH
-            else f"more than {ENOUGH:.0e}".replace("e+", "e")
-        )
         raise InvalidCircuit(
-            f"the circuit has {about} operations once its gates and loops are written out,"
-            f" the target takes {limits.operations}"
+            f"the circuit has {_about(operations)} operations once its gates and loops are"
+            f" written out, the target takes {limits.operations}"
         )
     if condition_bits > CONDITION_BITS:
         raise InvalidCircuit(
             f"the conditions of the circuit test {condition_bits} bits altogether,"
             f" {CONDITION_BITS} are allowed"
         )
+
+
+def _about(number: int) -> str:
+    """Write a count so that its order of magnitude can be read."""
+    if number < 10**9:
+        return str(number)
+    mantissa, _, exponent = f"{min(number, ENOUGH):.1e}".partition("e")
+    return f"{'more than' if number >= ENOUGH else 'about'} {mantissa}e{int(exponent)}"
 
 
 _COMMENT = re.compile(r"//[^\r\n]*")
@@ -75,6 +82,7 @@ def count_openqasm2(source: str, limits: CircuitLimits) -> Count:
     ------
     InvalidCircuit
         There are too many, or a gate uses itself or has no definition.
+
     """
     # Comments become blanks of the same length, so that places in the text stay true.
     text = _COMMENT.sub(lambda comment: " " * len(comment[0]), source)

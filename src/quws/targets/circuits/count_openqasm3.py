@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -14,6 +14,12 @@ from quws.domain.errors import InvalidCircuit
 from quws.targets.circuits.constants import BUILTIN, NotConstantError, Number, evaluate
 from quws.targets.circuits.count import ENOUGH, Count, finish
 from quws.targets.circuits.tokens import quote
+
+STEPS = 20_000
+"""Statements that are counted turn by turn, where loops depend on the variables of others."""
+
+MOST_TURNS = 10**18
+"""Longest loop whose length Python can tell; far more than any target takes."""
 
 
 def count_openqasm3(program: ast.Program, limits: CircuitLimits) -> Count:
@@ -27,11 +33,12 @@ def count_openqasm3(program: ast.Program, limits: CircuitLimits) -> Count:
     InvalidCircuit
         There are too many, a loop is not bounded by constants,
         or a register is larger than the target takes.
+
     """
     counting = _Counting(limits)
     operations = counting.block(program.statements)
     finish(operations, counting.condition_bits, limits)
-    return Count(operations, frozenset(counting.gates))
+    return Count(operations, frozenset(counting.gates), counting.loops)
 
 
 class _Counting:
@@ -47,6 +54,9 @@ class _Counting:
         self.clbits = 0
         self.condition_bits = 0
         self.depth = 1
+        self.loops: dict[int, int] = {}
+        self.loops_around = 0
+        self.steps = 0
 
     def block(self, statements: Sequence[ast.Statement | ast.Pragma]) -> int:
         return sum(self.statement(statement) for statement in statements)
@@ -59,6 +69,8 @@ class _Counting:
         try:
             return min(handler(self, node), ENOUGH)
         except NotConstantError:
+            if self.loops_around:
+                raise  # the loop around may know the value, turn by turn
             self.refuse(node, "a size, a range or a gate modifier here is not a constant")
         except (ArithmeticError, ValueError) as error:
             self.refuse(node, f"a constant here has no value: {error}")
@@ -70,15 +82,17 @@ class _Counting:
         raise InvalidCircuit(sentence, line=line, column=column)
 
     @contextmanager
-    def inside(self, hidden: Sequence[str]) -> Iterator[None]:
-        """Enter a block in which ``hidden`` names are no constants, whatever they are outside."""
+    def inside(self, names: Mapping[str, Number | None]) -> Iterator[None]:
+        """Enter a block in which names have other values than outside; None for not constant."""
         outside = self.constants
-        if hidden:
-            self.constants = {**outside, **dict.fromkeys(hidden)}
+        if names:
+            self.constants = {**outside, **names}
         self.depth += 1
-        yield
-        self.depth -= 1
-        self.constants = outside
+        try:
+            yield
+        finally:
+            self.depth -= 1
+            self.constants = outside
 
     def value(self, node: ast.Expression) -> Number:
         return evaluate(node, self.constants.get)
@@ -173,7 +187,7 @@ class _Counting:
                 f" the target has {self.limits.qubits}",
             )
         self.defining = node.name.name
-        with self.inside([argument.name for argument in node.arguments]):
+        with self.inside(dict.fromkeys(argument.name for argument in node.arguments)):
             operations = self.block(node.body)
         self.defining = None
         self.gates[node.name.name] = min(operations, ENOUGH)
@@ -222,7 +236,7 @@ class _Counting:
         return sum(self.size(qubit) for qubit in node.qubits) or 1
 
     def box(self, node: ast.Box) -> int:
-        with self.inside(()):
+        with self.inside({}):
             return self.block(node.body)
 
     def compound(self, node: ast.CompoundStatement) -> int:
@@ -237,19 +251,37 @@ class _Counting:
         )
         # Every block around this one holds the tested bits as well.
         self.condition_bits += self.depth * max(self.size(side) for side in sides)
-        with self.inside(()):
+        with self.inside({}):
             return self.block(node.if_block) + self.block(node.else_block)
 
     def loop(self, node: ast.ForInLoop) -> int:
-        turns = self.turns(node)
-        with self.inside([node.identifier.name]):
-            return turns * max(1, self.block(node.block))
+        values = self.turns(node)
+        name = node.identifier.name
+        condition_bits = self.condition_bits
+        self.loops_around += 1
+        try:
+            with self.inside({name: None}):
+                operations = len(values) * max(1, self.block(node.block))
+        except NotConstantError:
+            # Something depends on the loop's variable, so every turn is counted by itself.
+            self.condition_bits = condition_bits
+            operations = 0
+            for value in values:
+                self.steps += len(node.block)
+                if self.steps > STEPS:
+                    self.refuse(node, "loops that depend on the variable of another are too long")
+                with self.inside({name: value}):
+                    operations += max(1, self.block(node.block))
+        finally:
+            self.loops_around -= 1
+        self.loops[id(node)] = max(self.loops.get(id(node), 0), operations)
+        return operations
 
-    def turns(self, node: ast.ForInLoop) -> int:
-        """How often the body of a loop runs."""
+    def turns(self, node: ast.ForInLoop) -> Sequence[Number | None]:
+        """List the values that the variable of a loop takes, None where one is not known."""
         over = node.set_declaration
         if isinstance(over, ast.DiscreteSet):
-            return len(over.values)
+            return [self.value(value) for value in over.values]
         if not isinstance(over, ast.RangeDefinition) or over.start is None or over.end is None:
             self.refuse(node, "a loop must run over a set or over a range with a start and an end")
         first = self.whole(over.start, "the start of a range")
@@ -257,7 +289,10 @@ class _Counting:
         step = 1 if over.step is None else self.whole(over.step, "the step of a range")
         if step == 0:
             self.refuse(node, "the step of a range must not be zero")
-        return max(0, (last - first) // step + 1)
+        turns = range(first, last + (1 if step > 0 else -1), step)
+        if turns and abs(last - first) // abs(step) > MOST_TURNS:
+            self.refuse(node, "a loop has more than 1e18 turns")
+        return turns
 
     def endless(self, node: ast.WhileLoop) -> int:
         self.refuse(node, "while loops are not supported by this target, since nothing bounds them")

@@ -48,6 +48,7 @@ class DefinedGate(Gate):  # type: ignore[misc]
         Control qubits, which stand before the gate's own.
     control_state
         The value at which they let the gate act; bit 0 is the first control.
+
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class DefinedGate(Gate):  # type: ignore[misc]
     def _define(self) -> None:
         if self._controls:
             plain = self._like(self._power, 0, 0)
-            controlled = plain.control(self._controls, ctrl_state=self._control_state)
+            controlled = plain.control(
+                self._controls, ctrl_state=self._control_state, annotated=False
+            )
             self.definition = controlled.definition
         elif self._power == 1:
             self.definition = self.source.bind(self.params)

@@ -40,6 +40,7 @@ _NOT_SUPPORTED = frozenset(["pragma", "cal", "defcal", "defcalgrammar", "extern"
 _BIT_TYPES = frozenset(["qubit", "bit"])
 _WIDE_TYPES = frozenset(["int", "uint", "float", "angle"])
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_CLOSES = re.compile(r"\s*+\]")
 _BITS = re.compile(r'"[01_]+"')
 
 
@@ -53,6 +54,7 @@ def scan(source: str, language: Language | None, limits: CircuitLimits) -> Langu
     ------
     InvalidCircuit
         At the first fault, with its line and column.
+
     """
     _check_size(source, max(limits.bytes_openqasm2, limits.bytes_openqasm3), "a circuit")
     if found := CONTROL.search(source):
@@ -246,10 +248,10 @@ class _Scan:
             if not math.isfinite(float(text.replace("_", ""))):
                 self.refuse(at, f"the number {quote(text)} is too large")
         elif last == "[":
-            if earlier in ("qreg", "creg"):
-                self._declare(earlier, value, at)
-            elif before in self.bit_types:
-                self._declare(before, value, at)
+            # A size that is computed is left to the operation count, which can compute.
+            if earlier in ("qreg", "creg") or before in self.bit_types:
+                if _CLOSES.match(self.source, at.end()):
+                    self._declare(before if before in self.bit_types else earlier, value, at)
             elif before in self.wide_types:
                 if value > self.limits.clbits:
                     self.refuse(

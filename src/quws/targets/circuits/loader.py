@@ -7,7 +7,7 @@ below a gate at every use, give single bits no name, and refuses ``const``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from openqasm3 import ast
@@ -19,7 +19,7 @@ from qiskit_qasm3_import.converter import ConvertVisitor
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.exceptions import raise_from_node
 from qiskit_qasm3_import.expression import resolve_condition
-from qiskit_qasm3_import.state import GateScope, State
+from qiskit_qasm3_import.state import GateScope, LocalScope, State
 from typing_extensions import override
 
 from quws.domain.errors import InvalidCircuit
@@ -29,6 +29,9 @@ from quws.targets.circuits.names import safe_name
 
 LARGEST = 1e15
 """Largest parameter of a gate: beyond it, neighbouring numbers lie further apart than a turn."""
+
+WRITTEN_OUT = 50_000
+"""Operations up to which the loops of a circuit are written out; later ones stay loops."""
 
 _MATRIX_QUBITS = 3
 """Gates up to this size are raised to a power by their matrix."""
@@ -42,16 +45,20 @@ _CONSTANT_TYPES: dict[type[ast.ClassicalType], tuple[Callable[..., Number], Any]
 }
 
 
-def load(program: ast.Program, source: str) -> QuantumCircuit:
+def load(program: ast.Program, source: str, loops: Mapping[int, int]) -> QuantumCircuit:
     """Make the circuit of a program.
+
+    ``loops`` has the operations that each loop runs, by the ``id`` of its
+    node. Short loops are written out, so that their variables can be indices.
 
     Raises
     ------
     ConversionError
         The program uses what the importer does not know; the message begins
         with line and column (from 0) if there is a place to name.
+
     """
-    return Loader(source).convert(program).circuit
+    return Loader(source, loops).convert(program).circuit
 
 
 def _insert(context: State, name: str, data: object, kind: types.Type, node: ast.QASMNode) -> None:
@@ -59,18 +66,39 @@ def _insert(context: State, name: str, data: object, kind: types.Type, node: ast
     context.symbol_table.insert(symbol)  # type: ignore[no-untyped-call]
 
 
+def _is_left_early(block: Iterable[ast.QASMNode]) -> bool:
+    """Whether a loop with this body has a ``break`` or ``continue`` of its own."""
+    for node in block:
+        if isinstance(node, ast.BreakStatement | ast.ContinueStatement):
+            return True
+        if isinstance(node, ast.BranchingStatement) and _is_left_early(
+            [*node.if_block, *node.else_block]
+        ):
+            return True
+        if isinstance(node, ast.Box) and _is_left_early(node.body):
+            return True
+    return False
+
+
 class Loader(ConvertVisitor):
     """The importer with its gaps closed."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, loops: Mapping[int, int]) -> None:
         super().__init__()
         self._text = source
+        self._loops = loops
+        self._room = WRITTEN_OUT
+        self._writing_out = False
 
     @override
     def visit(self, node: ast.QASMNode, context: State | None = None) -> State:
         try:
             result: State = super().visit(node, context)
-        except (ConversionError, InvalidCircuit, RecursionError):
+        except ConversionError as error:
+            if error.message[:1].isdigit():
+                raise
+            raise_from_node(node, error.message)
+        except (InvalidCircuit, RecursionError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever Qiskit raises gets its place here
             raise_from_node(node, str(getattr(error, "message", error)))
@@ -176,6 +204,29 @@ class Loader(ConvertVisitor):
                 return ast.BooleanLiteral(bool(node.value))
         return node
 
+    @override
+    def visit_ForInLoop(self, node: ast.ForInLoop, context: State) -> State:
+        operations = self._loops.get(id(node), self._room + 1)
+        if _is_left_early(node.block) or (operations > self._room and not self._writing_out):
+            return super().visit_ForInLoop(node, context)
+        values, kind = self._values(node.set_declaration, context)
+        if isinstance(kind, types.Range):
+            values = range(values.start, values.stop, values.step or 1)
+        outermost, self._writing_out = not self._writing_out, True
+        if outermost:
+            self._room -= operations
+        for value in values:
+            with LocalScope(context) as inner:
+                _insert(inner, node.identifier.name, value, types.Int(const=True), node)
+                for statement in node.block:
+                    self.visit(statement, inner)
+        if outermost:
+            self._writing_out = False
+        return context
+
+    def _values(self, node: Any, context: State) -> tuple[Any, types.Type]:
+        return self._resolve_generic(node, context, strict=True)
+
     # Gates
 
     @override
@@ -205,6 +256,8 @@ class Loader(ConvertVisitor):
         symbol = context.symbol_table.get(node.name.name, node)
         if symbol is not None and isinstance(symbol.type, types.Gate):
             wanted, given = symbol.type.n_classical, len(node.arguments)
+            if isinstance(wanted, list):  # a built-in gate has a list of types
+                wanted = len(wanted)
             if wanted != given:
                 raise_from_node(
                     node,
@@ -233,7 +286,8 @@ class Loader(ConvertVisitor):
         is_open = not state >> (controls - 1)
         gate: Gate = PhaseGate(angle)
         if controls > 1:
-            gate = gate.control(controls - 1, ctrl_state=state & ((1 << (controls - 1)) - 1))
+            others = controls - 1
+            gate = gate.control(others, ctrl_state=state & ((1 << others) - 1), annotated=False)
         operands = [self._operand(qubit, context) for qubit in node.qubits]
         for qubits in self._broadcast_gate(operands, node):
             if is_open:
@@ -262,7 +316,7 @@ class Loader(ConvertVisitor):
         number, state = self._controls(modifier, context)
         if isinstance(gate, DefinedGate):
             return gate.controlled(number, state)
-        return gate.control(number, ctrl_state=state)
+        return gate.control(number, ctrl_state=state, annotated=False)
 
     def _exponent(self, modifier: ast.QuantumGateModifier, context: State) -> Number:
         if modifier.argument is None:

@@ -11,14 +11,17 @@ from quws.targets.circuits.tokens import QUOTED
 LONGEST = 300
 """Characters of a sentence that repeats what a parser said."""
 
-# The Rust parser, the ANTLR visitor, the ANTLR console and the importer, in this order.
-_PLACE = re.compile(
-    r"(?:<input>:(\d+),(\d+): |L(\d+):C(\d+): |line (\d+):(\d+) |(\d+),(\d+): )(?=\S)"
-)
+# The OPENQASM-2 parser, the OPENQASM-3 parser and the importer, in this order.
+_PLACE = re.compile(r"(?:<input>:(\d+),(\d+): |L(\d+):C(\d+): |(\d+),(\d+): )(?=\S)")
 _NODE = re.compile(r"node of type (\w+) is not supported")
 _EXPRESSION = re.compile(r"'(\w+)' cannot be resolved into a Qiskit value")
+_CLEARER = {
+    "index must be int, slice or list": (
+        "the variable of a loop can be an index only in short loops without break and continue"
+    ),
+    "type error": "the values of this expression do not go together, as two angles in a product",
+}
 _QUOTATION = re.compile(rf"(['\"])([^'\"]{{{QUOTED}}})[^'\"]*(?:\1|$)")
-_EXPECTING = re.compile(r" expecting \{.*")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -34,6 +37,8 @@ def explain(error: BaseException, source: str, language: Language) -> InvalidCir
         return InvalidCircuit("the circuit nests blocks or chains expressions too deeply")
     if isinstance(error, MemoryError):
         return InvalidCircuit("reading the circuit takes more memory than there is")
+    if isinstance(error, ArithmeticError):
+        return InvalidCircuit("a value in the circuit is infinite or divides by zero")
     if isinstance(error, TypeError) and "argument" in str(error):
         return InvalidCircuit("a gate is used with a wrong number of parameters")
     text = str(getattr(error, "message", error)) if isinstance(error, Exception) else ""
@@ -60,10 +65,10 @@ def _column(source: str, line: int, column: int) -> int:
 
 
 def _clean(text: str) -> str:
-    text = " ".join(text.split()).strip("'\" ").rstrip(".")
+    text = " ".join(text.split()).rstrip(".")
+    text = _CLEARER.get(text, text)
     text = _NODE.sub(lambda found: f"{_words(found[1])} is not supported", text)
     text = _EXPRESSION.sub(lambda found: f"{_words(found[1])} is not supported here", text)
-    text = _EXPECTING.sub("", text)
     text = _QUOTATION.sub(r"\1\2…\1", text)
     text = _PATH.sub("…", text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

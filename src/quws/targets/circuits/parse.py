@@ -16,6 +16,7 @@ from typing import Any
 
 import openqasm3
 from openqasm3 import ast
+from openqasm3.parser import QASM3ParsingError
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import ControlFlowOp, Gate, ParameterExpression
 from qiskit.circuit.library import IGate
@@ -29,9 +30,13 @@ from quws.targets.circuits.guard import BYTE_ORDER_MARK, scan
 from quws.targets.circuits.loader import LARGEST, load
 from quws.targets.circuits.messages import explain
 from quws.targets.circuits.names import rename_gates
+from quws.targets.circuits.tokens import quote
 
-GATES_LOOKED_AT = 500_000
-"""Gates within definitions whose parameters are looked at, each definition once per value."""
+DEFINITIONS = 50_000
+"""Uses of gate definitions with different parameters whose bodies are looked at."""
+
+GATES = 2_000_000
+"""Gates that these bodies may have together."""
 
 
 def parse(
@@ -46,6 +51,7 @@ def parse(
     ------
     InvalidCircuit
         Whatever is wrong with it, with the place if there is one to name.
+
     """
     language = scan(source, language, limits)
     source = source.removeprefix(BYTE_ORDER_MARK)
@@ -106,20 +112,28 @@ def _read_openqasm3(source: str, limits: CircuitLimits) -> tuple[QuantumCircuit,
             " and no BINDINGS were given"
         )
     count = count_openqasm3(program, limits)
-    return load(program, source), count.operations
+    return load(program, source, count.loops), count.operations
 
 
 def _syntax_tree(source: str) -> ast.Program:
-    # The parser raises an exception without a message and prints the message instead.
-    printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(printed):
+        # What is wrong is also printed, which nobody would read.
+        with contextlib.redirect_stderr(io.StringIO()):
             return openqasm3.parse(source)
-    except openqasm3.parser.QASM3ParsingError as error:
-        if str(error):
+    except QASM3ParsingError as error:
+        if str(error) or error.__cause__ is None:
             raise
-        message = printed.getvalue().partition("\n")[0]
-        raise openqasm3.parser.QASM3ParsingError(message) from None
+        # Its message is empty; the place is in what ANTLR raised, sometimes one level deeper.
+        cause: Any = error.__cause__
+        token = getattr(cause.args[0] if cause.args else cause, "offendingToken", None)
+        token = token or getattr(cause, "offendingToken", None)
+        if token is None:
+            raise
+        if token.text == "<EOF>":
+            raise InvalidCircuit("the circuit ends in the middle of a statement") from None
+        raise InvalidCircuit(
+            f"{quote(token.text)} is not expected here", line=token.line, column=token.column + 1
+        ) from None
 
 
 # Checking -------------------------------------------------------------------------------------
@@ -152,7 +166,7 @@ class _Inspection:
     def __init__(self) -> None:
         self._waiting: list[QuantumCircuit] = []
         self._seen: set[tuple[Any, ...]] = set()
-        self._looked_at = 0
+        self._gates = 0
 
     def run(self, circuit: QuantumCircuit) -> bool:
         """Look at the whole circuit; say whether it measures a qubit."""
@@ -170,8 +184,8 @@ class _Inspection:
                 else:
                     self._operation(instruction.operation)
             if not own:
-                self._looked_at += len(body.data)
-                if self._looked_at > GATES_LOOKED_AT:
+                self._gates += len(body.data)
+                if len(self._seen) > DEFINITIONS or self._gates > GATES:
                     raise InvalidCircuit(
                         "the circuit uses its gate definitions with more different parameters"
                         " than can be checked"
