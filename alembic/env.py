@@ -1,6 +1,7 @@
 """Runs the migrations on the connection that ``quws.store.schema`` hands over."""
 
 from alembic import context
+
 from quws.store.tables import metadata
 
 connection = context.config.attributes["connection"]

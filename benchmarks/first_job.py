@@ -37,7 +37,9 @@ def through(service: Service) -> list[float]:
             job = http.post("/jobs", data=form).headers["Location"]
             phase = ""
             while phase not in ("COMPLETED", "ERROR"):
-                answer = http.get(job, params={"WAIT": "-1"}, headers={"Accept": "application/json"})
+                answer = http.get(
+                    job, params={"WAIT": "-1"}, headers={"Accept": "application/json"}
+                )
                 phase = answer.json()["phase"]
             assert phase == "COMPLETED", answer.text
             if number >= WARM_UP:

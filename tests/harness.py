@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
 import itertools
 import os
 import pwd
@@ -80,7 +79,7 @@ class Postgres:
     def start(self) -> Self:
         found = shutil.which("initdb")
         candidates = [Path(found).resolve().parent] if found else []
-        candidates += [Path(p) for p in sorted(glob.glob("/usr/lib/postgresql/*/bin"))[::-1]]
+        candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
         self._bin = next((p for p in candidates if (p / "initdb").exists()), None) or _wheel_bin()
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root.

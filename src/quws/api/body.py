@@ -91,11 +91,14 @@ def parse_form(data: bytes) -> list[Posted]:
         There are too many fields.
 
     """
-    try:
-        pairs = parse_qsl(data, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-    except ValueError:
-        raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields") from None
-    return [Posted(name.decode("utf-8", "replace"), value) for name, value in pairs]
+    if data.count(b"&") >= _MAX_FIELDS:
+        raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields")
+    # As latin-1 every character is one byte, so any bytes come through unchanged.
+    pairs = parse_qsl(data.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return [
+        Posted(name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1"))
+        for name, value in pairs
+    ]
 
 
 def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:

@@ -53,8 +53,10 @@ class ArtifactStore:
         else:
             self._store = from_url(url)
 
-    async def put(self, key: str, content: bytes | Path) -> None:
-        """Store bytes or a file under a key. Readers see all of it or nothing.
+    async def put(self, key: str, content: bytes | Path) -> int:
+        """Store bytes or a file under a key, and tell how many bytes there were.
+
+        Readers see all of it or nothing.
 
         Raises
         ------
@@ -64,6 +66,7 @@ class ArtifactStore:
         """
         try:
             await obstore.put_async(self._store, key, content)
+            return content.stat().st_size if isinstance(content, Path) else len(content)  # noqa: ASYNC240
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
 

@@ -25,9 +25,9 @@ class CheckRole(Role):
 
     @override
     def load(self) -> None:
-        from quws.targets.circuits import parse  # noqa: PLC0415
+        from quws.targets.circuits.parse import parse  # noqa: PLC0415
 
-        self._parse = parse.parse
+        self._parse = parse
         for language, sample in _SAMPLE.items():
             self._parse(sample, language, CircuitLimits())
 

@@ -1,4 +1,4 @@
-"""Child processes as their parent sees them: one zygote, and children ready before they are needed."""
+"""Child processes as their parent sees them: one zygote, and children that wait ready."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Executor:
         scratch: Path,
         result_bytes: int,
         max_attempts: int,
-        on_full: Callable[[bool], None] = lambda full: None,
+        on_full: Callable[[bool], None] = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.worker = worker
@@ -314,8 +314,8 @@ class Executor:
 
     async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
         key = f"{run.claim.id}/{run.claim.attempt}/{path.name}"
-        await self._persistently(run, lambda: self._artifacts.put(key, path))
-        return Result(result_id, key, path.stat().st_size, mime_type)
+        size = await self._persistently(run, lambda: self._artifacts.put(key, path))
+        return Result(result_id, key, size, mime_type)
 
     async def _fail(
         self,
@@ -392,7 +392,7 @@ class Executor:
     # -- the lease ----------------------------------------------------------------
 
     async def _keep_lease(self, run: _Run) -> None:
-        """Renew the lease, and kill the child as soon as the job is not ours or its time is over."""
+        """Renew the lease; kill the child once the job is not ours or its time is over."""
         while not run.lost.is_set():
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:

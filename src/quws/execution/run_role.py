@@ -29,9 +29,9 @@ class RunRole(Role):
 
     @override
     def load(self) -> None:
-        from quws.targets.circuits import parse  # noqa: PLC0415
+        from quws.targets.circuits.parse import parse  # noqa: PLC0415
 
-        self._parse = parse.parse
+        self._parse = parse
         self._target.load()
         documents.load()
 

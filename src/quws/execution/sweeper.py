@@ -51,7 +51,7 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]]) -> None:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
         _log.warning("sweep failed", sweep=name, error=str(error))
-    except Exception:
+    except Exception:  # noqa: BLE001
         # One sweep's fault must not keep the others from their duty.
         _log.exception("sweep failed", sweep=name)
     else:

@@ -157,7 +157,7 @@ class JobStore:
             rows = await connection.execute(
                 select(c.index, c.artifact).where(c.job_id == job_id, c.artifact.is_not(None))
             )
-            return {index: artifact for index, artifact in rows}
+            return dict(rows.tuples().all())
 
     # -- the client's writes --------------------------------------------------
 

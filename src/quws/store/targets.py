@@ -12,7 +12,6 @@ from quws.domain.targets import TargetDescription
 from quws.store import tables as t
 from quws.store.database import Database
 
-
 _FRESH_SECONDS = 1.0
 
 

@@ -1,4 +1,4 @@
-"""The same resources as JSON: the field names of safir's ``SerializedJob``, and ours beside them."""
+"""The same resources as JSON: safir's field names (``SerializedJob``), and ours beside them."""
 
 from __future__ import annotations
 

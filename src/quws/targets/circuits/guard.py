@@ -218,7 +218,8 @@ class _Scan:
         elif self.source.startswith("#pragma", position):
             sentence = "'#pragma' is not supported"
         else:
-            sentence = f"the character {quote(character)} has no meaning here"
+            shown = quote(character) if character.isprintable() else f"U+{ord(character):04X}"
+            sentence = f"the character {shown} has no meaning here"
         refuse(self.source, position, sentence)
 
     def _word(self, text: str, last: str, at: re.Match[str]) -> None:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from harness import Postgres, Service, cluster, embedded
+
+
+@pytest.fixture(scope="session", params=["embedded", "cluster"])
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """The service in both of its forms; every test that uses it runs on both."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "embedded":
+        with embedded(folder) as running:
+            yield running
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        with cluster(folder, postgres.database()) as running:
+            yield running
+
+
+@pytest.fixture
+def http(service: Service) -> Iterator[httpx.Client]:
+    with service.client() as client:
+        yield client

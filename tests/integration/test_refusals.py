@@ -1,0 +1,121 @@
+"""What is refused: at once, in one clear sentence, and without leaving anything behind."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from circuits import BELL2
+from harness import Service
+from hostile import HOSTILE
+from uws import create, listed
+
+REFUSED = {
+    "no circuit": ({"SHOTS": "10"}, ["CIRCUIT is missing"]),
+    "syntax": ({"CIRCUIT": BELL2.replace("h q[0];", "h q[0]")}, ["CIRCUIT", "line 6"]),
+    "unknown gate": (
+        {"CIRCUIT": BELL2.replace("h q[0]", "hadamard q[0]")},
+        ["CIRCUIT, line 5, column 1", "hadamard"],
+    ),
+    "qubits": (
+        {"CIRCUIT": BELL2.replace("q[2]", "q[99]").replace("c[2]", "c[99]")},
+        ["CIRCUIT", "99 qubits", "26"],
+    ),
+    "shots text": ({"CIRCUIT": BELL2, "SHOTS": "many"}, ["SHOTS", "whole number"]),
+    "shots zero": ({"CIRCUIT": BELL2, "SHOTS": "0"}, ["SHOTS", "from 1"]),
+    "too many shots": ({"CIRCUIT": BELL2, "SHOTS": "1000001"}, ["SHOTS", "at most 1000000"]),
+    "unknown parameter": ({"CIRCUIT": BELL2, "SHOOTS": "10"}, ["SHOOTS", "CIRCUIT"]),
+    "unknown target": ({"CIRCUIT": BELL2, "TARGET": "moon"}, ["TARGET", "moon", "simulator"]),
+    "language": ({"CIRCUIT": BELL2, "LANG": "COBOL"}, ["LANG", "OPENQASM-2", "OPENQASM-3"]),
+    "wrong language": ({"CIRCUIT": BELL2, "LANG": "OPENQASM-3"}, ["CIRCUIT"]),
+    "format": ({"CIRCUIT": BELL2, "RESPONSEFORMAT": "png"}, ["RESPONSEFORMAT", "votable"]),
+    "seed": ({"CIRCUIT": BELL2, "SEED": "-1"}, ["SEED", "from 0"]),
+    "memory": ({"CIRCUIT": BELL2, "MEMORY": "perhaps"}, ["MEMORY", "true or false"]),
+    "phase": ({"CIRCUIT": BELL2, "PHASE": "NONSENSE"}, ["PHASE", "RUN"]),
+    "duration": ({"CIRCUIT": BELL2, "EXECUTIONDURATION": "-5"}, ["EXECUTIONDURATION"]),
+    "destruction": ({"CIRCUIT": BELL2, "DESTRUCTION": "soon"}, ["DESTRUCTION", "ISO 8601"]),
+    "past": ({"CIRCUIT": BELL2, "DESTRUCTION": "2001-01-01"}, ["DESTRUCTION", "future"]),
+    "metadata": ({"CIRCUIT": BELL2, "METADATA": "[1]"}, ["METADATA", "JSON object"]),
+    "two names": ({"CIRCUIT": BELL2, "QUERY": BELL2}, ["CIRCUIT", "QUERY"]),
+    "shots twice": ({"CIRCUIT": BELL2, "SHOTS": ["1", "2"]}, ["SHOTS", "once"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_job_is_refused_and_leaves_nothing(
+    http: httpx.Client, service: Service, case: str
+) -> None:
+    form, words = REFUSED[case]
+    before = listed(http)
+    answer = http.post("/jobs", data=form)
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    sentence = answer.text
+    assert sentence.count("\n") == 1
+    for word in words:
+        assert word in sentence
+    assert listed(http) == before
+
+
+def test_a_refusal_has_the_format_of_the_client(http: httpx.Client) -> None:
+    form = {"CIRCUIT": BELL2.replace("h q[0]", "hadamard q[0]")}
+    as_json = http.post("/jobs", data=form, headers={"Accept": "application/json"})
+    assert as_json.headers["content-type"] == "application/problem+json"
+    problem = as_json.json()
+    assert problem["status"] == 403
+    assert problem["code"] == "invalid_payload"
+    assert (problem["parameter"], problem["line"], problem["column"]) == ("CIRCUIT", 5, 1)
+    page = http.post("/jobs", data=form, headers={"Accept": "text/html"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "hadamard" in page.text
+
+
+def test_a_batch_names_the_circuit_that_is_wrong(http: httpx.Client) -> None:
+    answer = http.post("/jobs", data={"CIRCUIT": [BELL2, "rubbish"]})
+    assert answer.status_code == 403
+    assert "circuit 1" in answer.text
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service) -> None:
+    with service.client() as http:
+        answer = http.post(
+            "/jobs",
+            content=b"",
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Content-Length": str(10**10),
+            },
+        )
+    assert answer.status_code == 413
+    assert "larger than" in answer.text
+
+
+def test_other_content_types_are_refused(http: httpx.Client) -> None:
+    answer = http.post("/jobs", json={"CIRCUIT": BELL2})
+    assert answer.status_code == 415
+    assert "multipart/form-data" in answer.text
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in HOSTILE])
+def test_hostile_input_is_refused_while_others_are_served(
+    service: Service, http: httpx.Client, name: str
+) -> None:
+    source = next(build for key, _, build in HOSTILE if key == name)()
+    with ThreadPoolExecutor() as threads, service.client() as other:
+        attack = threads.submit(other.post, "/jobs", data={"CIRCUIT": source})
+        answered = 0
+        while not attack.done():
+            assert http.get("/jobs", params={"LAST": "1"}).status_code == 200
+            answered += 1
+            time.sleep(0.01)
+        answer = attack.result()
+    assert answer.status_code in (403, 413)
+    assert answer.text.count("\n") == 1
+    assert len(answer.text) < 600
+    assert "root:" not in answer.text
+
+
+def test_after_all_of_that_a_job_still_runs(http: httpx.Client) -> None:
+    assert http.get(create(http)).status_code == 200
