@@ -232,14 +232,20 @@ class Service:
         )
 
     def simulations(self) -> list[psutil.Process]:
-        """Children that use a processor: those that simulate."""
-        busy = []
+        """The children in which circuits run, the waiting ones too."""
+        found = []
         for process in self.processes:
             for member in process.family():
                 with contextlib.suppress(psutil.Error):
-                    if "quws.execution.zygote" in " ".join(member.cmdline()):
-                        busy.append(member)
-        return busy
+                    parent = member.parent()
+                    if parent and _is_run_zygote(member) and _is_run_zygote(parent):
+                        found.append(member)
+        return found
+
+
+def _is_run_zygote(process: psutil.Process) -> bool:
+    line = process.cmdline()
+    return "quws.execution.zygote" in line and '"role": "run"' in line[-1]
 
 
 def base_environment(extra: dict[str, str]) -> dict[str, str]:

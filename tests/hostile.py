@@ -164,6 +164,11 @@ _OPENQASM_3 = [
         lambda: "const int n = 1000000000; qubit[n] r;",
         guarded=False,
     ),
+    _three(
+        "constant-hidden-behind-a-smaller-one",
+        lambda: "const int n = 1000000000; if (c[0]) { const int n = 1; } qubit[n] r;",
+        guarded=False,
+    ),
     _three("negative-register", lambda: "qubit[1-2] r;", guarded=False),
     _three("wide-integer", lambda: "int[1000000000] i;"),
     _three("array", lambda: "array[int[32], 1000000000] a;", guarded=False),
@@ -250,6 +255,30 @@ _OPENQASM_3 = [
     _three(
         "three-loops-that-depend-on-each-other",
         lambda: "for int i in [0:999] { for int j in [0:i] { for int k in [0:j] {x q[0];} } }",
+        guarded=False,
+    ),
+    _three(
+        "sixty-loops-over-nothing-known",
+        lambda: (
+            "".join(f"for int i{k} in [0:1] " for k in range(60))
+            + "for int i in [0:unknown] x q[0];"
+        ),
+        guarded=False,
+    ),
+    _three(
+        "long-block-in-loops-that-depend-on-each-other",
+        lambda: (
+            "for int i in [0:9999] { for int j in [0:i] {} if (c[0]) {" + "x q[0];" * 2000 + "} }"
+        ),
+        guarded=False,
+    ),
+    _three(
+        "constants-in-a-long-loop",
+        lambda: (
+            "for int i in [0:9999999] {"
+            + "".join(f"const int n{k} = i;" for k in range(1000))
+            + "x q[i]; }"
+        ),
         guarded=False,
     ),
     _three("while-true", lambda: "while (true) { x q[0]; }", guarded=False),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from circuits import BELL2
 from harness import Service
-from hostile import HOSTILE
+from hostile import HOSTILE, Hostile
 from uws import create, listed
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 REFUSED = {
     "no circuit": ({"SHOTS": "10"}, ["CIRCUIT is missing"]),
@@ -79,17 +83,16 @@ def test_a_batch_names_the_circuit_that_is_wrong(http: httpx.Client) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service) -> None:
-    with service.client() as http:
-        answer = http.post(
-            "/jobs",
-            content=b"",
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Content-Length": str(10**10),
-            },
-        )
-    assert answer.status_code == 413
-    assert "larger than" in answer.text
+    address = httpx.URL(service.url)
+    connection = HTTPConnection(address.host, address.port, timeout=20)
+    connection.putrequest("POST", "/jobs")
+    for name, value in (FORM | {"Content-Length": str(10**10)}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert b"larger than" in answer.read()
+    connection.close()
 
 
 def test_other_content_types_are_refused(http: httpx.Client) -> None:
@@ -98,13 +101,15 @@ def test_other_content_types_are_refused(http: httpx.Client) -> None:
     assert "multipart/form-data" in answer.text
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in HOSTILE])
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda item: item.name)
 def test_hostile_input_is_refused_while_others_are_served(
-    service: Service, http: httpx.Client, name: str
+    service: Service, http: httpx.Client, hostile: Hostile
 ) -> None:
-    source = next(build for key, _, build in HOSTILE if key == name)()
+    form = urlencode(
+        {"CIRCUIT": hostile.build().encode("utf-8", "surrogatepass"), "LANG": hostile.language}
+    )
     with ThreadPoolExecutor() as threads, service.client() as other:
-        attack = threads.submit(other.post, "/jobs", data={"CIRCUIT": source})
+        attack = threads.submit(other.post, "/jobs", content=form, headers=FORM)
         answered = 0
         while not attack.done():
             assert http.get("/jobs", params={"LAST": "1"}).status_code == 200

@@ -27,7 +27,8 @@ class Count:
     """What was counted.
 
     ``gates`` are the names of the gates that the circuit defines; ``loops``
-    has the operations that a loop runs, by the ``id`` of its node.
+    has the statements and operations that a loop would become if it were
+    written out, by the ``id`` of its node.
     """
 
     operations: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
 
 from openqasm3 import ast
 
@@ -14,6 +14,8 @@ from quws.domain.errors import InvalidCircuit
 from quws.targets.circuits.constants import BUILTIN, NotConstantError, Number, evaluate
 from quws.targets.circuits.count import ENOUGH, Count, finish
 from quws.targets.circuits.tokens import quote
+
+_Value = TypeVar("_Value")
 
 STEPS = 20_000
 """Statements that are counted turn by turn, where loops depend on the variables of others."""
@@ -54,8 +56,11 @@ class _Counting:
         self.clbits = 0
         self.condition_bits = 0
         self.depth = 1
+        self.current: ast.QASMNode
         self.loops: dict[int, int] = {}
         self.loops_around = 0
+        self.statements = 0
+        self.turn_by_turn = False
         self.steps = 0
 
     def block(self, statements: Sequence[ast.Statement | ast.Pragma]) -> int:
@@ -66,6 +71,12 @@ class _Counting:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             return 0
+        self.current = node
+        self.statements += 1
+        if self.turn_by_turn:
+            self.steps += 1
+            if self.steps > STEPS:
+                self.refuse(node, "loops that depend on the variable of another are too long")
         try:
             return min(handler(self, node), ENOUGH)
         except NotConstantError:
@@ -83,8 +94,12 @@ class _Counting:
 
     @contextmanager
     def inside(self, names: Mapping[str, Number | None]) -> Iterator[None]:
-        """Enter a block in which names have other values than outside; None for not constant."""
-        outside = self.constants
+        """Enter a block in which names have other values than outside; None for not constant.
+
+        What is declared in the block is forgotten at its end, as everywhere
+        in the language; else a size could be hidden behind a smaller one.
+        """
+        outside, sizes = self.constants, self.sizes
         if names:
             self.constants = {**outside, **names}
         self.depth += 1
@@ -92,7 +107,7 @@ class _Counting:
             yield
         finally:
             self.depth -= 1
-            self.constants = outside
+            self.constants, self.sizes = outside, sizes
 
     def value(self, node: ast.Expression) -> Number:
         return evaluate(node, self.constants.get)
@@ -100,7 +115,7 @@ class _Counting:
     def whole(self, node: ast.Expression, what: str) -> int:
         value = self.value(node)
         if not isinstance(value, int):
-            self.refuse(node, f"{what} must be a whole number")
+            self.refuse(self.current, f"{what} must be a whole number")
         return value
 
     # Sizes
@@ -168,16 +183,25 @@ class _Counting:
         return self.size(measured.qubit) if isinstance(measured, ast.QuantumMeasurement) else 0
 
     def constant(self, node: ast.ConstantDeclaration) -> int:
-        try:
-            self.constants[node.identifier.name] = self.value(node.init_expression)
-        except NotConstantError:
-            self.constants[node.identifier.name] = None
+        value: Number | None = None
+        with suppress(NotConstantError):
+            value = self.value(node.init_expression)
+        self.constants = self.declare(self.constants, node.identifier.name, value)
         return 0
 
     def alias(self, node: ast.AliasStatement) -> int:
-        self.sizes[node.target.name] = size = self.size(node.value)
+        size = self.size(node.value)
+        self.sizes = self.declare(self.sizes, node.target.name, size)
         self.condition_bits += size  # a copy of the register's list of bits
         return 0
+
+    def declare(self, table: dict[str, _Value], name: str, value: _Value) -> dict[str, _Value]:
+        """Add a name to a table; within a block, to a copy that lasts as long as the block."""
+        if self.depth == 1:
+            table[name] = value
+            return table
+        self.condition_bits += len(table)  # a copy costs as much
+        return {**table, name: value}
 
     def gate_defined(self, node: ast.QuantumGateDefinition) -> int:
         if len(node.qubits) > self.limits.qubits:
@@ -257,25 +281,36 @@ class _Counting:
     def loop(self, node: ast.ForInLoop) -> int:
         values = self.turns(node)
         name = node.identifier.name
-        condition_bits = self.condition_bits
+        statements, condition_bits = self.statements, self.condition_bits
         self.loops_around += 1
         try:
             with self.inside({name: None}):
                 operations = len(values) * max(1, self.block(node.block))
+            within = len(values) * (1 + self.statements - statements)
         except NotConstantError:
             # Something depends on the loop's variable, so every turn is counted by itself.
-            self.condition_bits = condition_bits
+            self.statements, self.condition_bits = statements, condition_bits
             operations = 0
-            for value in values:
-                self.steps += len(node.block)
-                if self.steps > STEPS:
-                    self.refuse(node, "loops that depend on the variable of another are too long")
-                with self.inside({name: value}):
-                    operations += max(1, self.block(node.block))
+            with self.turning():
+                for value in values:
+                    with self.inside({name: value}):
+                        operations += max(1, self.block(node.block))
+            within = len(values) + self.statements - statements
         finally:
             self.loops_around -= 1
-        self.loops[id(node)] = max(self.loops.get(id(node), 0), operations)
+        self.statements = min(statements + within, ENOUGH)
+        written_out = within + operations
+        self.loops[id(node)] = max(self.loops.get(id(node), 0), written_out)
         return operations
+
+    @contextmanager
+    def turning(self) -> Iterator[None]:
+        """Count what is done in the loops that are counted turn by turn."""
+        outside, self.turn_by_turn = self.turn_by_turn, True
+        try:
+            yield
+        finally:
+            self.turn_by_turn = outside
 
     def turns(self, node: ast.ForInLoop) -> Sequence[Number | None]:
         """List the values that the variable of a loop takes, None where one is not known."""

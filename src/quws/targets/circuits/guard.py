@@ -7,13 +7,13 @@ refused here, by counting; nothing is built and nothing is expanded.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import NoReturn
 
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
-from quws.targets.circuits.tokens import CONTROL, TOKEN, integer, quote, refuse
+from quws.targets.circuits.language import guess, read_header
+from quws.targets.circuits.tokens import CONTROL, SKIP, TOKEN, integer, is_finite, quote, refuse
 
 OPERATORS = 200
 """Operators in one OPENQASM-3 expression; its parser recurses once for each."""
@@ -21,19 +21,7 @@ OPERATORS = 200
 GATE_DEFINITIONS = 4000
 """Each OPENQASM-2 definition keeps a list of all earlier ones, so memory grows with the square."""
 
-BYTE_ORDER_MARK = "\ufeff"
-
-# Blanks and comments, taken as they come and never given back, so that no text is tried twice.
-_SKIP = r"(?:[ \t\r\n]++|//[^\r\n]*+|(?>/\*[\s\S]*?\*/))*+"
-_QUOTED_NEXT = re.compile(rf"{_SKIP}[\"']")
-_HEADER = re.compile(rf"\ufeff?{_SKIP}(OPENQASM\b)(?:\s*+(\d++(?:\.\d++)?)\s*+;)?")
-_VERSIONS = {
-    "2": Language.OPENQASM_2,
-    "2.0": Language.OPENQASM_2,
-    "3": Language.OPENQASM_3,
-    "3.0": Language.OPENQASM_3,
-    "3.1": Language.OPENQASM_3,
-}
+_QUOTED_NEXT = re.compile(rf"{SKIP}[\"']")
 _LIBRARY = {Language.OPENQASM_2: "qelib1.inc", Language.OPENQASM_3: "stdgates.inc"}
 # Words of OPENQASM 3, which are ordinary names in OPENQASM 2.
 _NOT_SUPPORTED = frozenset(["pragma", "cal", "defcal", "defcalgrammar", "extern"])
@@ -60,14 +48,14 @@ def scan(source: str, language: Language | None, limits: CircuitLimits) -> Langu
     if found := CONTROL.search(source):
         code = f"U+{ord(found[0]):04X}"
         refuse(source, found.start(), f"the text contains the control character {code}")
-    header, start = _read_header(source)
+    header, start = read_header(source)
     if language is not None and header is not None and header is not language:
         refuse(
             source,
             source.index("OPENQASM"),
             f"the parameter LANG says {language} but the header of the circuit says {header}",
         )
-    language = language or header or _guess(source, start)
+    language = language or header or guess(source, start)
     _check_size(
         source,
         limits.bytes_openqasm2 if language is Language.OPENQASM_2 else limits.bytes_openqasm3,
@@ -83,38 +71,6 @@ def _check_size(source: str, most: int, what: str) -> None:
         size = len(source.encode("utf-8", "surrogatepass"))
         if size > most:
             raise InvalidCircuit(f"the circuit has {size} bytes, {what} may have {most}")
-
-
-def _read_header(source: str) -> tuple[Language | None, int]:
-    """Find the language that the header names, and the place where the text after it begins."""
-    found = _HEADER.match(source)
-    if found is None:
-        return None, 1 if source.startswith(BYTE_ORDER_MARK) else 0
-    if found[2] is None:
-        refuse(source, found.start(1), "the header must read 'OPENQASM 2.0;' or 'OPENQASM 3.0;'")
-    if found[2] not in _VERSIONS:
-        refuse(
-            source,
-            found.start(2),
-            f"the version {quote(found[2])} is not known; allowed are 2.0, 3.0 and 3.1",
-        )
-    return _VERSIONS[found[2]], found.end()
-
-
-def _guess(source: str, start: int) -> Language:
-    """Tell the language of a text without a header by the first word that differs."""
-    for token in TOKEN.finditer(source, start):
-        kind = token.lastgroup
-        if kind == "word":
-            if token[0] in ("qreg", "creg"):
-                return Language.OPENQASM_2
-            if token[0] in ("qubit", "bit", "input"):
-                return Language.OPENQASM_3
-        elif kind == "string":
-            return Language.OPENQASM_2 if "qelib1.inc" in token[0] else Language.OPENQASM_3
-        elif kind == "fault":
-            break
-    return Language.OPENQASM_3
 
 
 class _Scan:
@@ -246,7 +202,7 @@ class _Scan:
             )
         value = integer(text)
         if value is None:
-            if not math.isfinite(float(text.replace("_", ""))):
+            if not is_finite(text):
                 self.refuse(at, f"the number {quote(text)} is too large")
         elif last == "[":
             # A size that is computed is left to the operation count, which can compute.

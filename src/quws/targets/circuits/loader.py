@@ -31,7 +31,7 @@ LARGEST = 1e15
 """Largest parameter of a gate: beyond it, neighbouring numbers lie further apart than a turn."""
 
 WRITTEN_OUT = 50_000
-"""Operations up to which the loops of a circuit are written out; later ones stay loops."""
+"""Statements and operations up to which loops are written out; later ones stay loops."""
 
 _MATRIX_QUBITS = 3
 """Gates up to this size are raised to a power by their matrix."""
@@ -48,8 +48,9 @@ _CONSTANT_TYPES: dict[type[ast.ClassicalType], tuple[Callable[..., Number], Any]
 def load(program: ast.Program, source: str, loops: Mapping[int, int]) -> QuantumCircuit:
     """Make the circuit of a program.
 
-    ``loops`` has the operations that each loop runs, by the ``id`` of its
-    node. Short loops are written out, so that their variables can be indices.
+    ``loops`` has the statements and operations that each loop becomes when it
+    is written out, by the ``id`` of its node. Short loops are written out, so
+    that their variables can be indices.
 
     Raises
     ------
@@ -64,6 +65,14 @@ def load(program: ast.Program, source: str, loops: Mapping[int, int]) -> Quantum
 def _insert(context: State, name: str, data: object, kind: types.Type, node: ast.QASMNode) -> None:
     symbol = Symbol(name, data, kind, context.scope, node)
     context.symbol_table.insert(symbol)  # type: ignore[no-untyped-call]
+
+
+def _raised(gate: Gate, exponent: int) -> Gate:
+    if isinstance(gate, DefinedGate):
+        return gate.raised(exponent)
+    return (
+        gate.power(exponent) if gate.num_qubits <= _MATRIX_QUBITS else wrap(gate).raised(exponent)
+    )
 
 
 def _is_left_early(block: Iterable[ast.QASMNode]) -> bool:
@@ -89,6 +98,7 @@ class Loader(ConvertVisitor):
         self._loops = loops
         self._room = WRITTEN_OUT
         self._writing_out = False
+        self._in_gate = False
 
     @override
     def visit(self, node: ast.QASMNode, context: State | None = None) -> State:
@@ -206,15 +216,17 @@ class Loader(ConvertVisitor):
 
     @override
     def visit_ForInLoop(self, node: ast.ForInLoop, context: State) -> State:
-        operations = self._loops.get(id(node), self._room + 1)
-        if _is_left_early(node.block) or (operations > self._room and not self._writing_out):
+        length = self._loops.get(id(node), self._room + 1)
+        if _is_left_early(node.block) or (length > self._room and not self._writing_out):
+            if self._in_gate:
+                raise_from_node(node, "a loop in a gate must be short, without break and continue")
             return super().visit_ForInLoop(node, context)
         values, kind = self._values(node.set_declaration, context)
         if isinstance(kind, types.Range):
             values = range(values.start, values.stop, values.step or 1)
         outermost, self._writing_out = not self._writing_out, True
         if outermost:
-            self._room -= operations
+            self._room -= length
         for value in values:
             with LocalScope(context) as inner:
                 _insert(inner, node.identifier.name, value, types.Int(const=True), node)
@@ -239,8 +251,10 @@ class Loader(ConvertVisitor):
                 _insert(inner, parameter.name, parameter, types.Angle(), node)
             for name, qubit in zip(node.qubits, qubits, strict=True):
                 _insert(inner, name.name, qubit, types.Qubit(), node)
+            self._in_gate = True
             for statement in node.body:
                 self.visit(statement, inner)
+            self._in_gate = False
         definition = Definition(safe_name(node.name.name, self._text), inner.circuit, parameters)
         return self._define_gate(
             node.name.name,
@@ -306,11 +320,8 @@ class Loader(ConvertVisitor):
         if modifier.modifier is ast.GateModifierName.pow:
             exponent = self._exponent(modifier, context)
             if isinstance(exponent, int):
-                if isinstance(gate, DefinedGate):
-                    return gate.raised(exponent)
-                if gate.num_qubits > _MATRIX_QUBITS:
-                    return wrap(gate).raised(exponent)
-            elif isinstance(gate, DefinedGate) or gate.num_qubits > _MATRIX_QUBITS:
+                return gate if exponent == 1 else _raised(gate, exponent)
+            if isinstance(gate, DefinedGate) or gate.num_qubits > _MATRIX_QUBITS:
                 raise_from_node(modifier, "only standard gates can be raised to a fraction")
             return gate.power(exponent)
         number, state = self._controls(modifier, context)

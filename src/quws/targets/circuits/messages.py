@@ -21,7 +21,8 @@ _CLEARER = {
     ),
     "type error": "the values of this expression do not go together, as two angles in a product",
 }
-_QUOTATION = re.compile(rf"(['\"])([^'\"]{{{QUOTED}}})[^'\"]*(?:\1|$)")
+_DEFINED_TWICE = re.compile(r"Symbol ('\w+') already inserted.*")
+_QUOTATION = re.compile(r"(['\"])([^'\"]*)\1")
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -65,13 +66,19 @@ def _column(source: str, line: int, column: int) -> int:
 
 
 def _clean(text: str) -> str:
-    text = " ".join(text.split()).rstrip(".")
+    text = " ".join(text[: 20 * LONGEST].split()).rstrip(".")
     text = _CLEARER.get(text, text)
     text = _NODE.sub(lambda found: f"{_words(found[1])} is not supported", text)
     text = _EXPRESSION.sub(lambda found: f"{_words(found[1])} is not supported here", text)
-    text = _QUOTATION.sub(r"\1\2…\1", text)
+    text = _DEFINED_TWICE.sub(r"\1 is already defined", text)
+    text = _QUOTATION.sub(_shorten, text)
     text = _PATH.sub("…", text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _shorten(quotation: re.Match[str]) -> str:
+    mark, text = quotation.groups()
+    return quotation[0] if len(text) <= QUOTED else f"{mark}{text[:QUOTED]}…{mark}"
 
 
 def _words(name: str) -> str:

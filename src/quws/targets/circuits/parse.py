@@ -26,7 +26,8 @@ from quws.domain.errors import InvalidCircuit
 from quws.targets.circuits.count import count_openqasm2
 from quws.targets.circuits.count_openqasm3 import count_openqasm3
 from quws.targets.circuits.gates import DefinedGate
-from quws.targets.circuits.guard import BYTE_ORDER_MARK, scan
+from quws.targets.circuits.guard import scan
+from quws.targets.circuits.language import BYTE_ORDER_MARK
 from quws.targets.circuits.loader import LARGEST, load
 from quws.targets.circuits.messages import explain
 from quws.targets.circuits.names import rename_gates

@@ -7,6 +7,7 @@ and the rules in :mod:`quws.targets.circuits.guard` decide.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NoReturn
 
@@ -20,7 +21,8 @@ TOKEN = re.compile(
     (?P<skip>[ \t\r\n]+|//[^\r\n]*)
   | (?P<word>[^\W\d]\w*)
   | (?P<end>[;,])
-  | (?P<number>0[xXbBoO][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
+  | (?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+
+             |(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)
   | (?P<open>[(\[{])
   | (?P<close>[)\]}])
   | (?P<arrow>->)
@@ -34,6 +36,9 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 """Matches anywhere; the group that matched is the kind of the word."""
+
+# Blanks and comments, taken as they come and never given back, so that no text is tried twice.
+SKIP = r"(?:[ \t\r\n]++|//[^\r\n]*+|(?>/\*[\s\S]*?\*/))*+"
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -63,3 +68,11 @@ def integer(text: str) -> int | None:
         return int(text.replace("_", ""), 0 if text[:2].lower() in ("0x", "0b", "0o") else 10)
     except ValueError:
         return None
+
+
+def is_finite(text: str) -> bool:
+    """Whether a literal that is no integer has a value; what is no number at all passes."""
+    try:
+        return math.isfinite(float(text.replace("_", "")))
+    except ValueError:
+        return True
