@@ -55,6 +55,7 @@ _OPENQASM_2 = [
     # sizes
     _two("register-of-1e9", lambda: "qreg r[1000000000];"),
     _two("register-beyond-64-bits", lambda: "qreg r[100000000000000000000];"),
+    _two("register-of-two-numbers", lambda: "qreg r[100000000000000000000 3];"),
     _two("classical-register-of-1e9", lambda: "creg r[1000000000];"),
     _two("twenty-large-registers", lambda: "".join(f"qreg r{i}[200000];" for i in range(20))),
     _two("broadcasts-on-a-large-register", lambda: "qreg r[20000];" + "h r;" * 500),
@@ -157,6 +158,11 @@ _OPENQASM_3 = [
     _three("old-register-of-1e9", lambda: "qreg r[1000000000];"),
     _three("classical-register-of-1e9", lambda: "bit[1000000000] r;"),
     _three("hexadecimal-register", lambda: "qubit[0xFFFFFFFF] r;"),
+    _three(
+        "one-qubit-into-many-bits",
+        lambda: "bit[4000] d;" + "d = measure q[0];" * 1000,
+        guarded=False,
+    ),
     _three("computed-register", lambda: "qubit[1000*1000*1000] r;", guarded=False),
     _three("computed-classical-register", lambda: "bit[2**30] r;", guarded=False),
     _three(

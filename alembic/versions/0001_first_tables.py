@@ -1,9 +1,10 @@
-"""The first tables: jobs and what hangs on them, targets, garbage.
+"""The first tables: jobs and what hangs on them, targets, accounts, garbage.
 
 Revision: 0001, the first
 """
 
 import sqlalchemy as sa
+
 from alembic import op
 
 revision = "0001"
@@ -37,6 +38,7 @@ def upgrade() -> None:
         sa.Column("spent_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("deadline", sa.BigInteger(), nullable=True),
         sa.Column("quote", sa.BigInteger(), nullable=True),
+        sa.Column("size", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease", sa.String(length=36), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
@@ -91,11 +93,27 @@ def upgrade() -> None:
         sqlite_where=sa.text("phase IN ('QUEUED', 'SUSPENDED')"),
     )
     op.create_table(
+        "run_times",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("target", "size", name="pk_run_times"),
+    )
+    op.create_table(
         "targets",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.JSON(), nullable=False),
         sa.Column("updated", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_targets"),
+    )
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("operator", sa.Boolean(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_users"),
     )
     op.create_table(
         "circuits",
@@ -145,14 +163,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_timeline"),
     )
     op.create_index("ix_timeline_job_id", "timeline", ["job_id"], unique=False)
+    op.create_table(
+        "tokens",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("user", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user"], ["users.name"], name="fk_tokens_user", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("hash", name="pk_tokens"),
+    )
+    op.create_index("ix_tokens_user", "tokens", ["user"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tokens_user", table_name="tokens")
+    op.drop_table("tokens")
     op.drop_index("ix_timeline_job_id", table_name="timeline")
     op.drop_table("timeline")
     op.drop_table("results")
     op.drop_table("circuits")
+    op.drop_table("users")
     op.drop_table("targets")
+    op.drop_table("run_times")
     op.drop_index("ix_jobs_queue", table_name="jobs")
     op.drop_index("ix_jobs_owner_phase_creation", table_name="jobs")
     op.drop_index("ix_jobs_owner_creation", table_name="jobs")

@@ -22,7 +22,8 @@ from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
 from quws.domain.job import new_job_id
 from quws.jobs.announcing import Announcer
-from quws.jobs.service import utc_now
+from quws.jobs.clock import utc_now
+from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.settings import Settings
 from quws.store import Database, JobStore, TargetStore
@@ -93,9 +94,11 @@ def target_configs(settings: Settings) -> list[TargetConfig]:
 def create_app(settings: Settings) -> FastAPI:
     """Make the HTTP application. Nothing is opened before it starts."""
     from quws.api.app import build_app  # noqa: PLC0415
+    from quws.api.auth import AuthSettings  # noqa: PLC0415
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
-    from quws.jobs.service import JobService  # noqa: PLC0415
+    from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
+    from quws.store import AccountStore  # noqa: PLC0415
 
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
@@ -118,15 +121,29 @@ def create_app(settings: Settings) -> FastAPI:
                         events=backends.events,
                         announcer=backends.announcer,
                         checker=checker,
+                        quotes=Quotes(backends.jobs),
                         policy=settings.policy,
                     ),
+                    accounts=AccountService(AccountStore(backends.database)),
+                    health=Health(backends.database, backends.dispatcher, backends.artifacts),
                 )
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
                 await checker.close()
 
-    return build_app(services, public_url=settings.public_url, max_body=settings.max_body)
+    return build_app(
+        services,
+        auth=AuthSettings(
+            method=settings.auth,
+            anonymous=settings.anonymous,
+            proxy_header=settings.proxy_header,
+            proxy_networks=tuple(settings.proxy_networks),
+            operators=frozenset(settings.operators),
+        ),
+        public_url=settings.public_url,
+        max_body=settings.max_body,
+    )
 
 
 async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
@@ -192,7 +209,7 @@ async def sweeper(settings: Settings) -> None:
             announcer=backends.announcer,
             policy=settings.policy,
         )
-        await run_sweeper(sweeps, stop, settings.sweep)
+        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep)
 
 
 def stop_event() -> asyncio.Event:

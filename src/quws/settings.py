@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from platformdirs import user_data_path
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from quws.domain.caller import AuthMethod
 from quws.domain.policy import Policy
 
 
@@ -48,6 +50,24 @@ class Settings(BaseSettings):
         False, description="SQLite: lose nothing in a power cut, at one disk sync per write."
     )
     policy: Policy = Field(default_factory=Policy, description="Defaults and limits of jobs.")
+
+    auth: AuthMethod = Field(
+        AuthMethod.NONE,
+        description="Who may ask: none (one anonymous user), users (accounts), proxy (a header).",
+    )
+    anonymous: bool = Field(
+        False, description="With users or proxy: let requests without credentials in as well."
+    )
+    proxy_header: str = Field(
+        "X-Forwarded-User", description="With proxy: the header that names the user."
+    )
+    proxy_networks: list[IPv4Network | IPv6Network] = Field(
+        default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")],
+        description="With proxy: from where the header is believed.",
+    )
+    operators: list[str] = Field(
+        default_factory=list, description="With proxy: users who may see everything."
+    )
 
     simulator_qubits: int | None = Field(
         None, ge=1, description="Largest circuit; by default what fits into half the memory."

@@ -8,25 +8,31 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws import __version__
+from quws.api.auth import Authentication, AuthSettings
 from quws.api.errors import FaultBarrier, answer, http_error, refused
 from quws.api.negotiation import Rendering, rendering_of
 from quws.api.pages.jobs import home_page
 from quws.api.pages.templates import FOLDER
 from quws.api.services import HttpSettings, Services
 from quws.api.uws.routes import make_router
+from quws.api.uws.sync import router as sync_router
+from quws.api.vosi import router as vosi_router
 from quws.domain.errors import Refusal
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_UNSAFE_PATHS = frozenset({"/sync"})
+"""Where even a GET makes a job, as DALI wants it."""
 
 
 def build_app(
     services: Callable[[], AbstractAsyncContextManager[Services]],
     *,
+    auth: AuthSettings,
     public_url: str | None,
     max_body: int,
 ) -> FastAPI:
@@ -36,6 +42,8 @@ def build_app(
     ----------
     services
         Opens what the handlers work with, when the application starts.
+    auth
+        How to tell who asks.
     public_url
         The URL of the service as clients see it; None to take it from requests.
     max_body
@@ -61,11 +69,13 @@ def build_app(
     for mount in ("/jobs", "/async"):
         app.include_router(make_router(), prefix=mount, include_in_schema=mount == "/jobs")
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/health/live", live, methods=["GET"], tags=["Operation"])
+    app.include_router(sync_router)
+    app.include_router(vosi_router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost.
+    app.add_middleware(Authentication, settings=auth)
     app.add_middleware(SameSite)
     app.add_middleware(FaultBarrier)
     app.add_middleware(Slashless)
@@ -77,11 +87,6 @@ async def home(request: Request) -> Response:
     if rendering_of(request) is Rendering.HTML:
         return await home_page(request)
     return RedirectResponse("jobs", 303)
-
-
-async def live() -> Response:
-    """Tell that the process answers."""
-    return PlainTextResponse("ok")
 
 
 class Slashless:
@@ -111,7 +116,9 @@ class SameSite:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and scope["method"] not in _SAFE:
+        if scope["type"] == "http" and (
+            scope["method"] not in _SAFE or scope["path"] in _UNSAFE_PATHS
+        ):
             request = Request(scope, receive)
             if request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
                 sentence = "this came from a page of another site; open the page of quws itself"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, Caller
-from quws.jobs import JobService
+from quws.jobs import AccountService, Health, JobService
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Services:
     """The use cases, as the wiring made them."""
 
     jobs: JobService
+    accounts: AccountService
+    health: Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ def jobs_of(request: Request) -> JobService:
     """Find the use cases of jobs."""
     services: Services = request.state.services
     return services.jobs
+
+
+def health_of(request: Request) -> Health:
+    """Find what knows whether the service works."""
+    services: Services = request.state.services
+    return services.health
 
 
 def http_settings(request: Request) -> HttpSettings:

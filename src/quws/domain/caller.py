@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AuthMethod(StrEnum):
+    """How callers are told apart."""
+
+    NONE = "none"
+    """Everybody is the one anonymous user."""
+    USERS = "users"
+    """Accounts in the database: Basic, or a bearer token."""
+    PROXY = "proxy"
+    """A proxy in front has found out, and says it in a header."""
 
 
 @dataclass(frozen=True, slots=True)

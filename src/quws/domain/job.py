@@ -125,6 +125,8 @@ class Job:
     parameters: list[Parameter]
     spec: dict[str, Any]
     error: JobError | None
+    size: int = 0
+    """How large the job is, as quotes count it: a power of two."""
     results: list[Result] = field(default_factory=list)
 
 
@@ -136,6 +138,8 @@ class Claim:
     lease: str
     deadline: datetime | None
     """When the execution duration is over; None if it is unlimited."""
+    started: datetime | None = None
+    """When it was claimed."""
 
     @property
     def id(self) -> str:

@@ -32,6 +32,9 @@ MAX_SECONDS = 2**31 - 1
 
 T = TypeVar("T")
 
+REFERENCE = b"param:"
+"""How the value of a parameter begins that lies in another part of the request."""
+
 _INTEGER = re.compile(r"[+-]?\d{1,20}")
 
 
@@ -142,10 +145,11 @@ def read_job(posted: Sequence[Posted], *, default_shots: int) -> JobRequest:
         A parameter is unknown, missing, malformed or given too often.
 
     """
+    referenced = parts_named(posted)
     given: dict[str, list[Posted]] = {}
     for item in posted:
         name = item.name.upper()
-        if name not in KNOWN and name not in IGNORED and not item.uploaded:
+        if name not in KNOWN and name not in IGNORED and item.name not in referenced:
             raise InvalidParameter(
                 f"there is no parameter '{item.name[:60]}'; a job takes {', '.join(sorted(KNOWN))}"
                 f" and the control parameters {', '.join(CONTROL)}",
@@ -164,7 +168,7 @@ def read_job(posted: Sequence[Posted], *, default_shots: int) -> JobRequest:
             parameter="CIRCUIT",
         )
     return JobRequest(
-        circuits=[text_of(item) for item in circuits],
+        circuits=[text_of(_resolved(item, posted)) for item in circuits],
         language=_one(given, "LANG", _language, None),
         shots=_one(given, "SHOTS", _shots, default_shots),
         target=_one(given, "TARGET", _name, None),
@@ -191,6 +195,40 @@ KNOWN = frozenset(
     }
 )
 """The parameters that say what a job does."""
+
+CANONICAL = KNOWN | IGNORED
+"""Names that are shown in upper case, however they were spelled."""
+
+
+def parts_named(posted: Iterable[Posted]) -> set[str]:
+    """Find the names of the parts that other parameters refer to.
+
+    ``CIRCUIT=param:NAME`` (UWS 1.1, section 2.2.3.1.1), and DALI's
+    ``UPLOAD=TABLE,param:NAME``.
+    """
+    names = set()
+    for item in posted:
+        if item.name.upper() in ("CIRCUIT", "QUERY") and item.value.startswith(REFERENCE):
+            names.add(item.value[len(REFERENCE) :].decode("utf-8", "replace"))
+        if item.name.upper() == "UPLOAD":
+            for pair in item.value.decode("utf-8", "replace").split(";"):
+                _, _, uri = pair.partition(",")
+                if uri.startswith(REFERENCE.decode()):
+                    names.add(uri[len(REFERENCE) :])
+    return names
+
+
+def _resolved(item: Posted, posted: Sequence[Posted]) -> Posted:
+    if not item.value.startswith(REFERENCE):
+        return item
+    name = item.value[len(REFERENCE) :].decode("utf-8", "replace")
+    for part in posted:
+        if part.name == name and part is not item:
+            return Posted(item.name, part.value, part.mime_type, part.uploaded)
+    raise InvalidParameter(
+        f"{item.name.upper()} refers to the part '{name[:60]}', which was not sent",
+        parameter=item.name.upper(),
+    )
 
 
 def text_of(item: Posted) -> str:

@@ -29,6 +29,9 @@ class Policy(BaseModel):
     inline_bytes: int = 4096
     """A parameter longer than this is kept as an artifact."""
     max_wait: float = 50.0
+    max_queued: int = 0
+    """How many jobs of one owner may wait or run at once, 0 for any number; RUN of one more
+    makes it HELD."""
 
     def duration(self, wanted: int | None) -> int:
         """Decide the execution duration: the default, or what is wanted up to the limit."""

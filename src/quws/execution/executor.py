@@ -27,7 +27,7 @@ from quws.domain.targets import TargetDescription
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
-from quws.jobs.service import utc_now
+from quws.jobs.clock import utc_now
 from quws.store import JobStore, StoreUnavailable
 
 T = TypeVar("T")

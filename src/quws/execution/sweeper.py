@@ -15,15 +15,18 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
-from quws.jobs import Sweeps
+from quws.jobs import Quotes, Sweeps
 from quws.store import StoreUnavailable
 
 _WAITING_SECONDS = 10.0
+_QUOTES_SECONDS = 5.0
 _ORPHANS_EVERY = 3600.0
 _log = structlog.get_logger(__name__)
 
 
-async def run_sweeper(sweeps: Sweeps, stop: asyncio.Event, pause_seconds: float) -> None:
+async def run_sweeper(
+    sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float
+) -> None:
     """Sweep until told to stop."""
     every_time: list[tuple[str, Callable[[], Awaitable[int]]]] = [
         ("overrun", sweeps.overrun),
@@ -31,10 +34,13 @@ async def run_sweeper(sweeps: Sweeps, stop: asyncio.Event, pause_seconds: float)
         ("destruction", sweeps.destruction),
         ("garbage", sweeps.garbage),
     ]
-    next_waiting = next_orphans = 0.0
+    next_waiting = next_orphans = next_quotes = 0.0
     while not stop.is_set():
         for name, sweep in every_time:
             await _try(name, sweep)
+        if monotonic() >= next_quotes:
+            next_quotes = monotonic() + _QUOTES_SECONDS
+            await _try("quotes", quotes.refresh, quiet=True)
         if monotonic() >= next_waiting:
             next_waiting = monotonic() + _WAITING_SECONDS
             await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
@@ -46,7 +52,7 @@ async def run_sweeper(sweeps: Sweeps, stop: asyncio.Event, pause_seconds: float)
                 await stop.wait()
 
 
-async def _try(name: str, sweep: Callable[[], Awaitable[int]]) -> None:
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> None:
     try:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
@@ -55,5 +61,5 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]]) -> None:
         # One sweep's fault must not keep the others from their duty.
         _log.exception("sweep failed", sweep=name)
     else:
-        if count:
+        if count and not quiet:
             _log.info("swept", sweep=name, count=count)

@@ -1,7 +1,20 @@
 """The use cases: what people, clients and the clock may do to jobs."""
 
+from quws.jobs.accounts import AccountService
 from quws.jobs.checking import Checker
+from quws.jobs.health import Health, HealthReport
+from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobDetails, JobService, Payload
 from quws.jobs.sweeps import Sweeps
 
-__all__ = ["Checker", "JobDetails", "JobService", "Payload", "Sweeps"]
+__all__ = [
+    "AccountService",
+    "Checker",
+    "Health",
+    "HealthReport",
+    "JobDetails",
+    "JobService",
+    "Payload",
+    "Quotes",
+    "Sweeps",
+]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quws.artifacts import ArtifactStore
+from quws.artifacts import ArtifactMissing, ArtifactStore
 from quws.domain.job import Parameter
-from quws.domain.parameters import Posted, is_xml_text
+from quws.domain.parameters import CANONICAL, REFERENCE, Posted, is_xml_text
 
 
 async def keep(
@@ -30,18 +30,39 @@ async def keep(
 
 
 async def circuits(artifacts: ArtifactStore, parameters: Sequence[Parameter]) -> list[str]:
-    """Read the circuits back from a job's parameters."""
-    return [
-        (item.value or "")
-        if item.artifact is None
-        else (await artifacts.read(item.artifact)).decode()
-        for item in parameters
-        if item.name in ("CIRCUIT", "QUERY")
-    ]
+    """Read the circuits back from a job's parameters.
+
+    Raises
+    ------
+    ArtifactMissing
+
+    """
+    found = []
+    for item in parameters:
+        if item.name not in ("CIRCUIT", "QUERY"):
+            continue
+        content = await read(artifacts, item)
+        if content.startswith(REFERENCE):
+            name = content[len(REFERENCE) :].decode()
+            part = next((other for other in parameters if other.name == name), None)
+            if part is None:
+                raise ArtifactMissing(f"the part {name}")
+            content = await read(artifacts, part)
+        found.append(content.decode())
+    return found
+
+
+async def read(artifacts: ArtifactStore, item: Parameter) -> bytes:
+    """Read the value of a parameter."""
+    if item.artifact is None:
+        return (item.value or "").encode()
+    return await artifacts.read(item.artifact)
 
 
 def _name(item: Posted) -> str:
-    return item.name if item.uploaded else item.name.upper()
+    # Names of ours are known in any case; those of uploaded parts are the user's.
+    name = item.name.upper()
+    return name if name in CANONICAL else item.name
 
 
 def _inline(item: Posted, inline_bytes: int) -> str | None:

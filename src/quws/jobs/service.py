@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -24,20 +24,17 @@ from quws.domain.job import (
 from quws.domain.parameters import Control, JobRequest, Posted, read_control, read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.domain.policy import Policy
+from quws.domain.quotes import size_of
 from quws.domain.targets import TargetDescription
-from quws.domain.times import to_millis
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.checking import Checker
+from quws.jobs.clock import utc_now
+from quws.jobs.quoting import Quotes
 from quws.store import JobStore, ListFilter, TargetStore
 
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
-
-
-def utc_now() -> datetime:
-    """Tell the time, at the precision that is stored."""
-    return to_millis(datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ class JobService:
         events: EventHub,
         announcer: Announcer,
         checker: Checker,
+        quotes: Quotes,
         policy: Policy,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -78,6 +76,7 @@ class JobService:
         self._events = events
         self._announcer = announcer
         self._checker = checker
+        self._quotes = quotes
         self._policy = policy
         self._clock = clock
 
@@ -210,13 +209,19 @@ class JobService:
         destruction = self._policy.destruction(control.destruction, now)
         duration = self._policy.duration(control.execution_duration)
         request = read_job(rest, default_shots=self._policy.shots)
-        target, spec = await self._checked(request)
+        target, spec, size = await self._checked(request)
 
         job_id = new_job_id()
         run = control.phase == "RUN"
-        entries = [TimelineEntry(now, "received", "quws"), TimelineEntry(now, "validated", "quws")]
-        if run:
-            entries.append(TimelineEntry(now, "queued", "quws", f"for target {target.name}"))
+        checked = self._clock()
+        entries = [
+            TimelineEntry(now, "received", "quws"),
+            TimelineEntry(checked, "validated", "quws"),
+        ]
+        # Under a quota only the guarded move can tell whether there is room.
+        queue = run and not self._policy.max_queued
+        if queue:
+            entries.append(_queued(checked, target.name))
         try:
             parameters = await payload.keep(
                 self._artifacts, job_id, rest, self._policy.inline_bytes
@@ -225,15 +230,15 @@ class JobService:
                 id=job_id,
                 owner=caller.name,
                 run_id=control.run_id or None,
-                phase=Phase.QUEUED if run else Phase.PENDING,
+                phase=Phase.QUEUED if queue else Phase.PENDING,
                 target=target.name,
                 creation_time=now,
-                queued_time=now if run else None,
+                queued_time=checked if queue else None,
                 start_time=None,
                 end_time=None,
                 destruction_time=destruction,
                 execution_duration=duration,
-                quote=None,
+                quote=await self._quotes.of_new(target.name, size),
                 attempt=0,
                 circuits=len(request.circuits),
                 circuits_done=0,
@@ -241,13 +246,16 @@ class JobService:
                 parameters=parameters,
                 spec=spec,
                 error=None,
+                size=size,
             )
             await self._store.add(job, entries)
         except BaseException:
             await self._drop_artifacts(job_id)
             raise
-        if run:
+        if queue:
             await self._announcer.work(target.name)
+        elif run:
+            await self.run(caller, job_id)
         return job
 
     async def run(self, caller: Caller, job_id: str) -> None:
@@ -260,13 +268,28 @@ class JobService:
             It is in another phase.
 
         """
-        head = await self.authorise(caller, job_id)
         job = await self.get(caller, job_id)
-        entry = TimelineEntry(self._clock(), "queued", "quws", f"for target {job.target}")
-        if await self._store.queue(job_id, entry) is None:
-            await self._refuse(caller, job_id, "RUN needs PENDING or HELD")
-        await self._announcer.changed(head.id, Phase.QUEUED)
+        entry = _queued(self._clock(), job.target)
+        most = self._policy.max_queued
+        if await self._store.queue(job_id, entry, job.owner, most) is None:
+            if not most or await self._store.active(job.owner) < most:
+                await self._refuse(caller, job_id, "RUN needs PENDING or HELD")
+            await self._hold(caller, job_id, most)
+            return
+        await self._announcer.changed(job_id, Phase.QUEUED)
         await self._announcer.work(job.target)
+
+    async def _hold(self, caller: Caller, job_id: str, most: int) -> None:
+        entry = TimelineEntry(
+            self._clock(),
+            "held",
+            "quws",
+            f"quota_exceeded: {most} jobs of this owner wait or run already; send RUN again when"
+            " one of them is done",
+        )
+        if await self._store.hold(job_id, entry) is None:
+            await self._refuse(caller, job_id, "RUN needs PENDING or HELD")
+        await self._announcer.changed(job_id, Phase.HELD)
 
     async def abort(self, caller: Caller, job_id: str) -> None:
         """Abort a job that is not over; the worker that runs it kills it at once.
@@ -360,11 +383,17 @@ class JobService:
             await self._posted(item) for item in job.parameters if item.name.upper() not in renewed
         ] + list(posted)
         request = read_job(merged, default_shots=self._policy.shots)
-        target, spec = await self._checked(request)
+        target, spec, size = await self._checked(request)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await payload.keep(self._artifacts, stamp, merged, self._policy.inline_bytes)
-        changes: dict[str, Any] = {"spec": spec, "target": target.name}
+        quote = await self._quotes.of_new(target.name, size)
+        changes: dict[str, Any] = {
+            "spec": spec,
+            "target": target.name,
+            "size": size,
+            "quote": quote,
+        }
         if len(request.circuits) != job.circuits:
             changes["circuits"] = len(request.circuits)
         if not await self._store.set_parameters(job_id, parameters, changes):
@@ -372,7 +401,7 @@ class JobService:
 
     # -- helpers ----------------------------------------------------------------
 
-    async def _checked(self, request: JobRequest) -> tuple[TargetDescription, dict[str, Any]]:
+    async def _checked(self, request: JobRequest) -> tuple[TargetDescription, dict[str, Any], int]:
         name = request.target or self._policy.target
         target = await self._targets.get(name)
         if target is None:
@@ -403,15 +432,10 @@ class JobService:
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
         }
-        return target, spec
+        return target, spec, size_of(facts, request.shots)
 
     async def _posted(self, item: Parameter) -> Posted:
-        value = (
-            (item.value or "").encode()
-            if item.artifact is None
-            else await self._artifacts.read(item.artifact)
-        )
-        return Posted(item.name, value, item.mime_type)
+        return Posted(item.name, await payload.read(self._artifacts, item), item.mime_type)
 
     async def _refuse(self, caller: Caller, job_id: str, rule: str) -> None:
         job = await self.get(caller, job_id)
@@ -443,6 +467,10 @@ class JobService:
                 raise NotFound("the file is not there any more") from None
 
         return Payload(item.size, item.mime_type, stored)
+
+
+def _queued(now: datetime, target: str) -> TimelineEntry:
+    return TimelineEntry(now, "queued", "quws", f"for target {target}")
 
 
 def _authorise(caller: Caller, job_id: str, owner: str | None) -> None:

@@ -14,7 +14,7 @@ from quws.domain.job import ErrorType, JobError, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.jobs.announcing import Announcer
-from quws.jobs.service import utc_now
+from quws.jobs.clock import utc_now
 from quws.store import JobStore
 
 _log = structlog.get_logger(__name__)

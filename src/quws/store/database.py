@@ -112,6 +112,16 @@ class Database:
             )
         return literal_column("(extract(epoch FROM clock_timestamp()) * 1000)::bigint", BigInteger)
 
+    async def lock(self, connection: AsyncConnection, name: str) -> None:
+        """Hold a lock of this name until the transaction ends.
+
+        SQLite has one writer at a time, so there is nothing to do.
+        """
+        if not self.is_sqlite:
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+            )
+
     def insert(self, table: Table) -> SqliteInsert | PostgresInsert:
         """Begin an INSERT that can say what to do when the row is there already."""
         return sqlite_insert(table) if self.is_sqlite else postgres_insert(table)

@@ -9,7 +9,7 @@ or False and nothing was written.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain import phases
+from quws.domain import phases, quotes
 from quws.domain.job import (
     Claim,
     ErrorType,
@@ -73,6 +73,17 @@ class Overdue:
     attempt: int
     phase: Phase
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A target's queue: mean seconds by size; size and start of running jobs; id, size and
+    present quote of waiting ones in their order.
+    """
+
+    known: dict[int, float]
+    running: list[tuple[int, datetime]]
+    waiting: list[tuple[str, int, datetime | None]]
 
 
 class JobStore:
@@ -178,6 +189,9 @@ class JobStore:
                     circuits=job.circuits,
                     parameters=[_parameter_json(item) for item in job.parameters],
                     spec=job.spec,
+                    size=job.size,
+                    quote=job.quote,
+                    message=job.message,
                 )
             )
             await connection.execute(
@@ -189,9 +203,33 @@ class JobStore:
             )
             await _tell(connection, job.id, *entries)
 
-    async def queue(self, job_id: str, entry: TimelineEntry) -> JobRef | None:
-        """RUN: put a job into its target's queue."""
-        return await self._move(job_id, Move.QUEUE, entry, queued_time=entry.time, message=None)
+    async def queue(
+        self, job_id: str, entry: TimelineEntry, owner: str | None, max_queued: int
+    ) -> JobRef | None:
+        """RUN: put a job into its target's queue.
+
+        With ``max_queued`` above 0 only if its owner has fewer jobs waiting and
+        running; the check and the move are one.
+        """
+        if not max_queued:
+            return await self._move(job_id, Move.QUEUE, entry, queued_time=entry.time, message=None)
+        async with self._database.write() as connection:
+            # Two RUNs of one owner must not both see the last free place.
+            await self._database.lock(connection, f"quota:{owner}")
+            if await self._active(connection, owner) >= max_queued:
+                return None
+            return await self._moved(
+                connection, job_id, Move.QUEUE, entry, queued_time=entry.time, message=None
+            )
+
+    async def active(self, owner: str | None) -> int:
+        """Count an owner's jobs that wait or run."""
+        async with self._database.read() as connection:
+            return await self._active(connection, owner)
+
+    async def hold(self, job_id: str, entry: TimelineEntry) -> JobRef | None:
+        """RUN of a job that may not be queued: it waits for another RUN."""
+        return await self._move(job_id, Move.HOLD, entry, message=entry.message)
 
     async def abort(
         self, job_id: str, entry: TimelineEntry, *, past_deadline: datetime | None = None
@@ -212,6 +250,16 @@ class JobStore:
             lease_until=None,
             deadline=None,
         )
+
+    async def set_quotes(self, found: Mapping[str, datetime | None]) -> None:
+        """Write when waiting jobs will probably be done, as far as they still wait."""
+        async with self._database.write() as connection:
+            for job_id, quote in found.items():
+                await connection.execute(
+                    update(t.jobs)
+                    .where(_j.id == job_id, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                    .values(quote=quote)
+                )
 
     async def set_run_id(self, job_id: str, run_id: str | None) -> bool:
         """Change the run id of a job that is not archived."""
@@ -330,7 +378,7 @@ class JobStore:
                 row.id,
                 TimelineEntry(now, "claimed", worker, f"attempt {row.attempt}"),
             )
-            return Claim(await _whole(connection, row), lease, row.deadline)
+            return Claim(await _whole(connection, row), lease, row.deadline, now)
 
     async def renew(self, claim: Claim, lease_seconds: float) -> Claim | None:
         """Renew a lease and read the deadline, which may have moved.
@@ -401,7 +449,21 @@ class JobStore:
                 .values(status="completed", attempt=claim.attempt, end_time=entry.time)
             )
             await _publish(connection, claim, results)
+            if claim.started is not None and claim.attempt == 1:
+                await self._learn(connection, claim, (entry.time - claim.started).total_seconds())
             return True
+
+    async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
+        c = t.run_times.c
+        where = (c.target == claim.job.target, c.size == claim.job.size)
+        row = (await connection.execute(select(c.count, c.seconds).where(*where))).first()
+        count, mean = quotes.learn(0, 0.0, seconds) if row is None else quotes.learn(*row, seconds)
+        values = {"count": count, "seconds": mean}
+        await connection.execute(
+            self._database.insert(t.run_times)
+            .values(target=claim.job.target, size=claim.job.size, **values)
+            .on_conflict_do_update(index_elements=["target", "size"], set_=values)
+        )
 
     async def fail(self, claim: Claim, error: JobError, entry: TimelineEntry) -> bool:
         """End a job in ERROR."""
@@ -546,6 +608,39 @@ class JobStore:
             await self._discard(connection, job_id, now)
             return True
 
+    async def targets_with_work(self) -> list[str]:
+        """List the targets for which jobs wait."""
+        async with self._database.read() as connection:
+            return list(
+                await connection.scalars(
+                    select(_j.target).where(_in({Phase.QUEUED, Phase.SUSPENDED})).distinct()
+                )
+            )
+
+    async def queue_of(self, target: str, limit: int = 500) -> QueueState:
+        """Read what a quote needs to know of a target: known times, running and waiting jobs."""
+        async with self._database.read() as connection:
+            times = await connection.execute(
+                select(t.run_times.c.size, t.run_times.c.seconds).where(
+                    t.run_times.c.target == target
+                )
+            )
+            known = {size: seconds for size, seconds in times}  # noqa: C416 - rows, not pairs
+            running = await connection.execute(
+                select(_j.size, _j.claimed_time).where(_j.target == target, _in({Phase.EXECUTING}))
+            )
+            waiting = await connection.execute(
+                select(_j.id, _j.size, _j.quote)
+                .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                .order_by(_j.priority, _j.queued_time, _j.id)
+                .limit(limit)
+            )
+            return QueueState(
+                known,
+                [(size, since) for size, since in running],
+                [(job_id, size, quote) for job_id, size, quote in waiting],
+            )
+
     async def garbage(self, limit: int = 500) -> list[str]:
         """List artifact prefixes whose jobs are gone."""
         async with self._database.read() as connection:
@@ -573,18 +668,40 @@ class JobStore:
         self, job_id: str, move: Move, entry: TimelineEntry, *guard: Any, **values: Any
     ) -> JobRef | None:
         async with self._database.write() as connection:
-            row = (
-                await connection.execute(
-                    update(t.jobs)
-                    .where(_j.id == job_id, _in(phases.sources(move)), *guard)
-                    .values(phase=phases.target(move), **values)
-                    .returning(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
-                )
-            ).first()
-            if row is None:
-                return None
-            await _tell(connection, job_id, entry)
-            return _ref(row)
+            return await self._moved(connection, job_id, move, entry, *guard, **values)
+
+    async def _moved(
+        self,
+        connection: AsyncConnection,
+        job_id: str,
+        move: Move,
+        entry: TimelineEntry,
+        *guard: Any,
+        **values: Any,
+    ) -> JobRef | None:
+        row = (
+            await connection.execute(
+                update(t.jobs)
+                .where(_j.id == job_id, _in(phases.sources(move)), *guard)
+                .values(phase=phases.target(move), **values)
+                .returning(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+            )
+        ).first()
+        if row is None:
+            return None
+        await _tell(connection, job_id, entry)
+        return _ref(row)
+
+    async def _active(self, connection: AsyncConnection, owner: str | None) -> int:
+        found = await connection.scalar(
+            select(func.count())
+            .select_from(t.jobs)
+            .where(
+                _j.owner.is_(None) if owner is None else _j.owner == owner,
+                _in({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED}),
+            )
+        )
+        return int(found or 0)
 
     async def _set(self, job_id: str, allowed: frozenset[Phase], **values: Any) -> bool:
         async with self._database.write() as connection:
@@ -749,6 +866,7 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
         spec=row.spec,
+        size=row.size,
         error=None if row.error is None else _error(row.error),
         results=[Result(*found) for found in rows],
     )

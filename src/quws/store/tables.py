@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -87,6 +89,8 @@ jobs = Table(
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
     Column("quote", Instant),
+    # How large the job is, as the quote counts it: a power of two.
+    Column("size", Integer, nullable=False, server_default=text("0")),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -176,6 +180,36 @@ targets = Table(
     Column("name", Text, primary_key=True),
     Column("description", JSON, nullable=False),
     Column("updated", Instant, nullable=False),
+)
+
+run_times = Table(
+    "run_times",
+    metadata,
+    # How long jobs of a size took on a target: what quotes are learned from.
+    Column("target", Text, primary_key=True),
+    Column("size", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", Text),
+    Column("operator", Boolean, nullable=False),
+    Column("created", Instant, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    # Of the secret itself only a hash is kept.
+    Column("hash", String(64), primary_key=True),
+    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
 )
 
 garbage = Table(

@@ -272,16 +272,7 @@ async def get_error(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     if job.error is None:
         raise NotFound(f"job {job_id} has no error; it is {job.phase}")
-    if wants_json(request):
-        return JSONResponse(
-            {
-                "type": job.error.type,
-                "code": job.error.code,
-                "message": job.error.message,
-                "detail": job.error.detail,
-            }
-        )
-    return Response(_error_votable(job.error), media_type=_VOTABLE)
+    return error_response(job.error, as_json=wants_json(request))
 
 
 # -- parameters and results --------------------------------------------------------
@@ -344,6 +335,19 @@ async def get_result(request: Request, job_id: str, result_id: str) -> Response:
 def see_other(url: str) -> Response:
     """Send the client on with a GET."""
     return Response(status_code=303, headers={"Location": url})
+
+
+def error_response(error: JobError, *, as_json: bool, status: int = 200) -> Response:
+    """Write why a job failed: JSON, or the VOTable that TAP clients read."""
+    if as_json:
+        content = {
+            "type": error.type,
+            "code": error.code,
+            "message": error.message,
+            "detail": error.detail,
+        }
+        return JSONResponse(content, status)
+    return Response(_error_votable(error), status, media_type=_VOTABLE)
 
 
 async def _job(request: Request, job_id: str) -> Job:

@@ -179,8 +179,11 @@ class _Counting:
                 f"the circuit declares {self.clbits} classical bits, the target takes"
                 f" {self.limits.clbits}",
             )
-        measured = node.init_expression
-        return self.size(measured.qubit) if isinstance(measured, ast.QuantumMeasurement) else 0
+        if isinstance(node.init_expression, ast.QuantumMeasurement):
+            return self.measuring(
+                node, node.init_expression.qubit, self.sizes[node.identifier.name]
+            )
+        return 0
 
     def constant(self, node: ast.ConstantDeclaration) -> int:
         value: Number | None = None
@@ -248,7 +251,15 @@ class _Counting:
         return self.applied(node, 1)
 
     def measured(self, node: ast.QuantumMeasurementStatement) -> int:
-        return self.size(node.measure.qubit)
+        bits = None if node.target is None else self.size(node.target)
+        return self.measuring(node, node.measure.qubit, bits)
+
+    def measuring(self, node: ast.Statement, qubit: ast.QASMNode, bits: int | None) -> int:
+        qubits = self.size(qubit)
+        if bits is not None and qubits != bits:
+            # Qiskit would measure a single qubit into every bit.
+            self.refuse(node, f"{qubits} qubits cannot be measured into {bits} bits")
+        return qubits
 
     def reset(self, node: ast.QuantumReset) -> int:
         return self.size(node.qubits)

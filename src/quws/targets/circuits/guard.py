@@ -205,9 +205,9 @@ class _Scan:
             if not is_finite(text):
                 self.refuse(at, f"the number {quote(text)} is too large")
         elif last == "[":
-            # A size that is computed is left to the operation count, which can compute.
             if earlier in ("qreg", "creg") or before in self.bit_types:
-                if _CLOSES.match(self.source, at.end()):
+                # A size that is computed is left to the operation count, which can compute.
+                if self.language is Language.OPENQASM_2 or _CLOSES.match(self.source, at.end()):
                     self._declare(before if before in self.bit_types else earlier, value, at)
             elif before in self.wide_types:
                 if value > self.limits.clbits:

@@ -1,0 +1,136 @@
+"""Who asks: nobody in particular, a user who signs in, or whom a trusted proxy names."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quws.api.errors import refused
+from quws.api.services import Services
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.errors import Unauthenticated, Unavailable
+
+_OPEN = ("/health/", "/static/", "/availability", "/capabilities", "/openapi.json", "/docs")
+_CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """How to tell who asks.
+
+    Parameters
+    ----------
+    method
+        ``none``: everybody is the one anonymous user. ``users``: Basic and
+        bearer tokens of the accounts in the database. ``proxy``: a header that
+        a proxy sets.
+    anonymous
+        Whether requests without credentials may use the service all the same.
+    proxy_header
+        The header in which the proxy names the user.
+    proxy_networks
+        From where that header is believed.
+    operators
+        Users whom the proxy names and who may see everything.
+
+    """
+
+    method: AuthMethod = AuthMethod.NONE
+    anonymous: bool = False
+    proxy_header: str = "X-Forwarded-User"
+    proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(default_factory=tuple)
+    operators: frozenset[str] = frozenset()
+
+
+class Authentication:
+    """Finds out who asks, once, before anything else looks at a request.
+
+    A client that sent no credentials gets a 401 with a challenge: STILTS and
+    browsers sign in only when they are asked to. One that sent wrong ones gets
+    it too, and is never served as somebody else.
+    """
+
+    def __init__(self, app: ASGIApp, settings: AuthSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller, or challenge it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            caller = await self._caller(request)
+        except (Unauthenticated, Unavailable) as refusal:
+            response = await refused(request, refusal)
+            if isinstance(refusal, Unauthenticated):
+                for challenge in self._challenges():
+                    response.headers.append("WWW-Authenticate", challenge)
+            await response(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    async def _caller(self, request: Request) -> Caller:
+        match self._settings.method:
+            case AuthMethod.NONE:
+                return ANONYMOUS
+            case AuthMethod.USERS:
+                caller = await self._signed_in(request)
+            case AuthMethod.PROXY:
+                caller = self._named_by_proxy(request)
+        if caller is not None:
+            return caller
+        if self._settings.anonymous or f"{request.url.path}/".startswith(_OPEN):
+            return ANONYMOUS
+        raise Unauthenticated("sign in: this service needs to know who asks")
+
+    async def _signed_in(self, request: Request) -> Caller | None:
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        scheme, _, rest = header.partition(" ")
+        services: Services = request.state.services
+        caller: Caller | None = None
+        match scheme.lower():
+            case "basic":
+                name, password = _basic(rest)
+                if not name:
+                    return None  # How some UWS clients say that they have no user.
+                caller = await services.accounts.by_password(name, password)
+            case "bearer":
+                caller = await services.accounts.by_token(rest.strip())
+        if caller is None:
+            raise Unauthenticated("these credentials are wrong, or have expired")
+        return caller
+
+    def _named_by_proxy(self, request: Request) -> Caller | None:
+        name = request.headers.get(self._settings.proxy_header)
+        if not name or not self._from_proxy(request.scope.get("client")):
+            return None
+        return Caller(name, name in self._settings.operators)
+
+    def _from_proxy(self, client: Any) -> bool:
+        try:
+            address = ip_address(client[0])
+        except (TypeError, ValueError):
+            return False
+        return any(address in network for network in self._settings.proxy_networks)
+
+    def _challenges(self) -> tuple[str, ...]:
+        return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]
+
+
+def _basic(text: str) -> tuple[str, str]:
+    try:
+        name, _, password = b64decode(text, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("the Authorization header is not Basic as RFC 7617 has it") from None
+    return name, password

@@ -1,0 +1,70 @@
+"""``/sync``: a job in one request (DALI 1.1, section 2.3; UWS 1.1, section 5).
+
+The request makes a job like any other and is sent on to ``/sync/JOB``, which
+waits and sends it on to the main result. So nothing is lost when a proxy or a
+client cuts the connection: the job is in the list.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quws.api.body import parse_form, read_posted
+from quws.api.errors import answer
+from quws.api.negotiation import wants_json
+from quws.api.services import base_url, caller_of, jobs_of
+from quws.api.uws.routes import error_response, see_other
+from quws.domain.errors import InvalidParameter
+from quws.domain.parameters import Posted
+from quws.domain.phases import Phase
+
+router = APIRouter(tags=["UWS"])
+
+_RUN = Posted("PHASE", b"RUN")
+
+
+@router.post("/sync", status_code=303, summary="Run a job and go to its result")
+async def post_sync(request: Request) -> Response:
+    """Make a job from a form, run it, and send the client to its result."""
+    return await _run(request, await read_posted(request))
+
+
+@router.get("/sync", status_code=303, summary="Run a job and go to its result")
+async def get_sync(request: Request) -> Response:
+    """Make a job from the query, run it, and send the client to its result."""
+    return await _run(request, parse_form(request.scope["query_string"]))
+
+
+@router.get("/sync/{job_id}", status_code=303, summary="Wait for a result")
+async def get_sync_job(request: Request, job_id: str) -> Response:
+    """Wait until a job is done and send the client to its main result.
+
+    While it is not done, the client is sent here again; when it failed, the
+    answer is its error.
+    """
+    job = await jobs_of(request).get(caller_of(request), job_id)
+    if job.phase in (Phase.QUEUED, Phase.EXECUTING):
+        job = await jobs_of(request).wait(caller_of(request), job_id, -1)
+    base = base_url(request)
+    match job.phase:
+        case Phase.COMPLETED:
+            return see_other(f"{base}/jobs/{job.id}/results/result")
+        case Phase.QUEUED | Phase.EXECUTING | Phase.SUSPENDED:
+            return see_other(f"{base}/sync/{job.id}")
+        case Phase.ERROR:
+            assert job.error is not None
+            return error_response(job.error, as_json=wants_json(request), status=400)
+        case _:
+            sentence = f"job {job.id} is {job.phase} and gives no result"
+            if job.message:
+                sentence += f": {job.message}"
+            return answer(request, 400, "no_result", sentence, {})
+
+
+async def _run(request: Request, posted: list[Posted]) -> Response:
+    if any(item.name.upper() == "PHASE" for item in posted):
+        raise InvalidParameter("PHASE is not for /sync, which runs at once", parameter="PHASE")
+    job = await jobs_of(request).create(caller_of(request), [*posted, _RUN])
+    return see_other(f"{base_url(request)}/sync/{job.id}")

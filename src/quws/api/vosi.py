@@ -1,0 +1,84 @@
+"""What the service offers and whether it works, as IVOA's VOSI 1.1 has it."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from quws.api.negotiation import wants_json
+from quws.api.services import base_url, health_of
+from quws.domain.times import format_instant
+
+router = APIRouter(tags=["Operation"])
+
+_XML = "text/xml"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_UWS = "ivo://ivoa.net/std/UWS#rest-1.1"
+_AVAILABILITY = "ivo://ivoa.net/std/VOSI#availability"
+_CAPABILITIES = "ivo://ivoa.net/std/VOSI#capabilities"
+
+
+@router.get("/capabilities", summary="What the service offers")
+async def get_capabilities(request: Request) -> Response:
+    """List what the service offers: the job list, /sync and the VOSI resources."""
+    base = base_url(request)
+    entries = [
+        (_UWS, "vs:ParamHTTP", f"{base}/jobs", "base"),
+        (None, "vs:ParamHTTP", f"{base}/sync", "base"),
+        (_AVAILABILITY, "vs:ParamHTTP", f"{base}/availability", "full"),
+        (_CAPABILITIES, "vs:ParamHTTP", f"{base}/capabilities", "full"),
+    ]
+    capabilities = "".join(
+        f"<capability{'' if standard is None else f' standardID={quoteattr(standard)}'}>"
+        f'<interface xsi:type="{kind}" role="std" version="1.1">'
+        f'<accessURL use="{use}">{escape(url)}</accessURL></interface></capability>'
+        for standard, kind, url, use in entries
+    )
+    return Response(
+        f'{_HEAD}<vosi:capabilities xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0"'
+        ' xmlns:vs="http://www.ivoa.net/xml/VODataService/v1.1"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"{capabilities}</vosi:capabilities>\n",
+        media_type=_XML,
+    )
+
+
+@router.get("/availability", summary="Whether the service works, and since when")
+async def get_availability(request: Request) -> Response:
+    """Look at database, message bus and artifact store, and tell what works."""
+    report = await health_of(request).report()
+    since = None if report.since is None else format_instant(report.since)
+    if wants_json(request):
+        return JSONResponse(
+            {"available": report.available, "up_since": since, "notes": report.problems}
+        )
+    return Response(
+        f'{_HEAD}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
+        f"<vosi:available>{str(report.available).lower()}</vosi:available>"
+        + ("" if since is None else f"<vosi:upSince>{since}</vosi:upSince>")
+        + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in report.problems)
+        + "</vosi:availability>\n",
+        media_type=_XML,
+    )
+
+
+@router.get("/health/live", summary="Whether the process answers")
+async def get_live() -> Response:
+    """Tell that the process answers; restart it when it does not."""
+    return PlainTextResponse("ok")
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether requests can be served",
+    responses={503: {"description": "Send requests elsewhere for now"}},
+)
+async def get_ready(request: Request) -> Response:
+    """Tell whether database, message bus and artifact store answer."""
+    report = await health_of(request).report()
+    if report.available:
+        return PlainTextResponse("ok")
+    return PlainTextResponse("; ".join(report.problems) + "\n", 503)

@@ -1,0 +1,56 @@
+"""When a job will probably be done: learned from how long others like it took.
+
+UWS 1.1, section 2.1.6 wants an instant, and nothing where nobody knows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from quws.domain.circuits import CircuitFacts
+
+_MEMORY = 20
+"""The mean of a size forgets: it weighs about so many of its last jobs."""
+
+
+def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
+    """Tell how large a job is, as a power of two.
+
+    The work of a state vector: operations times amplitudes, and reading the
+    shots. Jobs of one size take about the same time on one target.
+    """
+    work = 0.0
+    for item in circuits:
+        work += float(item.operations) * 2.0 ** min(item.qubits, 64)
+        work += float(shots) * item.clbits
+    return math.floor(math.log2(work + 1))
+
+
+def predict(size: int, known: Mapping[int, float]) -> float | None:
+    """Predict how many seconds a job takes from the mean seconds of known sizes.
+
+    Between known sizes the logarithm is interpolated; beyond the largest one
+    the time doubles with each step, below the smallest it stays. None when
+    nothing is known.
+    """
+    if not known:
+        return None
+    if size in known:
+        return known[size]
+    below = max((item for item in known if item < size), default=None)
+    above = min((item for item in known if item > size), default=None)
+    if below is None:
+        assert above is not None
+        return known[above]
+    if above is None:
+        return known[below] * 2.0 ** min(size - below, 60)
+    part = (size - below) / (above - below)
+    low, high = max(known[below], 1e-6), max(known[above], 1e-6)
+    return math.exp(math.log(low) * (1 - part) + math.log(high) * part)
+
+
+def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:
+    """Add a job's time to what is known of its size. Gives the new count and mean."""
+    weight = min(count + 1, _MEMORY)
+    return count + 1, mean + (seconds - mean) / weight

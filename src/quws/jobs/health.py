@@ -1,0 +1,81 @@
+"""Whether the service can do its work, and since when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactStore
+from quws.bus.connection import BusUnavailable
+from quws.bus.dispatcher import Dispatcher
+from quws.domain.errors import Unavailable
+from quws.jobs.clock import utc_now
+from quws.store import Database
+
+_FRESH_SECONDS = 1.0
+_LIMIT_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What works. ``problems`` is for users: it names parts, not hosts."""
+
+    available: bool
+    since: datetime | None
+    problems: list[str]
+
+
+class Health:
+    """Looks at database, bus and artifact store, at most once a second."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        artifacts: ArtifactStore,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "the database": database.check,
+            "the message bus": dispatcher.check,
+            "the artifact store": artifacts.check,
+        }
+        self._clock = clock
+        self._since: datetime | None = None
+        self._report: HealthReport | None = None
+        self._fresh_until = 0.0
+        self._looking = asyncio.Lock()
+
+    async def report(self) -> HealthReport:
+        """Tell what works; as it was at most a second ago."""
+        async with self._looking:
+            if self._report is None or monotonic() >= self._fresh_until:
+                self._report = await self._look()
+                self._fresh_until = monotonic() + _FRESH_SECONDS
+            return self._report
+
+    async def _look(self) -> HealthReport:
+        found = await asyncio.gather(
+            *(self._works(name, check) for name, check in self._parts.items())
+        )
+        problems = [problem for problem in found if problem is not None]
+        if problems:
+            self._since = None
+        elif self._since is None:
+            self._since = self._clock()
+        return HealthReport(not problems, self._since, problems)
+
+    async def _works(self, name: str, check: Callable[[], Awaitable[None]]) -> str | None:
+        try:
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                await check()
+        except (Unavailable, BusUnavailable, TimeoutError) as error:
+            _log.warning("unavailable", part=name, error=str(error))
+            return f"{name} does not answer"
+        return None

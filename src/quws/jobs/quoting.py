@@ -1,0 +1,73 @@
+"""Writes down when waiting jobs will probably be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+
+from quws.domain.quotes import predict
+from quws.domain.times import to_millis
+from quws.jobs.clock import utc_now
+from quws.store import JobStore, QueueState
+
+_WORTH_SECONDS = 1.0
+_WORTH_PART = 0.1
+
+
+class Quotes:
+    """Predicts the end of jobs from a target's queue and from what it has learned."""
+
+    def __init__(self, store: JobStore, clock: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def of_new(self, target: str, size: int) -> datetime | None:
+        """Predict the end of a job if it were queued now; None when nothing is known yet."""
+        state = await self._store.queue_of(target)
+        seconds = predict(size, state.known)
+        if seconds is None:
+            return None
+        free = _free_slots(state, self._clock())
+        for _, waiting, _ in state.waiting:
+            ahead = predict(waiting, state.known) or 0.0
+            heappush(free, heappop(free) + ahead)
+        return to_millis(self._clock() + timedelta(seconds=free[0] + seconds))
+
+    async def refresh(self) -> int:
+        """Renew the quotes of waiting jobs where they have moved. Tells how many."""
+        count = 0
+        for target in await self._store.targets_with_work():
+            state = await self._store.queue_of(target)
+            now = self._clock()
+            free = _free_slots(state, now)
+            moved: dict[str, datetime | None] = {}
+            for job_id, size, old in state.waiting:
+                seconds = predict(size, state.known)
+                if seconds is None:
+                    break  # Nothing is known of this target.
+                end = heappop(free) + seconds
+                heappush(free, end)
+                quote = to_millis(now + timedelta(seconds=end))
+                if old is None or _differs(old, quote, now):
+                    moved[job_id] = quote
+            if moved:
+                await self._store.set_quotes(moved)
+                count += len(moved)
+        return count
+
+
+def _free_slots(state: QueueState, now: datetime) -> list[float]:
+    """Predict in how many seconds each slot is free: as many slots as jobs run, at least one."""
+    free = []
+    for size, since in state.running:
+        seconds = predict(size, state.known) or 0.0
+        free.append(max(0.0, seconds - (now - since).total_seconds()))
+    free = free or [0.0]
+    heapify(free)
+    return free
+
+
+def _differs(old: datetime, new: datetime, now: datetime) -> bool:
+    apart = abs((new - old).total_seconds())
+    return apart > max(_WORTH_SECONDS, _WORTH_PART * (new - now).total_seconds())

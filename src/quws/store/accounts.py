@@ -1,0 +1,104 @@
+"""Users and tokens in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from quws.domain.accounts import Token, User
+from quws.store import tables as t
+from quws.store.database import Database
+
+_u = t.users.c
+_t = t.tokens.c
+
+
+class AccountStore:
+    """The accounts of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def user(self, name: str) -> User | None:
+        """Find a user."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(t.users).where(_u.name == name))).first()
+            return None if row is None else User(*row)
+
+    async def users(self) -> list[User]:
+        """List all users by name."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(t.users).order_by(_u.name))
+            return [User(*row) for row in rows]
+
+    async def add_user(self, user: User) -> bool:
+        """Add a user. False when there is one of this name."""
+        async with self._database.write() as connection:
+            added = await connection.execute(
+                self._database.insert(t.users)
+                .values(
+                    name=user.name,
+                    password=user.password,
+                    operator=user.operator,
+                    created=user.created,
+                )
+                .on_conflict_do_nothing()
+            )
+            return added.rowcount == 1
+
+    async def change_user(self, name: str, **values: Any) -> bool:
+        """Change a user's password or rank. False when there is none of this name."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.users).where(_u.name == name).values(**values)
+            )
+            return changed.rowcount == 1
+
+    async def remove_user(self, name: str) -> bool:
+        """Remove a user with all tokens; jobs stay. False when there is none of this name."""
+        async with self._database.write() as connection:
+            removed = await connection.execute(delete(t.users).where(_u.name == name))
+            return removed.rowcount == 1
+
+    async def token_user(self, token_hash: str, now: datetime) -> User | None:
+        """Find whose token this is, if it has not expired."""
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(
+                    select(t.users)
+                    .join(t.tokens, _t.user == _u.name)
+                    .where(_t.hash == token_hash, _t.expires.is_(None) | (_t.expires > now))
+                )
+            ).first()
+            return None if row is None else User(*row)
+
+    async def add_token(self, token: Token) -> None:
+        """Add a token."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert(t.tokens).values(
+                    hash=token.hash,
+                    user=token.user,
+                    name=token.name,
+                    created=token.created,
+                    expires=token.expires,
+                )
+            )
+
+    async def tokens(self, user: str) -> list[Token]:
+        """List a user's tokens, oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(t.tokens).where(_t.user == user).order_by(_t.created, _t.name)
+            )
+            return [Token(*row) for row in rows]
+
+    async def remove_token(self, user: str, name: str) -> int:
+        """Revoke a user's tokens of this name. Tells how many there were."""
+        async with self._database.write() as connection:
+            removed = await connection.execute(
+                delete(t.tokens).where(_t.user == user, _t.name == name)
+            )
+            return removed.rowcount
