@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -18,7 +19,12 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(db, name="db")
+user = typer.Typer(help="Accounts (QUWS_AUTH=users).", no_args_is_help=True)
+app.add_typer(user, name="user")
+token = typer.Typer(help="Bearer tokens of accounts.", no_args_is_help=True)
+app.add_typer(token, name="token")
 
+T = TypeVar("T")
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 Anonymous = Annotated[
@@ -127,6 +133,78 @@ def check() -> None:
     typer.echo("the schema is up to date")
 
 
+Data = Annotated[
+    Path | None, typer.Option(help="The data folder of 'quws serve'.", file_okay=False)
+]
+Name = Annotated[str, typer.Argument(help="The user's name.")]
+PasswordStdin = Annotated[
+    bool, typer.Option(help="Read the password from standard input, not from the terminal.")
+]
+
+
+@user.command("add")
+def user_add(
+    name: Name,
+    operator: Annotated[bool, typer.Option(help="May see and change all jobs.")] = False,
+    no_password: Annotated[bool, typer.Option(help="Signs in with tokens only.")] = False,
+    password_stdin: PasswordStdin = False,
+    data: Data = None,
+) -> None:
+    """Add a user."""
+    password = None if no_password else _password(from_stdin=password_stdin)
+    _with_accounts(data, lambda accounts: accounts.add(name, password, operator=operator))
+    typer.echo(f"user {name} added")
+
+
+@user.command("password")
+def user_password(name: Name, password_stdin: PasswordStdin = False, data: Data = None) -> None:
+    """Give a user another password."""
+    password = _password(from_stdin=password_stdin)
+    _with_accounts(data, lambda accounts: accounts.set_password(name, password))
+
+
+@user.command("remove")
+def user_remove(name: Name, data: Data = None) -> None:
+    """Remove a user and the user's tokens; jobs stay until their destruction."""
+    _with_accounts(data, lambda accounts: accounts.remove(name))
+
+
+@user.command("list")
+def user_list(data: Data = None) -> None:
+    """List the users."""
+    for found in _with_accounts(data, lambda accounts: accounts.users()):
+        typer.echo(f"{found.name}{' (operator)' if found.operator else ''}")
+
+
+@token.command("create")
+def token_create(
+    name: Name,
+    label: Annotated[str, typer.Option(help="What the token is for.")] = "token",
+    days: Annotated[float | None, typer.Option(help="How long it is valid.")] = None,
+    data: Data = None,
+) -> None:
+    """Make a token and print it; it is not shown again."""
+    typer.echo(_with_accounts(data, lambda accounts: accounts.create_token(name, label, days)))
+
+
+@token.command("list")
+def token_list(name: Name, data: Data = None) -> None:
+    """List a user's tokens."""
+    for found in _with_accounts(data, lambda accounts: accounts.tokens(name)):
+        until = "for ever" if found.expires is None else f"until {found.expires:%Y-%m-%d}"
+        typer.echo(f"{found.name}, valid {until}")
+
+
+@token.command("revoke")
+def token_revoke(
+    name: Name,
+    label: Annotated[str, typer.Argument(help="What the token is for.")],
+    data: Data = None,
+) -> None:
+    """Revoke a user's tokens of this label."""
+    _with_accounts(data, lambda accounts: accounts.revoke(name, label))
+
+
 @app.command()
 def submit(
     file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
@@ -152,6 +230,38 @@ def submit(
                 typer.echo(f"{outcome} {count}")
     except ClientError as error:
         _stop(str(error))
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _with_accounts(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
+    import asyncio  # noqa: PLC0415
+
+    from quws.domain.errors import Refusal  # noqa: PLC0415
+    from quws.jobs import AccountService  # noqa: PLC0415
+    from quws.store import AccountStore, Database, StoreUnavailable  # noqa: PLC0415
+
+    if data is not None:
+        os.environ["QUWS_DATA"] = str(data.absolute())
+
+    async def run() -> T:
+        database = Database(_settings().resolved_database_url())
+        try:
+            await database.check()
+            return await work(AccountService(AccountStore(database)))
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except StoreUnavailable as error:
+        _stop(str(error))
+    except Refusal as refusal:
+        _stop(refusal.sentence)
 
 
 def _settings() -> Any:
@@ -190,7 +300,7 @@ def _die_with_parent() -> None:
 
 
 def _refuse_public(host: str, *, allow_anonymous: bool) -> None:
-    if allow_anonymous or host == "localhost":
+    if allow_anonymous or host == "localhost" or _settings().auth != "none":
         return
     try:
         loopback = ipaddress.ip_address(host).is_loopback
@@ -198,8 +308,8 @@ def _refuse_public(host: str, *, allow_anonymous: bool) -> None:
         loopback = False
     if not loopback:
         _stop(
-            f"on {host} other machines can reach the service, and nobody has to sign in;"
-            " add --allow-anonymous if that is meant"
+            f"on {host} other machines can reach the service, and nobody has to sign in; set"
+            " QUWS_AUTH to users or proxy, or add --allow-anonymous if that is meant"
         )
 
 

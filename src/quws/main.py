@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,13 +27,14 @@ from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.settings import Settings
-from quws.store import Database, JobStore, TargetStore
+from quws.store import Database, JobStore, StoreUnavailable, TargetStore
 from quws.targets import TargetConfig, create_target
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _SIMULATOR = "simulator"
+_SCHEMA_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     async with AsyncExitStack() as stack:
         database = Database(settings.resolved_database_url(), full_sync=settings.sqlite_full_sync)
         stack.push_async_callback(database.close)
-        await database.check()
+        await _await_schema(database, settings.wait_for_schema)
         redis = connect(settings.resolved_redis_url())
         stack.push_async_callback(redis.aclose)
         events = EventHub(redis)
@@ -75,6 +77,17 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             events=events,
             announcer=Announcer(dispatcher, events),
         )
+
+
+async def _await_schema(database: Database, seconds: float) -> None:
+    limit = monotonic() + seconds
+    while True:
+        try:
+            return await database.check()
+        except StoreUnavailable:
+            if monotonic() >= limit:
+                raise
+        await asyncio.sleep(_SCHEMA_POLL_SECONDS)
 
 
 def target_configs(settings: Settings) -> list[TargetConfig]:

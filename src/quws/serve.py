@@ -67,6 +67,7 @@ class Supervisor:
         self._environment = dict(os.environ) | {"QUWS_SUPERVISOR": str(os.getpid())}
         self._environment["QUWS_DATA"] = str(settings.data.absolute())
         self._valkey: ValkeyServer | None = None
+        self._migration: subprocess.Popen[bytes] | None = None
         self._parts = [
             _Part(
                 "api",
@@ -122,9 +123,9 @@ class Supervisor:
             self._valkey.start()
             self._environment["QUWS_REDIS_URL"] = self._valkey.url
         if not self._schema_is_current():
-            done = self._python("db", "upgrade").wait()
-            if done != 0:
-                raise _CannotServe("the database could not be prepared; see above")
+            # The API loads meanwhile, and waits for the schema.
+            self._environment.setdefault("QUWS_WAIT_FOR_SCHEMA", str(_START_SECONDS))
+            self._migration = self._python("db", "upgrade")
 
     def _schema_is_current(self) -> bool:
         # A look with the standard library: alembic takes longer to load than all the rest.
@@ -148,6 +149,8 @@ class Supervisor:
         ready = False
         while not self._stop.wait(_POLL_SECONDS if ready else 0.02):
             self._look_after_valkey()
+            if self._migration is not None and self._migration.poll():
+                raise _CannotServe("the database could not be prepared; see above")
             for part in self._parts if ready else self._parts[:1]:
                 self._look_after(part, ready=ready)
             if not ready:

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="redis://…, rediss://… or unix:///SOCKET; by default a private Valkey."
     )
+    wait_for_schema: float = Field(
+        0.0,
+        ge=0,
+        description="How long a process waits at its start for the database to be migrated.",
+    )
     artifacts_url: str | None = Field(
         None, description="file:///…, s3://…, gs://…, az://…; by default a folder below data."
     )

@@ -22,9 +22,12 @@ class Quotes:
         self._store = store
         self._clock = clock
 
-    async def of_new(self, target: str, size: int) -> datetime | None:
+    async def state(self, target: str) -> QueueState:
+        """Read what a prediction on a target needs."""
+        return await self._store.queue_of(target)
+
+    def of_new(self, state: QueueState, size: int) -> datetime | None:
         """Predict the end of a job if it were queued now; None when nothing is known yet."""
-        state = await self._store.queue_of(target)
         seconds = predict(size, state.known)
         if seconds is None:
             return None

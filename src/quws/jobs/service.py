@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,6 +53,16 @@ class Payload:
     size: int
     mime_type: str
     read: Callable[[int, int | None], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What follows from a request: where it will run, what the worker gets, how large it is."""
+
+    target: TargetDescription
+    spec: dict[str, Any]
+    size: int
+    quote: datetime | None
 
 
 class JobService:
@@ -209,7 +220,8 @@ class JobService:
         destruction = self._policy.destruction(control.destruction, now)
         duration = self._policy.duration(control.execution_duration)
         request = read_job(rest, default_shots=self._policy.shots)
-        target, spec, size = await self._checked(request)
+        plan = await self._plan(request)
+        target = plan.target
 
         job_id = new_job_id()
         run = control.phase == "RUN"
@@ -238,15 +250,15 @@ class JobService:
                 end_time=None,
                 destruction_time=destruction,
                 execution_duration=duration,
-                quote=await self._quotes.of_new(target.name, size),
+                quote=plan.quote,
                 attempt=0,
                 circuits=len(request.circuits),
                 circuits_done=0,
                 message=None,
                 parameters=parameters,
-                spec=spec,
+                spec=plan.spec,
                 error=None,
-                size=size,
+                size=plan.size,
             )
             await self._store.add(job, entries)
         except BaseException:
@@ -383,16 +395,15 @@ class JobService:
             await self._posted(item) for item in job.parameters if item.name.upper() not in renewed
         ] + list(posted)
         request = read_job(merged, default_shots=self._policy.shots)
-        target, spec, size = await self._checked(request)
+        plan = await self._plan(request)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await payload.keep(self._artifacts, stamp, merged, self._policy.inline_bytes)
-        quote = await self._quotes.of_new(target.name, size)
         changes: dict[str, Any] = {
-            "spec": spec,
-            "target": target.name,
-            "size": size,
-            "quote": quote,
+            "spec": plan.spec,
+            "target": plan.target.name,
+            "size": plan.size,
+            "quote": plan.quote,
         }
         if len(request.circuits) != job.circuits:
             changes["circuits"] = len(request.circuits)
@@ -401,7 +412,7 @@ class JobService:
 
     # -- helpers ----------------------------------------------------------------
 
-    async def _checked(self, request: JobRequest) -> tuple[TargetDescription, dict[str, Any], int]:
+    async def _plan(self, request: JobRequest) -> _Plan:
         name = request.target or self._policy.target
         target = await self._targets.get(name)
         if target is None:
@@ -421,7 +432,10 @@ class JobService:
                 f" {target.name}, not {len(request.circuits)} times",
                 parameter="CIRCUIT",
             )
-        facts = await self._checker.check(request.circuits, request.language, target.circuit_limits)
+        facts, queue = await asyncio.gather(
+            self._checker.check(request.circuits, request.language, target.circuit_limits),
+            self._quotes.state(target.name),
+        )
         spec = {
             "language": request.language,
             "shots": request.shots,
@@ -432,7 +446,8 @@ class JobService:
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
         }
-        return target, spec, size_of(facts, request.shots)
+        size = size_of(facts, request.shots)
+        return _Plan(target, spec, size, self._quotes.of_new(queue, size))
 
     async def _posted(self, item: Parameter) -> Posted:
         return Posted(item.name, await payload.read(self._artifacts, item), item.mime_type)

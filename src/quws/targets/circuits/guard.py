@@ -15,8 +15,8 @@ from quws.domain.errors import InvalidCircuit
 from quws.targets.circuits.language import guess, read_header
 from quws.targets.circuits.tokens import CONTROL, SKIP, TOKEN, integer, is_finite, quote, refuse
 
-OPERATORS = 200
-"""Operators in one OPENQASM-3 expression; its parser recurses once for each."""
+OPERATORS = {Language.OPENQASM_2: 10_000, Language.OPENQASM_3: 200}
+"""Operators in one expression; the parser of OPENQASM-3 recurses once for each."""
 
 GATE_DEFINITIONS = 4000
 """Each OPENQASM-2 definition keeps a list of all earlier ones, so memory grows with the square."""
@@ -95,8 +95,9 @@ class _Scan:
         """Go through the words once, from ``start`` on."""
         limits = self.limits
         longest = limits.token_length
-        most_operators = OPERATORS if self.language is Language.OPENQASM_3 else limits.tokens
-        most_tokens, most_signs = limits.tokens, limits.unary_run
+        newer = self.language is Language.OPENQASM_3
+        most_tokens = limits.tokens_openqasm3 if newer else limits.tokens_openqasm2
+        most_operators, most_signs = OPERATORS[self.language], limits.unary_run
         count = operators = signs = 0
         brackets: list[re.Match[str]] = []
         earlier = before = last = ""  # the three words before this one

@@ -191,7 +191,7 @@ def test_lets_ordinary_text_pass(source: str) -> None:
     ("limits", "good", "bad"),
     [
         (CircuitLimits(nesting=2), "rx((1)) q;", "rx(((1))) q;"),
-        (CircuitLimits(tokens=6), "x q; x q;", "x q; x q; x"),
+        (CircuitLimits(tokens_openqasm2=6, tokens_openqasm3=6), "x q; x q;", "x q; x q; x"),
         (CircuitLimits(token_length=4), "abcd q;", "abcde q;"),
         (CircuitLimits(number_length=4), "rx(1234) q;", "rx(12345) q;"),
         (CircuitLimits(unary_run=2), "rx(--1) q;", "rx(---1) q;"),

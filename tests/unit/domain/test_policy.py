@@ -1,0 +1,79 @@
+"""What the operator allows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quws.domain.errors import InvalidParameter
+from quws.domain.parameters import MAX_SECONDS
+from quws.domain.policy import Policy
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+SECONDS = st.integers(0, MAX_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "granted"),
+    [
+        (0, None, 600),
+        (0, 0, 0),
+        (0, 1, 1),
+        (0, MAX_SECONDS, MAX_SECONDS),
+        (100, None, 100),
+        (1000, None, 600),
+        (1000, 0, 1000),
+        (1000, 999, 999),
+        (1000, 1000, 1000),
+        (1000, 1001, 1000),
+    ],
+)
+def test_execution_duration(limit: int, wanted: int | None, granted: int) -> None:
+    policy = Policy(execution_duration=600, max_execution_duration=limit)
+    assert policy.duration(wanted) == granted
+
+
+@given(SECONDS, SECONDS, st.none() | SECONDS)
+def test_no_duration_is_over_the_limit_or_unlimited(
+    default: int, limit: int, wanted: int | None
+) -> None:
+    granted = Policy(execution_duration=default, max_execution_duration=limit).duration(wanted)
+    assert 0 <= granted <= MAX_SECONDS
+    if limit:
+        assert 0 < granted <= limit
+
+
+def test_a_default_duration_that_cannot_be_printed_is_cut() -> None:
+    assert Policy(execution_duration=MAX_SECONDS + 1).duration(None) == MAX_SECONDS
+
+
+def test_destruction_by_default() -> None:
+    assert Policy(lifetime=60).destruction(None, NOW) == NOW + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "granted"),
+    [
+        (timedelta(milliseconds=1), timedelta(milliseconds=1)),
+        (timedelta(seconds=100), timedelta(seconds=100)),
+        (timedelta(seconds=101), timedelta(seconds=100)),
+        (timedelta(days=365_000), timedelta(seconds=100)),
+    ],
+)
+def test_destruction_up_to_the_limit(wanted: timedelta, granted: timedelta) -> None:
+    assert Policy(max_lifetime=100).destruction(NOW + wanted, NOW) == NOW + granted
+
+
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(milliseconds=1), timedelta(days=700_000)])
+def test_destruction_in_the_past_is_refused(ago: timedelta) -> None:
+    with pytest.raises(InvalidParameter, match=r"^DESTRUCTION must be in the future; ") as caught:
+        Policy().destruction(NOW - ago, NOW)
+    assert caught.value.parameter == "DESTRUCTION"
+
+
+def test_the_default_lifetime_obeys_the_limit() -> None:
+    # As the default duration does; else whoever asks for nothing gets more than may be asked for.
+    assert Policy(lifetime=1000, max_lifetime=100).destruction(None, NOW) == NOW + timedelta(
+        seconds=100
+    )
