@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -78,7 +79,7 @@ def build_app(
     app.add_middleware(Authentication, settings=auth)
     app.add_middleware(SameSite)
     app.add_middleware(FaultBarrier)
-    app.add_middleware(Slashless)
+    app.add_middleware(CleanPath, prefix=urlsplit(public_url or "").path)
     return app
 
 
@@ -89,18 +90,25 @@ async def home(request: Request) -> Response:
     return RedirectResponse("jobs", 303)
 
 
-class Slashless:
-    """Takes the slash off the end of a path: old clients append one, and a redirect would
-    turn their POST into a GET.
+class CleanPath:
+    """Makes a path the one that was meant.
+
+    A slash at its end goes: old clients append one, and a redirect would turn
+    their POST into a GET. So does the prefix of the public URL, if the proxy in
+    front has not taken it off.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with the path that was meant."""
-        if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        """Pass the request on."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            if self._prefix and f"{path}/".startswith(f"{self._prefix}/"):
+                path = path[len(self._prefix) :]
+            scope = {**scope, "path": path.rstrip("/") or "/"}
         await self._app(scope, receive, send)
 
 

@@ -142,6 +142,12 @@ def test_rubbish_is_refused_and_quoted(text: str) -> None:
     assert f"'{text}'" in str(caught.value)
 
 
+def test_long_rubbish_is_not_repeated_at_length() -> None:
+    with pytest.raises(ValueError, match="is not an ISO 8601 instant") as caught:
+        parse_instant("2015-" + "x" * 100_000)
+    assert len(str(caught.value)) < 200
+
+
 # A day away from the ends of the calendar, so that any zone can be left.
 INSTANTS = st.datetimes(
     min_value=datetime(1, 1, 2),

@@ -1,0 +1,210 @@
+"""Who may do what: users with passwords and tokens, a trusted proxy, and nobody else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from circuits import BELL2
+from harness import Service, embedded
+from uws import create, document, listed, text, wait
+
+CHILDREN = (
+    "",
+    "/phase",
+    "/executionduration",
+    "/destruction",
+    "/quote",
+    "/owner",
+    "/error",
+    "/parameters",
+    "/parameters/CIRCUIT",
+    "/results",
+    "/results/result",
+    "/results/counts",
+)
+
+
+def quws(service: Service, *arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", *arguments],
+        env=service.environment | {"QUWS_DATA": str(service.folder)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that wants its users to sign in."""
+    with embedded(tmp_path_factory.mktemp("closed"), {"QUWS_AUTH": "users"}) as service:
+        for name in ("alice", "bob"):
+            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
+        quws(
+            service, "user", "add", "root@lab", "--operator", "--password-stdin", stdin="root-pass"
+        )
+        yield service
+
+
+@pytest.fixture
+def alice(closed: Service) -> Iterator[httpx.Client]:
+    with closed.client(auth=("alice", "alice-password")) as client:
+        yield client
+
+
+@pytest.fixture
+def bob(closed: Service) -> Iterator[httpx.Client]:
+    with closed.client(auth=("bob", "bob-password")) as client:
+        yield client
+
+
+def test_O5_who_does_not_sign_in_is_challenged(closed: Service, alice: httpx.Client) -> None:
+    job = create(alice)
+    with closed.client() as nobody:
+        for method, url in (("GET", "/jobs"), ("POST", "/jobs"), ("GET", job), ("DELETE", job)):
+            answer = nobody.request(method, url)
+            assert answer.status_code == 401
+            challenges = answer.headers.get_list("www-authenticate")
+            assert challenges[0].startswith("Basic ")
+            assert challenges[1].startswith("Bearer ")
+        empty = nobody.get("/jobs", headers={"Authorization": "Basic Og=="})
+        assert empty.status_code == 401
+        for open_to_all in ("/availability", "/capabilities", "/health/live"):
+            assert nobody.get(open_to_all).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic YWxpY2U6d3Jvbmc=",
+        "Basic bm9ib2R5Ondyb25n",
+        "Basic %%%",
+        "Basic",
+        "Bearer quws_wrong",
+        "Digest x",
+    ],
+)
+def test_wrong_credentials_are_nobody(closed: Service, header: str) -> None:
+    with closed.client() as client:
+        for _ in range(2):
+            assert client.get("/jobs", headers={"Authorization": header}).status_code == 401
+
+
+def test_O1_another_users_job_is_forbidden_with_all_that_belongs_to_it(
+    alice: httpx.Client, bob: httpx.Client
+) -> None:
+    job = create(alice, PHASE="RUN")
+    wait(alice, job)
+    for child in CHILDREN:
+        assert bob.get(job + child).status_code == 403, child
+        assert bob.head(job + child).status_code == 403, child
+    for child, form in (
+        ("", {"ACTION": "DELETE"}),
+        ("", {"PHASE": "ABORT"}),
+        ("/phase", {"PHASE": "ABORT"}),
+        ("/destruction", {"DESTRUCTION": "2099-01-01"}),
+        ("/executionduration", {"EXECUTIONDURATION": "1"}),
+        ("/parameters", {"SHOTS": "1"}),
+    ):
+        assert bob.post(job + child, data=form).status_code == 403
+    assert bob.put(f"{job}/parameters/SHOTS", content=b"1").status_code == 403
+    assert bob.delete(job).status_code == 403
+    assert bob.get(f"{job.replace('/jobs/', '/sync/')}").status_code == 403
+    assert text(document(alice, job), "phase") == "COMPLETED"
+
+
+def test_O2_L13_a_list_holds_the_callers_jobs_only(alice: httpx.Client, bob: httpx.Client) -> None:
+    mine, other = create(alice), create(bob)
+    for query in ({}, {"PHASE": "PENDING"}, {"LAST": "1000"}, {"AFTER": "2020-01-01"}):
+        seen = listed(bob, **query)
+        assert other.rsplit("/", 1)[1] in seen
+        assert mine.rsplit("/", 1)[1] not in seen
+
+
+def test_O3_the_owner_is_who_signed_in(alice: httpx.Client) -> None:
+    job = create(alice)
+    assert text(document(alice, job), "ownerId") == "alice"
+    assert alice.get(f"{job}/owner").text == "alice"
+    assert alice.get(job, headers={"Accept": "application/json"}).json()["owner"] == "alice"
+
+
+def test_an_operator_sees_everything(closed: Service, alice: httpx.Client) -> None:
+    job = create(alice)
+    with closed.client(auth=("root@lab", "root-pass")) as operator:
+        assert job.rsplit("/", 1)[1] in listed(operator)
+        assert operator.get(job).status_code == 200
+
+
+def test_a_token_is_a_way_in_until_it_is_revoked(closed: Service) -> None:
+    secret = quws(closed, "token", "create", "alice", "--label", "laptop", "--days", "1")
+    with closed.client(headers={"Authorization": f"Bearer {secret}"}) as client:
+        assert client.get("/jobs").status_code == 200
+        assert client.get(f"{create(client)}/owner").text == "alice"
+        assert "laptop, valid until" in quws(closed, "token", "list", "alice")
+        quws(closed, "token", "revoke", "alice", "laptop")
+        assert client.get("/jobs").status_code == 401
+    assert secret not in closed.log()
+    expired = quws(closed, "token", "create", "alice", "--days", "-1")
+    with closed.client(headers={"Authorization": f"Bearer {expired}"}) as client:
+        assert client.get("/jobs").status_code == 401
+
+
+def test_a_quota_holds_jobs_and_a_later_run_lets_them_go(tmp_path: Path) -> None:
+    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
+    with embedded(tmp_path, settings) as service:
+        for name in ("alice", "bob"):
+            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password")
+        from circuits import slow
+
+        with (
+            service.client(auth=("alice", "alice-password")) as alice,
+            service.client(auth=("bob", "bob-password")) as bob,
+        ):
+            running = [create(alice, slow(), SHOTS=1, PHASE="RUN") for _ in range(2)]
+            held = create(alice, PHASE="RUN")
+            root = document(alice, held)
+            assert text(root, "phase") == "HELD"
+            told = alice.get(held, headers={"Accept": "application/json"}).json()
+            assert told["timeline"][-1]["message"].startswith("quota_exceeded")
+            alice.post(f"{held}/phase", data={"PHASE": "RUN"})
+            assert text(document(alice, held), "phase") == "HELD"
+            free = create(bob, PHASE="RUN")
+            assert text(document(bob, free), "phase") != "HELD"
+            for job in running:
+                alice.delete(job)
+            assert alice.post(f"{held}/phase", data={"PHASE": "RUN"}).status_code == 303
+            assert wait(alice, held) == "COMPLETED"
+
+
+def test_a_proxy_that_is_trusted_says_who_asks(tmp_path: Path) -> None:
+    with embedded(tmp_path, {"QUWS_AUTH": "proxy"}) as service, service.client() as client:
+        assert client.get("/jobs").status_code == 401
+        as_carol = {"X-Forwarded-User": "carol"}
+        answer = client.post("/jobs", data={"CIRCUIT": BELL2}, headers=as_carol)
+        job = answer.headers["Location"]
+        assert client.get(f"{job}/owner", headers=as_carol).text == "carol"
+        assert client.get(job, headers={"X-Forwarded-User": "dave"}).status_code == 403
+
+
+def test_a_header_from_elsewhere_is_not_believed(tmp_path: Path) -> None:
+    settings = {"QUWS_AUTH": "proxy", "QUWS_PROXY_NETWORKS": '["192.0.2.0/24"]'}
+    with embedded(tmp_path, settings) as service, service.client() as client:
+        assert client.get("/jobs", headers={"X-Forwarded-User": "carol"}).status_code == 401
+
+
+def test_a_public_address_needs_users_or_a_flag(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", "serve", "--host", "0.0.0.0", "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "--allow-anonymous" in done.stderr

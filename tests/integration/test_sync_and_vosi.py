@@ -1,0 +1,147 @@
+"""/sync, /capabilities, /availability, quotes, and URLs behind a proxy."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from astropy.io.votable import parse_single_table
+from circuits import BELL2, slow
+from harness import Postgres, Service, cluster, embedded, until
+from lxml import etree
+from uws import NIL, NS, create, document, job_json, listed, text, wait
+
+VOSI = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_sync_gives_the_result_and_the_job_stays_in_the_list(
+    http: httpx.Client, method: str
+) -> None:
+    form = {"CIRCUIT": BELL2, "SHOTS": "25"}
+    if method == "GET":
+        answer = http.get("/sync", params=form, follow_redirects=True)
+    else:
+        answer = http.post("/sync", data=form, follow_redirects=True)
+    assert answer.status_code == 200, answer.text
+    table = parse_single_table(io.BytesIO(answer.content))
+    assert sum(table.array["count"]) == 25
+    job_id = str(answer.url).split("/")[-3]
+    assert job_id in listed(http)
+
+
+def test_sync_of_a_bad_circuit_is_refused(http: httpx.Client) -> None:
+    answer = http.post("/sync", data={"CIRCUIT": "rubbish"}, follow_redirects=True)
+    assert answer.status_code == 403
+    assert "CIRCUIT" in answer.text
+
+
+def test_sync_of_a_job_that_was_aborted_says_so(http: httpx.Client) -> None:
+    answer = http.post("/sync", data={"CIRCUIT": slow(), "SHOTS": "1"})
+    assert answer.status_code == 303
+    waiting = answer.headers["Location"]
+    http.post(waiting.replace("/sync/", "/jobs/") + "/phase", data={"PHASE": "ABORT"})
+    ended = http.get(waiting)
+    assert ended.status_code == 400
+    assert "ABORTED" in ended.text
+
+
+def test_a_page_of_another_site_cannot_make_a_job(http: httpx.Client) -> None:
+    before = listed(http)
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert http.get("/sync", params={"CIRCUIT": BELL2}, headers=foreign).status_code == 403
+    assert http.post("/jobs", data={"CIRCUIT": BELL2}, headers=foreign).status_code == 403
+    assert listed(http) == before
+
+
+def test_V2_the_capabilities_name_uws(http: httpx.Client, service: Service) -> None:
+    root = etree.fromstring(http.get("/capabilities").content)
+    found = {item.get("standardID"): item.findtext("interface/accessURL") for item in root}
+    assert found["ivo://ivoa.net/std/UWS#rest-1.1"] == service.jobs
+    assert found["ivo://ivoa.net/std/VOSI#availability"] == f"{service.url}/availability"
+    assert found["ivo://ivoa.net/std/VOSI#capabilities"] == f"{service.url}/capabilities"
+
+
+def test_the_service_says_that_it_is_available_and_since_when(http: httpx.Client) -> None:
+    root = etree.fromstring(http.get("/availability").content)
+    assert root.findtext(f"{VOSI}available") == "true"
+    since = datetime.fromisoformat(root.findtext(f"{VOSI}upSince") or "")
+    assert since <= datetime.now(UTC)
+    assert http.get("/health/ready").status_code == 200
+
+
+def test_a_service_without_its_database_says_so_and_recovers(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    own = Postgres().start()
+    try:
+        with cluster(tmp_path, own.database(), apis=1, workers=1) as service:
+            with service.client() as http:
+                own.halt("immediate")
+                root = etree.fromstring(http.get("/availability").content)
+                assert root.findtext(f"{VOSI}available") == "false"
+                assert root.findtext(f"{VOSI}note") == "the database does not answer"
+                refused = http.post("/jobs", data={"CIRCUIT": BELL2})
+                assert refused.status_code == 503
+                assert str(own.folder) not in refused.text
+                assert http.get("/health/ready").status_code == 503
+                assert http.get("/health/live").status_code == 200
+                own.launch()
+                until(lambda: http.get("/health/ready").status_code == 200, 30, "readiness")
+                assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
+    finally:
+        own.stop()
+
+
+def test_Q1_a_quote_is_learned_from_past_jobs(tmp_path: Path) -> None:
+    with embedded(tmp_path) as service, service.client() as http:
+        first = create(http)
+        root = document(http, first)
+        quote = root.find("uws:quote", NS)
+        assert quote is not None
+        assert quote.get(NIL) == "true"
+        answer = http.get(f"{first}/quote")
+        assert (answer.status_code, answer.text) == (200, "")
+        http.post(f"{first}/phase", data={"PHASE": "RUN"})
+        wait(http, first)
+
+        second = create(http)
+        quote = text(document(http, second), "quote")
+        assert quote is not None
+        assert http.get(f"{second}/quote").text == quote
+        ahead = datetime.fromisoformat(quote) - datetime.now(UTC)
+        assert -2 < ahead.total_seconds() < 10
+
+        blocker = create(http, slow(), SHOTS=1, PHASE="RUN")
+        wait(http, blocker, "EXECUTING")
+        queued = create(http, PHASE="RUN")
+        behind = datetime.fromisoformat(text(document(http, queued), "quote") or "")
+        expected = datetime.fromisoformat(text(document(http, blocker), "quote") or "")
+        assert behind >= expected.replace(microsecond=0) or behind > datetime.now(UTC)
+        http.delete(blocker)
+
+
+def test_behind_a_proxy_every_url_is_the_public_one(tmp_path: Path) -> None:
+    public = "https://quantum.example.org/lab/quws"
+    with embedded(tmp_path, {"QUWS_PUBLIC_URL": f"{public}/"}) as service:
+        with service.client() as http:
+            answer = http.post("/jobs", data={"CIRCUIT": BELL2, "PHASE": "RUN"})
+            location = answer.headers["Location"]
+            assert location.startswith(f"{public}/jobs/")
+            # A proxy may take the prefix off, or pass the path on as it is.
+            inside = location.removeprefix(public)
+            wait(http, inside)
+            kept = http.get(location.removeprefix("https://quantum.example.org"))
+            for page in (http.get(inside).text, http.get("/jobs").text, kept.text):
+                assert service.url not in page
+                assert f'"{public}/jobs/' in page
+            told = job_json(http, inside)
+            assert told["url"].startswith(public)
+            assert all(item["url"].startswith(public) for item in told["results"])
+            assert http.delete(inside).headers["Location"] == f"{public}/jobs"
+            assert f"{public}/sync" in http.get("/capabilities").text
+            page = http.get("/", headers={"Accept": "text/html"}).text
+            assert f'href="{public}/static/quws.css"' in page

@@ -1,0 +1,394 @@
+"""The migrations, held against the tables that the code works with."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from harness import Postgres, base_environment, until
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql.json import JSON as POSTGRES_JSON
+from sqlalchemy.types import JSON, LargeBinary
+
+from quws.schema_version import REVISION
+from quws.store import Database, StoreUnavailable
+from quws.store.database import driver_url
+from quws.store.schema import differences, downgrade, scripts, upgrade
+from quws.store.tables import metadata
+
+pytestmark = pytest.mark.anyio
+VERSION_TABLE = "alembic_version"
+
+
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    return found[::-1]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(url, asynchronous=False))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def tables_of(connection: Connection) -> dict[str, Table]:
+    found = MetaData()
+    found.reflect(connection)
+    return {table.name: table for table in found.sorted_tables if table.name != VERSION_TABLE}
+
+
+def some_value(column: Any, row: dict[str, Any]) -> Any:
+    for key in column.foreign_keys:
+        return row.get(f"{key.column.table.name}.{key.column.name}")
+    match column.type:
+        case JSON() | POSTGRES_JSON():
+            return {"a": [1, "é"]}
+        case Boolean():
+            return True
+        case Integer() | Numeric() | Float():
+            return 7
+        case LargeBinary():
+            return b"x"
+        case String():
+            return "x"
+        case other:
+            raise AssertionError(f"{column} is of the type {other!r}; teach the test about it")
+
+
+def fill(connection: Connection) -> None:
+    """Put a row with a value in every column into each table that has none."""
+    values: dict[str, Any] = {}
+    for name, table in tables_of(connection).items():
+        if connection.scalar(select(func.count()).select_from(table)) == 0:
+            row = {column.name: some_value(column, values) for column in table.columns}
+            connection.execute(insert(table).values(row))
+        found = connection.execute(select(table)).mappings().one()
+        values |= {f"{name}.{key}": value for key, value in found.items()}
+
+
+def contents(connection: Connection) -> dict[str, Any]:
+    return {
+        name: dict(connection.execute(select(table)).mappings().one())
+        for name, table in tables_of(connection).items()
+    }
+
+
+def tables_with_rows(url: str) -> set[str]:
+    with connected(url) as connection:
+        return {
+            name
+            for name, table in tables_of(connection).items()
+            if connection.scalar(select(func.count()).select_from(table))
+        }
+
+
+# -- the migrations -------------------------------------------------------------
+
+
+def test_the_code_works_with_the_head_of_the_migrations() -> None:
+    assert revisions()[-1] == REVISION
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(empty_url: str) -> None:
+    upgrade(empty_url)
+    assert differences(empty_url) == []
+
+
+def exact(connection: Connection) -> dict[str, Any]:
+    """Describe what alembic does not compare: defaults, keys and the conditions of indexes."""
+    found: dict[str, Any] = {}
+    look = inspect(connection)
+    for name in look.get_table_names():
+        if name == VERSION_TABLE:
+            continue
+        found[name] = {
+            "columns": {
+                column["name"]: (
+                    str(column["type"]),
+                    column["nullable"],
+                    # A sequence is named after its table, which is the same.
+                    column["default"],
+                )
+                for column in look.get_columns(name)
+            },
+            "key": look.get_pk_constraint(name),
+            "foreign": sorted(look.get_foreign_keys(name), key=str),
+            "unique": sorted(look.get_unique_constraints(name), key=str),
+            "checks": sorted(look.get_check_constraints(name), key=str),
+        }
+    statement = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        if connection.dialect.name == "sqlite"
+        else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    )
+    found["indexes"] = {
+        name: " ".join(sql.split())
+        for name, sql in connection.execute(text(statement))
+        if not name.startswith(VERSION_TABLE)
+    }
+    return found
+
+
+def test_and_not_only_as_far_as_alembic_looks(
+    dialect: str, empty_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    upgrade(empty_url)
+    if dialect == "sqlite":
+        other = f"sqlite:///{tmp_path / 'other.db'}"
+    else:
+        other = request.getfixturevalue("postgres").database()
+    with connected(other) as connection:
+        metadata.create_all(connection)
+        wanted = exact(connection)
+    with connected(empty_url) as connection:
+        assert exact(connection) == wanted
+
+
+def test_every_revision_goes_down_and_up_again_with_rows_in_it(empty_url: str) -> None:
+    steps = revisions()
+    for revision in steps:
+        kept = tables_with_rows(empty_url)
+        upgrade(empty_url, revision)
+        assert tables_with_rows(empty_url) >= kept
+        with connected(empty_url) as connection:
+            fill(connection)
+    for revision in [*steps[-2::-1], "base"]:
+        with connected(empty_url) as connection:
+            before = contents(connection)
+        downgrade(empty_url, revision)
+        with connected(empty_url) as connection:
+            after = contents(connection)
+            # What an older schema can hold, it still holds.
+            for name in after:
+                shared = after[name].keys() & before[name].keys()
+                assert {k: after[name][k] for k in shared} == {k: before[name][k] for k in shared}
+            fill(connection)
+    with connected(empty_url) as connection:
+        assert tables_of(connection) == {}
+    for revision in steps:
+        kept = tables_with_rows(empty_url)
+        upgrade(empty_url, revision)
+        assert tables_with_rows(empty_url) >= kept
+        with connected(empty_url) as connection:
+            fill(connection)
+    assert differences(empty_url) == []
+
+
+def test_upgrading_what_is_there_already_changes_nothing(empty_url: str) -> None:
+    upgrade(empty_url)
+    with connected(empty_url) as connection:
+        fill(connection)
+        before = contents(connection)
+    upgrade(empty_url)
+    with connected(empty_url) as connection:
+        assert contents(connection) == before
+
+
+def start_upgrade(url: str) -> subprocess.Popen[bytes]:
+    # Alembic's configuration is one per process: two at once are two processes, as in real life.
+    return subprocess.Popen(
+        [sys.executable, "-m", "quws", "db", "upgrade"],
+        env=base_environment({"QUWS_DATABASE_URL": url}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def assert_both_succeed(processes: list[subprocess.Popen[bytes]]) -> None:
+    said = [process.communicate(timeout=60)[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+
+
+def test_two_upgrades_at_once_on_postgresql(postgres: Postgres) -> None:
+    url = postgres.database()
+    with psycopg.connect(url, autocommit=True) as holder:
+        # Hold them both at the door, so that they really meet.
+        (key,) = holder.execute("SELECT x'71757773'::bigint").fetchone() or (0,)
+        holder.execute("SELECT pg_advisory_lock(%s)", (key,))
+        processes = [start_upgrade(url) for _ in range(2)]
+
+        def waiting() -> bool:
+            (count,) = holder.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+            ).fetchone() or (0,)
+            return bool(count == 2)
+
+        try:
+            until(waiting, 60, "two upgrades that wait")
+        finally:
+            holder.execute("SELECT pg_advisory_unlock(%s)", (key,))
+            assert_both_succeed(processes)
+    assert differences(url) == []
+
+
+def test_two_upgrades_at_once_on_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "quws.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    try:
+        # Whoever only looks may do so now, and both find an empty database; writers wait.
+        holder.execute("BEGIN IMMEDIATE")
+        processes = [start_upgrade(f"sqlite:///{path}") for _ in range(2)]
+        for process in processes:
+            until(lambda pid=process.pid: has_open(pid, path), 60, "an upgrade that is there")
+            until(Idle(process.pid), 60, "an upgrade that waits")
+    finally:
+        holder.close()
+        assert_both_succeed(processes)
+    assert differences(f"sqlite:///{path}") == []
+
+
+def has_open(pid: int, path: Path) -> bool:
+    return any(file.path == str(path) for file in psutil.Process(pid).open_files())
+
+
+class Idle:
+    """Tells whether a process has used no processor for a while."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._seen: list[float] = []
+
+    def __call__(self) -> bool:
+        times = self._process.cpu_times()
+        self._seen = [*self._seen[-24:], times.user + times.system]
+        return len(self._seen) == 25 and self._seen[0] == self._seen[-1]
+
+
+class Cut(Exception):
+    """The upgrade ends here."""
+
+
+@contextmanager
+def cut_before(statement: int) -> Iterator[None]:
+    count = 0
+
+    def cut(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > statement:
+            raise Cut
+
+    event.listen(Engine, "before_cursor_execute", cut)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", cut)
+
+
+def test_an_upgrade_that_was_cut_short_can_be_done_again(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    for statement in range(0, 1000, 5):
+        if dialect == "sqlite":
+            url = f"sqlite:///{tmp_path / f'{statement}.db'}"
+        else:
+            url = request.getfixturevalue("postgres").database()
+        try:
+            with cut_before(statement):
+                upgrade(url)
+        except Cut:
+            upgrade(url)
+            assert differences(url) == []
+        else:
+            return
+    raise AssertionError("an upgrade has no end")
+
+
+# -- the check ------------------------------------------------------------------
+
+
+async def refusal(url: str) -> StoreUnavailable:
+    database = Database(url)
+    try:
+        with pytest.raises(StoreUnavailable) as caught:
+            await database.check()
+    finally:
+        await database.close()
+    return caught.value
+
+
+async def test_a_database_with_this_schema_is_taken(database: Database) -> None:
+    await database.check()
+    assert await database.revision() == REVISION
+
+
+async def test_a_database_without_a_schema_is_refused(empty_url: str) -> None:
+    error = await refusal(empty_url)
+    assert str(error) == (
+        f"the database has no quws schema yet, this quws needs {REVISION}: run 'quws db upgrade'"
+    )
+    assert "try again later" in error.sentence
+
+
+async def test_a_database_that_was_taken_down_to_base_is_refused(empty_url: str) -> None:
+    upgrade(empty_url)
+    downgrade(empty_url, "base")
+    assert "has no quws schema yet" in str(await refusal(empty_url))
+
+
+async def test_a_database_with_another_schema_is_refused(url: str) -> None:
+    with connected(url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    try:
+        error = await refusal(url)
+        assert "the database has schema 0000" in str(error)
+        assert f"this quws needs {REVISION}" in str(error)
+        assert "quws db upgrade" in str(error)
+    finally:
+        with connected(url) as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": REVISION})
+
+
+async def test_a_database_that_is_away_is_told_from_one_without_a_schema(
+    dialect: str, tmp_path: Path
+) -> None:
+    url = (
+        f"sqlite:///{tmp_path / 'missing' / 'quws.db'}"
+        if dialect == "sqlite"
+        else f"postgresql://quws@/quws?host={tmp_path}"
+    )
+    error = await refusal(url)
+    assert "schema" not in str(error)
+    assert "\n" not in str(error)
+    assert str(error)
+    assert error.sentence == "the service cannot reach its database right now; try again later"
+
+
+def test_another_kind_of_database_is_refused_by_name() -> None:
+    with pytest.raises(StoreUnavailable, match=r"QUWS_DATABASE_URL is for 'mysql'; allowed are"):
+        Database("mysql://localhost/quws")
