@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from quws import __version__
 from quws.api.auth import Authentication, AuthSettings
 from quws.api.errors import FaultBarrier, answer, http_error, refused
 from quws.api.negotiation import Rendering, rendering_of
+from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
 from quws.api.pages.templates import FOLDER
 from quws.api.services import HttpSettings, Services
@@ -73,6 +75,7 @@ def build_app(
     app.include_router(sync_router)
     app.include_router(vosi_router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -27,6 +26,7 @@ from quws.domain.parameters import CONTROL, Posted, read_control
 from quws.domain.times import format_instant
 
 XML = "application/xml"
+JSON = "application/json"
 _VOTABLE = "application/x-votable+xml"
 _LIST_CHUNK = 200
 
@@ -120,7 +120,7 @@ async def _list_json(refs: AsyncIterator[JobRef], urls: Urls) -> AsyncIterator[s
     separator = "["
     async for chunk in _chunks(refs):
         for ref in chunk:
-            yield separator + json.dumps(as_json.ref_json(ref, urls))
+            yield separator + as_json.ref_json(ref, urls)
             separator = ","
     yield "[]" if separator == "[" else "]"
 
@@ -168,7 +168,7 @@ async def get_job(request: Request, job_id: str) -> Response:
         case Rendering.HTML:
             return await job_page(request, job, details, urls)
         case Rendering.JSON:
-            return JSONResponse(as_json.job_json(job, details, urls))
+            return Response(as_json.job_json(job, details, urls), media_type=JSON)
         case Rendering.XML:
             return Response(xml.job_document(job, details, urls), media_type=XML)
 
@@ -272,7 +272,7 @@ async def get_error(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     if job.error is None:
         raise NotFound(f"job {job_id} has no error; it is {job.phase}")
-    return error_response(job.error, as_json=wants_json(request))
+    return error_response(job.error, json=wants_json(request))
 
 
 # -- parameters and results --------------------------------------------------------
@@ -318,7 +318,7 @@ async def get_results(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     urls = urls_of(request)
     if wants_json(request):
-        return JSONResponse(as_json.results_json(job, urls))
+        return Response(as_json.results_json(job, urls), media_type=JSON)
     return Response(xml.results_document(job, urls), media_type=XML)
 
 
@@ -337,16 +337,10 @@ def see_other(url: str) -> Response:
     return Response(status_code=303, headers={"Location": url})
 
 
-def error_response(error: JobError, *, as_json: bool, status: int = 200) -> Response:
+def error_response(error: JobError, *, json: bool, status: int = 200) -> Response:
     """Write why a job failed: JSON, or the VOTable that TAP clients read."""
-    if as_json:
-        content = {
-            "type": error.type,
-            "code": error.code,
-            "message": error.message,
-            "detail": error.detail,
-        }
-        return JSONResponse(content, status)
+    if json:
+        return Response(as_json.error_json(error), status, media_type=JSON)
     return Response(_error_votable(error), status, media_type=_VOTABLE)
 
 

@@ -55,7 +55,7 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
             return see_other(f"{base}/sync/{job.id}")
         case Phase.ERROR:
             assert job.error is not None
-            return error_response(job.error, as_json=wants_json(request), status=400)
+            return error_response(job.error, json=wants_json(request), status=400)
         case _:
             sentence = f"job {job.id} is {job.phase} and gives no result"
             if job.message:

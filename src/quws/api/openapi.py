@@ -1,0 +1,221 @@
+"""What FastAPI cannot know of our handlers, which read their requests themselves.
+
+Forms and queries are case-insensitive and repeatable in ways that a function's
+signature does not express, and every resource has several renderings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from quws.api.uws.json import ErrorJson, JobJson, RefJson, ResultJson
+from quws.domain.parameters import ResponseFormat
+from quws.domain.phases import Phase
+
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+_PHASE = {"type": "string", "enum": list(Phase)}
+_XML: dict[str, Any] = {"application/xml": _TEXT}
+_REF = "#/components/schemas/{model}"
+
+
+def _refers(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
+    "CIRCUIT": (
+        _array({"type": "string"}),
+        "The circuit, as OpenQASM 2 or 3 text; repeated for a batch. QUERY is the same."
+        " param:NAME takes the part NAME of a multipart body.",
+    ),
+    "LANG": (
+        {"type": "string"},
+        "OPENQASM-2 or OPENQASM-3; found out by itself where it is missing.",
+    ),
+    "SHOTS": ({"type": "integer", "minimum": 1}, "Runs of each circuit."),
+    "TARGET": ({"type": "string"}, "What shall run the circuits."),
+    "SEED": ({"type": "integer", "minimum": 0}, "The same seed gives the same counts."),
+    "MEMORY": ({"type": "boolean"}, "Keep every shot, not only the counts."),
+    "RESPONSEFORMAT": (
+        {"type": "string", "enum": list(ResponseFormat)},
+        "What the main result is written as.",
+    ),
+    "TAG": (_array({"type": "string"}), "Words to find the job by."),
+    "METADATA": ({"type": "string"}, "A JSON object that is kept with the job."),
+}
+_CONTROL: dict[str, tuple[dict[str, Any], str]] = {
+    "PHASE": ({"type": "string", "enum": ["RUN", "ABORT"]}, "RUN or ABORT."),
+    "RUNID": ({"type": "string"}, "A name of the client's own for the job."),
+    "DESTRUCTION": ({"type": "string"}, "The instant at which the job is destroyed."),
+    "EXECUTIONDURATION": (
+        {"type": "integer", "minimum": 0},
+        "How many seconds the job may run, 0 for unlimited.",
+    ),
+}
+_ACTION: dict[str, tuple[dict[str, Any], str]] = {
+    "ACTION": ({"type": "string", "enum": ["DELETE"]}, "DELETE deletes the job."),
+}
+_RUN: dict[str, tuple[dict[str, Any], str]] = {
+    "PHASE": ({"type": "string", "enum": ["RUN"]}, "RUN starts the job at once."),
+}
+
+_FORMS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
+    "/jobs": _JOB_PARAMETERS | _CONTROL | _RUN,
+    "/jobs/{job_id}": _ACTION | _CONTROL | _JOB_PARAMETERS,
+    "/jobs/{job_id}/phase": {"PHASE": _CONTROL["PHASE"]},
+    "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": _CONTROL["EXECUTIONDURATION"]},
+    "/jobs/{job_id}/destruction": {"DESTRUCTION": _CONTROL["DESTRUCTION"]},
+    "/jobs/{job_id}/parameters": _JOB_PARAMETERS,
+    "/sync": _JOB_PARAMETERS,
+}
+_QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
+    "/jobs": {
+        "PHASE": (_array(_PHASE), "Only jobs in one of these phases."),
+        "AFTER": ({"type": "string"}, "Only jobs created later than this ISO 8601 instant."),
+        "LAST": ({"type": "integer", "minimum": 1}, "Only the newest so many, newest first."),
+    },
+    "/jobs/{job_id}": {
+        "WAIT": (
+            {"type": "integer", "minimum": -1},
+            "Answer when the phase changes, or after so many seconds; -1 for as long as the"
+            " service allows.",
+        ),
+        "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
+    },
+    "/sync": _JOB_PARAMETERS,
+}
+_VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
+_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_CONTENT: dict[str, dict[str, Any]] = {
+    "/jobs": {
+        **_XML,
+        "application/json": {"schema": _array(_refers(RefJson))},
+        "text/html": _TEXT,
+    },
+    "/jobs/{job_id}": {
+        **_XML,
+        "application/json": {"schema": _refers(JobJson)},
+        "text/html": _TEXT,
+    },
+    "/jobs/{job_id}/error": {
+        "application/x-votable+xml": _TEXT,
+        "application/json": {"schema": _refers(ErrorJson)},
+    },
+    "/jobs/{job_id}/parameters": {**_XML, "application/json": {"schema": {"type": "object"}}},
+    "/jobs/{job_id}/results": {
+        **_XML,
+        "application/json": {"schema": _array(_refers(ResultJson))},
+    },
+    "/jobs/{job_id}/results/{result_id}": _BYTES,
+    "/jobs/{job_id}/parameters/{name}": _BYTES,
+    "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
+    "/capabilities": {"text/xml": _TEXT},
+    "/availability": {"text/xml": _TEXT, "application/json": {"schema": {"type": "object"}}},
+    "/health/live": {"text/plain": _TEXT},
+    "/health/ready": {"text/plain": _TEXT},
+}
+_ERROR = {
+    "text/plain": _TEXT,
+    "application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}},
+    "text/html": _TEXT,
+}
+_STATUS = {
+    "303": "Go on with a GET of the Location",
+    "400": "A query parameter or the body is malformed",
+    "401": "Sign in",
+    "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
+    "404": "There is no such job, child, result or parameter",
+    "413": "The body is too large",
+    "415": "The body is no form",
+    "503": "Not right now",
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "An error, as RFC 9457 has it.",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One sentence that says what is wrong."},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "parameter": {"type": "string"},
+        "line": {"type": ["integer", "null"]},
+        "column": {"type": ["integer", "null"]},
+    },
+    "required": ["title", "status", "detail", "code"],
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Write the OpenAPI document, once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    schemas: dict[str, Any] = {"Problem": _PROBLEM}
+    for model in (JobJson, RefJson, ResultJson, ErrorJson):
+        schema = model.model_json_schema(ref_template=_REF, mode="serialization")
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    document["components"] = {"schemas": schemas}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method, operation)
+    app.openapi_schema = document
+    return document
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses: dict[str, Any] = {}
+    redirects = method != "get" or path.startswith("/sync")
+    if redirects:
+        responses["303"] = {"description": _STATUS["303"]}
+    else:
+        responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
+    refusals = ["503"]
+    if "/jobs" in path or "/sync" in path:
+        refusals += ["400", "401", "403", "404"]
+    if method in ("post", "put"):
+        refusals += ["413", "415"]
+    for status in sorted(refusals):
+        responses[status] = {"description": _STATUS[status], "content": _ERROR}
+    if _CONTENT.get(path) is _BYTES and method == "get":
+        responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
+        responses["304"] = {"description": "Unchanged"}
+        responses["416"] = {"description": "There is no such range"}
+    if path == "/jobs" and method == "post":
+        del responses["404"]
+    operation["responses"] = responses
+    if method == "get" and path in _QUERIES:
+        operation.setdefault("parameters", []).extend(
+            {"name": name, "in": "query", "schema": schema, "description": what}
+            for name, (schema, what) in _QUERIES[path].items()
+        )
+    if method == "post" and path in _FORMS:
+        operation["requestBody"] = {"content": _form(_FORMS[path])}
+    if method == "put":
+        operation["requestBody"] = {
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}}
+        }
+
+
+def _form(fields: dict[str, tuple[dict[str, Any], str]]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {
+            name: field | {"description": what} for name, (field, what) in fields.items()
+        },
+    }
+    return {
+        "application/x-www-form-urlencoded": {"schema": schema},
+        "multipart/form-data": {"schema": schema},
+    }

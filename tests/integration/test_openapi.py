@@ -1,0 +1,80 @@
+"""The OpenAPI document tells the truth: schemathesis sends what it allows, and what it forbids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from circuits import BELL2
+from harness import Service
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import status_code_conformance
+from uws import create, wait
+
+_EXAMPLES = 40
+
+
+@pytest.fixture(scope="module")
+def api_schema(service: Service) -> Any:
+    with service.client() as http:
+        job = create(http, PHASE="RUN")
+        wait(http, job)
+    job_id = job.rsplit("/", 1)[1]
+    schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+
+    @schema.hook
+    def map_path_parameters(context: Any, path_parameters: Any) -> Any:
+        # Half of the requests are for a job that exists, so that more than 404 is seen.
+        if path_parameters and len(str(path_parameters.get("job_id"))) % 2:
+            path_parameters["job_id"] = job_id
+        return path_parameters
+
+    @schema.hook
+    def map_query(context: Any, query: Any) -> Any:
+        if query and "WAIT" in query:
+            query["WAIT"] = 0  # Nobody waits here.
+        return query
+
+    @schema.hook
+    def map_body(context: Any, body: Any) -> Any:
+        if isinstance(body, dict) and len(body) % 2:
+            body["CIRCUIT"] = BELL2
+        return body
+
+    return schema
+
+
+CHECKS = [not_a_server_error, status_code_conformance]
+
+
+def test_no_answer_is_a_fault_or_undocumented(api_schema: Any) -> None:
+    tried = 0
+    for found in api_schema.get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=_EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def send(case: Any) -> None:
+            nonlocal tried
+            tried += 1
+            case.call_and_validate(checks=CHECKS, allow_redirects=False)
+
+        send()
+    assert tried > 500
+
+
+def test_the_document_names_all_renderings(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    job = document["paths"]["/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
+    assert set(job) == {"application/xml", "application/json", "text/html"}
+    assert "CIRCUIT" in str(document["paths"]["/jobs"]["post"]["requestBody"])
+    assert "422" not in document["paths"]["/jobs"]["post"]["responses"]
