@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lxml import etree
 
-_JARS = ("/usr/share/java/stilts.jar", "/usr/share/java/ttools.jar")
+_JARS = sorted(Path("/usr/share/java").glob("*ttools*.jar"))
 _ROOT = Path(__file__).parents[1]
 
 
@@ -52,8 +52,7 @@ def uws_schema() -> etree.XMLSchema:
     folder = _folder()
     if folder is None:
         for jar in _JARS:
-            if Path(jar).exists():
-                return _from_jar(jar)
+            return _from_jar(jar)
         raise NoSchemas(
             "the UWS schema is needed and is not here: set QUWS_TEST_SCHEMAS to a folder that holds"
             " UWS-v1.1.xsd and xlink.xsd, or install Debian's package stilts"
@@ -63,7 +62,7 @@ def uws_schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(str(folder / "UWS-v1.1.xsd"), parser))
 
 
-def _from_jar(jar: str) -> etree.XMLSchema:
+def _from_jar(jar: Path) -> etree.XMLSchema:
     with zipfile.ZipFile(jar) as archive:
         names = {Path(name).name: name for name in archive.namelist() if name.endswith(".xsd")}
 

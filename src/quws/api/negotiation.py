@@ -29,13 +29,17 @@ def rendering_of(request: Request) -> Rendering:
     """Choose by the Accept header.
 
     XML unless the client prefers another type by name: a wildcard never means
-    HTML or JSON (UWS 1.1, section 2.2.2).
+    HTML or JSON (UWS 1.1, section 2.2.2). Java's own client names ``text/html``
+    before its wildcards although it wants none, so beside a wildcard HTML needs
+    the XHTML that every browser names too.
     """
     best, best_quality = Rendering.XML, 0.0
     wildcard = 0.0
+    names = set()
     for part in ",".join(request.headers.getlist("accept")).split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         quality = _quality(parameters)
+        names.add(name.lower())
         if name in ("*/*", "application/*", "text/*"):
             wildcard = max(wildcard, quality)
         found = _TYPES.get(name.lower())
@@ -43,6 +47,8 @@ def rendering_of(request: Request) -> Rendering:
             quality > best_quality or (quality == best_quality and found is Rendering.XML)
         ):
             best, best_quality = found, quality
+    if best is Rendering.HTML and wildcard and "application/xhtml+xml" not in names:
+        return Rendering.XML
     return best if best_quality >= wildcard else Rendering.XML
 
 

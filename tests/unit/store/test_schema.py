@@ -313,6 +313,7 @@ def is_cut_short(url: str, statements: int) -> bool:
     return False
 
 
+@pytest.mark.timeout(60)
 def test_an_upgrade_that_was_cut_short_can_be_done_again(
     dialect: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

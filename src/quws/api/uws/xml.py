@@ -83,22 +83,26 @@ class TimelineXml(BaseXmlModel, tag="timeline", ns="q", nsmap={"q": OURS}):
     entry: list[EntryXml] = []
 
 
-class ExtrasXml(BaseXmlModel, tag="job", ns="q", nsmap={"q": OURS}):
-    """What quws knows of a job beyond UWS."""
+class ExtrasXml(BaseXmlModel, tag="details", ns="q", nsmap={"q": OURS}):
+    """What quws knows of a job beyond UWS.
+
+    No element here may be called as one of UWS is: STILTS looks at local names
+    only, and would take it for that.
+    """
 
     target: str = element()
     attempt: int = element()
     circuits: int = element()
     circuits_done: int = element("circuitsDone")
     queue_position: int | None = element("queuePosition", default=None)
-    message: str | None = element(default=None)
+    status: str | None = element(default=None)
     timeline: TimelineXml
 
 
 class JobInfoXml(BaseXmlModel, tag="jobInfo", ns="uws", nsmap=NSMAP):
     """The place that UWS leaves to the service."""
 
-    job: ExtrasXml
+    details: ExtrasXml
 
 
 class JobXml(BaseXmlModel, tag="job", ns="uws", nsmap=NSMAP):
@@ -163,7 +167,7 @@ def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
         destruction=_instant(job.destruction_time),
         parameters=_parameters(job.id, job.parameters, urls),
         results=_results(job, urls),
-        job_info=JobInfoXml(job=_extras(job, details)),
+        job_info=JobInfoXml(details=_extras(job, details)),
         **optional,
     )
     return _bytes(document)
@@ -276,7 +280,7 @@ def _extras(job: Job, details: JobDetails) -> ExtrasXml:
     if details.queue_position is not None:
         optional["queue_position"] = details.queue_position
     if job.message is not None:
-        optional["message"] = xml_safe(job.message)
+        optional["status"] = xml_safe(job.message)
     entries = []
     for entry in details.timeline:
         message = {} if entry.message is None else {"message": xml_safe(entry.message)}

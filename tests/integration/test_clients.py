@@ -1,0 +1,237 @@
+"""Released clients, unmodified, against the service."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import requests
+from circuits import BELL2, slow
+from harness import CannotStart, Service
+from pyvo.dal import AsyncTAPJob, TAPService
+from uws import create, text, wait
+from uws import document as fetch
+
+
+# What pyvo does with its own sockets and astropy with years to come is theirs.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::erfa.ErfaWarning",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
+
+@pytest.fixture(scope="module")
+def stilts() -> str:
+    """STILTS as Debian ships it; on a fresh machine it is installed from there."""
+    found = shutil.which("stilts")
+    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+        for command in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "stilts"],
+        ):
+            subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+        found = shutil.which("stilts")
+    if found is None:
+        raise CannotStart("these tests need STILTS: install Debian's package stilts")
+    return found
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+# -- pyvo -------------------------------------------------------------------
+
+
+def test_pyvo_creates_runs_waits_fetches_and_deletes(
+    service: Service, session: requests.Session
+) -> None:
+    job = AsyncTAPJob.create(service.url, BELL2, language="OPENQASM-2", session=session, SHOTS=100)
+    assert job.phase == "PENDING"
+    job.run()
+    job.wait(timeout=60)
+    job.raise_if_error()
+    table = job.fetch_result().to_table()
+    assert set(table["outcome"]) == {"00", "11"}
+    assert sum(table["count"]) == 100
+    assert job.owner is None
+    url = job.url
+    job.delete()
+    assert session.get(url, timeout=20).status_code == 404
+
+
+def test_pyvo_drives_a_job_that_it_did_not_make(
+    http: httpx.Client, session: requests.Session
+) -> None:
+    job = AsyncTAPJob(create(http, slow(), SHOTS=1), session=session)
+    job.execution_duration = 77
+    assert job.execution_duration.to_value("s") == 77
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    job.destruction = tomorrow
+    assert job.destruction == tomorrow
+    job.run()
+    job.abort()
+    assert job.phase == "ABORTED"
+    job.delete()
+
+
+def test_pyvo_reads_the_job_list(
+    service: Service, http: httpx.Client, session: requests.Session
+) -> None:
+    job_id = create(http).rsplit("/", 1)[1]
+    tap = TAPService(service.url, session=session)
+    found = tap.get_job_list(phases=["PENDING"], last=5)
+    assert job_id in [item.jobid for item in found]
+    after = tap.get_job_list(after="2020-01-01T00:00:00.000000Z")
+    assert job_id in [item.jobid for item in after]
+    assert tap.get_job(job_id).phase == "PENDING"
+
+
+def test_pyvo_runs_a_job_with_tap_words_only(service: Service, session: requests.Session) -> None:
+    """LANG=ADQL and REQUEST=doQuery come unasked."""
+    job = TAPService(service.url, session=session).submit_job(BELL2)
+    job.run().wait(timeout=60)
+    assert sum(job.fetch_result().to_table()["count"]) == 1000
+
+
+# -- STILTS -------------------------------------------------------------------
+
+
+def test_stilts_resumes_a_job_and_reads_its_table(
+    stilts: str, service: Service, http: httpx.Client
+) -> None:
+    job = create(http, SHOTS=50)
+    done = _run(stilts, "tapresume", f"joburl={job}", "ofmt=csv", "delete=never")
+    assert done.stdout.splitlines()[0] == "circuit,outcome,count,fraction"
+    assert sum(int(line.split(",")[2]) for line in done.stdout.splitlines()[1:]) == 50
+
+
+def test_stilts_says_what_went_wrong(stilts: str, http: httpx.Client) -> None:
+    job = create(http, slow(), SHOTS=1, EXECUTIONDURATION=1, PHASE="RUN")
+    wait(http, job)
+    done = _run(stilts, "tapresume", f"joburl={job}", "delete=never", check=False)
+    assert done.returncode != 0
+    assert "ABORTED" in done.stderr
+
+
+def test_taplint_finds_no_error_in_the_uws_stage(
+    stilts: str, service: Service, http: httpx.Client
+) -> None:
+    with _adapter(service) as adapter:
+        done = _run(
+            stilts,
+            "taplint",
+            f"tapurl={adapter}",
+            f"asyncurl={adapter}/jobs",
+            "interface=tap1.1",
+            "stages=UWS",
+        )
+    totals = next(line for line in done.stdout.splitlines() if line.startswith("Totals:"))
+    assert "Errors: 0" in totals, done.stdout
+    assert "I-UWS" in done.stdout or "S-UWS" in done.stdout
+
+
+def _run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        list(command),
+        check=check,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+class _adapter:
+    """taplint sends a SELECT, which no circuit service can take: this replaces that one body,
+    and hands the answer back. Everything after it goes to the service itself.
+    """
+
+    def __init__(self, service: Service) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answer = httpx.post(
+                    service.jobs, data={"CIRCUIT": slow(20, 40), "SHOTS": "5", "RUNID": "TAPLINT"}
+                )
+                self.send_response(answer.status_code)
+                self.send_header("Location", answer.headers["Location"])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+# -- curl -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def curl() -> Iterator[str]:
+    found = shutil.which("curl")
+    if found is None:
+        raise CannotStart("these tests need curl on the PATH")
+    yield found
+
+
+def test_curl_as_the_readme_has_it(curl: str, service: Service, http: httpx.Client) -> None:
+    done = _run(
+        curl,
+        "-sSL",
+        "-d",
+        "SHOTS=1000",
+        "-d",
+        "PHASE=RUN",
+        "--data-urlencode",
+        f"CIRCUIT={BELL2}",
+        service.jobs,
+    )
+    assert "<uws:job " in done.stdout
+    job_id = done.stdout.split("<uws:jobId>")[1].split("<")[0]
+    job = f"{service.jobs}/{job_id}"
+    assert wait(http, job) == "COMPLETED"
+    done = _run(curl, "-sS", f"{job}/results/counts")
+    assert '"counts":{' in done.stdout
+
+
+def test_curl_uploads_a_file(curl: str, service: Service, http: httpx.Client, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bell.qasm").write_text(BELL2)
+    done = _run(
+        curl,
+        "-sS",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{redirect_url}",
+        "-F",
+        f"CIRCUIT=@{tmp_path}/bell.qasm",
+        "-F",
+        "PHASE=RUN",
+        service.jobs,
+    )
+    assert wait(http, done.stdout) == "COMPLETED"
+    assert text(fetch(http, done.stdout), "phase") == "COMPLETED"

@@ -1,0 +1,283 @@
+"""The databases use the indexes that were made for a query, on a table of some size.
+
+The statements are those that the store really sends: they are caught on their
+way to the driver and explained as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Postgres
+from sqlalchemy import Connection, Engine, create_engine, event, insert, text
+
+from quws.domain.job import TimelineEntry, new_job_id
+from quws.domain.phases import Phase
+from quws.store import Database, JobStore, ListFilter
+from quws.store import tables as t
+from quws.store.database import driver_url
+from quws.store.schema import upgrade
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+ROWS = 20_000
+TARGET = "simulator"
+BUSY, OTHER = "busy", "user13"
+"""One owner has as many jobs as fifty others, and as many are nobody's."""
+KINDS = ("sqlite", "sqlite without statistics", "postgresql")
+"""Nobody runs ANALYZE on the SQLite of the embedded form."""
+
+
+def rows() -> list[dict[str, Any]]:
+    """Make what a service holds that has run for a week: most jobs are over."""
+    made = []
+    for k in range(ROWS):
+        phase = Phase.COMPLETED
+        if k % 1000 == 0:
+            phase = Phase.EXECUTING
+        elif k % 100 == 1:
+            phase = Phase.QUEUED
+        elif k % 1000 == 2:
+            phase = Phase.SUSPENDED
+        elif k % 20 == 3:
+            phase = Phase.ERROR
+        elif k % 10 == 4:
+            phase = Phase.ARCHIVED
+        elif k % 50 == 5:
+            phase = Phase.PENDING
+        running = phase is Phase.EXECUTING
+        created = NOW - timedelta(seconds=30 * k)
+        made.append(
+            {
+                "id": new_job_id(),
+                "owner": (None, BUSY, f"user{k % 50}")[k % 3],
+                "phase": phase,
+                "target": TARGET if k % 4 else "other",
+                "creation_time": created,
+                "queued_time": None if phase is Phase.PENDING else created,
+                "destruction_time": created + timedelta(days=6.9),
+                "execution_duration": 600,
+                "claimed_time": NOW if running else None,
+                "deadline": NOW + timedelta(seconds=k) if running else None,
+                "lease": "lease" if running else None,
+                "lease_until": NOW_MS + k if running else None,
+                "attempt": int(running),
+                "circuits": 1,
+                "parameters": [{"name": "CIRCUIT", "value": "OPENQASM 2.0;" * 20}],
+                "spec": {"shots": 1000},
+            }
+        )
+    return made
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(url, asynchronous=False))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def full_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.database()
+    else:
+        folder: Path = tmp_path_factory.mktemp("plans")
+        url = f"sqlite:///{folder / 'quws.db'}"
+    upgrade(url)
+    with connected(url) as connection:
+        made = rows()
+        for start in range(0, ROWS, 2000):
+            connection.execute(insert(t.jobs), made[start : start + 2000])
+    if request.param != "sqlite without statistics":
+        with connected(url) as connection:
+            connection.execute(text("ANALYZE"))
+    return url
+
+
+@pytest.fixture
+async def full(full_url: str) -> AsyncIterator[JobStore]:
+    opened = Database(full_url)
+    yield JobStore(opened)
+    await opened.close()
+
+
+class Caught:
+    """The statements about jobs that were sent while the block lasted."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+
+    def __enter__(self) -> Caught:
+        event.listen(Engine, "before_cursor_execute", self._catch)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", self._catch)
+
+    def _catch(self, _c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "jobs" in statement:
+            self.sent.append((statement, parameters))
+
+    def plan(self, url: str, only: Callable[[str], bool] = lambda _: True) -> str:
+        """Explain the one statement that was sent."""
+        ((statement, parameters),) = [item for item in self.sent if only(item[0])]
+        with connected(url) as connection:
+            if connection.dialect.name == "sqlite":
+                found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                lines = [row.detail for row in found]
+            else:
+                found = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+                lines = [row[0] for row in found]
+        return "\n".join(lines)
+
+
+def assert_uses(plan: str, *indexes: str) -> None:
+    """One of the indexes is used, and the table is not read from end to end."""
+    assert any(re.search(rf"\b{index}\b", plan) for index in indexes), plan
+    assert "SCAN jobs" not in plan, plan
+    assert "Seq Scan" not in plan, plan
+
+
+def assert_reads_in_order(plan: str, index: str) -> None:
+    """The index gives the order too: nothing is read that is not answered."""
+    assert_uses(plan, index)
+    assert "TEMP B-TREE" not in plan, plan
+    assert "Sort" not in plan, plan
+
+
+async def plan_of_list(
+    full: JobStore, url: str, wanted: ListFilter, *, rows: int = 10, skip: int = 0
+) -> str:
+    """Explain the first statement of a list, or a later one."""
+    count = 0
+    with Caught() as caught:
+        async for _ in full.refs(wanted):
+            count += 1
+            if len(caught.sent) > skip and count >= rows:
+                break
+    assert count >= rows
+    caught.sent = caught.sent[skip:]
+    return caught.plan(url)
+
+
+MANY = pytest.mark.parametrize("owner", [BUSY, None], ids=["busy", "anonymous"])
+NEWEST = "ix_jobs_owner_creation"
+NEWEST_IN_PHASE = "ix_jobs_owner_phase_creation"
+
+
+@MANY
+async def test_the_newest_of_my_jobs(full: JobStore, full_url: str, owner: str | None) -> None:
+    plan = await plan_of_list(full, full_url, ListFilter(owner=owner, last=10))
+    assert_reads_in_order(plan, NEWEST)
+
+
+@MANY
+async def test_all_my_jobs(full: JobStore, full_url: str, owner: str | None) -> None:
+    plan = await plan_of_list(full, full_url, ListFilter(owner=owner))
+    assert_reads_in_order(plan, NEWEST)
+
+
+@MANY
+async def test_the_next_chunk_of_my_jobs(full: JobStore, full_url: str, owner: str | None) -> None:
+    plan = await plan_of_list(full, full_url, ListFilter(owner=owner), rows=1500, skip=1)
+    assert_reads_in_order(plan, NEWEST)
+
+
+@MANY
+async def test_my_jobs_after_an_instant(full: JobStore, full_url: str, owner: str | None) -> None:
+    wanted = ListFilter(owner=owner, after=NOW - timedelta(days=2), last=10)
+    assert_reads_in_order(await plan_of_list(full, full_url, wanted), NEWEST)
+
+
+async def test_few_jobs_among_many(full: JobStore, full_url: str) -> None:
+    # Which of the two indexes, and whether to sort so few, is for the database to know.
+    for wanted in (
+        ListFilter(owner=OTHER),
+        ListFilter(owner=OTHER, last=10),
+        ListFilter(owner=OTHER, after=NOW - timedelta(hours=5)),
+    ):
+        assert_uses(await plan_of_list(full, full_url, wanted, rows=3), NEWEST, NEWEST_IN_PHASE)
+
+
+@MANY
+@pytest.mark.parametrize("phase", [Phase.ERROR, Phase.ARCHIVED])
+async def test_the_newest_of_my_jobs_in_a_phase(
+    full: JobStore, full_url: str, owner: str | None, phase: Phase
+) -> None:
+    wanted = ListFilter(owner=owner, phases=frozenset({phase}), last=10)
+    assert_reads_in_order(await plan_of_list(full, full_url, wanted), NEWEST_IN_PHASE)
+
+
+async def test_few_jobs_in_a_phase(full: JobStore, full_url: str) -> None:
+    wanted = ListFilter(owner=OTHER, phases=frozenset({Phase.ERROR}))
+    assert_uses(await plan_of_list(full, full_url, wanted, rows=3), NEWEST_IN_PHASE)
+
+
+async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        assert await full.claim(TARGET, "worker", 60, NOW) is not None
+    plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
+    assert_reads_in_order(plan, "ix_jobs_queue")
+
+
+async def test_due_destruction(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        assert await full.expired(NOW + timedelta(minutes=1))
+    assert_reads_in_order(caught.plan(full_url), "ix_jobs_destruction")
+
+
+async def test_nothing_due(full: JobStore, full_url: str) -> None:
+    # This is how it is twice a second.
+    with Caught() as caught:
+        assert not await full.expired(NOW - timedelta(days=30))
+    assert_reads_in_order(caught.plan(full_url), "ix_jobs_destruction")
+
+
+async def test_overdue(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        assert await full.overdue(NOW + timedelta(hours=1))
+    assert_reads_in_order(caught.plan(full_url), "ix_jobs_deadline")
+
+
+async def test_abandoned(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        await full.abandoned()
+    assert_reads_in_order(caught.plan(full_url), "ix_jobs_lease")
+
+
+async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
+    wanted = ListFilter(everybody=True, phases=frozenset({Phase.QUEUED}), last=1)
+    (ref,) = [ref async for ref in full.refs(wanted)]
+    job = await full.get(ref.id)
+    assert job is not None
+    with Caught() as caught:
+        assert (await full.details(job))[1] is not None
+    plan = caught.plan(full_url, lambda statement: "count(*)" in statement)
+    assert_uses(plan, "ix_jobs_queue")
+
+
+async def test_how_many_of_mine_are_active(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        assert await full.active(BUSY)
+    # Few jobs are active at all: an index that has only those will do.
+    assert_uses(caught.plan(full_url), NEWEST_IN_PHASE, "ix_jobs_[a-z]+")
+
+
+async def test_abort_goes_by_the_key(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        await full.abort(new_job_id(), TimelineEntry(NOW, "aborted", "test"))
+    plan = caught.plan(full_url)
+    assert "sqlite_autoindex_jobs_1" in plan or "pk_jobs" in plan, plan
