@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import MAX_SECONDS
@@ -16,22 +16,36 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    target: str = "simulator"
-    shots: int = 1000
-    execution_duration: int = 600
-    max_execution_duration: int = 0
-    """0: no limit."""
-    lifetime: int = 7 * 86_400
-    max_lifetime: int = 30 * 86_400
-    max_attempts: int = 3
-    keep_history: bool = False
-    """At destruction a job becomes ARCHIVED instead of being forgotten."""
-    inline_bytes: int = 4096
-    """A parameter longer than this is kept as an artifact."""
-    max_wait: float = 50.0
-    max_queued: int = 0
-    """How many jobs of one owner may wait or run at once, 0 for any number; RUN of one more
-    makes it HELD."""
+    target: str = Field("simulator", description="Where jobs run that name no TARGET.")
+    shots: int = Field(1000, ge=1, description="SHOTS where it is not given.")
+    execution_duration: int = Field(
+        600, ge=0, description="Execution duration where it is not given, 0 for unlimited."
+    )
+    max_execution_duration: int = Field(
+        0, ge=0, description="The longest execution duration, 0 for any."
+    )
+    lifetime: int = Field(
+        7 * 86_400, ge=1, description="From creation to destruction where it is not given."
+    )
+    max_lifetime: int = Field(
+        30 * 86_400, ge=1, description="The latest destruction, counted from when it is set."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="How often a job is tried whose worker or process is lost."
+    )
+    keep_history: bool = Field(
+        False, description="At destruction a job becomes ARCHIVED instead of being forgotten."
+    )
+    inline_bytes: int = Field(
+        4096, ge=0, description="A parameter longer than this is kept as an artifact."
+    )
+    max_wait: float = Field(50.0, ge=0, description="The longest WAIT.")
+    max_queued: int = Field(
+        0,
+        ge=0,
+        description="How many jobs of one owner may wait or run at once, 0 for any number; RUN of"
+        " one more makes it HELD.",
+    )
 
     def duration(self, wanted: int | None) -> int:
         """Decide the execution duration: the default, or what is wanted up to the limit."""
