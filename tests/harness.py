@@ -224,7 +224,7 @@ class Service:
         return self.folder / "artifacts"
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=70, **options)
+        return httpx.Client(**({"base_url": self.url, "timeout": 70} | options))
 
     def log(self) -> str:
         return "\n".join(

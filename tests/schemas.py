@@ -10,6 +10,7 @@ import os
 import zipfile
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from lxml import etree
 
@@ -32,7 +33,7 @@ def _folder() -> Path | None:
 class _Resolver(etree.Resolver):
     """Finds what a schema imports beside it, whatever address it gives."""
 
-    _NAMES = {
+    _NAMES: ClassVar = {
         "xlink.xsd": "xlink.xsd",
         "xml.xsd": "xmlnamespace.xsd",
         "xmlnamespace.xsd": "xmlnamespace.xsd",

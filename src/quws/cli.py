@@ -58,24 +58,24 @@ def api(
     allow_anonymous: Anonymous = False,
 ) -> None:
     """Run the HTTP service alone. Any number of these may share a database and a Redis."""
-    import uvicorn  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415
 
-    from quws.main import configure_logging, create_app  # noqa: PLC0415
+    from quws.main import (  # noqa: PLC0415
+        check_database,
+        configure_logging,
+        create_app,
+        run_server,
+    )
     from quws.store import StoreUnavailable  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
     configure_logging()
     _die_with_parent()
     try:
-        uvicorn.run(
-            create_app(_settings()),
-            host=host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
+        settings = _settings()
+        # Here, since the server would wrap the sentence into a traceback.
+        asyncio.run(check_database(settings))
+        run_server(create_app(settings), host, port)
     except StoreUnavailable as error:
         _stop(str(error))
 

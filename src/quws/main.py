@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import structlog
+from typing_extensions import override
 
 from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _SIMULATOR = "simulator"
+_SHUTDOWN_SECONDS = 10
 _SCHEMA_POLL_SECONDS = 0.05
 
 
@@ -77,6 +80,22 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             events=events,
             announcer=Announcer(dispatcher, events),
         )
+
+
+async def check_database(settings: Settings) -> None:
+    """Make sure that the database answers and has the schema of this code.
+
+    Raises
+    ------
+    StoreUnavailable
+        With a sentence that says what to run.
+
+    """
+    database = Database(settings.resolved_database_url())
+    try:
+        await _await_schema(database, settings.wait_for_schema)
+    finally:
+        await database.close()
 
 
 async def _await_schema(database: Database, seconds: float) -> None:
@@ -157,6 +176,32 @@ def create_app(settings: Settings) -> FastAPI:
         public_url=settings.public_url,
         max_body=settings.max_body,
     )
+
+
+def run_server(app: FastAPI, host: str, port: int) -> None:
+    """Serve an application until SIGTERM or SIGINT."""
+    import uvicorn  # noqa: PLC0415
+
+    class Server(uvicorn.Server):
+        @override
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # It lets requests end before it stops; who waits for a job would keep it.
+            app.state.stop_waiting()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        raise SystemExit(1)
 
 
 async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:

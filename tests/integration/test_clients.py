@@ -19,7 +19,6 @@ from pyvo.dal import AsyncTAPJob, TAPService
 from uws import create, text, wait
 from uws import document as fetch
 
-
 # What pyvo does with its own sockets and astropy with years to come is theirs.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::erfa.ErfaWarning",

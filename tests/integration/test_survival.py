@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 from circuits import slow
-from harness import embedded, kill_tree, start_embedded, until
+from harness import Process, Service, base_environment, embedded, kill_tree, start_embedded, until
 from uws import create, document, job_json, text, wait
 
 
@@ -118,11 +120,27 @@ def test_the_api_process_stays_small_and_has_no_simulator_in_it(tmp_path: Path) 
 
 def test_a_second_serve_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with embedded(tmp_path):
-        from harness import Process, base_environment
-
         log = tmp_path / "second.log"
         second = Process(
             ["serve", "--port", "0", "--data", str(tmp_path)], base_environment({}), log
         )
         assert second.popen.wait(20) == 1
         assert "another 'quws serve' uses" in log.read_text()
+
+
+def test_who_waits_is_answered_when_the_service_stops(tmp_path: Path) -> None:
+    service = start_embedded(tmp_path)
+    with service.client() as http, ThreadPoolExecutor() as threads:
+        job = create(http)
+        waiting = [threads.submit(http.get, job, params={"WAIT": "-1"}) for _ in range(5)]
+        until(lambda: open_connections(service) >= 5, 10, "the waiters")
+        started = time.monotonic()
+        assert service.processes[0].terminate() == 0
+        assert time.monotonic() - started < 8
+        for answer in waiting:
+            assert answer.result().status_code == 200
+
+
+def open_connections(service: Service) -> int:
+    api = next(p for p in service.processes[0].family() if "api" in p.cmdline())
+    return sum(1 for item in api.net_connections("tcp") if item.status == "ESTABLISHED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -57,6 +58,8 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Services]]:
         async with services() as opened:
+            loop = asyncio.get_running_loop()
+            app.state.stop_waiting = partial(loop.call_soon_threadsafe, opened.jobs.stop_waiting)
             yield {"services": opened}
 
     app = FastAPI(
@@ -68,6 +71,7 @@ def build_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.stop_waiting = lambda: None
     app.state.http = HttpSettings(public_url=public_url, max_body=max_body)
     for mount in ("/jobs", "/async"):
         app.include_router(make_router(), prefix=mount, include_in_schema=mount == "/jobs")

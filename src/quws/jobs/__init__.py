@@ -4,7 +4,8 @@ from quws.jobs.accounts import AccountService
 from quws.jobs.checking import Checker
 from quws.jobs.health import Health, HealthReport
 from quws.jobs.quoting import Quotes
-from quws.jobs.service import JobDetails, JobService, Payload
+from quws.jobs.service import JobService, Payload
+from quws.jobs.snapshots import JobDetails, Snapshot
 from quws.jobs.sweeps import Sweeps
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "JobService",
     "Payload",
     "Quotes",
+    "Snapshot",
     "Sweeps",
 ]

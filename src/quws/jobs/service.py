@@ -32,18 +32,11 @@ from quws.jobs.announcing import Announcer
 from quws.jobs.checking import Checker
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
+from quws.jobs.snapshots import Snapshot, Snapshots
 from quws.store import JobStore, ListFilter, TargetStore
 
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobDetails:
-    """What a whole job document says beyond the job itself."""
-
-    timeline: list[TimelineEntry]
-    queue_position: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +75,8 @@ class JobService:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
+        self._snapshots = Snapshots(store)
+        self._closing = False
         self._targets = targets
         self._artifacts = artifacts
         self._events = events
@@ -124,9 +119,19 @@ class JobService:
         _authorise(caller, head.id, head.owner)
         return head
 
-    async def details(self, job: Job) -> JobDetails:
-        """Read what the whole document of a job says beyond the job itself."""
-        return JobDetails(*await self._store.details(job))
+    async def snapshot(self, caller: Caller, job_id: str) -> Snapshot:
+        """Read a job with all that its document says.
+
+        Raises
+        ------
+        NotFound, Forbidden
+
+        """
+        found = await self._snapshots.read(job_id) if is_job_id(job_id) else None
+        if found is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, found.job.id, found.job.owner)
+        return found
 
     def refs(
         self,
@@ -149,7 +154,7 @@ class JobService:
 
     async def wait(
         self, caller: Caller, job_id: str, seconds: float, phase: Phase | None = None
-    ) -> Job:
+    ) -> Snapshot:
         """Wait until the phase of a job changes (UWS 1.1, section 2.2.1.2).
 
         Returns at once when the job is in no active phase, or not in ``phase``.
@@ -159,15 +164,20 @@ class JobService:
         limit = self._policy.max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
         with self._events.watch(job_id) as watch:
-            job = await self.get(caller, job_id)
-            seen = job.phase if phase is None else phase
-            while job.phase is seen and job.phase in ACTIVE:
+            found = await self.snapshot(caller, job_id)
+            seen = found.job.phase if phase is None else phase
+            while found.job.phase is seen and seen in ACTIVE and not self._closing:
                 left = deadline - monotonic()
                 if left <= 0:
                     break
                 await watch.changed(min(left, _REREAD_SECONDS))
-                job = await self.get(caller, job_id)
-            return job
+                found = await self.snapshot(caller, job_id)
+            return found
+
+    def stop_waiting(self) -> None:
+        """Answer everybody who waits, as the standard allows: the process is about to end."""
+        self._closing = True
+        self._events.wake_all()
 
     def result(self, job: Job, result_id: str) -> Payload:
         """Find one result of a job.

@@ -106,33 +106,25 @@ class JobStore:
             row = (await connection.execute(_refs().where(_j.id == job_id))).first()
             return None if row is None else _ref(row)
 
-    async def details(self, job: Job) -> tuple[list[TimelineEntry], int | None]:
-        """Read what happened to a job, oldest first, and how many go before it.
+    async def whole(self, job_id: str) -> tuple[Job, list[TimelineEntry], int | None] | None:
+        """Read a job with what happened to it, oldest first, and how many go before it.
 
-        The second is None for a job that does not wait in its target's queue.
+        The last is None for a job that does not wait in its target's queue.
         """
-        c = t.timeline.c
-        position: int | None = None
         async with self._database.read() as connection:
-            rows = await connection.execute(
+            row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
+            if row is None:
+                return None
+            job = await _whole(connection, row)
+            c = t.timeline.c
+            entries = await connection.execute(
                 select(c.time, c.status, c.source, c.message)
                 .where(c.job_id == job.id)
                 .order_by(c.id)
             )
-            timeline = [TimelineEntry(*row) for row in rows]
-            if job.phase is Phase.QUEUED:
-                mine = t.jobs.alias("mine")
-                position = await connection.scalar(
-                    select(func.count())
-                    .select_from(t.jobs)
-                    .join(mine, mine.c.id == job.id)
-                    .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                    .where(
-                        tuple_(_j.priority, _j.queued_time, _j.id)
-                        < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
-                    )
-                )
-            return timeline, position
+            timeline = [TimelineEntry(*entry) for entry in entries]
+            position = await _position(connection, job) if job.phase is Phase.QUEUED else None
+            return job, timeline, position
 
     async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
         """List jobs, newest first.
@@ -838,6 +830,20 @@ async def _end(
         return False
     await _tell(connection, claim.id, entry)
     return True
+
+
+async def _position(connection: AsyncConnection, job: Job) -> int | None:
+    mine = t.jobs.alias("mine")
+    return await connection.scalar(
+        select(func.count())
+        .select_from(t.jobs)
+        .join(mine, mine.c.id == job.id)
+        .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+        .where(
+            tuple_(_j.priority, _j.queued_time, _j.id)
+            < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
+        )
+    )
 
 
 async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:

@@ -156,21 +156,22 @@ async def get_job(request: Request, job_id: str) -> Response:
     query = query_of(request)
     seconds = read_wait(query)
     if seconds is None:
-        job = await jobs.get(caller, job_id)
+        found = await jobs.snapshot(caller, job_id)
     else:
         phases = read_phases(query)
         if len(phases) > 1:
             raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
-        job = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
-    details = await jobs.details(job)
+        found = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
-    match rendering_of(request):
-        case Rendering.HTML:
-            return await job_page(request, job, details, urls)
-        case Rendering.JSON:
-            return Response(as_json.job_json(job, details, urls), media_type=JSON)
-        case Rendering.XML:
-            return Response(xml.job_document(job, details, urls), media_type=XML)
+    rendering = rendering_of(request)
+    if rendering is Rendering.HTML:
+        return await job_page(request, found.job, found.details, urls)
+    key = (rendering, urls)
+    content = found.rendered.get(key)
+    if content is None:
+        write = as_json.job_json if rendering is Rendering.JSON else xml.job_document
+        content = found.rendered[key] = write(found.job, found.details, urls)
+    return Response(content, media_type=JSON if rendering is Rendering.JSON else XML)
 
 
 async def change_job(request: Request, job_id: str) -> Response:

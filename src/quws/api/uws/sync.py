@@ -46,7 +46,7 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
     """
     job = await jobs_of(request).get(caller_of(request), job_id)
     if job.phase in (Phase.QUEUED, Phase.EXECUTING):
-        job = await jobs_of(request).wait(caller_of(request), job_id, -1)
+        job = (await jobs_of(request).wait(caller_of(request), job_id, -1)).job
     base = base_url(request)
     match job.phase:
         case Phase.COMPLETED:
