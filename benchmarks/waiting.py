@@ -51,8 +51,8 @@ async def ask(url: str, method: str = "GET", body: str = "") -> tuple[int, float
 def quantiles(times: list[float]) -> str:
     ordered = sorted(1000 * item for item in times)
     return (
-        f"median {statistics.median(ordered):7.1f} ms   99 % {ordered[int(0.99 * len(ordered))]:7.1f}"
-        f" ms   max {ordered[-1]:7.1f} ms"
+        f"median {statistics.median(ordered):7.1f} ms"
+        f"   99 % {ordered[int(0.99 * len(ordered))]:7.1f} ms   max {ordered[-1]:7.1f} ms"
     )
 
 
