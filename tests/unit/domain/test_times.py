@@ -139,7 +139,7 @@ def test_a_leap_second_is_the_last_one_that_there_is() -> None:
 def test_rubbish_is_refused_and_quoted(text: str) -> None:
     with pytest.raises(ValueError, match="is not an ISO 8601 instant in UTC such as") as caught:
         parse_instant(text)
-    assert f"'{text}'" in str(caught.value)
+    assert str(caught.value).startswith(f"'{text[:30]}")
 
 
 def test_long_rubbish_is_not_repeated_at_length() -> None:

@@ -124,6 +124,18 @@ async def got(store: JobStore, job_id: str) -> Job:
     return job
 
 
+async def timeline_of(store: JobStore, job_id: str) -> list[TimelineEntry]:
+    found = await store.whole(job_id)
+    assert found is not None
+    return found[1]
+
+
+async def position_of(store: JobStore, job_id: str) -> int | None:
+    found = await store.whole(job_id)
+    assert found is not None
+    return found[2]
+
+
 async def listed(store: JobStore, **wanted: Any) -> list[JobRef]:
     return [ref async for ref in store.refs(ListFilter(**wanted))]
 
@@ -161,8 +173,10 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
     )
     await store.add(job, [entry("received"), entry("queued", later(1), ODD)])
     assert await got(store, job.id) == job
-    timeline, _ = await store.details(job)
-    assert timeline == [entry("received"), entry("queued", later(1), ODD)]
+    assert await timeline_of(store, job.id) == [
+        entry("received"),
+        entry("queued", later(1), ODD),
+    ]
 
 
 async def test_a_job_with_nothing_comes_back_too(store: JobStore) -> None:
@@ -200,8 +214,9 @@ async def test_a_new_job_has_a_row_for_each_circuit(database: Database, store: J
     assert [row[:3] for row in rows] == [(job.id, k, "waiting") for k in range(3)]
 
 
-async def test_head_and_get_of_what_is_not_there(store: JobStore) -> None:
+async def test_what_is_not_there_is_none(store: JobStore) -> None:
     assert await store.get(new_job_id()) is None
+    assert await store.whole(new_job_id()) is None
     assert await store.head(new_job_id()) is None
 
 
@@ -347,7 +362,7 @@ async def test_queue(store: JobStore) -> None:
     assert ref == JobRef(job.id, Phase.QUEUED, "r", "anna", NOW)
     after = await got(store, job.id)
     assert (after.queued_time, after.message) == (later(7), None)
-    assert (await store.details(after))[0][-1] == said
+    assert (await timeline_of(store, after.id))[-1] == said
 
 
 async def test_abort(store: JobStore) -> None:
@@ -488,7 +503,7 @@ async def test_archive(database: Database, store: JobStore) -> None:
     assert (job.phase, job.results, job.end_time) == (Phase.ARCHIVED, [], NOW)
     assert await store.circuit_artifacts(held.id) == {}
     assert await store.garbage() == [held.id]
-    assert (await store.details(job))[0][-1].status == "archived"
+    assert (await timeline_of(store, job.id))[-1].status == "archived"
 
 
 async def test_destroy_waits_for_its_time(database: Database, store: JobStore) -> None:
@@ -651,7 +666,7 @@ async def test_two_sweeps_at_once_requeue_once(database: Database, store: JobSto
     held = await claimed(store, EXPIRED)
     done = await asyncio.gather(*(store.requeue(overdue(held), entry("lost")) for _ in range(5)))
     assert sorted(done) == [False, False, False, False, True]
-    timeline, _ = await store.details(await got(store, held.id))
+    timeline = await timeline_of(store, held.id)
     assert [item.status for item in timeline].count("lost") == 1
 
 
@@ -677,7 +692,7 @@ async def test_a_claim(store: JobStore) -> None:
     )
     assert held.deadline == later(601)
     assert held.started == later(1)
-    timeline, _ = await store.details(held.job)
+    timeline = await timeline_of(store, held.id)
     assert timeline[-1] == TimelineEntry(later(1), "claimed", "worker-1", "attempt 1")
 
 
@@ -772,7 +787,7 @@ async def test_claims_while_jobs_come_and_go(url: str) -> None:
             job = await got(one, job_id)
             assert job.phase == how.upper()
             ends = {"completed", "aborted"}
-            timeline, _ = await one.details(job)
+            timeline = await timeline_of(one, job.id)
             assert [item.status for item in timeline if item.status in ends] == [how]
     finally:
         for item in databases:
@@ -913,7 +928,18 @@ async def test_only_waiting_jobs_get_quotes(database: Database, store: JobStore)
     assert quoted == {Phase.QUEUED, Phase.SUSPENDED}
 
 
-# -- details ----------------------------------------------------------------------
+# -- the whole of a job ----------------------------------------------------------------------
+
+
+async def test_the_whole_of_a_job(store: JobStore) -> None:
+    held = await claimed(store)
+    await store.store_circuit(held, 0, a_result("counts-0"), entry("done"), NOW)
+    found = await store.whole(held.id)
+    assert found is not None
+    assert found[0] == await got(store, held.id)
+    assert found[0].results == [a_result("counts-0")]
+    assert [item.status for item in found[1]] == ["received", "claimed", "done"]
+    assert found[2] is None
 
 
 async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
@@ -925,7 +951,7 @@ async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
     await store.note(held, entry("first", later(9)))
     await store.note(held, entry("second", later(2)))
     await store.abort(held.id, entry("aborted", NOW))
-    timeline, _ = await store.details(job)
+    timeline = await timeline_of(store, job.id)
     assert [item.status for item in timeline] == [
         "received",
         "queued",
@@ -934,7 +960,7 @@ async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
         "second",
         "aborted",
     ]
-    assert len((await store.details(other))[0]) == 1
+    assert len(await timeline_of(store, other.id)) == 1
 
 
 async def test_queue_positions(database: Database, store: JobStore) -> None:
@@ -949,8 +975,7 @@ async def test_queue_positions(database: Database, store: JobStore) -> None:
     await drive(database, suspended.id, phase=Phase.SUSPENDED)
     order = [urgent, jobs[1], suspended, *sorted(jobs[2:], key=lambda j: j.id), jobs[0], lazy]
     for position, job in enumerate(order):
-        found = (await store.details(await got(store, job.id)))[1]
-        assert found == (None if job is suspended else position)
+        assert await position_of(store, job.id) == (None if job is suspended else position)
 
 
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.QUEUED}))
@@ -959,7 +984,7 @@ async def test_only_a_queued_job_has_a_position(
 ) -> None:
     job = await queued(store)
     await drive(database, job.id, phase=phase)
-    assert (await store.details(await got(store, job.id)))[1] is None
+    assert await position_of(store, job.id) is None
 
 
 # -- the list -----------------------------------------------------------------------
