@@ -73,11 +73,12 @@ def build_app(
     )
     app.state.stop_waiting = lambda: None
     app.state.http = HttpSettings(public_url=public_url, max_body=max_body)
+    # One flat list of routes: what a path allows can then be read off it.
     for mount in ("/jobs", "/async"):
-        app.include_router(make_router(), prefix=mount, include_in_schema=mount == "/jobs")
+        router = make_router(mount, in_schema=mount == "/jobs")
+        app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
-    app.include_router(sync_router)
-    app.include_router(vosi_router)
+    app.router.routes.extend([*sync_router.routes, *vosi_router.routes])
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)

@@ -35,7 +35,7 @@ T = TypeVar("T")
 REFERENCE = b"param:"
 """How the value of a parameter begins that lies in another part of the request."""
 
-_INTEGER = re.compile(r"[+-]?\d{1,20}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 class ResponseFormat(StrEnum):
@@ -122,7 +122,7 @@ def read_control(posted: Iterable[Posted]) -> tuple[Control, list[Posted]]:
     return (
         Control(
             run_id=read_run_id(values["RUNID"]) if "RUNID" in values else None,
-            phase=values.get("PHASE"),
+            phase=_phase(values["PHASE"]) if "PHASE" in values else None,
             destruction=read_destruction(values["DESTRUCTION"])
             if "DESTRUCTION" in values
             else None,
@@ -222,6 +222,11 @@ def _resolved(item: Posted, posted: Sequence[Posted]) -> Posted:
     if not item.value.startswith(REFERENCE):
         return item
     name = item.value[len(REFERENCE) :].decode("utf-8", "replace")
+    if "/" in name or name in (".", ".."):
+        raise InvalidParameter(
+            f"the name of a part is a part of a URL, and '{name[:60]}' cannot be one",
+            parameter=item.name.upper(),
+        )
     for part in posted:
         if part.name == name and part is not item:
             return Posted(item.name, part.value, part.mime_type, part.uploaded)
@@ -247,6 +252,12 @@ def text_of(item: Posted) -> str:
             f"{item.name.upper()} must be UTF-8 text; byte {error.start} is not",
             parameter=item.name.upper(),
         ) from None
+
+
+def _phase(text: str) -> str:
+    if text not in ("RUN", "ABORT"):
+        raise InvalidParameter(f"PHASE must be RUN or ABORT, not '{text[:40]}'", parameter="PHASE")
+    return text
 
 
 def read_run_id(text: str) -> str:

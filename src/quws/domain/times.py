@@ -17,7 +17,7 @@ _FORM = re.compile(
     r"(?::?(?P<minute>\d{2})"
     r"(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?)?)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 EXPECTED = "an ISO 8601 instant in UTC such as 2026-11-21T10:00:00.000Z"

@@ -219,12 +219,9 @@ class JobService:
 
         """
         control, rest = read_control(posted)
-        if control.phase not in (None, "RUN"):
+        if control.phase == "ABORT":
             raise InvalidParameter(
-                f"PHASE must be RUN when a job is created, not '{control.phase[:40]}'"
-                if control.phase
-                else "PHASE must be RUN when a job is created, not empty",
-                parameter="PHASE",
+                "PHASE must be RUN when a job is created, not 'ABORT'", parameter="PHASE"
             )
         now = self._clock()
         destruction = self._policy.destruction(control.destruction, now)
@@ -354,10 +351,6 @@ class JobService:
 
         """
         await self.authorise(caller, job_id)
-        if control.phase is not None and control.phase not in ("RUN", "ABORT"):
-            raise InvalidParameter(
-                f"PHASE must be RUN or ABORT, not '{control.phase[:40]}'", parameter="PHASE"
-            )
         if control.destruction is not None:
             instant = self._policy.destruction(control.destruction, self._clock())
             if not await self._store.set_destruction(job_id, instant):

@@ -15,7 +15,7 @@ from quws.domain.errors import InvalidFilter
 from quws.domain.phases import Phase
 from quws.domain.times import parse_instant
 
-_INTEGER = re.compile(r"-?\d{1,18}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 def query_of(request: Request) -> dict[str, list[str]]:

@@ -31,9 +31,9 @@ _VOTABLE = "application/x-votable+xml"
 _LIST_CHUNK = 200
 
 
-def make_router() -> APIRouter:
+def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
-    router = APIRouter(tags=["UWS"])
+    router = APIRouter(prefix=mount, tags=["UWS"], include_in_schema=in_schema)
 
     def get(path: str, handler: Callable[..., Any], summary: str) -> None:
         router.add_api_route(path, handler, methods=["GET"], summary=summary, response_model=None)
@@ -309,7 +309,7 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
-    await jobs.authorise(caller, job_id)
+    jobs.parameter(await jobs.get(caller, job_id), name)
     await jobs.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
     return see_other(urls_of(request).job(job_id))
 
