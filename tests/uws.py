@@ -31,8 +31,10 @@ def wait(http: httpx.Client, job: str, *phases: str, seconds: float = 60) -> str
     """Wait until a job is in one of some phases (by default: until it is over)."""
     wanted = phases or FINAL
     limit = time.monotonic() + seconds
+    seconds = 0.0  # At first only a look: it may be there already.
     while True:
-        document = http.get(job, params={"WAIT": "5"})
+        document = http.get(job, params={"WAIT": "5"} if seconds else {})
+        seconds = 5.0
         assert document.status_code == 200, document.text
         found = text(validate(document.content), "phase")
         if found in wanted:

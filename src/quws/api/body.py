@@ -70,7 +70,7 @@ async def read_body(request: Request) -> bytes:
     """
     limit = http_settings(request).max_body
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
@@ -141,6 +141,12 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
         if len(parts) > _MAX_FIELDS:
             raise MalformedBody(f"the multipart body has more than {_MAX_FIELDS} parts")
 
+    complete = False
+
+    def end() -> None:
+        nonlocal complete
+        complete = True
+
     try:
         parser = MultipartParser(
             boundary,
@@ -151,6 +157,7 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
                 "on_header_end": header_end,
                 "on_part_data": part_data,
                 "on_part_end": part_end,
+                "on_end": end,
             },
         )
         parser.write(body)
@@ -160,6 +167,8 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
     except Exception as error:
         # The parser's own errors, and whatever else a broken body makes it throw.
         raise MalformedBody("the multipart body is malformed") from error
+    if not complete:
+        raise MalformedBody("the multipart body is cut short")
     return parts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -36,6 +38,11 @@ class ArtifactStore:
     Keys look like ``JOB/ATTEMPT/NAME``; whatever begins with a job's id
     belongs to that job alone.
 
+    Raises
+    ------
+    ArtifactStoreUnavailable
+        The address is none, or the folder cannot be made.
+
     Parameters
     ----------
     url
@@ -46,12 +53,18 @@ class ArtifactStore:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme == "file":
-            folder = Path(unquote(parts.path))
-            folder.mkdir(parents=True, exist_ok=True)
-            self._store: ObjectStore = LocalStore(folder, automatic_cleanup=True)
-        else:
-            self._store = from_url(url)
+        self._folder: Path | None = None
+        try:
+            if parts.scheme == "file":
+                self._folder = Path(unquote(parts.path))
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._store: ObjectStore = LocalStore(self._folder, automatic_cleanup=True)
+            else:
+                self._store = from_url(url)
+        except (BaseError, OSError, ValueError) as error:
+            raise ArtifactStoreUnavailable(
+                f"the artifact store '{url}' cannot be used: {_first_line(error)}"
+            ) from error
 
     async def put(self, key: str, content: bytes | Path) -> int:
         """Store bytes or a file under a key, and tell how many bytes there were.
@@ -110,6 +123,10 @@ class ArtifactStore:
             paths = [item["path"] for item in found]
             if paths:
                 await obstore.delete_async(self._store, paths)
+            if self._folder is not None:
+                # Folders, and what a writer that was killed had half done: no artifacts, so
+                # they are not listed.
+                await asyncio.to_thread(shutil.rmtree, self._folder / prefix, ignore_errors=True)
         except (NotFoundError, FileNotFoundError):
             return 0
         except (BaseError, OSError) as error:

@@ -130,7 +130,7 @@ class EventHub:
             body = json.loads(data)
             phase = body["phase"]
             event = JobEvent(str(body["job"]), None if phase is None else Phase(phase))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             _log.warning("unreadable event", data=data[:100])
             return
         for watch in list(self._watches.get(event.job_id, ())):

@@ -94,6 +94,7 @@ class ValkeyServer:
 
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(self.socket).parent.mkdir(exist_ok=True, mode=0o700)
         # Left over when the parent died where nothing ties a child to it.
         _command(self.socket, b"SHUTDOWN NOSAVE\r\n")
         Path(self.socket).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ CONTROL = ("RUNID", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
 IGNORED = frozenset({"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"})
 """Parameters of DALI and TAP that clients send unasked: kept and listed, without effect."""
 
-ANY_LANGUAGE = frozenset({"ADQL", "AUTO"})
+ANY_LANGUAGE = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1", "AUTO"})
 """Values of LANG that leave the language to be found out; TAP clients send ADQL unasked."""
 
 MAX_SECONDS = 2**31 - 1
@@ -383,6 +383,9 @@ def _flag(name: str) -> Callable[[str], bool]:
 def _metadata(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
+        # What JSON cannot write again could not be given back: infinite numbers, half
+        # surrogate pairs.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -64,7 +64,7 @@ class Policy(BaseModel):
 
         """
         if wanted is None:
-            return now + timedelta(seconds=self.lifetime)
+            return now + timedelta(seconds=min(self.lifetime, self.max_lifetime))
         if wanted <= now:
             raise InvalidParameter(
                 f"DESTRUCTION must be in the future; {format_instant(wanted)} has passed",

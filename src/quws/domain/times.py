@@ -50,7 +50,7 @@ def parse_instant(text: str) -> datetime:
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"'{text}' is not {EXPECTED}")
+        raise ValueError(f"'{text[:40]}' is not {EXPECTED}")
     part = found.groupdict()
     micro = int((part["fraction"] or "").ljust(6, "0")[:6])
     try:

@@ -23,7 +23,7 @@ from quws.domain.job import (
     new_job_id,
 )
 from quws.domain.parameters import Control, JobRequest, Posted, read_control, read_job
-from quws.domain.phases import ACTIVE, Phase
+from quws.domain.phases import ACTIVE, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
 from quws.domain.targets import TargetDescription
@@ -350,7 +350,11 @@ class JobService:
             The job's phase forbids it.
 
         """
-        await self.authorise(caller, job_id)
+        head = await self.authorise(caller, job_id)
+        move = {"RUN": Move.QUEUE, "ABORT": Move.ABORT}.get(control.phase or "")
+        if move is not None and head.phase not in sources(move):
+            # Before anything is changed: a request that is refused changes nothing.
+            await self._refuse(caller, job_id, f"{control.phase} is not possible now")
         if control.destruction is not None:
             instant = self._policy.destruction(control.destruction, self._clock())
             if not await self._store.set_destruction(job_id, instant):

@@ -587,8 +587,10 @@ class JobStore:
                     _j.destruction_time <= now,
                 )
                 .values(phase=Phase.ARCHIVED)
+                .returning(_j.attempt)
             )
-            if changed.rowcount == 0:
+            attempts = changed.scalar()
+            if attempts is None:
                 return False
             await connection.execute(delete(t.results).where(t.results.c.job_id == job_id))
             await connection.execute(
@@ -597,7 +599,9 @@ class JobStore:
             await _tell(
                 connection, job_id, TimelineEntry(now, "archived", "quws", "destruction time")
             )
-            await self._discard(connection, job_id, now)
+            # Parameters are metadata and stay. An attempt that was given back had files too.
+            for attempt in range(1, attempts + 2):
+                await self._discard(connection, f"{job_id}/{attempt}", now)
             return True
 
     async def targets_with_work(self) -> list[str]:
@@ -647,11 +651,9 @@ class JobStore:
             await connection.execute(delete(t.garbage).where(t.garbage.c.prefix == prefix))
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
-        """Tell which of these jobs exist and may have artifacts."""
+        """Tell which of these jobs exist."""
         async with self._database.read() as connection:
-            rows = await connection.scalars(
-                select(_j.id).where(_j.id.in_(list(job_ids)), text("jobs.phase <> 'ARCHIVED'"))
-            )
+            rows = await connection.scalars(select(_j.id).where(_j.id.in_(list(job_ids))))
             return set(rows)
 
     # -- shared -----------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_no_control_at_all() -> None:
 
 @pytest.mark.parametrize(
     "pair",
-    [("RUNID", ""), ("PHASE", ""), ("DESTRUCTION", "2015"), ("EXECUTIONDURATION", "0")],
+    [("RUNID", ""), ("PHASE", "ABORT"), ("DESTRUCTION", "2015"), ("EXECUTIONDURATION", "0")],
 )
 def test_a_control_parameter_counts_even_when_it_is_blank_or_zero(pair: tuple[str, str]) -> None:
     assert not control(pair).empty
@@ -129,6 +129,14 @@ def test_what_is_no_execution_duration(text: str) -> None:
     with pytest.raises(InvalidParameter, match=r"^EXECUTIONDURATION must be a whole") as caught:
         control(("executionduration", text))
     assert caught.value.parameter == "EXECUTIONDURATION"
+    assert len(caught.value.sentence) < 200
+
+
+@pytest.mark.parametrize("text", ["", "run", "RUN ", "ABORTED", "PENDING", "DELETE", "x" * 5000])
+def test_what_is_no_phase(text: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"^PHASE must be RUN or ABORT, not ") as caught:
+        control(("phase", text))
+    assert caught.value.parameter == "PHASE"
     assert len(caught.value.sentence) < 200
 
 
@@ -270,6 +278,14 @@ def test_a_link_to_a_part_that_was_not_sent(value: str) -> None:
     assert caught.value.parameter == "CIRCUIT"
 
 
+@pytest.mark.parametrize("name", [".", "..", "a/b", "/", "../../x"])
+def test_a_part_whose_name_cannot_be_in_a_url(name: str) -> None:
+    parts = [*posted(("CIRCUIT", f"param:{name}")), upload(name, CIRCUIT.encode())]
+    with pytest.raises(InvalidParameter, match=r"the name of a part is a part of a URL") as caught:
+        read_job(parts, default_shots=1)
+    assert caught.value.parameter == "CIRCUIT"
+
+
 def test_a_table_that_a_tap_client_uploads_has_no_effect() -> None:
     parts = [
         *posted(("CIRCUIT", CIRCUIT), ("UPLOAD", "t,param:tab;u,http://x/y")),
@@ -382,7 +398,11 @@ def test_seeds(text: str, number: int) -> None:
     assert job(("SEED", text)).seed == number
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists)))
+@given(
+    st.dictionaries(
+        st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)
+    )
+)
 def test_metadata_is_kept_and_can_be_written_again(value: dict[str, object]) -> None:
     read = job(("METADATA", json.dumps(value))).metadata
     assert read == value

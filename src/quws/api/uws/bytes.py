@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,8 +20,14 @@ _HEADERS = {
 }
 
 
-def serve_payload(request: Request, payload: Payload, etag: str) -> Response:
-    """Answer with a payload, or with the one range of it that is asked for (RFC 9110, 14)."""
+async def serve_payload(request: Request, payload: Payload, etag: str) -> Response:
+    """Answer with a payload, or with the one range of it that is asked for (RFC 9110, 14).
+
+    Raises
+    ------
+    NotFound, Unavailable
+        The file is gone, or cannot be reached: known before the answer begins.
+    """
     headers = _HEADERS | {"ETag": f'"{etag}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -41,6 +48,12 @@ def serve_payload(request: Request, payload: Payload, etag: str) -> Response:
     headers["Content-Length"] = str(end - start)
     if request.method == "HEAD" or end == start:
         return Response(status_code=status, headers=headers, media_type=payload.mime_type)
-    return StreamingResponse(
-        payload.read(start, end), status, headers, media_type=payload.mime_type
-    )
+    chunks = payload.read(start, end)
+    first = await anext(aiter(chunks), b"")
+
+    async def body() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return StreamingResponse(body(), status, headers, media_type=payload.mime_type)

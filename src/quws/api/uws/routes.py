@@ -303,7 +303,7 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
     payload = jobs.parameter(job, name, int(position[:9]))
     stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
-    return serve_payload(request, payload, stamp)
+    return await serve_payload(request, payload, stamp)
 
 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
@@ -327,7 +327,7 @@ async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
     payload = jobs_of(request).result(job, result_id)
-    return serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
+    return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 
 # -- helpers ----------------------------------------------------------------------

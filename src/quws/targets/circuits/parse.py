@@ -195,6 +195,8 @@ class _Inspection:
         return measures
 
     def _operation(self, operation: Any) -> None:
+        if operation.name == "box":
+            raise InvalidCircuit("box is not supported; write its statements without it")
         if isinstance(operation, ControlFlowOp):
             self._waiting.extend(operation.blocks)
             return
