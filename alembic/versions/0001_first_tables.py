@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=True),
         sa.Column("phase", sa.String(length=10), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),

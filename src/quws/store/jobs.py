@@ -160,7 +160,7 @@ class JobStore:
             rows = await connection.execute(
                 select(c.index, c.artifact).where(c.job_id == job_id, c.artifact.is_not(None))
             )
-            return dict(rows.tuples().all())
+            return {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
 
     # -- the client's writes --------------------------------------------------
 
@@ -170,7 +170,7 @@ class JobStore:
             await connection.execute(
                 insert(t.jobs).values(
                     id=job.id,
-                    owner=job.owner,
+                    owner=job.owner or "",
                     run_id=job.run_id,
                     phase=job.phase,
                     target=job.target,
@@ -410,14 +410,18 @@ class JobStore:
             held = await connection.execute(
                 update(t.jobs)
                 .where(_fence(claim))
-                .values(circuits_done=_j.circuits_done + 1)
+                .values(lease_until=_j.lease_until)
                 .returning(_j.id)
             )
             if held.first() is None:
                 return False
-            await connection.execute(
+            stored = await connection.execute(
                 update(t.circuits)
-                .where(t.circuits.c.job_id == claim.id, t.circuits.c.index == index)
+                .where(
+                    t.circuits.c.job_id == claim.id,
+                    t.circuits.c.index == index,
+                    t.circuits.c.status != "completed",
+                )
                 .values(
                     status="completed",
                     attempt=claim.attempt,
@@ -425,6 +429,13 @@ class JobStore:
                     start_time=started,
                     end_time=entry.time,
                 )
+            )
+            if stored.rowcount == 0:
+                return True  # Done before, but the news of its commit was lost.
+            await connection.execute(
+                update(t.jobs)
+                .where(_j.id == claim.id)
+                .values(circuits_done=_j.circuits_done + 1)
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _tell(connection, claim.id, entry)
@@ -691,7 +702,7 @@ class JobStore:
             select(func.count())
             .select_from(t.jobs)
             .where(
-                _j.owner.is_(None) if owner is None else _j.owner == owner,
+                _j.owner == (owner or ""),
                 _in({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED}),
             )
         )
@@ -763,13 +774,13 @@ def _refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
 
 
 def _ref(row: Row[Any]) -> JobRef:
-    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner, row.creation_time)
+    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 
 def _list_clauses(wanted: ListFilter) -> list[Any]:
     clauses: list[Any] = []
     if not wanted.everybody:
-        clauses.append(_j.owner.is_(None) if wanted.owner is None else _j.owner == wanted.owner)
+        clauses.append(_j.owner == (wanted.owner or ""))
     clauses.append(_in(wanted.phases) if wanted.phases else text("jobs.phase <> 'ARCHIVED'"))
     if wanted.after is not None:
         clauses.append(_j.creation_time > wanted.after)
@@ -857,7 +868,7 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
     )
     return Job(
         id=row.id,
-        owner=row.owner,
+        owner=row.owner or None,
         run_id=row.run_id,
         phase=Phase(row.phase),
         target=row.target,

@@ -71,7 +71,9 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("owner", Text),
+    # Empty for the anonymous user. Not NULL: PostgreSQL cannot read a sorted list off an
+    # index whose first column is compared by IS NULL.
+    Column("owner", Text, nullable=False),
     Column("run_id", Text),
     Column("phase", String(10), nullable=False),
     Column("target", Text, nullable=False),

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,6 +22,10 @@ from quws.api.body import (
 from quws.api.services import HttpSettings
 from quws.domain.errors import Refusal, TooLarge
 from quws.domain.parameters import Posted
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
+
 
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain; charset=utf-8"
@@ -116,6 +120,7 @@ def test_a_form(body: str | bytes, pairs: list[tuple[str, bytes]]) -> None:
 PAIRS = st.lists(st.tuples(st.text(min_size=1), st.binary()))
 
 
+@unhurried
 @given(PAIRS)
 @example([("A", ODD.encode())])
 @example([("A", bytes(range(256)))])
@@ -214,6 +219,7 @@ def test_multipart() -> None:
     ]
 
 
+@unhurried
 @given(st.lists(st.binary()), st.integers(1, 50))
 @example([ODD.encode(), b"\r\n--xy", b"--xyz", b"\r\n", b"\r", b"-", bytes(range(256))], 1)
 def test_any_bytes_in_multipart_in_any_chunks(values: list[bytes], size: int) -> None:
@@ -313,6 +319,7 @@ def test_multipart_has_so_many_parts() -> None:
         of_multipart(multipart(*[part("A", b"")] * 10_001))
 
 
+@unhurried
 @given(st.binary())
 @example(ONE[:50])
 def test_any_body_is_read_or_refused(body: bytes) -> None:

@@ -1,11 +1,15 @@
 """Which rendering a client gets by its Accept header."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
 from quws.api.negotiation import Rendering, rendering_of, wants_json
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
+
 
 XML, JSON, HTML = Rendering.XML, Rendering.JSON, Rendering.HTML
 
@@ -107,11 +111,13 @@ def test_several_headers_are_one_list() -> None:
     assert rendering_of(request("application/json", "application/xml")) is XML
 
 
+@unhurried
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_header_gets_some_rendering(accept: str) -> None:
     assert rendering_of(request(accept)) in Rendering
 
 
+@unhurried
 @given(st.lists(st.sampled_from(["*/*", "text/*", "application/*", "image/png"])), st.floats(0, 1))
 def test_wildcards_never_mean_html_or_json(names: list[str], quality: float) -> None:
     assert rendering_of(request(", ".join(f"{name};q={quality}" for name in names))) is XML

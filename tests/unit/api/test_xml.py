@@ -10,7 +10,7 @@ from typing import Any, Optional
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from pydantic_xml import element
@@ -44,6 +44,10 @@ from quws.domain.parameters import is_xml_text
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 from quws.jobs import JobDetails
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
+
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
 URLS = Urls("https://host:8443/quws/jobs")
@@ -302,6 +306,7 @@ def test_awkward_texts_wherever_they_may_stand(text: str) -> None:
     assert entry.get("message") == text
 
 
+@unhurried
 @given(XML_TEXT, XML_TEXT, XML_TEXT)
 def test_any_text(run_id: str, owner: str, value: str) -> None:
     job = new_job(run_id=run_id, owner=owner, parameters=[Parameter("CIRCUIT", value)])
@@ -311,6 +316,7 @@ def test_any_text(run_id: str, owner: str, value: str) -> None:
     assert root.findtext("uws:parameters/uws:parameter", namespaces=NAMES) == value
 
 
+@unhurried
 @given(st.text())
 def test_texts_of_ours_that_xml_cannot_hold_are_shown_as_far_as_it_can(text: str) -> None:
     safe = xml_safe(text)
@@ -466,6 +472,7 @@ def test_the_streamed_list_is_the_one_of_the_models(count: int) -> None:
     assert canonical(streamed(entries)) == canonical(list_document(entries, URLS))
 
 
+@unhurried
 @given(st.lists(st.tuples(st.none() | XML_TEXT, st.none() | XML_TEXT), max_size=5))
 def test_with_any_texts(texts: list[tuple[str | None, str | None]]) -> None:
     entries = [

@@ -204,11 +204,12 @@ async def test_what_a_killed_writer_left_is_deleted_too(store: ArtifactStore, fo
     assert await store.owners() == []
 
 
-async def test_two_who_delete_the_same(store: ArtifactStore, folder: Path) -> None:
-    for k in range(50):
-        await store.put(f"JOB/1/counts-{k}", b"x")
-    await asyncio.gather(*(store.delete("JOB") for _ in range(4)))
-    assert everything_in(folder) == []
+async def test_several_who_delete_the_same(store: ArtifactStore, folder: Path) -> None:
+    # The request that deletes a job and the sweep of garbage come at the same time.
+    for _ in range(5):
+        await asyncio.gather(*(store.put(f"JOB/1/counts-{k}", b"x") for k in range(100)))
+        await asyncio.gather(*(store.delete("JOB") for _ in range(4)))
+        assert everything_in(folder) == []
 
 
 async def test_who_reads_what_is_being_deleted(store: ArtifactStore) -> None:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quws.domain.circuits import Language
@@ -23,6 +23,10 @@ from quws.domain.parameters import (
     read_job,
     text_of,
 )
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
+
 
 CIRCUIT = "OPENQASM 2.0; qreg q[1];"
 
@@ -398,6 +402,7 @@ def test_seeds(text: str, number: int) -> None:
     assert job(("SEED", text)).seed == number
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)
@@ -409,6 +414,7 @@ def test_metadata_is_kept_and_can_be_written_again(value: dict[str, object]) -> 
     json.dumps(read, ensure_ascii=False, allow_nan=False).encode()
 
 
+@unhurried
 @given(st.binary())
 def test_text_is_byte_for_byte_or_refused(value: bytes) -> None:
     try:

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import MAX_SECONDS
 from quws.domain.policy import Policy
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
+
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SECONDS = st.integers(0, MAX_SECONDS)
@@ -34,6 +38,7 @@ def test_execution_duration(limit: int, wanted: int | None, granted: int) -> Non
     assert policy.duration(wanted) == granted
 
 
+@unhurried
 @given(SECONDS, SECONDS, st.none() | SECONDS)
 def test_no_duration_is_over_the_limit_or_unlimited(
     default: int, limit: int, wanted: int | None

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quws.domain.times import format_instant, parse_instant, to_millis
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy with other things."""
 
 
 def utc(*parts: int, ms: int = 0) -> datetime:
@@ -156,6 +159,7 @@ INSTANTS = st.datetimes(
 )
 
 
+@unhurried
 @given(INSTANTS)
 def test_what_is_printed_is_read_as_the_same(instant: datetime) -> None:
     printed = format_instant(instant)
@@ -163,6 +167,7 @@ def test_what_is_printed_is_read_as_the_same(instant: datetime) -> None:
     assert parse_instant(printed) == to_millis(instant)
 
 
+@unhurried
 @given(INSTANTS)
 def test_milliseconds_are_cut_not_rounded(instant: datetime) -> None:
     cut = to_millis(instant)
@@ -171,11 +176,13 @@ def test_milliseconds_are_cut_not_rounded(instant: datetime) -> None:
     assert to_millis(cut) == cut
 
 
+@unhurried
 @given(INSTANTS, INSTANTS)
 def test_print_sorts_like_time(one: datetime, other: datetime) -> None:
     assert (format_instant(one) <= format_instant(other)) == (to_millis(one) <= to_millis(other))
 
 
+@unhurried
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

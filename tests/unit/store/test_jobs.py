@@ -229,7 +229,7 @@ async def test_known(store: JobStore, database: Database) -> None:
     one, two, archived = [await added(store) for _ in range(3)]
     await drive(database, archived.id, phase=Phase.ARCHIVED)
     asked = [one.id, two.id, archived.id, new_job_id()]
-    assert await store.known(asked) == {one.id, two.id}
+    assert await store.known(asked) == {one.id, two.id, archived.id}
     assert await store.known([]) == set()
 
 
@@ -502,8 +502,21 @@ async def test_archive(database: Database, store: JobStore) -> None:
     job = await got(store, held.id)
     assert (job.phase, job.results, job.end_time) == (Phase.ARCHIVED, [], NOW)
     assert await store.circuit_artifacts(held.id) == {}
-    assert await store.garbage() == [held.id]
     assert (await timeline_of(store, job.id))[-1].status == "archived"
+
+
+async def test_archiving_gives_up_the_files_of_all_attempts_and_no_parameters(
+    store: JobStore,
+) -> None:
+    held = await claimed(store, EXPIRED)
+    await requeued(store, held)
+    await store.hand_back(await claim(store), entry())
+    held = await claim(store)
+    await store.hand_back(held, entry())
+    # Files of the attempt that was given back may be there still.
+    await store.abort(held.id, entry())
+    assert await store.archive(held.id, later(86_400))
+    assert sorted(await store.garbage()) == [f"{held.id}/1", f"{held.id}/2"]
 
 
 async def test_destroy_waits_for_its_time(database: Database, store: JobStore) -> None:
@@ -999,7 +1012,7 @@ async def test_newest_first_and_ties_by_id(store: JobStore) -> None:
 
 
 async def test_everybody_sees_their_own(store: JobStore) -> None:
-    jobs = {owner: await added(store, owner=owner) for owner in ("anna", "Anna", "", None)}
+    jobs = {owner: await added(store, owner=owner) for owner in ("anna", "Anna", " ", None)}
     for owner, job in jobs.items():
         assert await ids(store, owner=owner) == [job.id]
     assert await ids(store, owner="nobody") == []

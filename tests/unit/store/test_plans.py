@@ -58,7 +58,7 @@ def rows() -> list[dict[str, Any]]:
         made.append(
             {
                 "id": new_job_id(),
-                "owner": (None, BUSY, f"user{k % 50}")[k % 3],
+                "owner": ("", BUSY, f"user{k % 50}")[k % 3],
                 "phase": phase,
                 "target": TARGET if k % 4 else "other",
                 "creation_time": created,

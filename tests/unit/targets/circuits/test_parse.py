@@ -361,15 +361,14 @@ def test_long_loops_and_loops_that_are_left_stay_loops() -> None:
 def test_reads_the_rest_of_the_language() -> None:
     circuit, found = parse(
         THREE + "reset q; barrier q; delay[10ns] q[0]; let a = q[0:0]; h a;"
-        'box { x q[1]; } if (c == "10") { x q[0]; } else { x q[1]; } if (!c[0]) z q[0];'
-        + MEASURE_THREE,
+        'if (c == "10") { x q[0]; } else { x q[1]; } if (!c[0]) z q[0];' + MEASURE_THREE,
         None,
         LIMITS,
     )
     assert names(circuit) == (
-        ["reset", "reset", "barrier", "delay", "h", "box", "if_else", "if_else"] + ["measure"] * 2
+        ["reset", "reset", "barrier", "delay", "h", "if_else", "if_else"] + ["measure"] * 2
     )
-    assert found.operations == 11
+    assert found.operations == 10
 
 
 def test_reads_physical_qubits() -> None:
@@ -510,3 +509,11 @@ def test_is_quick(source: str, milliseconds: float) -> None:
         parse(source, None, LIMITS)
         best = min(best, time.process_time() - started)
     assert best * 1000 < milliseconds
+
+
+def test_a_box_is_refused_rather_than_failing_when_it_runs() -> None:
+    source = (
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; box { x q[0]; } c = measure q;'
+    )
+    with pytest.raises(InvalidCircuit, match="box is not supported"):
+        parse(source, None, CircuitLimits())
