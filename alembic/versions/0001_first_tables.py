@@ -154,7 +154,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=40), nullable=False),
-        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name="fk_timeline_job_id", ondelete="CASCADE"

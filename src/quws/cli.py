@@ -214,6 +214,9 @@ def submit(
     url: Annotated[
         str, typer.Option(help="The service.", envvar="QUWS_URL")
     ] = "http://127.0.0.1:8000",
+    token: Annotated[
+        str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
+    ] = None,
 ) -> None:
     """Run a circuit and print how often each outcome was measured."""
     from quws.client import Client, ClientError  # noqa: PLC0415
@@ -223,7 +226,7 @@ def submit(
     except OSError as error:
         _stop(f"{file} cannot be read: {error.strerror}")
     try:
-        with Client(url) as client:
+        with Client(url, token=token) as client:
             job = client.submit(circuit, shots=shots, target=target, seed=seed)
             typer.echo(job.url, err=True)
             for outcome, count in job.wait().counts().items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -23,7 +22,6 @@ from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
-from quws.domain.job import new_job_id
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
@@ -196,6 +194,9 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Who asks is told by the connection, not by a header that anybody can send; the
+        # public URL is a setting.
+        proxy_headers=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     server = Server(config)
@@ -212,6 +213,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     """
     from quws.execution.children import ChildPool  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
+    from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
 
     config = next((item for item in target_configs(settings) if item.name == target_name), None)
@@ -220,12 +222,12 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         raise SystemExit(f"there is no target '{target_name}'; configured are: {known}")
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    scratch = settings.resolved_scratch() / new_job_id()
-    scratch.mkdir(parents=True)
     children = ChildPool({"role": "run", "target": config.model_dump()}, spares=settings.spares)
     try:
         children.start()
-        async with open_backends(settings) as backends:
+        async with AsyncExitStack() as stack:
+            scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
+            backends = await stack.enter_async_context(open_backends(settings))
             description = create_target(config).describe()
             await backends.targets.register([description], utc_now(), replace=True)
             if sole:
@@ -243,7 +245,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 slots=settings.slots,
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
-                scratch=scratch,
+                scratch=scratch.folder,
                 result_bytes=settings.max_result,
                 max_attempts=settings.policy.max_attempts,
                 on_full=hints.set_full,
@@ -251,7 +253,6 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             await run_worker(executor, hints, backends.events, stop, settings.grace)
     finally:
         await children.close()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 async def sweeper(settings: Settings) -> None:

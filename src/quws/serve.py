@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -33,6 +32,9 @@ _START_SECONDS = 60
 _BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_SECONDS = 60
 _KILL_SECONDS = 10
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine, whatever proxies the environment names."""
 
 EXAMPLE = (
     "curl -L -d SHOTS=1000 -d PHASE=RUN --data-urlencode"
@@ -114,8 +116,6 @@ class Supervisor:
             ) from None
 
     def _prepare(self) -> None:
-        # What running jobs had written before the last end; nobody runs now.
-        shutil.rmtree(self._settings.resolved_scratch(), ignore_errors=True)
         if self._settings.redis_url is None:
             self._valkey = ValkeyServer(
                 self._settings.data / "valkey", partial(die_with_parent, os.getpid())
@@ -172,7 +172,7 @@ class Supervisor:
         if not ready:
             raise _CannotServe(f"the {part.name} process does not start; see above")
         part.failures = 0 if now - part.started > _STEADY_SECONDS else part.failures + 1
-        pause = _BACKOFF_SECONDS[min(part.failures, len(_BACKOFF_SECONDS)) - 1]
+        pause = _BACKOFF_SECONDS[min(max(part.failures, 1), len(_BACKOFF_SECONDS)) - 1]
         self._say(f"the {part.name} process ended with status {status}; it is started again")
         part.process = None
         part.next_start = now + pause
@@ -180,7 +180,10 @@ class Supervisor:
     def _look_after_valkey(self) -> None:
         if self._valkey is not None and self._valkey.process.poll() is not None:
             self._say("the private Valkey ended; it is started again")
-            self._valkey.start()
+            try:
+                self._valkey.start()
+            except NoServer as error:
+                self._say(str(error))  # Jobs run without it, only less promptly.
 
     def _start(self, part: _Part) -> None:
         part.started = time.monotonic()
@@ -188,7 +191,7 @@ class Supervisor:
 
     def _python(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "quws", *arguments],
+            [sys.executable, "-P", "-m", "quws", *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             # Ctrl-C on a terminal is for the supervisor, which stops all in order.
@@ -197,7 +200,7 @@ class Supervisor:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._url}/health/live", timeout=5):  # noqa: S310
+            with _OPENER.open(f"{self._url}/health/live", timeout=5):
                 return True
         except OSError:
             return False

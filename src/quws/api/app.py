@@ -85,7 +85,7 @@ def build_app(
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost.
     app.add_middleware(Authentication, settings=auth)
-    app.add_middleware(SameSite)
+    app.add_middleware(SameSite, public=urlsplit(public_url or "").netloc)
     app.add_middleware(FaultBarrier)
     app.add_middleware(CleanPath, prefix=urlsplit(public_url or "").path)
     return app
@@ -123,12 +123,13 @@ class CleanPath:
 class SameSite:
     """Refuses what a page of another site makes a browser send: it could run and delete jobs.
 
-    Browsers say by themselves where a request comes from (Fetch Metadata);
-    other programs do not, and are not meant.
+    Browsers say by themselves where a request comes from (Fetch Metadata, or
+    Origin); other programs do not, and are not meant.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public: str) -> None:
         self._app = app
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -136,9 +137,19 @@ class SameSite:
             scope["method"] not in _SAFE or scope["path"] in _UNSAFE_PATHS
         ):
             request = Request(scope, receive)
-            if request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
+            if self._is_foreign(request):
                 sentence = "this came from a page of another site; open the page of quws itself"
                 response = answer(request, 403, "cross_site", sentence, {})
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _is_foreign(self, request: Request) -> bool:
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site in ("cross-site", "same-site")
+        # Over plain http, browsers leave that out and send where the page came from.
+        origin = request.headers.get("origin")
+        if origin is None:
+            return False
+        return urlsplit(origin).netloc not in (request.headers.get("host"), self._public)

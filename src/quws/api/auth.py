@@ -16,7 +16,7 @@ from quws.api.services import Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 
-_OPEN = ("/health/", "/static/", "/availability", "/capabilities", "/openapi.json", "/docs")
+_OPEN = ("/health/", "/static/", "/availability", "/capabilities", "/openapi.json")
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 
@@ -102,7 +102,7 @@ class Authentication:
         match scheme.lower():
             case "basic":
                 name, password = _basic(rest)
-                if not name:
+                if not name and not password:
                     return None  # How some UWS clients say that they have no user.
                 caller = await services.accounts.by_password(name, password)
             case "bearer":
@@ -112,10 +112,13 @@ class Authentication:
         return caller
 
     def _named_by_proxy(self, request: Request) -> Caller | None:
-        name = request.headers.get(self._settings.proxy_header)
-        if not name or not self._from_proxy(request.scope.get("client")):
+        names = request.headers.getlist(self._settings.proxy_header)
+        if not any(names) or not self._from_proxy(request.scope.get("client")):
             return None
-        return Caller(name, name in self._settings.operators)
+        if len(names) > 1:
+            # One of them may be the client's own.
+            raise Unauthenticated(f"{self._settings.proxy_header} was sent more than once")
+        return Caller(names[0], names[0] in self._settings.operators)
 
     def _from_proxy(self, client: Any) -> bool:
         try:
@@ -133,4 +136,6 @@ def _basic(text: str) -> tuple[str, str]:
         name, _, password = b64decode(text, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated("the Authorization header is not Basic as RFC 7617 has it") from None
+    if "\0" in name:
+        raise Unauthenticated("these credentials are wrong, or have expired")
     return name, password

@@ -6,6 +6,7 @@ not UTF-8; a job's parameters must come back as they were sent.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -20,6 +21,7 @@ _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _TEXT = "text/plain; charset=utf-8"
 _BINARY = "application/octet-stream"
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w.+-]+=\"?[\w .+-]+\"?)*", re.ASCII)
 
 
 class UnsupportedMediaType(Refusal):
@@ -134,7 +136,7 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
             Posted(
                 options[b"name"].decode("utf-8", "replace"),
                 bytes(content),
-                mime_type or (_BINARY if uploaded else _TEXT),
+                mime_type if _MEDIA_TYPE.fullmatch(mime_type) else _BINARY if uploaded else _TEXT,
                 uploaded,
             )
         )

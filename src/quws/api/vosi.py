@@ -21,6 +21,7 @@ _AVAILABILITY = "ivo://ivoa.net/std/VOSI#availability"
 _CAPABILITIES = "ivo://ivoa.net/std/VOSI#capabilities"
 
 
+@router.head("/capabilities", include_in_schema=False)
 @router.get("/capabilities", summary="What the service offers")
 async def get_capabilities(request: Request) -> Response:
     """List what the service offers: the job list, /sync and the VOSI resources."""
@@ -46,6 +47,7 @@ async def get_capabilities(request: Request) -> Response:
     )
 
 
+@router.head("/availability", include_in_schema=False)
 @router.get("/availability", summary="Whether the service works, and since when")
 async def get_availability(request: Request) -> Response:
     """Look at database, message bus and artifact store, and tell what works."""
@@ -65,12 +67,14 @@ async def get_availability(request: Request) -> Response:
     )
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Whether the process answers")
 async def get_live() -> Response:
     """Tell that the process answers; restart it when it does not."""
     return PlainTextResponse("ok")
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/health/ready",
     summary="Whether requests can be served",

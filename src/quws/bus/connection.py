@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -31,11 +31,6 @@ def connect(url: str) -> ArqRedis:
         options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
     pool = ConnectionPool.from_url(url, **options)
     return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
-
-
-def redis_settings(url: str) -> RedisSettings:
-    """Write the same URL as arq's settings, for a worker."""
-    return RedisSettings.from_dsn(url)
 
 
 def serialize(job: dict[str, Any]) -> bytes:

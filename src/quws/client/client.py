@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,9 +32,14 @@ class Client:
 
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, auth: tuple[str, str] | None = None
+    ) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(timeout=_TIMEOUT, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(timeout=_TIMEOUT, headers=headers, auth=auth)
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +168,8 @@ class Job:
                 reasons = [item["message"] for item in document["errors"]]
                 reason = "; ".join(reasons) or document["status"] or "no reason given"
                 raise JobFailed(f"job {self.id} is {phase}: {reason}")
+            if phase is Phase.SUSPENDED:
+                sleep(1)  # The service does not wait for us then.
             if limit is not None and monotonic() >= limit:
                 raise TimeoutError(f"job {self.id} is {phase} after {seconds} seconds")
 

@@ -27,6 +27,8 @@ IGNORED = frozenset({"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"})
 ANY_LANGUAGE = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1", "AUTO"})
 """Values of LANG that leave the language to be found out; TAP clients send ADQL unasked."""
 
+_METADATA_DEPTH = 32
+
 MAX_SECONDS = 2**31 - 1
 """The largest execution duration that the schema's xs:int can print."""
 
@@ -388,6 +390,14 @@ def _metadata(text: str) -> dict[str, Any]:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        raise InvalidParameter("METADATA must be a JSON object", parameter="METADATA")
+    if not isinstance(value, dict) or _deeper(value, _METADATA_DEPTH):
+        raise InvalidParameter(
+            f"METADATA must be a JSON object, nested at most {_METADATA_DEPTH} deep",
+            parameter="METADATA",
+        )
     return value
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(_deeper(item, depth - 1) for item in inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import Any
 
 import structlog
@@ -13,6 +14,8 @@ from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavail
 
 _MEMORY_BYTES = 1 << 30
 _START_AFTER_SECONDS = 0.1
+_TURN_SECONDS = 30.0
+_KILLED = (None, -signal.SIGKILL)
 _log = structlog.get_logger(__name__)
 
 
@@ -48,14 +51,30 @@ class ChildChecker:
     ) -> list[CircuitFacts]:
         """Tell what each circuit is; see ``quws.jobs.Checker``."""
         _refuse_long_ones(circuits, limits)
-        async with self._turns:
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("too many circuits are being checked right now; try again") from None
+        try:
+            answer = await self._checked(circuits, language, limits)
+        finally:
+            self._turns.release()
+        if "refused" in answer:
+            raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
+        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+
+    async def _checked(
+        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+    ) -> dict[str, Any]:
+        for last in (False, True):
             try:
                 child = await self._pool.acquire()
             except ChildrenUnavailable as error:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
             try:
                 async with asyncio.timeout(self._seconds):
-                    answer = await self._ask(child, circuits, language, limits)
+                    return await self._ask(child, circuits, language, limits)
             except TimeoutError:
                 raise InvalidCircuit(
                     f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
@@ -63,14 +82,16 @@ class ChildChecker:
                 ) from None
             except ChildLost as lost:
                 _log.warning("check died", status=lost.status)
-                raise InvalidCircuit(
-                    "CIRCUIT cannot be read within the limits of time and memory for a check"
-                ) from lost
+                if lost.status not in _KILLED:
+                    raise InvalidCircuit(
+                        "CIRCUIT cannot be read within the limits of time and memory for a check"
+                    ) from lost
+                # From outside, and so perhaps not by this circuit's fault.
+                if last:
+                    raise Unavailable("the check was killed twice; try again later") from lost
             finally:
                 self._pool.retire(child)
-        if "refused" in answer:
-            raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
-        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+        raise AssertionError
 
     async def _ask(
         self,

@@ -88,10 +88,12 @@ class Child:
 
     async def _line(self) -> bytes:
         try:
-            return await self._reader.readline()
+            line = await self._reader.readline()
         except (OSError, ValueError):
             self.kill()
             return b""
+        # Killed in the middle of a message, it said nothing.
+        return line if line.endswith(b"\n") else b""
 
     def kill(self) -> None:
         """Kill the child and whatever it started. Does not wait; ``exited`` tells."""
@@ -205,11 +207,13 @@ class ChildPool:
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair()
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        with theirs:
+        with theirs, contextlib.ExitStack() as stack:
+            stack.callback(ours.close)
             # From the main thread, to which the kernel ties the zygote's life.
             self._process = subprocess.Popen(
                 [
                     self._interpreter,
+                    "-P",  # The folder in which somebody stands is no place for our modules.
                     "-m",
                     "quws.execution.zygote",
                     str(os.getpid()),
@@ -218,6 +222,7 @@ class ChildPool:
                 stdin=theirs.fileno(),
                 env=inherited | _ENVIRONMENT,
             )
+            stack.pop_all()
         ours.setblocking(False)
         self._control = ours
         self._rest = b""
@@ -240,6 +245,8 @@ class ChildPool:
             if "loaded" in message:
                 self._loaded.set()
                 self._refill()
+            elif "failed" in message:
+                self._spawning.pop(message["failed"]).ended(None)
             elif "spawned" in message:
                 child = self._spawning.pop(message["spawned"])
                 child.pid = message["pid"]
@@ -248,6 +255,11 @@ class ChildPool:
             else:
                 child = self._children.pop(message["exited"])
                 child.ended(message["status"])
+                if child in self._ready:
+                    # The first to go when memory is short are those that wait.
+                    self._ready.remove(child)
+                    self._keep(child.close())
+                    self._refill_soon()
 
     def _zygote_lost(self) -> None:
         assert self._control is not None and self._process is not None
@@ -269,8 +281,14 @@ class ChildPool:
         process.kill()
         status = await asyncio.to_thread(process.wait)
         _log.error("zygote lost", role=self._role["role"], status=status)
-        await asyncio.sleep(_RESTART_SECONDS)
-        self._start_zygote()
+        while not self._closing:
+            await asyncio.sleep(_RESTART_SECONDS)
+            try:
+                self._start_zygote()
+            except OSError as error:
+                _log.error("zygote does not start", error=str(error))
+            else:
+                return
 
     def _command(self, command: dict[str, Any], *fds: int) -> None:
         if self._control is None:

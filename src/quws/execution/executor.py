@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
@@ -33,6 +34,7 @@ from quws.store import JobStore, StoreUnavailable
 T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
+_REST_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -40,7 +42,7 @@ class Fenced(Exception):
     """The job is not this worker's any more."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """A job in a slot."""
 
@@ -101,20 +103,29 @@ class Executor:
         self._max_attempts = max_attempts
         self._on_full = on_full
         self._clock = clock
-        self._runs: dict[str, _Run] = {}
+        self._runs: set[_Run] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._takes: set[asyncio.Task[bool]] = set()
         self._claiming = asyncio.Lock()
         self._stopping = False
+        self._resting = False
 
     @property
     def full(self) -> bool:
-        """Whether no slot is free."""
-        return self._stopping or len(self._tasks) >= self._slots
+        """Whether no job can be taken now."""
+        return self._stopping or self._resting or len(self._tasks) >= self._slots
 
     # -- taking work ------------------------------------------------------------
 
     async def hint(self) -> bool:
         """Take one job, if there is one and a slot is free. Tells whether one was taken."""
+        # Shielded: who asks may be cancelled, but a claim that is committed must get its slot.
+        take = asyncio.get_running_loop().create_task(self._take())
+        self._takes.add(take)
+        take.add_done_callback(self._takes.discard)
+        return await asyncio.shield(take)
+
+    async def _take(self) -> bool:
         async with self._claiming:
             if self.full:
                 return False
@@ -138,26 +149,30 @@ class Executor:
                     pass
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
+            except Exception:  # noqa: BLE001 - who stops looking would never find lost jobs
+                _log.exception("looking for work failed")
             await asyncio.sleep(self._idle_seconds)
 
     def heard(self, event: JobEvent) -> None:
         """Look at a running job at once because somebody changed it."""
-        run = self._runs.get(event.job_id)
-        if run is not None:
-            run.check.set()
+        for run in self._runs:
+            if run.claim.id == event.job_id:
+                run.check.set()
 
     def missed(self) -> None:
         """Look at all running jobs: events may have been missed."""
-        for run in self._runs.values():
+        for run in self._runs:
             run.check.set()
 
     async def drain(self, grace_seconds: float) -> None:
         """Take no more work; let jobs end within the grace period, then hand back the rest."""
         self._stopping = True
         self._on_full(True)
+        async with self._claiming:
+            pass  # A claim that is under way gets its slot, and is drained with the others.
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
-        for run in list(self._runs.values()):
+        for run in list(self._runs):
             run.draining = True
             run.check.set()
         if self._tasks:
@@ -168,6 +183,18 @@ class Executor:
         self._on_full(self.full)
         if not task.cancelled() and task.exception() is not None:
             _log.error("slot failed", exc_info=task.exception())
+
+    def _rest(self) -> None:
+        """Take no job for a while: the trouble is this worker's, and the next job would have it
+        too.
+        """
+        self._resting = True
+        self._on_full(True)
+        asyncio.get_running_loop().call_later(_REST_SECONDS, self._wake)
+
+    def _wake(self) -> None:
+        self._resting = False
+        self._on_full(self.full)
 
     async def _claim(self) -> Claim | None:
         return await self._store.claim(
@@ -181,7 +208,7 @@ class Executor:
                 job=claim.id, attempt=claim.attempt, target=self._target.name
             ):
                 await self._run(claim)
-            if self._stopping:
+            if self._stopping or self._resting:
                 return
             try:
                 claim = await self._claim()
@@ -193,31 +220,53 @@ class Executor:
 
     async def _run(self, claim: Claim) -> None:
         run = _Run(claim)
-        self._runs[claim.id] = run
-        await self._announcer.changed(claim.id, Phase.EXECUTING)
+        self._runs.add(run)
         keeper = asyncio.get_running_loop().create_task(self._keep_lease(run))
-        folder = Path(mkdtemp(prefix="job-", dir=self._scratch))
+        folder: Path | None = None
         try:
+            await self._announcer.changed(claim.id, Phase.EXECUTING)
+            folder = Path(await asyncio.to_thread(mkdtemp, prefix="job-", dir=self._scratch))
             await self._work(run, folder)
         except Fenced:
             _log.info("job taken away")
             await self._sweep_up(claim)
+        except OSError as error:
+            _log.error("worker cannot run jobs", error=str(error))
+            await self._give_back(run, "the worker has no room for its files")
+        except Exception:  # noqa: BLE001 - a fault of ours must not leave the job EXECUTING
+            _log.exception("job could not be run")
+            with contextlib.suppress(Fenced):
+                await self._fail(
+                    run, "internal_error", "the worker could not run the job; its log says why"
+                )
         finally:
             keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.gather(keeper, return_exceptions=True)
             if run.child is not None:
                 await run.child.close()
-            del self._runs[claim.id]
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            self._runs.discard(run)
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _give_back(self, run: _Run, message: str) -> None:
+        """Let another worker have the job: what is wrong is ours, not the job's."""
+        self._rest()
+        entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
+        with contextlib.suppress(Fenced):
+            await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
+            await self._announcer.work(self._target.name)
 
     async def _work(self, run: _Run, folder: Path) -> None:
         claim = run.claim
         try:
             request = await self._persistently(run, lambda: self._request(claim, folder))
             run.child = await self._children.acquire()
-        except (ArtifactMissing, ChildrenUnavailable) as error:
-            await self._fail(run, "not_started", f"the job could not be started: {error}")
+        except ArtifactMissing as error:
+            await self._fail(run, "not_started", f"a file of the job is gone: {error}")
+            return
+        except ChildrenUnavailable as error:
+            _log.error("worker cannot run jobs", error=str(error))
+            await self._give_back(run, "the worker could not start a process for it")
             return
         if run.lost.is_set() or run.draining:
             # Came while there was no child to kill.
@@ -393,6 +442,7 @@ class Executor:
 
     async def _keep_lease(self, run: _Run) -> None:
         """Renew the lease; kill the child once the job is not ours or its time is over."""
+        held_until = monotonic() + self._lease_seconds
         while not run.lost.is_set():
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:
@@ -402,13 +452,17 @@ class Executor:
                 async with asyncio.timeout(pause):
                     await run.check.wait()
             run.check.clear()
-            if run.draining:
-                break
+            if run.draining and run.child is not None:
+                run.child.kill()
             try:
                 await self._beat(run)
-            except StoreUnavailable as error:
+                held_until = monotonic() + self._lease_seconds
+            except Exception as error:  # noqa: BLE001 - nobody else keeps the lease
                 # Another may take the job when the lease is over; the fence keeps us apart.
-                _log.warning("heartbeat failed", error=str(error))
+                _log.warning("heartbeat failed", error=repr(error))
+                if run.draining and monotonic() > held_until:
+                    run.lost.set()  # Who shuts down does not wait for a database for ever.
+                    break
                 await asyncio.sleep(_RETRY_SECONDS)
         if run.child is not None:
             run.child.kill()

@@ -9,7 +9,7 @@ It talks to its parent over a stream socket on standard input, one JSON object
 per line:
 
 - ``{"spawn": N}``, with a file descriptor: fork a child that talks over it.
-  Answer: ``{"spawned": N, "pid": P}``.
+  Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
 - ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
   ids, since only this process reaps.
 - It says ``{"loaded": true}`` when it can fork, and ``{"exited": P, "status":
@@ -29,6 +29,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from typing import Any
 
 from quws.execution import confine
@@ -86,9 +87,16 @@ class Zygote:
         return True
 
     def _spawn(self, number: int, fd: int) -> None:
-        pid = os.fork()
+        zygote = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            # No room for one more; those that are there must go on.
+            os.close(fd)
+            self._say({"failed": number})
+            return
         if pid == 0:
-            self._become_child(fd)
+            self._become_child(fd, zygote)
         os.close(fd)
         # In both processes, since either may be first: the group must exist
         # before anybody can ask to kill it.
@@ -97,10 +105,9 @@ class Zygote:
         self._children.add(pid)
         self._say({"spawned": number, "pid": pid})
 
-    def _become_child(self, fd: int) -> None:
+    def _become_child(self, fd: int, parent: int) -> None:
         status = 1
         try:
-            parent = os.getppid()
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
             confine.die_with_parent(parent)
@@ -116,6 +123,8 @@ class Zygote:
             with socket.socket(fileno=fd) as connection:
                 self._role.serve(connection)
             status = 0
+        except BaseException:  # noqa: BLE001 - its log is the only place for it
+            traceback.print_exc()
         finally:
             # Whatever happens, this copy must not go on as a zygote.
             os._exit(status)

@@ -13,6 +13,7 @@ from quws.store import JobStore, QueueState
 
 _WORTH_SECONDS = 1.0
 _WORTH_PART = 0.1
+_FAR_SECONDS = 10 * 365 * 86_400
 
 
 class Quotes:
@@ -35,7 +36,7 @@ class Quotes:
         for _, waiting, _ in state.waiting:
             ahead = predict(waiting, state.known) or 0.0
             heappush(free, heappop(free) + ahead)
-        return to_millis(self._clock() + timedelta(seconds=free[0] + seconds))
+        return _at(self._clock(), free[0] + seconds)
 
     async def refresh(self) -> int:
         """Renew the quotes of waiting jobs where they have moved. Tells how many."""
@@ -51,7 +52,9 @@ class Quotes:
                     break  # Nothing is known of this target.
                 end = heappop(free) + seconds
                 heappush(free, end)
-                quote = to_millis(now + timedelta(seconds=end))
+                quote = _at(now, end)
+                if quote is None:
+                    break
                 if old is None or _differs(old, quote, now):
                     moved[job_id] = quote
             if moved:
@@ -69,6 +72,11 @@ def _free_slots(state: QueueState, now: datetime) -> list[float]:
     free = free or [0.0]
     heapify(free)
     return free
+
+
+def _at(now: datetime, seconds: float) -> datetime | None:
+    # Beyond this nobody knows, and before long a date cannot say it.
+    return to_millis(now + timedelta(seconds=seconds)) if seconds < _FAR_SECONDS else None
 
 
 def _differs(old: datetime, new: datetime, now: datetime) -> bool:

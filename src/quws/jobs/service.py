@@ -33,7 +33,7 @@ from quws.jobs.checking import Checker
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
-from quws.store import JobStore, ListFilter, TargetStore
+from quws.store import JobStore, ListFilter, StoreUnavailable, TargetStore
 
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
@@ -153,11 +153,17 @@ class JobService:
         )
 
     async def wait(
-        self, caller: Caller, job_id: str, seconds: float, phase: Phase | None = None
+        self,
+        caller: Caller,
+        job_id: str,
+        seconds: float,
+        phase: Phase | None = None,
+        *,
+        blocking: frozenset[Phase] = ACTIVE,
     ) -> Snapshot:
         """Wait until the phase of a job changes (UWS 1.1, section 2.2.1.2).
 
-        Returns at once when the job is in no active phase, or not in ``phase``.
+        Returns at once when the job is in none of the phases that block, or not in ``phase``.
         ``seconds`` may be negative for as long as the service allows. The
         database is not held while waiting.
         """
@@ -166,7 +172,7 @@ class JobService:
         with self._events.watch(job_id) as watch:
             found = await self.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
-            while found.job.phase is seen and seen in ACTIVE and not self._closing:
+            while found.job.phase is seen and seen in blocking and not self._closing:
                 left = deadline - monotonic()
                 if left <= 0:
                     break
@@ -268,6 +274,8 @@ class JobService:
                 size=plan.size,
             )
             await self._store.add(job, entries)
+        except StoreUnavailable:
+            raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:
             await self._drop_artifacts(job_id)
             raise
@@ -407,13 +415,12 @@ class JobService:
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await payload.keep(self._artifacts, stamp, merged, self._policy.inline_bytes)
         changes: dict[str, Any] = {
+            "circuits": len(request.circuits),
             "spec": plan.spec,
             "target": plan.target.name,
             "size": plan.size,
             "quote": plan.quote,
         }
-        if len(request.circuits) != job.circuits:
-            changes["circuits"] = len(request.circuits)
         if not await self._store.set_parameters(job_id, parameters, changes):
             await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
 

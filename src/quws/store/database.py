@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -185,7 +185,9 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
 def _telling() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+    except (IntegrityError, ProgrammingError, DataError):
+        raise  # Mistakes of ours, which trying again does not mend.
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error
 

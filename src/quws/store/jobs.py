@@ -290,7 +290,7 @@ class JobStore:
     ) -> bool:
         """Replace the parameters of a PENDING job, with the columns that follow from them.
 
-        ``changes`` may hold ``spec``, ``target`` and ``circuits``.
+        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``quote``.
         """
         async with self._database.write() as connection:
             changed = await connection.execute(
@@ -300,15 +300,14 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            if "circuits" in changes:
-                await connection.execute(delete(t.circuits).where(t.circuits.c.job_id == job_id))
-                await connection.execute(
-                    insert(t.circuits),
-                    [
-                        {"job_id": job_id, "index": index, "status": "waiting"}
-                        for index in range(changes["circuits"])
-                    ],
-                )
+            await connection.execute(delete(t.circuits).where(t.circuits.c.job_id == job_id))
+            await connection.execute(
+                insert(t.circuits),
+                [
+                    {"job_id": job_id, "index": index, "status": "waiting"}
+                    for index in range(changes["circuits"])
+                ],
+            )
             return True
 
     async def delete(self, job_id: str, now: datetime) -> bool:
@@ -433,9 +432,7 @@ class JobStore:
             if stored.rowcount == 0:
                 return True  # Done before, but the news of its commit was lost.
             await connection.execute(
-                update(t.jobs)
-                .where(_j.id == claim.id)
-                .values(circuits_done=_j.circuits_done + 1)
+                update(t.jobs).where(_j.id == claim.id).values(circuits_done=_j.circuits_done + 1)
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _tell(connection, claim.id, entry)
@@ -663,9 +660,14 @@ class JobStore:
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
         """Tell which of these jobs exist."""
-        async with self._database.read() as connection:
-            rows = await connection.scalars(select(_j.id).where(_j.id.in_(list(job_ids))))
-            return set(rows)
+        wanted = list(job_ids)
+        found: set[str] = set()
+        # A statement can carry only so many values.
+        for start in range(0, len(wanted), _CHUNK):
+            query = select(_j.id).where(_j.id.in_(wanted[start : start + _CHUNK]))
+            async with self._database.read() as connection:
+                found.update(await connection.scalars(query))
+        return found
 
     # -- shared -----------------------------------------------------------------
 

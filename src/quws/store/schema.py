@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from quws.store.database import driver_url
 from quws.store.tables import metadata
@@ -48,6 +49,8 @@ def scripts() -> Path:
 
 def _run(url: str, work: Callable[[Config], None]) -> None:
     engine = create_engine(driver_url(url, asynchronous=False))
+    if engine.dialect.name == "sqlite":
+        _begin_in_earnest(engine)
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     with engine.connect() as connection:
@@ -58,10 +61,21 @@ def _run(url: str, work: Callable[[Config], None]) -> None:
     engine.dispose()
 
 
+def _begin_in_earnest(engine: Engine) -> None:
+    """Put a migration of SQLite into a transaction, which its driver does not do for DDL."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA busy_timeout=30000")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _lock(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Held until the session ends.
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
         connection.commit()
-    else:
-        connection.execute(text("PRAGMA busy_timeout=30000"))

@@ -172,7 +172,7 @@ timeline = Table(
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("time", Instant, nullable=False),
     Column("status", String(40), nullable=False),
-    Column("source", String(40), nullable=False),
+    Column("source", Text, nullable=False),
     Column("message", Text),
 )
 

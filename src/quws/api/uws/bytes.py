@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from quws.jobs import Payload
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _HEADERS = {
     "Accept-Ranges": "bytes",
     # What users uploaded or made must never run as a page of ours.
@@ -27,6 +27,7 @@ async def serve_payload(request: Request, payload: Payload, etag: str) -> Respon
     ------
     NotFound, Unavailable
         The file is gone, or cannot be reached: known before the answer begins.
+
     """
     headers = _HEADERS | {"ETag": f'"{etag}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:

@@ -104,25 +104,31 @@ async def get_list(request: Request) -> Response:
         case Rendering.HTML:
             return await list_page(request, refs, urls)
         case Rendering.JSON:
-            return StreamingResponse(_list_json(refs, urls), media_type="application/json")
+            write, media_type = _list_json, JSON
         case Rendering.XML:
-            return StreamingResponse(_list_xml(refs, urls), media_type=XML)
+            write, media_type = _list_xml, XML
+    # Read before the answer begins: a fault must not become a document that breaks off.
+    chunks = _chunks(refs)
+    first: list[JobRef] = await anext(chunks, [])
+    return StreamingResponse(write(first, chunks, urls), media_type=media_type)
 
 
-async def _list_xml(refs: AsyncIterator[JobRef], urls: Urls) -> AsyncIterator[str]:
-    yield xml.list_head()
-    async for chunk in _chunks(refs):
+async def _list_xml(
+    first: list[JobRef], others: AsyncIterator[list[JobRef]], urls: Urls
+) -> AsyncIterator[str]:
+    yield xml.list_head() + xml.list_entries(first, urls)
+    async for chunk in others:
         yield xml.list_entries(chunk, urls)
     yield xml.LIST_END
 
 
-async def _list_json(refs: AsyncIterator[JobRef], urls: Urls) -> AsyncIterator[str]:
-    separator = "["
-    async for chunk in _chunks(refs):
-        for ref in chunk:
-            yield separator + as_json.ref_json(ref, urls)
-            separator = ","
-    yield "[]" if separator == "[" else "]"
+async def _list_json(
+    first: list[JobRef], others: AsyncIterator[list[JobRef]], urls: Urls
+) -> AsyncIterator[str]:
+    yield "[" + ",".join(as_json.ref_json(ref, urls) for ref in first)
+    async for chunk in others:
+        yield "".join("," + as_json.ref_json(ref, urls) for ref in chunk)
+    yield "]"
 
 
 async def _chunks(refs: AsyncIterator[JobRef]) -> AsyncIterator[list[JobRef]]:

@@ -22,6 +22,7 @@ from quws.domain.phases import Phase
 
 router = APIRouter(tags=["UWS"])
 
+_UNDER_WAY = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 _RUN = Posted("PHASE", b"RUN")
 
 
@@ -45,8 +46,9 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
     answer is its error.
     """
     job = await jobs_of(request).get(caller_of(request), job_id)
-    if job.phase in (Phase.QUEUED, Phase.EXECUTING):
-        job = (await jobs_of(request).wait(caller_of(request), job_id, -1)).job
+    if job.phase in _UNDER_WAY:
+        waiting = jobs_of(request).wait(caller_of(request), job_id, -1, blocking=_UNDER_WAY)
+        job = (await waiting).job
     base = base_url(request)
     match job.phase:
         case Phase.COMPLETED:
