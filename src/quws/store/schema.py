@@ -53,12 +53,14 @@ def _run(url: str, work: Callable[[Config], None]) -> None:
         _begin_in_earnest(engine)
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    with engine.connect() as connection:
-        _lock(connection)
-        config.attributes["connection"] = connection
-        work(config)
-        connection.commit()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _lock(connection)
+            config.attributes["connection"] = connection
+            work(config)
+            connection.commit()
+    finally:
+        engine.dispose()
 
 
 def _begin_in_earnest(engine: Engine) -> None:

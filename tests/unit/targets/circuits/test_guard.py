@@ -54,9 +54,7 @@ def test_takes_the_language_that_the_client_names_where_no_header_does() -> None
 @pytest.mark.parametrize("hostile", [h for h in HOSTILE if h.guarded], ids=lambda h: h.name)
 def test_refuses_hostile_text_before_a_parser_sees_it(hostile: Hostile) -> None:
     source = hostile.build()
-    started = time.perf_counter()
     error = refusal(source, hostile.language)
-    assert time.perf_counter() - started < 5
     assert 0 < len(error.sentence) <= 300
     assert "\n" not in error.sentence
 

