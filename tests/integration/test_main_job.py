@@ -157,3 +157,15 @@ def test_delete_removes_the_job_and_its_files(http: httpx.Client, service: Servi
     assert http.get(job).status_code == 404
     assert http.get(f"{job}/results/counts").status_code == 404
     assert not (service.artifacts / job_id).exists()
+
+
+def test_a_part_may_be_called_as_a_parameter_is(http: httpx.Client) -> None:
+    answer = http.post(
+        "/jobs",
+        data={"CIRCUIT": "param:upload", "PHASE": "RUN", "SHOTS": "5"},
+        files={"upload": ("x.qasm", flip(0, 1))},
+    )
+    assert answer.status_code == 303, answer.text
+    job = answer.headers["Location"]
+    assert wait(http, job) == "COMPLETED"
+    assert http.get(f"{job}/results/counts").json()["circuits"][0]["counts"] == {"1": 5}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -120,18 +121,17 @@ class ArtifactStore:
         """Delete everything below a prefix (whole path segments). Tells how many there were."""
         try:
             found = await obstore.list(self._store, prefix).collect_async()
-            paths = [item["path"] for item in found]
-            if paths:
-                await obstore.delete_async(self._store, paths)
+            for item in found:
+                # Somebody else may be deleting the same: the request and the sweep do.
+                with contextlib.suppress(NotFoundError, FileNotFoundError):
+                    await obstore.delete_async(self._store, item["path"])
             if self._folder is not None:
                 # Folders, and what a writer that was killed had half done: no artifacts, so
                 # they are not listed.
                 await asyncio.to_thread(shutil.rmtree, self._folder / prefix, ignore_errors=True)
-        except (NotFoundError, FileNotFoundError):
-            return 0
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
-        return len(paths)
+        return len(found)
 
     async def owners(self) -> list[str]:
         """List the job ids under which anything is stored."""

@@ -18,8 +18,9 @@ _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def new_job_id() -> str:
     """Make a job id: a UUIDv7 as text.
 
-    It sorts by time of creation, cannot be guessed (74 random bits) and begins
-    with a digit, which the ``uws`` command needs.
+    It sorts by time of creation, cannot be guessed (within one millisecond of one
+    process 32 bits are new, else 74) and begins with a digit, which the ``uws``
+    command needs.
     """
     return str(uuid7())
 

@@ -44,7 +44,11 @@ async def circuits(artifacts: ArtifactStore, parameters: Sequence[Parameter]) ->
         content = await read(artifacts, item)
         if content.startswith(REFERENCE):
             name = content[len(REFERENCE) :].decode()
-            part = next((other for other in parameters if other.name == name), None)
+            # Names of ours are kept in upper case, whatever they were posted as.
+            names = {name, name.upper()} if name.upper() in CANONICAL else {name}
+            part = next(
+                (other for other in parameters if other is not item and other.name in names), None
+            )
             if part is None:
                 raise ArtifactMissing(f"the part {name}")
             content = await read(artifacts, part)
