@@ -69,7 +69,8 @@ def _from_jar(jar: Path) -> etree.XMLSchema:
 
         class Resolver(etree.Resolver):
             def resolve(self, url, public_id, context):  # type: ignore[no-untyped-def]
-                found = names.get(url.rsplit("/", 1)[-1])
+                name = url.rsplit("/", 1)[-1]
+                found = names.get(_Resolver._NAMES.get(name, name))
                 return self.resolve_string(archive.read(found), context) if found else None
 
         main = next(name for base, name in names.items() if base.startswith("UWS"))
