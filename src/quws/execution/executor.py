@@ -251,10 +251,8 @@ class Executor:
     async def _give_back(self, run: _Run, message: str) -> None:
         """Let another worker have the job: what is wrong is ours, not the job's."""
         self._rest()
-        entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
         with contextlib.suppress(Fenced):
-            await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
-            await self._announcer.work(self._target.name)
+            await self._hand_back(run, message)
 
     async def _work(self, run: _Run, folder: Path) -> None:
         claim = run.claim
@@ -277,7 +275,7 @@ class Executor:
             if run.lost.is_set():
                 raise Fenced from None
             if run.draining:
-                await self._hand_back(run)
+                await self._hand_back(run, "the worker shuts down; another one goes on")
             else:
                 await self._died(run, lost)
             return
@@ -397,10 +395,8 @@ class Executor:
         await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
         await self._announcer.work(self._target.name)
 
-    async def _hand_back(self, run: _Run) -> None:
-        entry = TimelineEntry(
-            self._clock(), "suspended", self.worker, "the worker shuts down; another one goes on"
-        )
+    async def _hand_back(self, run: _Run, message: str) -> None:
+        entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
         await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
         await self._announcer.work(self._target.name)
 

@@ -186,13 +186,7 @@ class JobStore:
                     message=job.message,
                 )
             )
-            await connection.execute(
-                insert(t.circuits),
-                [
-                    {"job_id": job.id, "index": index, "status": "waiting"}
-                    for index in range(job.circuits)
-                ],
-            )
+            await _add_circuits(connection, job.id, job.circuits)
             await _tell(connection, job.id, *entries)
 
     async def queue(
@@ -301,13 +295,7 @@ class JobStore:
             if changed.rowcount == 0:
                 return False
             await connection.execute(delete(t.circuits).where(t.circuits.c.job_id == job_id))
-            await connection.execute(
-                insert(t.circuits),
-                [
-                    {"job_id": job_id, "index": index, "status": "waiting"}
-                    for index in range(changes["circuits"])
-                ],
-            )
+            await _add_circuits(connection, job_id, changes["circuits"])
             return True
 
     async def delete(self, job_id: str, now: datetime) -> bool:
@@ -805,6 +793,13 @@ async def _tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntr
             }
             for entry in entries
         ],
+    )
+
+
+async def _add_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:
+    await connection.execute(
+        insert(t.circuits),
+        [{"job_id": job_id, "index": index, "status": "waiting"} for index in range(count)],
     )
 
 
