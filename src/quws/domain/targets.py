@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,21 +15,104 @@ class TargetStatus(StrEnum):
 
     ONLINE = "online"
     OFFLINE = "offline"
+    MAINTENANCE = "maintenance"
+    CALIBRATING = "calibrating"
+    RETIRED = "retired"
+    """It will not come back: jobs that wait for it end in ERROR."""
+
+
+class TargetKind(StrEnum):
+    """What stands behind a target."""
+
+    SIMULATOR = "simulator"
+    EMULATOR = "emulator"
+    """Behaves like hardware, its clock included, without being any."""
+    HARDWARE = "hardware"
+    REMOTE = "remote"
+    """Another service that has a queue of its own."""
+
+
+class Feature(StrEnum):
+    """Something that a circuit or a job may ask of a target."""
+
+    MEMORY = "memory"
+    """One bit string for each shot."""
+    SEED = "seed"
+    """The same seed gives the same counts."""
+    MID_CIRCUIT = "mid-circuit measurement"
+    RESET = "reset"
+    CONTROL_FLOW = "classical control"
+    DELAY = "delay"
+    NOISE = "noise models"
+    METHOD = "choice of method"
+
+
+class QubitCalibration(BaseModel):
+    """What is known of one qubit. Times in seconds, errors as probabilities."""
+
+    model_config = ConfigDict(frozen=True)
+
+    qubit: int
+    t1: float | None = None
+    t2: float | None = None
+    frequency: float | None = None
+    """In hertz."""
+    readout_error: float | None = None
+    readout_duration: float | None = None
+
+
+class GateCalibration(BaseModel):
+    """What is known of one gate on one tuple of qubits. Duration in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: str
+    qubits: tuple[int, ...]
+    error: float | None = None
+    duration: float | None = None
+
+
+class Calibration(BaseModel):
+    """The state of a device at one time; ``id`` is the same for the same content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    time: datetime
+    qubits: list[QubitCalibration] = Field(default_factory=list)
+    gates: list[GateCalibration] = Field(default_factory=list)
+
+
+class TargetState(BaseModel):
+    """What a health check found. ``message`` is for users."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: TargetStatus = TargetStatus.ONLINE
+    message: str | None = None
+    until: datetime | None = None
+    """When the target is expected back, where somebody knows."""
 
 
 class TargetDescription(BaseModel):
-    """A target: what it is, what it can run and how much of it.
-
-    ``kind`` is ``simulator`` or ``hardware``.
-    """
+    """A target: what it is, what it can run and how much of it."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    kind: str
+    kind: TargetKind
     title: str
-    status: TargetStatus = TargetStatus.ONLINE
+    qubits: int
+    native_gates: list[str] = Field(default_factory=list)
+    """By Qiskit's names; empty where any gate will do."""
+    coupling: list[tuple[int, int]] | None = None
+    """Pairs of qubits that a gate can join; None where all can."""
+    features: list[Feature] = Field(default_factory=list)
+    methods: list[str] = Field(default_factory=list)
+    """What METHOD may be, besides ``auto``."""
     circuit_limits: CircuitLimits = Field(default_factory=CircuitLimits)
     max_shots: int = 1_000_000
     max_circuits: int = 300
     languages: list[Language] = Field(default_factory=lambda: list(Language))
+    exclusive: bool = False
+    """Only one worker at a time may hold it, as with hardware."""

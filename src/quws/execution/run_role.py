@@ -44,13 +44,15 @@ class RunRole(Role):
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
         facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
+        options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
         confine.limit(
-            memory_bytes=max(self._target.memory_bytes(item) for item in facts) + _SLACK_BYTES,
+            memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
+            + _SLACK_BYTES,
             cpu_seconds=None,
             file_bytes=request["file_bytes"],
         )
         try:
-            self._run(request, facts, connection)
+            self._run(request, facts, options, connection)
         except MemoryError:
             connection.send(
                 _failure(
@@ -65,10 +67,13 @@ class RunRole(Role):
             )
 
     def _run(
-        self, request: dict[str, Any], facts: list[CircuitFacts], connection: Connection
+        self,
+        request: dict[str, Any],
+        facts: list[CircuitFacts],
+        options: RunOptions,
+        connection: Connection,
     ) -> None:
         limits = CircuitLimits.model_validate(request["limits"])
-        options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
         entries: dict[int, dict[str, Any]] = {
             int(index): json.loads(Path(name).read_bytes())
             for index, name in request["done"].items()
@@ -80,7 +85,8 @@ class RunRole(Role):
             connection.send({"started": index})
             try:
                 circuit, _ = self._parse(source, Language(facts[index].language), limits)
-                result = self._target.run(circuit, options)
+                compiled = self._target.compile(circuit, options)
+                result = self._target.run(compiled, options, lambda *_: None)
             except InvalidCircuit as refusal:
                 connection.send(_failure(refusal.code, refusal.sentence, transient=False))
                 return

@@ -1,16 +1,25 @@
-"""The interface that every target implements."""
+"""The interface that every target implements.
+
+``describe`` is called in service processes and must be cheap. Everything else
+happens in child processes of a worker: ``load`` once in the process they are
+forked from, ``warm`` in each child before it gets its job.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from quws.domain.targets import TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quws.domain.circuits import CircuitFacts
-    from quws.domain.targets import TargetDescription
+    from quws.domain.targets import Calibration, TargetDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,35 @@ class RunOptions:
     shots: int
     seed: int | None = None
     memory: bool = False
+    method: str | None = None
+    """What METHOD says; None lets the target choose."""
+    noise: dict[str, Any] | None = None
+    """What NOISE says, read; None for no noise beyond the target's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a circuit will run on the target, in seconds: most likely, and between what."""
+
+    seconds: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A circuit as the target will run it.
+
+    ``layout`` names, for each qubit of the submitted circuit, the qubit of the
+    target that carries it at the start; None where both are the same.
+    """
+
+    circuit: QuantumCircuit
+    layout: list[int] | None = None
+    notes: list[str] = field(default_factory=list)
+    """What a user should know, for the timeline."""
+    changed: bool = False
+    """Whether it differs from what was submitted, so that it is worth being shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +74,18 @@ class CircuitResult:
     memory: list[str] | None
     engine: str
     seconds: float
+    approximate: str | None = None
+    """Why the counts are not exact even in the limit of many shots; None if they are."""
+    notes: list[str] = field(default_factory=list)
+    """What a user should know, for the timeline: why this engine, for one."""
+
+
+Progress = Callable[[float, str | None], None]
+"""Takes the part that is done, 0 to 1, and a sentence on what is being done."""
 
 
 class Target(ABC):
-    """Something that runs circuits, one at a time, in a child process.
-
-    ``describe`` is called in service processes and must be cheap; everything
-    else happens in children: ``load`` once in the process they are forked
-    from, ``warm`` in each child before it gets its job.
-    """
+    """Something that runs circuits, one at a time, in a child process."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -57,14 +98,149 @@ class Target(ABC):
     def load(self) -> None:
         """Import the libraries. Must not start a thread: a forked child would lack it."""
 
-    @abstractmethod
     def warm(self) -> None:
         """Do whatever makes the first run of a child as fast as the second."""
 
-    @abstractmethod
-    def memory_bytes(self, facts: CircuitFacts) -> int:
+    def state(self) -> TargetState:
+        """Look whether the target takes work; called in a child now and then."""
+        return TargetState()
+
+    def calibration(self) -> Calibration | None:
+        """Read the present calibration; called in a child, and for each job that runs."""
+        return None
+
+    def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
         """Predict the memory that running a circuit takes beyond the libraries."""
+        return 1 << 30
+
+    def check(self, facts: CircuitFacts, options: RunOptions) -> None:
+        """Refuse what cannot be run here, from the facts alone and without the libraries.
+
+        Beyond the limits that the description names. Called when a job is created, where
+        the adapter is installed there, and again in the child that runs the job.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+
+        """
+
+    def estimate(self, facts: CircuitFacts, options: RunOptions) -> Estimate | None:
+        """Predict the run time of a circuit; None when nothing is known."""
+        return None
+
+    def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
+        """Turn a circuit that passed the check into what the target runs.
+
+        Raises
+        ------
+        InvalidCircuit
+            The target cannot run it after all.
+
+        """
+        return Compiled(circuit)
 
     @abstractmethod
-    def run(self, circuit: QuantumCircuit, options: RunOptions) -> CircuitResult:
-        """Run a circuit that passed the check, and count what was measured."""
+    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
+        """Run a compiled circuit, and count what was measured.
+
+        Raises
+        ------
+        InvalidCircuit
+            It asks for more than the target can give.
+
+        """
+
+
+class RemoteStatus(StrEnum):
+    """Where a submission stands at the other side."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """What the other side says of a submission. ``message`` is for users."""
+
+    status: RemoteStatus
+    message: str | None = None
+    position: int | None = None
+    """How many go before it there."""
+    done: int | None = None
+    """How many of its circuits are done."""
+
+
+class Doubt(Exception):
+    """Nobody can tell whether a submission has arrived."""
+
+
+class RemoteTarget(Target):
+    """Something that has a queue of its own: a job is handed over whole, then looked after.
+
+    The key of a submission is written down before ``submit`` is called and the
+    handle after it, so that after a crash the next attempt can find what was
+    submitted, and never submits twice.
+    """
+
+    poll_seconds: float = 1.0
+    """How long to wait between two looks."""
+
+    @abstractmethod
+    def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
+        """Hand over a job under a key of ours; gives the handle of the other side.
+
+        Raises
+        ------
+        Doubt
+            It may have arrived, or not.
+        ConnectionError
+            It has not arrived; trying again is safe.
+
+        """
+
+    @abstractmethod
+    def find(self, key: str) -> str | None:
+        """Find a submission by our key; None when there surely is none.
+
+        Raises
+        ------
+        Doubt
+            The other side cannot be asked that.
+        ConnectionError
+            It does not answer now.
+
+        """
+
+    @abstractmethod
+    def poll(self, handle: str) -> RemoteState:
+        """Look where a submission stands.
+
+        Raises
+        ------
+        ConnectionError
+
+        """
+
+    @abstractmethod
+    def cancel(self, handle: str) -> None:
+        """Ask the other side to stop; it may be too late, which is no error.
+
+        Raises
+        ------
+        ConnectionError
+
+        """
+
+    @abstractmethod
+    def fetch(self, handle: str) -> list[CircuitResult]:
+        """Get the results of a submission that is done, one per circuit.
+
+        Raises
+        ------
+        ConnectionError
+
+        """

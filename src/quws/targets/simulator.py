@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
-from quws.domain.targets import TargetDescription
-from quws.targets.base import CircuitResult, RunOptions, Target
+from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.targets.base import CircuitResult, Compiled, Progress, RunOptions, Target
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -46,8 +46,16 @@ class Simulator(Target):
     def describe(self) -> TargetDescription:
         return TargetDescription(
             name=self.name,
-            kind="simulator",
+            kind=TargetKind.SIMULATOR,
             title="State-vector simulator (Qiskit Aer)",
+            qubits=self._qubits,
+            features=[
+                Feature.MEMORY,
+                Feature.SEED,
+                Feature.MID_CIRCUIT,
+                Feature.RESET,
+                Feature.CONTROL_FLOW,
+            ],
             circuit_limits=CircuitLimits(qubits=self._qubits),
         )
 
@@ -69,17 +77,23 @@ class Simulator(Target):
         circuit.h(0)
         circuit.cx(0, 1)
         circuit.measure([0, 1], [0, 1])
-        self.run(circuit, RunOptions(shots=16, seed=0))
+        options = RunOptions(shots=16, seed=0)
+        self.run(self.compile(circuit, options), options, lambda *_: None)
 
     @override
-    def memory_bytes(self, facts: CircuitFacts) -> int:
+    def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
         return _AMPLITUDE_BYTES << facts.qubits
 
     @override
-    def run(self, circuit: QuantumCircuit, options: RunOptions) -> CircuitResult:
+    def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
+        return Compiled(self._passes.run(circuit))
+
+    @override
+    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
         started = time.perf_counter()
+        circuit = compiled.circuit
         job = self._engine.run(
-            self._passes.run(circuit),
+            circuit,
             shots=options.shots,
             # Aer takes 32 bits of seed; fold the rest in rather than lose it.
             seed_simulator=None if options.seed is None else _fold(options.seed),
