@@ -22,12 +22,13 @@ from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
+from quws.domain.targets import TargetKind
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
+from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.settings import Settings
-from quws.store import Database, JobStore, StoreUnavailable, TargetStore
+from quws.store import Database, HoldStore, JobStore, StoreUnavailable, TargetStore
 from quws.targets import TargetConfig, create_target
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _SIMULATOR = "simulator"
 _SHUTDOWN_SECONDS = 10
+_LOCAL_KINDS = (TargetKind.SIMULATOR, TargetKind.EMULATOR)
 _SCHEMA_POLL_SECONDS = 0.05
 
 
@@ -155,7 +157,12 @@ def create_app(settings: Settings) -> FastAPI:
                         policy=settings.policy,
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
-                    health=Health(backends.database, backends.dispatcher, backends.artifacts),
+                    health=Health(
+                        backends.database,
+                        backends.dispatcher,
+                        backends.artifacts,
+                        StoreClock(backends.jobs),
+                    ),
                 )
             finally:
                 listening.cancel()
@@ -213,6 +220,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     """
     from quws.execution.children import ChildPool  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
+    from quws.execution.hold import Hold  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
 
@@ -222,16 +230,28 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         raise SystemExit(f"there is no target '{target_name}'; configured are: {known}")
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    children = ChildPool({"role": "run", "target": config.model_dump()}, spares=settings.spares)
+    description = create_target(config).describe()
+    children = ChildPool(
+        {"role": "run", "target": config.model_dump()},
+        spares=settings.spares,
+        network=description.kind not in _LOCAL_KINDS,
+        leash_seconds=settings.lease,
+    )
     try:
         children.start()
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
-            description = create_target(config).describe()
             await backends.targets.register([description], utc_now(), replace=True)
             if sole:
                 await backends.jobs.release(target_name)
+            store_clock = StoreClock(backends.jobs)
+            await store_clock.look()
+            hold = (
+                Hold(HoldStore(backends.database), target_name, settings.lease)
+                if description.exclusive
+                else None
+            )
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
@@ -242,15 +262,17 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
-                slots=settings.slots,
+                store_clock=store_clock,
+                slots=1 if description.exclusive else settings.slots,
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
                 result_bytes=settings.max_result,
                 max_attempts=settings.policy.max_attempts,
+                holder=None if hold is None else hold.holder,
                 on_full=hints.set_full,
             )
-            await run_worker(executor, hints, backends.events, stop, settings.grace)
+            await run_worker(executor, hints, backends.events, stop, settings.grace, hold)
     finally:
         await children.close()
 
@@ -261,14 +283,21 @@ async def sweeper(settings: Settings) -> None:
 
     stop = stop_event()
     async with open_backends(settings) as backends:
-        sweeps = Sweeps(
-            store=backends.jobs,
-            artifacts=backends.artifacts,
-            dispatcher=backends.dispatcher,
-            announcer=backends.announcer,
-            policy=settings.policy,
-        )
+        sweeps = make_sweeps(backends, settings)
         await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep)
+
+
+def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
+    """Make the periodic duties, for the sweeper and for those who want to see what is due."""
+    return Sweeps(
+        store=backends.jobs,
+        artifacts=backends.artifacts,
+        dispatcher=backends.dispatcher,
+        announcer=backends.announcer,
+        policy=settings.policy,
+        clock=StoreClock(backends.jobs),
+        lease_seconds=settings.lease,
+    )
 
 
 def stop_event() -> asyncio.Event:

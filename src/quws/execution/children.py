@@ -125,13 +125,24 @@ class ChildPool:
         How many wait ready.
     interpreter
         The Python that runs them.
+    network
+        Whether they may open connections.
+    leash_seconds
+        How long they live on when this process is frozen; None for ever.
 
     """
 
     def __init__(
-        self, role: dict[str, Any], *, spares: int, interpreter: str = sys.executable
+        self,
+        role: dict[str, Any],
+        *,
+        spares: int,
+        interpreter: str = sys.executable,
+        network: bool = False,
+        leash_seconds: float | None = None,
     ) -> None:
-        self._role = role
+        self._role = role | {"network": network, "leash_seconds": leash_seconds}
+        self._leash_seconds = leash_seconds
         self._spares = spares
         self._interpreter = interpreter
         self._ready: deque[Child] = deque()
@@ -148,8 +159,11 @@ class ChildPool:
 
     def start(self) -> None:
         """Start the zygote, from the main thread; returns before it has loaded its libraries."""
-        if not self._closing:
-            self._start_zygote()
+        if self._closing:
+            return
+        self._start_zygote()
+        if self._leash_seconds is not None:
+            self._keep(self._stay_on_leash(self._leash_seconds))
 
     async def acquire(self) -> Child:
         """Take a child that is ready.
@@ -276,6 +290,11 @@ class ChildPool:
             child.ended(-signal.SIGKILL)
         if not self._closing:
             self._keep(self._restart(self._process))
+
+    async def _stay_on_leash(self, seconds: float) -> None:
+        while True:
+            self._command({"alive": True})
+            await asyncio.sleep(seconds / 4)
 
     async def _restart(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()

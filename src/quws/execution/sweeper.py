@@ -28,16 +28,17 @@ async def run_sweeper(
     sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float
 ) -> None:
     """Sweep until told to stop."""
-    every_time: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+    by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
         ("overrun", sweeps.overrun),
         ("lost", sweeps.lost),
         ("destruction", sweeps.destruction),
-        ("garbage", sweeps.garbage),
     ]
     next_waiting = next_orphans = next_quotes = 0.0
     while not stop.is_set():
-        for name, sweep in every_time:
-            await _try(name, sweep)
+        if await _try("clock", sweeps.settled, quiet=True):
+            for name, sweep in by_the_clock:
+                await _try(name, sweep)
+        await _try("garbage", sweeps.garbage)
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
@@ -52,7 +53,7 @@ async def run_sweeper(
                 await stop.wait()
 
 
-async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> None:
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
     try:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
@@ -63,3 +64,5 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = 
     else:
         if count and not quiet:
             _log.info("swept", sweep=name, count=count)
+        return count
+    return 0

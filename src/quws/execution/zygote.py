@@ -12,10 +12,13 @@ per line:
   Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
 - ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
   ids, since only this process reaps.
+- ``{"alive": true}``: the parent is there and well.
 - It says ``{"loaded": true}`` when it can fork, and ``{"exited": P, "status":
   S}`` (negative: the signal) for each child that ended.
 
-At the end of the stream everybody is killed.
+At the end of the stream everybody is killed, and so are the children when the
+parent has not been heard of for the length of its leash: a parent that is
+frozen cannot stop a job that is somebody else's by now.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -41,9 +45,10 @@ _MAX_FDS = 16
 class Zygote:
     """Forks, kills and reaps children."""
 
-    def __init__(self, control: socket.socket, role: Role) -> None:
+    def __init__(self, control: socket.socket, role: Role, leash_seconds: float | None) -> None:
         self._control = control
         self._role = role
+        self._leash_seconds = leash_seconds
         self._children: set[int] = set()
         self._fds: list[int] = []
         self._rest = b""
@@ -57,9 +62,15 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._say({"loaded": True})
         control = self._control.fileno()
+        heard = time.monotonic()
         try:
             while True:
-                ready, _, _ = select.select([control, wake_read], [], [])
+                ready, _, _ = select.select([control, wake_read], [], [], self._leash_seconds)
+                now = time.monotonic()
+                if control in ready:
+                    heard = now
+                elif self._leash_seconds is not None and now - heard >= self._leash_seconds:
+                    self._kill_all()
                 if wake_read in ready:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
@@ -69,8 +80,11 @@ class Zygote:
         except (BrokenPipeError, ConnectionResetError):
             return
         finally:
-            for pid in self._children:
-                _kill_group(pid)
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        for pid in self._children:
+            _kill_group(pid)
 
     def _receive(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._control, 65536, _MAX_FDS)
@@ -82,7 +96,7 @@ class Zygote:
             command = json.loads(line)
             if "spawn" in command:
                 self._spawn(command["spawn"], self._fds.pop(0))
-            elif command["kill"] in self._children:
+            elif command.get("kill") in self._children:
                 _kill_group(command["kill"])
         return True
 
@@ -158,16 +172,19 @@ def _kill_group(pid: int) -> None:
 def main() -> None:
     """Load what the role needs, then serve. Arguments: the parent's pid, the role as JSON."""
     parent, role_json = sys.argv[1:]
+    config = json.loads(role_json)
     confine.die_with_parent(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    role = make_role(json.loads(role_json))
+    if not config["network"]:
+        confine.no_network()
+    role = make_role(config)
     role.load()
     gc.collect()
     # Keeps the collector from touching, and so copying, pages shared with the children.
     gc.freeze()
     control = socket.socket(fileno=os.dup(0))
-    Zygote(control, role).run()
+    Zygote(control, role, config["leash_seconds"]).run()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore, ListFilter, QueueState
+from quws.store.holds import HoldStore
+from quws.store.jobs import JobStore, ListFilter, Overdue, QueueState
 from quws.store.targets import TargetStore
 
 __all__ = [
     "AccountStore",
     "Database",
+    "HoldStore",
     "JobStore",
     "ListFilter",
+    "Overdue",
     "QueueState",
     "StoreUnavailable",
     "TargetStore",
