@@ -192,7 +192,10 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # It lets requests end before it stops; who waits for a job would keep it.
             app.state.stop_waiting()
-            super().handle_exit(sig, frame)
+            # Not the inherited one, which raises the signal again in the end: a process
+            # that stopped in order has ended well.
+            self.force_exit = self.should_exit
+            self.should_exit = True
 
     config = uvicorn.Config(
         app,
@@ -284,7 +287,7 @@ async def sweeper(settings: Settings) -> None:
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
-        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep)
+        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep, settings.orphan_age)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
@@ -297,6 +300,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
         policy=settings.policy,
         clock=StoreClock(backends.jobs),
         lease_seconds=settings.lease,
+        orphan_seconds=settings.orphan_age,
     )
 
 

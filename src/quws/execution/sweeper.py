@@ -20,12 +20,11 @@ from quws.store import StoreUnavailable
 
 _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
-_ORPHANS_EVERY = 3600.0
 _log = structlog.get_logger(__name__)
 
 
 async def run_sweeper(
-    sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float
+    sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float, orphan_seconds: float
 ) -> None:
     """Sweep until told to stop."""
     by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
@@ -46,7 +45,7 @@ async def run_sweeper(
             next_waiting = monotonic() + _WAITING_SECONDS
             await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
         if monotonic() >= next_orphans:
-            next_orphans = monotonic() + _ORPHANS_EVERY
+            next_orphans = monotonic() + orphan_seconds
             await _try("orphans", sweeps.orphans)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_seconds):
