@@ -42,13 +42,18 @@ def serve(
     ] = None,
     allow_anonymous: Anonymous = False,
 ) -> None:
-    """Run everything on this machine: API, worker, periodic task and a private Valkey."""
+    """Run everything on this machine: API, workers, periodic task and a private Valkey."""
     from quws.serve import Supervisor  # noqa: PLC0415
+    from quws.targets import ConfigError  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
     if data is not None:
         os.environ["QUWS_DATA"] = str(data.absolute())
-    raise typer.Exit(Supervisor(_settings(), host, port).run())
+    try:
+        supervisor = Supervisor(_settings(), host, port)
+    except ConfigError as error:
+        _stop(str(error))
+    raise typer.Exit(supervisor.run())
 
 
 @app.command()
@@ -75,9 +80,10 @@ def api(
         settings = _settings()
         # Here, since the server would wrap the sentence into a traceback.
         asyncio.run(check_database(settings))
-        run_server(create_app(settings), host, port)
-    except StoreUnavailable as error:
+        service = create_app(settings)
+    except (StoreUnavailable, ValueError) as error:
         _stop(str(error))
+    run_server(service, host, port)
 
 
 @app.command()

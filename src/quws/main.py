@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -28,12 +29,17 @@ from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.settings import Settings
 from quws.store import Database, JobStore, StoreUnavailable, TargetStore
-from quws.targets import TargetConfig, create_target
+from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_SIMULATOR = "simulator"
+    from quws.domain.policy import Policy
+    from quws.domain.targets import TargetDescription
+    from quws.execution.children import ChildPool
+
+_LOOK_AGAIN_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
 _SHUTDOWN_SECONDS = 10
 _SCHEMA_POLL_SECONDS = 0.05
 
@@ -107,18 +113,34 @@ async def _await_schema(database: Database, seconds: float) -> None:
         await asyncio.sleep(_SCHEMA_POLL_SECONDS)
 
 
-def target_configs(settings: Settings) -> list[TargetConfig]:
-    """List the targets of this service."""
-    return [
-        TargetConfig(
-            name=_SIMULATOR,
-            adapter="simulator",
-            options={
-                "qubits": settings.simulator_qubits,
-                "threads": settings.simulator_threads,
-            },
-        )
-    ]
+def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescription]:
+    """Tell what the targets are that can say so here, without their libraries and secrets.
+
+    The others are known from when their workers have looked at them.
+
+    Raises
+    ------
+    ConfigError
+        An adapter is not installed here or does not take its options.
+
+    """
+    found = []
+    for config in configs:
+        # In an environment of its own may be what this one has not; and a secret is for its
+        # worker only.
+        if config.interpreter is None and not config.secrets:
+            with contextlib.suppress(NotLoaded):
+                target = create_target(config.revealed())
+                found.append(config.limits.apply(target.describe()))
+    return found
+
+
+def _policy(settings: Settings, configs: Sequence[TargetConfig]) -> Policy:
+    policy = settings.policy
+    if "target" in policy.model_fields_set or any(item.name == policy.target for item in configs):
+        return policy
+    # The default's default is not among them: then it is whichever stands first.
+    return policy.model_copy(update={"target": configs[0].name})
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -130,17 +152,16 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
+    configs = settings.target_configs()
+    descriptions = known_descriptions(configs)
+
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
         async with open_backends(settings) as backends:
             checker = ChildChecker(seconds=settings.check_seconds)
             await checker.start()
             # So that a job can be sent before the first worker is up.
-            await backends.targets.register(
-                [create_target(config).describe() for config in target_configs(settings)],
-                utc_now(),
-                replace=False,
-            )
+            await backends.targets.register(descriptions, utc_now(), replace=False)
             listening = asyncio.create_task(backends.events.run())
             try:
                 yield Services(
@@ -152,7 +173,8 @@ def create_app(settings: Settings) -> FastAPI:
                         announcer=backends.announcer,
                         checker=checker,
                         quotes=Quotes(backends.jobs),
-                        policy=settings.policy,
+                        policy=_policy(settings, configs),
+                        expected=frozenset(item.name for item in configs),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
                     health=Health(backends.database, backends.dispatcher, backends.artifacts),
@@ -211,27 +233,28 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     With ``sole`` it is the only one of its target: what is executing now was
     lost with its predecessor, and need not wait for the end of its lease.
     """
-    from quws.execution.children import ChildPool  # noqa: PLC0415
+    from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
 
-    config = next((item for item in target_configs(settings) if item.name == target_name), None)
-    if config is None:
-        known = ", ".join(item.name for item in target_configs(settings))
-        raise SystemExit(f"there is no target '{target_name}'; configured are: {known}")
+    config = settings.target_config(target_name)
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    children = ChildPool({"role": "run", "target": config.model_dump()}, spares=settings.spares)
+    children = children_of(config, spares=settings.spares)
     try:
-        children.start()
+        try:
+            children.start()
+        except ChildrenUnavailable as error:
+            raise ConfigError(f"target {config.name}: {error}") from None
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
-            description = create_target(config).describe()
-            await backends.targets.register([description], utc_now(), replace=True)
             if sole:
                 await backends.jobs.release(target_name)
+            description = await _look(children, backends.targets, stop)
+            if description is None:
+                return
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
@@ -242,7 +265,8 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
-                slots=settings.slots,
+                # Two jobs at once would be two on a device that can hold one.
+                slots=1 if description.exclusive else settings.slots,
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
@@ -253,6 +277,51 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             await run_worker(executor, hints, backends.events, stop, settings.grace)
     finally:
         await children.close()
+
+
+def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
+    """Make the processes of a target, in the environment that it names.
+
+    Raises
+    ------
+    ConfigError
+        A secret cannot be read.
+
+    """
+    from quws.execution.children import ChildPool  # noqa: PLC0415
+
+    return ChildPool(
+        {"role": "run", "target": config.revealed().model_dump(mode="json")},
+        spares=spares,
+        interpreter=str(config.interpreter or sys.executable),
+    )
+
+
+async def _look(
+    children: ChildPool, targets: TargetStore, stop: asyncio.Event
+) -> TargetDescription | None:
+    """Ask the target what it is, as often as it takes; None when there is no time left for it."""
+    from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
+    from quws.execution.looking import LookFailed, look_at  # noqa: PLC0415
+
+    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        looking = asyncio.create_task(look_at(children))
+        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not looking.done():
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            break
+        try:
+            look = looking.result()
+        except (ChildrenUnavailable, LookFailed) as error:
+            _log.error("target cannot be used", error=str(error))
+            await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
+        else:
+            stopped.cancel()
+            await targets.register([look.description], utc_now(), replace=True)
+            return look.description
+    return None
 
 
 async def sweeper(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from typing_extensions import override
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.parameters import ResponseFormat
+from quws.domain.targets import TargetState, TargetStatus
 from quws.execution import confine, documents
 from quws.execution.roles import Connection, Role
 from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
@@ -25,7 +26,9 @@ class RunRole(Role):
     """Runs jobs on one target."""
 
     def __init__(self, target: dict[str, Any]) -> None:
-        self._target: Target = create_target(TargetConfig.model_validate(target))
+        config = TargetConfig.model_validate(target)
+        self._target: Target = create_target(config)
+        self._limits = config.limits
 
     @override
     def load(self) -> None:
@@ -42,6 +45,34 @@ class RunRole(Role):
 
     @override
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
+        if "look" in request:
+            self._look(connection)
+        else:
+            self._job(request, connection)
+
+    def _look(self, connection: Connection) -> None:
+        """Tell what the target is, whether it takes work, and how it is calibrated."""
+        try:
+            description = self._limits.apply(self._target.describe())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+            traceback.print_exc()
+            connection.send(_failure("no_description", _one_line(error), transient=True))
+            return
+        try:
+            state = self._target.state()
+            calibration = self._target.calibration()
+        except Exception as error:  # noqa: BLE001 - a device that does not answer takes no work
+            state = TargetState(status=TargetStatus.OFFLINE, message=_one_line(error))
+            calibration = None
+        connection.send(
+            {
+                "description": description.model_dump(mode="json"),
+                "state": state.model_dump(mode="json"),
+                "calibration": None if calibration is None else calibration.model_dump(mode="json"),
+            }
+        )
+
+    def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
         facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
         options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])

@@ -12,7 +12,14 @@ from typing import Any
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
 from quws.domain.caller import Caller
-from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
+from quws.domain.errors import (
+    Forbidden,
+    IllegalMove,
+    InvalidParameter,
+    NotFound,
+    Unavailable,
+    UnknownTarget,
+)
 from quws.domain.job import (
     Job,
     JobRef,
@@ -72,6 +79,7 @@ class JobService:
         checker: Checker,
         quotes: Quotes,
         policy: Policy,
+        expected: frozenset[str] = frozenset(),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -84,6 +92,7 @@ class JobService:
         self._checker = checker
         self._quotes = quotes
         self._policy = policy
+        self._expected = expected
         self._clock = clock
 
     # -- reading --------------------------------------------------------------
@@ -429,6 +438,12 @@ class JobService:
     async def _plan(self, request: JobRequest) -> _Plan:
         name = request.target or self._policy.target
         target = await self._targets.get(name)
+        if target is None and name in self._expected:
+            raise Unavailable(
+                f"target {name} has not told yet what it is; its worker is starting, or cannot"
+                " start: its log says why",
+                parameter="TARGET",
+            )
         if target is None:
             known = ", ".join(item.name for item in await self._targets.all()) or "none yet"
             raise UnknownTarget(

@@ -80,6 +80,10 @@ class CircuitResult:
     """What a user should know, for the timeline: why this engine, for one."""
 
 
+class NotLoaded(Exception):
+    """A target cannot describe itself before its libraries are loaded."""
+
+
 Progress = Callable[[float, str | None], None]
 """Takes the part that is done, 0 to 1, and a sentence on what is being done."""
 
@@ -92,7 +96,15 @@ class Target(ABC):
 
     @abstractmethod
     def describe(self) -> TargetDescription:
-        """Tell what the target is and what it can run, without loading its libraries."""
+        """Tell what the target is and what it can run, without loading its libraries.
+
+        Raises
+        ------
+        NotLoaded
+            That can be told in a child only, after ``warm``. The service then knows the
+            target from when its worker has looked, and from then on what it said last.
+
+        """
 
     @abstractmethod
     def load(self) -> None:
