@@ -322,19 +322,43 @@ class Executor:
             match message:
                 case {"started": _}:
                     started = self._clock()
-                case {"finished": index, "file": str(name), "engine": engine}:
-                    await self._store_circuit(run, index, folder / name, engine, started)
+                case {"finished": index, "file": str(name), "compiled": text, "engine": engine}:
+                    await self._store_circuit(run, index, folder / name, text, engine, started)
+                case {"note": str(note)}:
+                    await self._note(run, note)
+                case {"progress": _, "message": str(sentence)}:
+                    await self._progress(run, sentence)
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
         return failure
 
+    async def _note(self, run: _Run, note: str) -> None:
+        entry = TimelineEntry(self._clock(), "note", self.worker, note)
+        if not await self._persistently(run, lambda: self._store.note(run.claim, entry)):
+            raise Fenced
+
+    async def _progress(self, run: _Run, sentence: str) -> None:
+        if not await self._persistently(run, lambda: self._store.say(run.claim, sentence)):
+            raise Fenced
+        await self._announcer.changed(run.claim.id, Phase.EXECUTING)
+
     async def _store_circuit(
-        self, run: _Run, index: int, path: Path, engine: str, started: datetime
+        self,
+        run: _Run,
+        index: int,
+        path: Path,
+        compiled: dict[str, str] | None,
+        engine: str,
+        started: datetime,
     ) -> None:
         claim = run.claim
         result = await self._put(run, f"counts-{index}", path, "application/json")
+        more = []
+        if compiled is not None:
+            text = path.parent / compiled["file"]
+            more.append(await self._put(run, compiled["id"], text, compiled["mime_type"]))
         entry = TimelineEntry(
             self._clock(),
             "circuit done",
@@ -342,7 +366,7 @@ class Executor:
             f"circuit {index} of {claim.job.circuits} on {engine}",
         )
         stored = await self._persistently(
-            run, lambda: self._store.store_circuit(claim, index, result, entry, started)
+            run, lambda: self._store.store_circuit(claim, index, result, entry, started, more)
         )
         if not stored:
             raise Fenced

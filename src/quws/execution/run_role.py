@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ from quws.domain.errors import InvalidCircuit
 from quws.domain.parameters import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
 from quws.execution import confine, documents
+from quws.execution.compiled import MIME_TYPE, NotWritten
+from quws.execution.compiled import write as write_compiled
 from quws.execution.roles import Connection, Role
 from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
+from quws.targets.base import Compiled
 
 _SLACK_BYTES = 2 << 30
 """Address space that libraries and thread stacks reserve beyond the state itself."""
@@ -110,14 +115,18 @@ class RunRole(Role):
             for index, name in request["done"].items()
         }
         batch = len(request["circuits"]) > 1
+        teller = Teller(connection, len(request["circuits"]))
+        files: list[dict[str, str]] = []
         for index, source in enumerate(request["circuits"]):
             if index in entries:
                 continue
             connection.send({"started": index})
+            teller.circuit = index
             try:
                 circuit, _ = self._parse(source, Language(facts[index].language), limits)
                 compiled = self._target.compile(circuit, options)
-                result = self._target.run(compiled, options, lambda *_: None)
+                teller.notes(compiled.notes)
+                result = self._target.run(compiled, options, teller.progress)
             except InvalidCircuit as refusal:
                 connection.send(_failure(refusal.code, refusal.sentence, transient=False))
                 return
@@ -133,25 +142,78 @@ class RunRole(Role):
                     )
                 )
                 return
-            entries[index] = _entry(index, facts[index], result)
-            name = f"circuit-{index}.json"
+            teller.notes(result.notes)
+            entries[index] = _entry(index, facts[index], compiled, result)
+            text = _write_compiled(index, compiled, teller)
             if batch:
+                name = f"circuit-{index}.json"
                 documents.write_json(Path(name), entries[index])
-            connection.send(
-                {"finished": index, "file": name if batch else None, "engine": result.engine}
+                connection.send(
+                    {"finished": index, "file": name, "compiled": text, "engine": result.engine}
+                )
+            else:
+                connection.send({"finished": index, "engine": result.engine})
+                files += [text] if text else []
+        files = (
+            documents.write(
+                Path(),
+                [entries[index] for index in range(len(facts))],
+                job_id=request["job"],
+                target=self._target.name,
+                shots=options.shots,
+                response_format=ResponseFormat(request["response_format"]),
             )
-        files = documents.write(
-            Path(),
-            [entries[index] for index in range(len(facts))],
-            job_id=request["job"],
-            target=self._target.name,
-            shots=options.shots,
-            response_format=ResponseFormat(request["response_format"]),
+            + files
         )
         connection.send({"results": files})
 
 
-def _entry(index: int, facts: CircuitFacts, result: CircuitResult) -> dict[str, Any]:
+class Teller:
+    """Tells the user how a job gets on, through the worker: briefly, and nothing twice."""
+
+    _NOTES = 50
+    _PAUSE_SECONDS = 0.5
+
+    def __init__(self, connection: Connection, circuits: int) -> None:
+        self._connection = connection
+        self._circuits = circuits
+        self._told: set[str] = set()
+        self._next = time.monotonic() + self._PAUSE_SECONDS
+        self.circuit = 0
+
+    def notes(self, notes: Iterable[str]) -> None:
+        """Add to the timeline what has not been said of an earlier circuit of the job."""
+        for note in notes:
+            if note not in self._told and len(self._told) < self._NOTES:
+                self._told.add(note)
+                self._connection.send({"note": f"{self._which()}{note}"})
+
+    def progress(self, part: float, sentence: str | None) -> None:
+        """Say how far the circuit is. What comes too soon after the last word is left out."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._PAUSE_SECONDS
+            text = sentence or f"{round(100 * part)} % done"
+            self._connection.send({"progress": part, "message": f"{self._which()}{text}"})
+
+    def _which(self) -> str:
+        return "" if self._circuits == 1 else f"circuit {self.circuit} of {self._circuits}: "
+
+
+def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> dict[str, str] | None:
+    if not compiled.changed:
+        return None
+    name = f"circuit-{index}.qasm"
+    try:
+        write_compiled(Path(name), compiled)
+    except NotWritten as error:
+        teller.notes([str(error)])
+        return None
+    return {"id": f"circuit-{index}", "file": name, "mime_type": MIME_TYPE}
+
+
+def _entry(
+    index: int, facts: CircuitFacts, compiled: Compiled, result: CircuitResult
+) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "index": index,
         "registers": [
@@ -162,6 +224,10 @@ def _entry(index: int, facts: CircuitFacts, result: CircuitResult) -> dict[str, 
         "engine": result.engine,
         "seconds": round(result.seconds, 6),
     }
+    if compiled.layout is not None:
+        entry["layout"] = compiled.layout
+    if result.approximate is not None:
+        entry["approximate"] = result.approximate
     if result.memory is not None:
         entry["memory"] = result.memory
     return entry

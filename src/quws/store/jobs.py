@@ -384,6 +384,14 @@ class JobStore:
             await _tell(connection, claim.id, entry)
             return True
 
+    async def say(self, claim: Claim, message: str | None) -> bool:
+        """Say in a word where a running job stands; the timeline does not keep it."""
+        async with self._database.write() as connection:
+            said = await connection.execute(
+                update(t.jobs).where(_fence(claim)).values(message=message)
+            )
+            return said.rowcount == 1
+
     async def store_circuit(
         self,
         claim: Claim,
@@ -391,8 +399,12 @@ class JobStore:
         result: Result,
         entry: TimelineEntry,
         started: datetime,
+        more: Sequence[Result] = (),
     ) -> bool:
-        """Keep the result of one circuit of a batch and list it as a result of the job."""
+        """Keep the result of one circuit of a batch and list it as a result of the job.
+
+        ``more`` are further files of the circuit, listed after the results of all circuits.
+        """
         async with self._database.write() as connection:
             held = await connection.execute(
                 update(t.jobs)
@@ -423,6 +435,7 @@ class JobStore:
                 update(t.jobs).where(_j.id == claim.id).values(circuits_done=_j.circuits_done + 1)
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
+            await _publish(connection, claim, more, first=index + _MORE_OFFSET)
             await _tell(connection, claim.id, entry)
             return True
 
@@ -743,6 +756,8 @@ class JobStore:
 _BATCH_OFFSET = 100
 """Results of single circuits are listed after those of the whole job."""
 
+_MORE_OFFSET = 1_000_000
+
 
 def _in(wanted: Iterable[Phase]) -> TextClause:
     # Literal, not bound, and written as in the index: only then do both databases see that a
@@ -836,6 +851,7 @@ async def _end(
             lease=None,
             lease_until=None,
             deadline=None,
+            message=None,
             **values,
         )
     )
