@@ -27,6 +27,7 @@ from quws.jobs.announcing import Announcer
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
+from quws.jobs.targets import TargetService
 from quws.settings import Settings
 from quws.store import Database, JobStore, StoreUnavailable, TargetStore
 from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
@@ -330,14 +331,17 @@ async def sweeper(settings: Settings) -> None:
 
     stop = stop_event()
     async with open_backends(settings) as backends:
+        quotes = Quotes(backends.jobs)
+        targets = TargetService(backends.targets, quotes, backends.announcer)
         sweeps = Sweeps(
             store=backends.jobs,
+            targets=backends.targets,
             artifacts=backends.artifacts,
             dispatcher=backends.dispatcher,
             announcer=backends.announcer,
             policy=settings.policy,
         )
-        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep)
+        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep)
 
 
 def stop_event() -> asyncio.Event:

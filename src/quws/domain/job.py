@@ -128,6 +128,8 @@ class Job:
     error: JobError | None
     size: int = 0
     """How large the job is, as quotes count it: a power of two."""
+    calibration_id: str | None = None
+    """The calibration of the target that it ran with."""
     results: list[Result] = field(default_factory=list)
 
 

@@ -7,6 +7,7 @@ from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobService, Payload
 from quws.jobs.snapshots import JobDetails, Snapshot
 from quws.jobs.sweeps import Sweeps
+from quws.jobs.targets import TargetReport, TargetService
 
 __all__ = [
     "AccountService",
@@ -19,4 +20,6 @@ __all__ = [
     "Quotes",
     "Snapshot",
     "Sweeps",
+    "TargetReport",
+    "TargetService",
 ]

@@ -2,7 +2,8 @@
 
 from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore, ListFilter, QueueState
+from quws.store.jobs import JobStore, ListFilter, MadeBefore, Once, QueueState, SubmissionState
+from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
 
 __all__ = [
@@ -10,7 +11,12 @@ __all__ = [
     "Database",
     "JobStore",
     "ListFilter",
+    "MadeBefore",
+    "Once",
     "QueueState",
     "StoreUnavailable",
+    "Submission",
+    "SubmissionState",
+    "SubmissionStore",
     "TargetStore",
 ]

@@ -18,7 +18,7 @@ from quws.domain.targets import TargetState
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from quws.domain.circuits import CircuitFacts
+    from quws.domain.circuits import CircuitFacts, Language
     from quws.domain.targets import Calibration, TargetDescription
 
 
@@ -58,6 +58,10 @@ class Compiled:
     """What a user should know, for the timeline."""
     changed: bool = False
     """Whether it differs from what was submitted, so that it is worth being shown."""
+    source: str | None = None
+    """The text that was submitted, for targets that hand it on; None where there is none."""
+    language: Language | None = None
+    """The language of that text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,14 @@ class Target(ABC):
 
     def calibration(self) -> Calibration | None:
         """Read the present calibration; called in a child, and for each job that runs."""
+        return None
+
+    def refresh(self) -> TargetDescription | None:
+        """Read the description anew where it comes from elsewhere; called in a child.
+
+        None where ``describe`` knows all by itself. What comes from elsewhere is
+        provisional in ``describe``.
+        """
         return None
 
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
@@ -184,6 +196,12 @@ class RemoteState:
     """How many go before it there."""
     done: int | None = None
     """How many of its circuits are done."""
+    transient: bool = True
+    """Of one that failed: whether the same may work when it is sent again."""
+
+
+class Gone(Exception):
+    """The other side does not know a submission any more, or its results."""
 
 
 class Doubt(Exception):
@@ -200,6 +218,12 @@ class RemoteTarget(Target):
 
     poll_seconds: float = 1.0
     """How long to wait between two looks."""
+    idempotent: bool = False
+    """Whether the other side takes two submissions under one key for one."""
+    settle_seconds: float = 60.0
+    """How long a submission that was cut off may still be under way, so that it is not there yet
+    when it is looked for. Not waited for where the other side is idempotent.
+    """
 
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
@@ -233,7 +257,7 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
 
@@ -243,7 +267,7 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
 
@@ -253,6 +277,10 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
+
+    def calibration_of(self, handle: str) -> Calibration | None:
+        """Read the calibration that a submission runs with; asked once it runs."""
+        return self.calibration()
