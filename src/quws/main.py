@@ -29,7 +29,7 @@ from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.jobs.targets import TargetService
 from quws.settings import Settings
-from quws.store import Database, JobStore, StoreUnavailable, TargetStore
+from quws.store import Database, JobStore, StoreUnavailable, SubmissionStore, TargetStore
 from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from quws.execution.children import ChildPool
 
 _LOOK_AGAIN_SECONDS = 10.0
-_log = structlog.get_logger(__name__)
 _SHUTDOWN_SECONDS = 10
 _SCHEMA_POLL_SECONDS = 0.05
 
@@ -237,6 +236,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
+    from quws.execution.watch import Watch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
 
     config = settings.target_config(target_name)
@@ -253,21 +253,23 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             backends = await stack.enter_async_context(open_backends(settings))
             if sole:
                 await backends.jobs.release(target_name)
-            description = await _look(children, backends.targets, stop)
+            description = await _look(children, backends.targets, target_name, stop)
             if description is None:
                 return
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
+            submissions = SubmissionStore(backends.database)
             executor = Executor(
                 worker=name,
                 target=description,
                 store=backends.jobs,
+                targets=backends.targets,
+                submissions=submissions,
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
-                # Two jobs at once would be two on a device that can hold one.
-                slots=1 if description.exclusive else settings.slots,
+                slots=_slots(settings, description),
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
@@ -275,9 +277,26 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 max_attempts=settings.policy.max_attempts,
                 on_full=hints.set_full,
             )
-            await run_worker(executor, hints, backends.events, stop, settings.grace)
+            watch = Watch(
+                worker=name,
+                target=description,
+                executor=executor,
+                children=children,
+                targets=backends.targets,
+                submissions=submissions,
+                announcer=backends.announcer,
+                check_seconds=settings.health_check,
+            )
+            await run_worker(executor, hints, watch, backends.events, stop, settings.grace)
     finally:
         await children.close()
+
+
+def _slots(settings: Settings, target: TargetDescription) -> int:
+    # Two jobs at once would be two on a device that can hold one.
+    if target.exclusive:
+        return 1
+    return settings.remote_slots if target.remote else settings.slots
 
 
 def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
@@ -299,29 +318,23 @@ def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
 
 
 async def _look(
-    children: ChildPool, targets: TargetStore, stop: asyncio.Event
+    children: ChildPool, targets: TargetStore, name: str, stop: asyncio.Event
 ) -> TargetDescription | None:
     """Ask the target what it is, as often as it takes; None when there is no time left for it."""
-    from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
-    from quws.execution.looking import LookFailed, look_at  # noqa: PLC0415
+    from quws.execution.looking import check  # noqa: PLC0415
 
     stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        looking = asyncio.create_task(look_at(children))
+        looking = asyncio.create_task(check(children, targets, name, utc_now))
         await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not looking.done():
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
             break
-        try:
-            look = looking.result()
-        except (ChildrenUnavailable, LookFailed) as error:
-            _log.error("target cannot be used", error=str(error))
-            await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
-        else:
+        if (description := looking.result()) is not None:
             stopped.cancel()
-            await targets.register([look.description], utc_now(), replace=True)
-            return look.description
+            return description
+        await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
     return None
 
 

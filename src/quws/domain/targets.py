@@ -134,8 +134,8 @@ class TargetDescription(BaseModel):
     languages: list[Language] = Field(default_factory=lambda: list(Language))
     exclusive: bool = False
     """Only one worker at a time may hold it, as with hardware."""
-    provisional: bool = False
-    """It stands in until the target itself, which is elsewhere, was asked for the first time."""
+    remote: bool = False
+    """It has a queue of its own, to which jobs are handed over whole."""
 
 
 class TargetRecord(BaseModel):

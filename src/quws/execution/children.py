@@ -194,6 +194,23 @@ class ChildPool:
         except TimeoutError:
             raise ChildrenUnavailable("no child process could be started in time") from None
 
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Give a child a request that has one answer; the child goes afterwards.
+
+        Raises
+        ------
+        ChildLost, ChildrenUnavailable
+
+        """
+        child = await self.acquire()
+        try:
+            await child.send(request)
+            async for message in child.messages():
+                return message
+            raise ChildLost(await child.exited)
+        finally:
+            self.retire(child)
+
     def kill(self, pid: int) -> None:
         """Kill a child's process group, through the zygote, which knows whether it still lives."""
         self._command({"kill": pid})

@@ -14,6 +14,7 @@ from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
 from quws.bus.events import EventHub
 from quws.execution.executor import Executor
+from quws.execution.watch import Watch
 from quws.jobs.announcing import Announcer
 
 _RECONNECT_SECONDS = 0.5
@@ -100,6 +101,7 @@ class HintListener:
 async def run_worker(
     executor: Executor,
     hints: HintListener,
+    watch: Watch,
     events: EventHub,
     stop: asyncio.Event,
     grace_seconds: float,
@@ -111,6 +113,7 @@ async def run_worker(
             group.create_task(events.run()),
             group.create_task(hints.run(executor)),
             group.create_task(executor.look()),
+            group.create_task(watch.run()),
         ]
         await stop.wait()
         _log.info("worker stops taking jobs")

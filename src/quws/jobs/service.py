@@ -505,10 +505,10 @@ class JobService:
     async def _in_service(self, name: str) -> TargetDescription:
         records = await self._targets.records()
         record = next((item for item in records if item.name == name), None)
-        if record.description.provisional if record is not None else name in self._expected:
+        if record is None and name in self._expected:
             raise Unavailable(
                 f"target {name} has not told yet what it is; its worker is starting, or cannot"
-                " start or reach it: its log says why",
+                " start: its log says why",
                 parameter="TARGET",
             )
         if record is not None and record.state.status is not TargetStatus.RETIRED:

@@ -53,7 +53,7 @@ class TargetStore:
         """Write down what targets are.
 
         With ``replace`` the new description wins (a worker speaks of what it
-        holds) unless it is provisional; without, one that is there stays.
+        holds); without, one that is there stays.
         """
         async with self._database.write() as connection:
             for description in descriptions:
@@ -61,7 +61,7 @@ class TargetStore:
                 row = self._database.insert(t.targets).values(name=description.name, **values)
                 await connection.execute(
                     row.on_conflict_do_update(index_elements=["name"], set_=values)
-                    if replace and not description.provisional
+                    if replace
                     else row.on_conflict_do_nothing()
                 )
         self._fresh_until = 0.0

@@ -125,14 +125,6 @@ class Target(ABC):
         """Read the present calibration; called in a child, and for each job that runs."""
         return None
 
-    def refresh(self) -> TargetDescription | None:
-        """Read the description anew where it comes from elsewhere; called in a child.
-
-        None where ``describe`` knows all by itself. What comes from elsewhere is
-        provisional in ``describe``.
-        """
-        return None
-
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
         """Predict the memory that running a circuit takes beyond the libraries."""
         return 1 << 30
