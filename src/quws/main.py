@@ -163,6 +163,7 @@ def create_app(settings: Settings) -> FastAPI:
             # So that a job can be sent before the first worker is up.
             await backends.targets.register(descriptions, utc_now(), replace=False)
             listening = asyncio.create_task(backends.events.run())
+            quotes = Quotes(backends.jobs)
             try:
                 yield Services(
                     jobs=JobService(
@@ -172,12 +173,13 @@ def create_app(settings: Settings) -> FastAPI:
                         events=backends.events,
                         announcer=backends.announcer,
                         checker=checker,
-                        quotes=Quotes(backends.jobs),
+                        quotes=quotes,
                         policy=_policy(settings, configs),
                         expected=frozenset(item.name for item in configs),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
                     health=Health(backends.database, backends.dispatcher, backends.artifacts),
+                    targets=TargetService(backends.targets, quotes, backends.announcer),
                 )
             finally:
                 listening.cancel()
