@@ -35,6 +35,8 @@ class Simulator(Target):
 
     """
 
+    network = False
+
     def __init__(self, name: str, *, qubits: int | None = None, threads: int = 0) -> None:
         super().__init__(name)
         self._qubits = qubits if qubits is not None else _qubits_that_fit()
