@@ -255,8 +255,10 @@ class JobStore:
                         created=job.creation_time,
                     )
                     .on_conflict_do_nothing()
+                    # PostgreSQL's driver does not count what it has inserted.
+                    .returning(t.submission_keys.c.job_id)
                 )
-                if taken.rowcount == 0:
+                if taken.first() is None:
                     return await _made_before(connection, job.owner, once.key)
             await connection.execute(
                 insert(t.jobs).values(
