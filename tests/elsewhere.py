@@ -178,7 +178,14 @@ CALIBRATION = {
     "id": "monday",
     "time": "2026-11-23T06:00:00Z",
     "qubits": [
-        {"qubit": 0, "t1": 5e-5, "t2": 7e-5, "frequency": 4.9e9, "readout_error": 0.02},
+        {
+            "qubit": 0,
+            "t1": 5e-5,
+            "t2": 7e-5,
+            "frequency": 4.9e9,
+            "readout_error": 0.02,
+            "readout_duration": 1e-6,
+        },
         {"qubit": 1, "t1": 6e-5},
     ],
     "gates": [{"gate": "cx", "qubits": [0, 1], "error": 0.01, "duration": 3e-7}],
