@@ -62,3 +62,5 @@ class CircuitFacts(BaseModel):
     depth: int
     registers: list[Register] = Field(default_factory=list)
     name: str | None = None
+    delay_seconds: float = 0.0
+    """The longest time that one qubit is told to wait, as far as it is given in seconds."""
