@@ -36,7 +36,7 @@ class RunRole(Role):
     def __init__(self, target: dict[str, Any]) -> None:
         config = TargetConfig.model_validate(target)
         self._target: Target = create_target(config)
-        self._limits = config.limits
+        self._config = config
 
     @override
     def load(self) -> None:
@@ -64,7 +64,7 @@ class RunRole(Role):
     def _look(self, connection: Connection) -> None:
         """Tell what the target is, whether it takes work, and how it is calibrated."""
         try:
-            description = self._limits.apply(self._target.describe()).model_copy(
+            description = self._config.apply(self._target.describe()).model_copy(
                 update={"remote": isinstance(self._target, RemoteTarget)}
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
@@ -87,7 +87,7 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
+        facts = self._facts(request)
         options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
         confine.limit(
             memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
@@ -109,6 +109,13 @@ class RunRole(Role):
             connection.send(
                 _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
             )
+
+    def _facts(self, request: dict[str, Any]) -> list[CircuitFacts]:
+        if request["facts"] is not None:
+            return [CircuitFacts.model_validate(item) for item in request["facts"]]
+        # Circuits of ours, which nobody has read yet.
+        limits = CircuitLimits.model_validate(request["limits"])
+        return [self._parse(source, None, limits)[1] for source in request["circuits"]]
 
     def _run(
         self,

@@ -512,6 +512,8 @@ class JobService:
                 parameter="TARGET",
             )
         if record is not None and record.state.status is not TargetStatus.RETIRED:
+            if record.objection is not None:
+                raise Unavailable(record.objection, parameter="TARGET")
             return record.description
         known = ", ".join(
             item.name for item in records if item.state.status is not TargetStatus.RETIRED

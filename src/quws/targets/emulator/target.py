@@ -79,7 +79,6 @@ class Emulator(Target):
         repetition_delay: float | None = None,
         speed: float = 1.0,
         optimization: int = 1,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(name)
         if noise not in NOISE:
@@ -97,7 +96,7 @@ class Emulator(Target):
         self._repetition = repetition_delay
         self._speed = speed
         self._optimization = optimization
-        self._clock = clock
+        self.clock: Callable[[], float] = time.time
         self._device: Device | None = find_device(device, seed) if is_own(device) else None
         self._calibrations: dict[int, Calibration] = {}
         self._passes: Any = None
@@ -185,7 +184,7 @@ class Emulator(Target):
         return self._calibrations[number]
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     def _nominal(self) -> Calibration:
         device = self.device
