@@ -42,6 +42,7 @@ from quws.targets.base import (
     RunOptions,
     Target,
 )
+from quws.targets.bits import grouped
 from quws.targets.properties import compile_with, gates_of, layout_of, read_target
 
 if TYPE_CHECKING:
@@ -452,30 +453,6 @@ def _memory(
             return memory, None
         return None, "the bits of single shots are left out: they do not add up to the counts"
     return None, "this target does not give the bits of single shots"
-
-
-def grouped(key: str, sizes: Sequence[int]) -> str:
-    """Write the bits of a key in one group per register, the last register first.
-
-    Raises
-    ------
-    ValueError
-        It has not as many bits as the registers.
-
-    """
-    bits = "".join(key.split())
-    if bits.startswith("0x"):
-        bits = f"{int(bits, 16):0{sum(sizes)}b}"
-    if len(bits) != sum(sizes):
-        raise ValueError(
-            f"the backend gives {len(bits)} bits for registers of {sum(sizes)}; nobody can tell"
-            " which is which"
-        )
-    groups, end = [], len(bits)
-    for size in sizes:
-        groups.append(bits[end - size : end])
-        end -= size
-    return " ".join(reversed(groups))
 
 
 def _registers_of(found: Any) -> list[tuple[str, int]]:

@@ -239,7 +239,10 @@ def _fault(error: ValidationError) -> str:
             sentence = f"there is no such key; a target has {known}"
         case "missing":
             sentence = "it is missing"
+        case "dict_type" | "model_type":
+            sentence = "it must be a table"
         case _:
             message = str(first["msg"]).removeprefix("Value error, ")
+            message = message.replace("Input should be", "it must be")
             sentence = message[:1].lower() + message[1:]
     return f"{named}: {sentence}"

@@ -93,4 +93,4 @@ def _probability(value: float | None, factor: float) -> float | None:
 
 
 def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
+    return float(f"{value:.9g}")
