@@ -31,6 +31,7 @@ from quws.targets.circuits.language import BYTE_ORDER_MARK
 from quws.targets.circuits.loader import LARGEST, load
 from quws.targets.circuits.messages import explain
 from quws.targets.circuits.names import rename_gates
+from quws.targets.circuits.survey import survey
 from quws.targets.circuits.tokens import quote
 
 DEFINITIONS = 50_000
@@ -60,6 +61,7 @@ def parse(
     try:
         circuit, operations = read(source, limits)
         _check(circuit, limits)
+        found = survey(circuit)
     except (InvalidCircuit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
@@ -71,6 +73,14 @@ def parse(
         operations=operations,
         depth=circuit.depth(),
         registers=_registers(circuit),
+        clifford=found.clifford,
+        wide_gates=found.wide_gates,
+        crossing=found.crossing,
+        measurements=found.measurements,
+        mid_circuit=found.mid_circuit,
+        resets=found.resets,
+        control_flow=found.control_flow,
+        delays=found.delays,
     )
 
 
