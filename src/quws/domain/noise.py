@@ -32,11 +32,12 @@ class Depolarizing(_Model):
     """After each gate, with this probability, a Pauli error: each of them as likely.
 
     ``p`` holds for gates on one qubit (X, Y or Z), ``p2`` for those on two (one
-    of 15); without ``p2`` both are the same.
+    of 15); without ``p2`` both are the same. With the largest values nothing is
+    left of the state.
     """
 
-    p: Probability
-    p2: Probability | None = None
+    p: Annotated[Probability, Field(le=0.75)]
+    p2: Annotated[Probability, Field(le=0.9375)] | None = None
 
 
 class Flip(_Model):
