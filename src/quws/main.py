@@ -24,11 +24,19 @@ from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
+from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
+from quws.jobs.targets import TargetService
 from quws.settings import Settings
-from quws.store import Database, JobStore, StoreUnavailable, TargetStore
+from quws.store import (
+    Database,
+    HoldStore,
+    JobStore,
+    StoreUnavailable,
+    SubmissionStore,
+    TargetStore,
+)
 from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
 
 if TYPE_CHECKING:
@@ -39,7 +47,6 @@ if TYPE_CHECKING:
     from quws.execution.children import ChildPool
 
 _LOOK_AGAIN_SECONDS = 10.0
-_log = structlog.get_logger(__name__)
 _SHUTDOWN_SECONDS = 10
 _SCHEMA_POLL_SECONDS = 0.05
 
@@ -163,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
             # So that a job can be sent before the first worker is up.
             await backends.targets.register(descriptions, utc_now(), replace=False)
             listening = asyncio.create_task(backends.events.run())
+            quotes = Quotes(backends.jobs)
             try:
                 yield Services(
                     jobs=JobService(
@@ -172,12 +180,18 @@ def create_app(settings: Settings) -> FastAPI:
                         events=backends.events,
                         announcer=backends.announcer,
                         checker=checker,
-                        quotes=Quotes(backends.jobs),
+                        quotes=quotes,
                         policy=_policy(settings, configs),
                         expected=frozenset(item.name for item in configs),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
-                    health=Health(backends.database, backends.dispatcher, backends.artifacts),
+                    health=Health(
+                        backends.database,
+                        backends.dispatcher,
+                        backends.artifacts,
+                        StoreClock(backends.jobs),
+                    ),
+                    targets=TargetService(backends.targets, quotes, backends.announcer),
                 )
             finally:
                 listening.cancel()
@@ -235,13 +249,15 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     """
     from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
+    from quws.execution.hold import Hold  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
+    from quws.execution.watch import Watch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
 
     config = settings.target_config(target_name)
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    children = children_of(config, spares=settings.spares)
+    children = children_of(config, spares=settings.spares, leash_seconds=settings.lease)
     try:
         try:
             children.start()
@@ -252,34 +268,64 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             backends = await stack.enter_async_context(open_backends(settings))
             if sole:
                 await backends.jobs.release(target_name)
-            description = await _look(children, backends.targets, stop)
+            description = await _look(children, backends.targets, target_name, stop)
             if description is None:
                 return
+            store_clock = StoreClock(backends.jobs)
+            await store_clock.look()
+            hold = (
+                Hold(HoldStore(backends.database), target_name, settings.lease)
+                if description.exclusive
+                else None
+            )
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
+            submissions = SubmissionStore(backends.database)
             executor = Executor(
                 worker=name,
                 target=description,
                 store=backends.jobs,
+                targets=backends.targets,
+                submissions=submissions,
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
-                # Two jobs at once would be two on a device that can hold one.
-                slots=1 if description.exclusive else settings.slots,
+                store_clock=store_clock,
+                slots=_slots(settings, description),
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
                 result_bytes=settings.max_result,
                 max_attempts=settings.policy.max_attempts,
+                holder=None if hold is None else hold.holder,
                 on_full=hints.set_full,
             )
-            await run_worker(executor, hints, backends.events, stop, settings.grace)
+            watch = Watch(
+                worker=name,
+                target=description,
+                executor=executor,
+                children=children,
+                targets=backends.targets,
+                submissions=submissions,
+                announcer=backends.announcer,
+                check_seconds=settings.health_check,
+            )
+            await run_worker(executor, hints, watch, backends.events, stop, settings.grace, hold)
     finally:
         await children.close()
 
 
-def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
+def _slots(settings: Settings, target: TargetDescription) -> int:
+    # Two jobs at once would be two on a device that can hold one.
+    if target.exclusive:
+        return 1
+    return settings.remote_slots if target.remote else settings.slots
+
+
+def children_of(
+    config: TargetConfig, *, spares: int, leash_seconds: float | None = None
+) -> ChildPool:
     """Make the processes of a target, in the environment that it names.
 
     Raises
@@ -294,33 +340,28 @@ def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
         {"role": "run", "target": config.revealed().model_dump(mode="json")},
         spares=spares,
         interpreter=str(config.interpreter or sys.executable),
+        leash_seconds=leash_seconds,
     )
 
 
 async def _look(
-    children: ChildPool, targets: TargetStore, stop: asyncio.Event
+    children: ChildPool, targets: TargetStore, name: str, stop: asyncio.Event
 ) -> TargetDescription | None:
     """Ask the target what it is, as often as it takes; None when there is no time left for it."""
-    from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
-    from quws.execution.looking import LookFailed, look_at  # noqa: PLC0415
+    from quws.execution.looking import check  # noqa: PLC0415
 
     stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        looking = asyncio.create_task(look_at(children))
+        looking = asyncio.create_task(check(children, targets, name, utc_now))
         await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not looking.done():
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
             break
-        try:
-            look = looking.result()
-        except (ChildrenUnavailable, LookFailed) as error:
-            _log.error("target cannot be used", error=str(error))
-            await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
-        else:
+        if (description := looking.result()) is not None:
             stopped.cancel()
-            await targets.register([look.description], utc_now(), replace=True)
-            return look.description
+            return description
+        await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
     return None
 
 
@@ -330,14 +371,24 @@ async def sweeper(settings: Settings) -> None:
 
     stop = stop_event()
     async with open_backends(settings) as backends:
-        sweeps = Sweeps(
-            store=backends.jobs,
-            artifacts=backends.artifacts,
-            dispatcher=backends.dispatcher,
-            announcer=backends.announcer,
-            policy=settings.policy,
-        )
-        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep)
+        sweeps = make_sweeps(backends, settings)
+        quotes = Quotes(backends.jobs)
+        targets = TargetService(backends.targets, quotes, backends.announcer)
+        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep)
+
+
+def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
+    """Make the periodic duties, for the sweeper and for those who want to see what is due."""
+    return Sweeps(
+        store=backends.jobs,
+        targets=backends.targets,
+        artifacts=backends.artifacts,
+        dispatcher=backends.dispatcher,
+        announcer=backends.announcer,
+        policy=settings.policy,
+        clock=StoreClock(backends.jobs),
+        lease_seconds=settings.lease,
+    )
 
 
 def stop_event() -> asyncio.Event:

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
     )
     slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    remote_slots: int = Field(
+        8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."
+    )
+    health_check: float = Field(
+        30.0, gt=0, description="How often a worker looks whether its target takes work."
+    )
     spares: int = Field(1, ge=1, description="Child processes that wait ready for the next job.")
     lease: float = Field(15.0, ge=0.5, description="A worker not heard of for so long is lost.")
     poll_delay: float = Field(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.times import format_instant
 
 
 class TargetStatus(StrEnum):
@@ -93,6 +95,22 @@ class TargetState(BaseModel):
     until: datetime | None = None
     """When the target is expected back, where somebody knows."""
 
+    @property
+    def takes_work(self) -> bool:
+        """Whether jobs are started now."""
+        return self.status is TargetStatus.ONLINE
+
+    def sentence(self, name: str) -> str | None:
+        """Say why jobs of the target of this name wait; None if they do not."""
+        if self.takes_work:
+            return None
+        text = f"target {name} is {self.status}"
+        if self.message:
+            text += f": {self.message}"
+        if self.until is not None:
+            text += f"; expected back at {format_instant(self.until)}"
+        return text
+
 
 class TargetDescription(BaseModel):
     """A target: what it is, what it can run and how much of it."""
@@ -116,3 +134,39 @@ class TargetDescription(BaseModel):
     languages: list[Language] = Field(default_factory=lambda: list(Language))
     exclusive: bool = False
     """Only one worker at a time may hold it, as with hardware."""
+    remote: bool = False
+    """It has a queue of its own, to which jobs are handed over whole."""
+
+
+class TargetRecord(BaseModel):
+    """What the service knows of a target."""
+
+    model_config = ConfigDict(frozen=True)
+
+    description: TargetDescription
+    state: TargetState
+    """What counts: an operator's word while there is one, else the last health check's."""
+    set_by: str | None = None
+    """Which operator has set the state; None if a health check found it."""
+    checked: datetime | None = None
+    """When the last health check was."""
+    calibration: str | None = None
+    """The id of the present calibration."""
+    conformance: dict[str, Any] | None = None
+    """What the last run of the conformance circuits found."""
+    conformance_time: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.description.name
+
+
+class Load(BaseModel):
+    """How many jobs of a target waited and ran at one time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    time: datetime
+    waiting: int
+    running: int

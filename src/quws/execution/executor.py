@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,18 +24,20 @@ import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import JobEvent
-from quws.domain.job import Claim, ErrorType, JobError, Result, TimelineEntry
+from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
-from quws.domain.targets import TargetDescription
+from quws.domain.targets import Calibration, TargetDescription
+from quws.execution import confine
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
-from quws.store import JobStore, StoreUnavailable
+from quws.jobs.clock import StoreClock, utc_now
+from quws.store import JobStore, StoreUnavailable, SubmissionStore, TargetStore
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
+_SHORTEST_PAUSE = 0.005
 _REST_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +51,18 @@ class _Run:
     """A job in a slot."""
 
     claim: Claim
+    shifted: float
+    """How far the store's clock had been set when the deadline was last right."""
+    began: float = field(default_factory=monotonic)
     child: Child | None = None
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     """The job was taken away: aborted, deleted, over its time or requeued."""
     check: asyncio.Event = field(default_factory=asyncio.Event)
     """Something happened to the job: look now rather than at the next heartbeat."""
-    draining: bool = False
+    handing_back: str | None = None
+    """Why the job is to be given back to the queue; the child is killed for it."""
+    submitting: bool = False
+    """The other side is getting the job: to be killed now would leave that in doubt."""
 
 
 class Executor:
@@ -68,6 +78,8 @@ class Executor:
         How often an idle slot looks for work by itself, without any hint.
     scratch
         Folder for the files that children write.
+    holder
+        Who must hold the target so that a job can be claimed; None for anybody.
 
     """
 
@@ -77,30 +89,38 @@ class Executor:
         worker: str,
         target: TargetDescription,
         store: JobStore,
+        targets: TargetStore,
+        submissions: SubmissionStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
         children: ChildPool,
+        store_clock: StoreClock,
         slots: int,
         lease_seconds: float,
         idle_seconds: float,
         scratch: Path,
         result_bytes: int,
         max_attempts: int,
+        holder: str | None = None,
         on_full: Callable[[bool], None] = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.worker = worker
         self._target = target
         self._store = store
+        self._targets = targets
+        self._submissions = submissions
         self._artifacts = artifacts
         self._announcer = announcer
         self._children = children
+        self._store_clock = store_clock
         self._slots = slots
         self._lease_seconds = lease_seconds
         self._idle_seconds = idle_seconds
         self._scratch = scratch
         self._result_bytes = result_bytes
         self._max_attempts = max_attempts
+        self._holder = holder
         self._on_full = on_full
         self._clock = clock
         self._runs: set[_Run] = set()
@@ -129,10 +149,10 @@ class Executor:
         async with self._claiming:
             if self.full:
                 return False
-            claim = await self._claim()
-            if claim is None:
+            run = await self._claim()
+            if run is None:
                 return False
-            task = asyncio.get_running_loop().create_task(self._slot(claim))
+            task = asyncio.get_running_loop().create_task(self._slot(run))
             self._tasks.add(task)
             task.add_done_callback(self._free)
             self._on_full(self.full)
@@ -145,6 +165,7 @@ class Executor:
         """
         while True:
             try:
+                await self._store_clock.look()
                 while await self.hint():
                     pass
             except StoreUnavailable as error:
@@ -170,13 +191,27 @@ class Executor:
         self._on_full(True)
         async with self._claiming:
             pass  # A claim that is under way gets its slot, and is drained with the others.
-        if self._tasks:
+        # What runs elsewhere goes on there; whoever comes next looks after it.
+        if self._tasks and not self._target.remote:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
-        for run in list(self._runs):
-            run.draining = True
-            run.check.set()
+        self.suspend("the worker shuts down; another one goes on")
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def resume(self) -> None:
+        """Take work again after a drain."""
+        self._stopping = False
+        self._on_full(self.full)
+
+    def describe(self, target: TargetDescription) -> None:
+        """Take note that the target has changed, for the jobs to come."""
+        self._target = target
+
+    def suspend(self, message: str) -> None:
+        """Stop all jobs for now and give them back to the queue."""
+        for run in list(self._runs):
+            run.handing_back = run.handing_back or message
+            run.check.set()
 
     def _free(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -196,30 +231,36 @@ class Executor:
         self._resting = False
         self._on_full(self.full)
 
-    async def _claim(self) -> Claim | None:
-        return await self._store.claim(
-            self._target.name, self.worker, self._lease_seconds, self._clock()
+    async def _claim(self) -> _Run | None:
+        shifted = self._store_clock.shifted
+        claim = await self._store.claim(
+            self._target.name,
+            self.worker,
+            self._lease_seconds,
+            self._clock(),
+            holder=self._holder,
         )
+        return None if claim is None else _Run(claim, shifted)
 
-    async def _slot(self, claim: Claim | None) -> None:
+    async def _slot(self, run: _Run | None) -> None:
         # A slot that ends a job takes the next one by itself: hints are for idle workers.
-        while claim is not None:
+        while run is not None:
             with structlog.contextvars.bound_contextvars(
-                job=claim.id, attempt=claim.attempt, target=self._target.name
+                job=run.claim.id, attempt=run.claim.attempt, target=self._target.name
             ):
-                await self._run(claim)
+                await self._run(run)
             if self._stopping or self._resting:
                 return
             try:
-                claim = await self._claim()
+                run = await self._claim()
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return
 
     # -- one job ------------------------------------------------------------------
 
-    async def _run(self, claim: Claim) -> None:
-        run = _Run(claim)
+    async def _run(self, run: _Run) -> None:
+        claim = run.claim
         self._runs.add(run)
         keeper = asyncio.get_running_loop().create_task(self._keep_lease(run))
         folder: Path | None = None
@@ -266,7 +307,8 @@ class Executor:
             _log.error("worker cannot run jobs", error=str(error))
             await self._give_back(run, "the worker could not start a process for it")
             return
-        if run.lost.is_set() or run.draining:
+        self._limit_cpu(run)
+        if run.lost.is_set() or run.handing_back:
             # Came while there was no child to kill.
             run.child.kill()
         try:
@@ -274,12 +316,15 @@ class Executor:
         except ChildLost as lost:
             if run.lost.is_set():
                 raise Fenced from None
-            if run.draining:
-                await self._hand_back(run, "the worker shuts down; another one goes on")
+            if run.handing_back:
+                await self._hand_back(run, run.handing_back)
             else:
                 await self._died(run, lost)
             return
-        if failure is not None:
+        if failure is not None and failure["code"] == "no_room":
+            _log.error("worker cannot run jobs", error=failure["message"])
+            await self._give_back(run, "the worker has no room for its files")
+        elif failure is not None:
             await self._fail(
                 run,
                 failure["code"],
@@ -298,6 +343,7 @@ class Executor:
                 await asyncio.to_thread((folder / name).write_bytes, content)
                 done[index] = name
         return {
+            "submission": await self._submission(claim) if self._target.remote else None,
             "job": claim.id,
             "circuits": await payload.circuits(self._artifacts, claim.job.parameters),
             "facts": spec["circuits"],
@@ -310,6 +356,14 @@ class Executor:
             "folder": str(folder),
             "file_bytes": self._result_bytes,
         }
+
+    async def _submission(self, claim: Claim) -> dict[str, Any]:
+        """Tell what is known of the job at the other side. Its key is the job's id."""
+        found = await self._submissions.of(claim.id)
+        if found is None:
+            return {"key": claim.id, "begun": False, "age": 0.0, "handle": None}
+        age = (self._clock() - found.created).total_seconds()
+        return {"key": found.key, "begun": True, "age": age, "handle": found.handle}
 
     async def _converse(
         self, run: _Run, child: Child, request: dict[str, Any], folder: Path
@@ -328,11 +382,66 @@ class Executor:
                     await self._note(run, note)
                 case {"progress": _, "message": str(sentence)}:
                     await self._progress(run, sentence)
+                case {"submitting": str(key)}:
+                    await self._submitting(run, child, key)
+                case {"not_submitted": _}:
+                    run.submitting = False
+                    run.check.set()
+                case {"submitted": str(handle), "key": str(key)}:
+                    await self._submitted(run, child, key, handle)
+                case {"doubt": str(sentence), "key": str(key)}:
+                    await self._doubt(run, child, key, sentence)
+                case {"calibration": dict(content)}:
+                    await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
         return failure
+
+    async def _submitting(self, run: _Run, child: Child, key: str) -> None:
+        now = self._clock()
+        if not await self._persistently(run, lambda: self._submissions.intend(run.claim, key, now)):
+            raise Fenced
+        if run.handing_back:
+            return  # It is killed at once, and nothing has been sent.
+        run.submitting = True
+        await child.send({"go": True})
+
+    async def _submitted(self, run: _Run, child: Child, key: str, handle: str) -> None:
+        entry = TimelineEntry(
+            self._clock(),
+            "handed over",
+            self.worker,
+            f"the target's own queue has it as {handle}"[:500],
+        )
+        if not await self._persistently(
+            run, lambda: self._submissions.arrived(run.claim, key, handle, entry)
+        ):
+            raise Fenced
+        run.submitting = False
+        run.check.set()
+        await self._announcer.changed(run.claim.id, Phase.EXECUTING)
+        await child.send({"go": True})
+
+    async def _doubt(self, run: _Run, child: Child, key: str, sentence: str) -> None:
+        entry = TimelineEntry(self._clock(), "in doubt", self.worker, sentence)
+        if not await self._persistently(
+            run, lambda: self._submissions.doubt(run.claim, key, entry)
+        ):
+            raise Fenced
+        await child.send({"go": True})
+
+    async def _calibrated(self, run: _Run, calibration: Calibration) -> None:
+        claim = run.claim
+
+        async def write() -> bool:
+            # Before the job refers to it.
+            await self._targets.calibrated(claim.job.target, calibration, present=False)
+            return await self._store.set_calibration(claim, calibration.id)
+
+        if not await self._persistently(run, write):
+            raise Fenced
 
     async def _note(self, run: _Run, note: str) -> None:
         entry = TimelineEntry(self._clock(), "note", self.worker, note)
@@ -381,7 +490,10 @@ class Executor:
             )
         )
         entry = TimelineEntry(self._clock(), "completed", self.worker)
-        await self._end(run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry))
+        seconds = monotonic() - run.began
+        await self._end(
+            run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry, seconds)
+        )
 
     async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
         key = f"{run.claim.id}/{run.claim.attempt}/{path.name}"
@@ -406,18 +518,24 @@ class Executor:
     async def _died(self, run: _Run, lost: ChildLost) -> None:
         attempt = run.claim.attempt
         _log.warning("child died", status=lost.status)
-        if attempt >= self._max_attempts:
-            await self._fail(
-                run,
-                "process_died",
-                f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
-                detail="It may have needed more memory than there is.",
+        reason = f"the process of attempt {attempt} died: {lost}"
+        if attempt < self._max_attempts:
+            entry = TimelineEntry(
+                self._clock(), REQUEUED, self.worker, f"{reason}; the job is tried again"
             )
+            await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
+            await self._announcer.work(self._target.name)
             return
-        message = f"the process of attempt {attempt} died: {lost}; the job is tried again"
-        entry = TimelineEntry(self._clock(), "queued", self.worker, message)
-        await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
-        await self._announcer.work(self._target.name)
+        # What crashes by itself will crash again; what was killed may have been in the way.
+        own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
+        earlier = await self._persistently(run, lambda: self._store.troubles(run.claim.id))
+        await self._fail(
+            run,
+            "process_died",
+            f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
+            transient=not own_fault,
+            detail="\n".join([*earlier, reason, *_hint(lost.status)]),
+        )
 
     async def _hand_back(self, run: _Run, message: str) -> None:
         entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
@@ -466,13 +584,13 @@ class Executor:
         while not run.lost.is_set():
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:
-                left = (run.claim.deadline - self._clock()).total_seconds()
-                pause = min(pause, max(0.0, left))
+                left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+                pause = min(pause, max(_SHORTEST_PAUSE, left))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await run.check.wait()
             run.check.clear()
-            if run.draining and run.child is not None:
+            if run.handing_back and run.child is not None and not run.submitting:
                 run.child.kill()
             try:
                 await self._beat(run)
@@ -480,7 +598,7 @@ class Executor:
             except Exception as error:  # noqa: BLE001 - nobody else keeps the lease
                 # Another may take the job when the lease is over; the fence keeps us apart.
                 _log.warning("heartbeat failed", error=repr(error))
-                if run.draining and monotonic() > held_until:
+                if run.handing_back and monotonic() > held_until:
                     run.lost.set()  # Who shuts down does not wait for a database for ever.
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -488,15 +606,57 @@ class Executor:
             run.child.kill()
 
     async def _beat(self, run: _Run) -> None:
-        held = await self._store.renew(run.claim, self._lease_seconds)
-        if held is None:
+        asked = monotonic()
+        renewed = await self._store.renew(run.claim, self._lease_seconds)
+        if renewed is None:
             run.lost.set()
             return
+        held, now = renewed
+        self._store_clock.observe(now, asked)
+        shifted = self._store_clock.shifted
+        if run.shifted != shifted:
+            moved = await self._store.shift(held, shifted - run.shifted)
+            if moved is None:
+                run.lost.set()
+                return
+            held = moved
+            run.shifted = shifted
+        changed = held.deadline != run.claim.deadline
         run.claim = held
-        now = self._clock()
+        if changed:
+            self._limit_cpu(run)
         if held.deadline is None or held.deadline > now:
             return
-        entry = TimelineEntry(now, "aborted", self.worker, "the execution duration is over")
+        entry = TimelineEntry(
+            self._clock(), "aborted", self.worker, "the execution duration is over"
+        )
         if await self._store.abort(held.id, entry, past_deadline=now) is not None:
             run.lost.set()
             await self._announcer.changed(held.id, Phase.ABORTED)
+
+    def _limit_cpu(self, run: _Run) -> None:
+        """Limit the processor time of a child to what its execution duration can take.
+
+        The clock on the wall is what counts, and is kept above; this is for the
+        case that nobody is there to keep it.
+        """
+        if run.child is None or run.child.pid is None:
+            return
+        seconds = None
+        if run.claim.deadline is not None:
+            left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+            wall = monotonic() - run.began + max(0.0, left) + self._lease_seconds
+            seconds = int(wall * (os.cpu_count() or 1)) + 1
+        confine.limit_cpu(run.child.pid, seconds)
+
+
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+
+def _hint(status: int | None) -> list[str]:
+    match -(status or 0):
+        case signal.SIGKILL:
+            return ["It may have needed more memory than there is."]
+        case signal.SIGXCPU:
+            return ["It used more processor time than its execution duration allows."]
+    return []

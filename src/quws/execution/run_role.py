@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import json
 import os
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
-from quws.domain.errors import InvalidCircuit
+from quws.domain.errors import Refusal
 from quws.domain.parameters import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
 from quws.execution import confine, documents
 from quws.execution.compiled import MIME_TYPE, NotWritten
 from quws.execution.compiled import write as write_compiled
+from quws.execution.remote_run import RemoteFailure, RemoteRun, cancel
 from quws.execution.roles import Connection, Role
 from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
-from quws.targets.base import Compiled
+from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
 """Address space that libraries and thread stacks reserve beyond the state itself."""
@@ -34,6 +38,7 @@ class RunRole(Role):
         config = TargetConfig.model_validate(target)
         self._target: Target = create_target(config)
         self._limits = config.limits
+        self.network = self._target.network
 
     @override
     def load(self) -> None:
@@ -52,13 +57,18 @@ class RunRole(Role):
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
         if "look" in request:
             self._look(connection)
+        elif "cancel" in request:
+            assert isinstance(self._target, RemoteTarget)
+            connection.send(cancel(self._target, request["cancel"], request["handle"]))
         else:
             self._job(request, connection)
 
     def _look(self, connection: Connection) -> None:
         """Tell what the target is, whether it takes work, and how it is calibrated."""
         try:
-            description = self._limits.apply(self._target.describe())
+            description = self._limits.apply(self._target.describe()).model_copy(
+                update={"remote": isinstance(self._target, RemoteTarget)}
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
             traceback.print_exc()
             connection.send(_failure("no_description", _one_line(error), transient=True))
@@ -98,9 +108,7 @@ class RunRole(Role):
                 )
             )
         except OSError as error:
-            connection.send(
-                _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
-            )
+            connection.send(_disk_failure(error, request["file_bytes"]))
 
     def _run(
         self,
@@ -109,51 +117,33 @@ class RunRole(Role):
         options: RunOptions,
         connection: Connection,
     ) -> None:
-        limits = CircuitLimits.model_validate(request["limits"])
         entries: dict[int, dict[str, Any]] = {
             int(index): json.loads(Path(name).read_bytes())
             for index, name in request["done"].items()
         }
         batch = len(request["circuits"]) > 1
         teller = Teller(connection, len(request["circuits"]))
+        work = _Work(request, facts, options, connection, teller)
         files: list[dict[str, str]] = []
-        for index, source in enumerate(request["circuits"]):
-            if index in entries:
-                continue
-            connection.send({"started": index})
-            teller.circuit = index
-            try:
-                circuit, _ = self._parse(source, Language(facts[index].language), limits)
-                compiled = self._target.compile(circuit, options)
-                teller.notes(compiled.notes)
-                result = self._target.run(compiled, options, teller.progress)
-            except InvalidCircuit as refusal:
-                connection.send(_failure(refusal.code, refusal.sentence, transient=False))
-                return
-            except MemoryError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever a simulator throws ends the job
-                connection.send(
-                    _failure(
-                        "execution_failed",
-                        f"circuit {index} could not be run: {_one_line(error)}",
-                        transient=False,
-                        detail=traceback.format_exc(limit=-5),
+        results = self._remote(work) if request["submission"] else self._local(work)
+        try:
+            for index, compiled, result in results:
+                teller.circuit = index
+                teller.notes(result.notes)
+                entries[index] = _entry(index, facts[index], compiled, result)
+                text = _write_compiled(index, compiled, teller)
+                if batch:
+                    name = f"circuit-{index}.json"
+                    documents.write_json(Path(name), entries[index])
+                    connection.send(
+                        {"finished": index, "file": name, "compiled": text, "engine": result.engine}
                     )
-                )
-                return
-            teller.notes(result.notes)
-            entries[index] = _entry(index, facts[index], compiled, result)
-            text = _write_compiled(index, compiled, teller)
-            if batch:
-                name = f"circuit-{index}.json"
-                documents.write_json(Path(name), entries[index])
-                connection.send(
-                    {"finished": index, "file": name, "compiled": text, "engine": result.engine}
-                )
-            else:
-                connection.send({"finished": index, "engine": result.engine})
-                files += [text] if text else []
+                else:
+                    connection.send({"finished": index, "engine": result.engine})
+                    files += [text] if text else []
+        except _Failed as failed:
+            connection.send(failed.answer)
+            return
         files = (
             documents.write(
                 Path(),
@@ -166,6 +156,114 @@ class RunRole(Role):
             + files
         )
         connection.send({"results": files})
+
+    def _local(self, work: _Work) -> Iterator[tuple[int, Compiled, CircuitResult]]:
+        """Run circuit by circuit, here."""
+        self._tell_calibration(work.connection)
+        for index in work.missing():
+            work.connection.send({"started": index})
+            work.teller.circuit = index
+            try:
+                compiled = self._compiled(work, index)
+                work.teller.notes(compiled.notes)
+                result = self._target.run(compiled, work.options, work.teller.progress)
+            except Refusal as refusal:
+                raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+            except MemoryError:
+                raise
+            except Exception as error:
+                raise _Failed(
+                    _failure(
+                        "execution_failed",
+                        f"circuit {index} could not be run: {_one_line(error)}",
+                        transient=False,
+                        detail=traceback.format_exc(limit=-5),
+                    )
+                ) from error
+            yield index, compiled, result
+
+    def _remote(self, work: _Work) -> Iterator[tuple[int, Compiled, CircuitResult]]:
+        """Have all circuits run elsewhere."""
+        assert isinstance(self._target, RemoteTarget)
+        circuits: list[Compiled] = []
+
+        def ready() -> list[Compiled]:
+            # Once handed over they are not needed any more.
+            circuits.extend(self._compiled(work, index) for index in range(len(work.facts)))
+            return circuits
+
+        run = RemoteRun(
+            self._target,
+            work.request["submission"],
+            ready,
+            work.options,
+            work.connection,
+            count=len(work.facts),
+        )
+        try:
+            results = run.results()
+        except Refusal as refusal:
+            raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+        except RemoteFailure as failure:
+            answer = _failure(failure.code, failure.message, transient=failure.transient)
+            raise _Failed(answer) from None
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _Failed(
+                _failure(
+                    "execution_failed",
+                    f"the target could not run the job: {_one_line(error)}",
+                    transient=True,
+                    detail=traceback.format_exc(limit=-5),
+                )
+            ) from error
+        for index in work.missing():
+            # What an attempt before this one has handed over, nobody has here.
+            compiled = circuits[index] if circuits else Compiled(None)
+            yield index, compiled, results[index]
+
+    def _compiled(self, work: _Work, index: int) -> Compiled:
+        source, language = work.request["circuits"][index], Language(work.facts[index].language)
+        circuit, _ = self._parse(source, language, work.limits)
+        compiled = self._target.compile(circuit, work.options)
+        return dataclasses.replace(compiled, source=source, language=language)
+
+    def _tell_calibration(self, connection: Connection) -> None:
+        try:
+            found = self._target.calibration()
+        except Exception:  # noqa: BLE001 - the job can run without anybody knowing it
+            traceback.print_exc()
+            return
+        if found is not None:
+            connection.send({"calibration": found.model_dump(mode="json")})
+
+
+class _Failed(Exception):
+    """The job fails; the answer says why."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done for a job."""
+
+    request: dict[str, Any]
+    facts: list[CircuitFacts]
+    options: RunOptions
+    connection: Connection
+    teller: Teller
+
+    @property
+    def limits(self) -> CircuitLimits:
+        return CircuitLimits.model_validate(self.request["limits"])
+
+    def missing(self) -> Iterator[int]:
+        """List the circuits that have no result yet."""
+        return (i for i in range(len(self.facts)) if str(i) not in self.request["done"])
 
 
 class Teller:
@@ -237,6 +335,17 @@ def _failure(
     code: str, message: str, *, transient: bool, detail: str | None = None
 ) -> dict[str, Any]:
     return {"failed": {"code": code, "message": message, "transient": transient, "detail": detail}}
+
+
+def _disk_failure(error: OSError, file_bytes: int) -> dict[str, Any]:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            # Not the job's fault: the worker gives it back.
+            return _failure("no_room", "the disk is full", transient=True)
+        case errno.EFBIG:
+            sentence = f"a result is larger than the {file_bytes} bytes that a file may have"
+            return _failure("result_too_large", sentence, transient=False)
+    return _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
 
 
 def _one_line(error: Exception) -> str:

@@ -15,29 +15,36 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
-from quws.jobs import Quotes, Sweeps
+from quws.jobs import Quotes, Sweeps, TargetService
 from quws.store import StoreUnavailable
 
 _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
 _ORPHANS_EVERY = 3600.0
+_LOAD_SECONDS = 300.0
 _log = structlog.get_logger(__name__)
 
 
 async def run_sweeper(
-    sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float
+    sweeps: Sweeps,
+    quotes: Quotes,
+    targets: TargetService,
+    stop: asyncio.Event,
+    pause_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
-    every_time: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+    by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
         ("overrun", sweeps.overrun),
         ("lost", sweeps.lost),
         ("destruction", sweeps.destruction),
-        ("garbage", sweeps.garbage),
+        ("retired", sweeps.retired),
     ]
-    next_waiting = next_orphans = next_quotes = 0.0
+    next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
-        for name, sweep in every_time:
-            await _try(name, sweep)
+        if await _try("clock", sweeps.settled, quiet=True):
+            for name, sweep in by_the_clock:
+                await _try(name, sweep)
+        await _try("garbage", sweeps.garbage)
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
@@ -47,12 +54,16 @@ async def run_sweeper(
         if monotonic() >= next_orphans:
             next_orphans = monotonic() + _ORPHANS_EVERY
             await _try("orphans", sweeps.orphans)
+            await _try("keys", sweeps.keys)
+        if monotonic() >= next_load:
+            next_load = monotonic() + _LOAD_SECONDS
+            await _try("load", targets.sample_load)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_seconds):
                 await stop.wait()
 
 
-async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> None:
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
     try:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
@@ -63,3 +74,5 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = 
     else:
         if count and not quiet:
             _log.info("swept", sweep=name, count=count)
+        return count
+    return 0

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -37,6 +39,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases, quotes
 from quws.domain.job import (
+    REQUEUED,
     Claim,
     ErrorType,
     Job,
@@ -47,11 +50,15 @@ from quws.domain.job import (
     TimelineEntry,
 )
 from quws.domain.phases import Move, Phase
+from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.targets import is_online, state_of
 
 _CHUNK = 1000
 _j = t.jobs.c
+_WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
+_QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,28 @@ class ListFilter:
     phases: frozenset[Phase] = field(default_factory=frozenset)
     after: datetime | None = None
     last: int | None = None
+    key: str | None = None
+    """Only the job that ``owner`` made under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a request that is sent again be taken for the same.
+
+    ``key`` is the client's own, among the keys of one owner; ``fingerprint``
+    tells whether the requests really are the same.
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBefore:
+    """The job that a request has made already. ``job_id`` may be gone."""
+
+    job_id: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +113,22 @@ class QueueState:
     known: dict[int, float]
     running: list[tuple[int, datetime]]
     waiting: list[tuple[str, int, datetime | None]]
+    waiting_count: int = 0
+    """How many wait in all: ``waiting`` lists the first ones only."""
+    state: TargetState = field(default_factory=TargetState)
+
+
+class SubmissionState(StrEnum):
+    """Where something stands that a job has handed over to a target with a queue of its own."""
+
+    INTENT = "intent"
+    """It is about to be sent, or was sent; nobody knows yet whether it has arrived."""
+    SUBMITTED = "submitted"
+    DOUBT = "doubt"
+    """Nobody can tell whether it has arrived."""
+    CANCEL = "cancel"
+    """Its job is over or gone: it must be cancelled at the other side."""
+    OVER = "over"
 
 
 class JobStore:
@@ -93,6 +138,11 @@ class JobStore:
         self._database = database
 
     # -- reading ------------------------------------------------------------
+
+    async def time(self) -> datetime:
+        """Read the database's clock, by which deadlines, leases and destruction go."""
+        async with self._database.read() as connection:
+            return t.from_stored(await connection.scalar(select(self._database.now)) or 0)
 
     async def get(self, job_id: str) -> Job | None:
         """Read a whole job with its results."""
@@ -106,10 +156,13 @@ class JobStore:
             row = (await connection.execute(_refs().where(_j.id == job_id))).first()
             return None if row is None else _ref(row)
 
-    async def whole(self, job_id: str) -> tuple[Job, list[TimelineEntry], int | None] | None:
-        """Read a job with what happened to it, oldest first, and how many go before it.
+    async def whole(
+        self, job_id: str
+    ) -> tuple[Job, list[TimelineEntry], int | None, TargetState] | None:
+        """Read a job with what happened to it, oldest first, how many go before it, and the
+        state of its target.
 
-        The last is None for a job that does not wait in its target's queue.
+        The third is None for a job that does not wait in its target's queue.
         """
         async with self._database.read() as connection:
             row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
@@ -124,7 +177,10 @@ class JobStore:
             )
             timeline = [TimelineEntry(*entry) for entry in entries]
             position = await _position(connection, job) if job.phase is Phase.QUEUED else None
-            return job, timeline, position
+            state = TargetState()
+            if job.phase in (Phase.QUEUED, Phase.SUSPENDED):
+                state = await state_of(connection, self._database, job.target)
+            return job, timeline, position, state
 
     async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
         """List jobs, newest first.
@@ -153,6 +209,15 @@ class JobStore:
             if left is not None:
                 left -= len(rows)
 
+    async def troubles(self, job_id: str) -> list[str]:
+        """Tell, oldest first, what went wrong in attempts of a job that were not its last."""
+        c = t.timeline.c
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(c.message).where(c.job_id == job_id, c.status == REQUEUED).order_by(c.id)
+            )
+            return [message or "" for message in rows]
+
     async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
         """Find the stored results of a batch's finished circuits: index to artifact key."""
         c = t.circuits.c
@@ -164,9 +229,35 @@ class JobStore:
 
     # -- the client's writes --------------------------------------------------
 
-    async def add(self, job: Job, entries: Sequence[TimelineEntry]) -> None:
-        """Write a new job (PENDING, or QUEUED when it is to run at once)."""
+    async def made_before(self, owner: str | None, key: str) -> MadeBefore | None:
+        """Find the job that an owner's request made under a key."""
+        async with self._database.read() as connection:
+            return await _made_before(connection, owner, key)
+
+    async def add(
+        self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
+    ) -> MadeBefore | None:
+        """Write a new job (PENDING, or QUEUED when it is to run at once).
+
+        With ``once`` only if its key is new to the owner; else nothing is
+        written, and what the key stands for is given.
+        """
         async with self._database.write() as connection:
+            if once is not None:
+                # Two at once: the second waits here until the first is committed, or gone.
+                taken = await connection.execute(
+                    self._database.insert(t.submission_keys)
+                    .values(
+                        owner=job.owner or "",
+                        key=once.key,
+                        job_id=job.id,
+                        fingerprint=once.fingerprint,
+                        created=job.creation_time,
+                    )
+                    .on_conflict_do_nothing()
+                )
+                if taken.rowcount == 0:
+                    return await _made_before(connection, job.owner, once.key)
             await connection.execute(
                 insert(t.jobs).values(
                     id=job.id,
@@ -182,31 +273,35 @@ class JobStore:
                     parameters=[_parameter_json(item) for item in job.parameters],
                     spec=job.spec,
                     size=job.size,
+                    cost_ms=job.cost_ms,
+                    turn=self._turn(job.target, job.owner) if job.phase is Phase.QUEUED else 0,
                     quote=job.quote,
                     message=job.message,
                 )
             )
             await _add_circuits(connection, job.id, job.circuits)
-            await _tell(connection, job.id, *entries)
+            await tell(connection, job.id, *entries)
+            return None
 
-    async def queue(
-        self, job_id: str, entry: TimelineEntry, owner: str | None, max_queued: int
-    ) -> JobRef | None:
-        """RUN: put a job into its target's queue.
+    async def queue(self, job: Job, entry: TimelineEntry, max_queued: int) -> JobRef | None:
+        """RUN: put a job into its target's queue, at its owner's next turn.
 
         With ``max_queued`` above 0 only if its owner has fewer jobs waiting and
         running; the check and the move are one.
         """
+        values = {
+            "queued_time": entry.time,
+            "turn": self._turn(job.target, job.owner),
+            "message": None,
+        }
         if not max_queued:
-            return await self._move(job_id, Move.QUEUE, entry, queued_time=entry.time, message=None)
+            return await self._move(job.id, Move.QUEUE, entry, **values)
         async with self._database.write() as connection:
             # Two RUNs of one owner must not both see the last free place.
-            await self._database.lock(connection, f"quota:{owner}")
-            if await self._active(connection, owner) >= max_queued:
+            await self._database.lock(connection, f"quota:{job.owner}")
+            if await self._active(connection, job.owner) >= max_queued:
                 return None
-            return await self._moved(
-                connection, job_id, Move.QUEUE, entry, queued_time=entry.time, message=None
-            )
+            return await self._moved(connection, job.id, Move.QUEUE, entry, **values)
 
     async def active(self, owner: str | None) -> int:
         """Count an owner's jobs that wait or run."""
@@ -242,9 +337,7 @@ class JobStore:
         async with self._database.write() as connection:
             for job_id, quote in found.items():
                 await connection.execute(
-                    update(t.jobs)
-                    .where(_j.id == job_id, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                    .values(quote=quote)
+                    update(t.jobs).where(_j.id == job_id, _in(_WAITING)).values(quote=quote)
                 )
 
     async def set_run_id(self, job_id: str, run_id: str | None) -> bool:
@@ -284,7 +377,8 @@ class JobStore:
     ) -> bool:
         """Replace the parameters of a PENDING job, with the columns that follow from them.
 
-        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``quote``.
+        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
+        ``quote``.
         """
         async with self._database.write() as connection:
             changed = await connection.execute(
@@ -304,45 +398,64 @@ class JobStore:
             removed = await connection.execute(delete(t.jobs).where(_j.id == job_id))
             if removed.rowcount == 0:
                 return False
+            await _forget(connection, job_id, now)
             await self._discard(connection, job_id, now)
             return True
 
     # -- the worker's writes --------------------------------------------------
 
     async def claim(
-        self, target: str, worker: str, lease_seconds: float, now: datetime
+        self,
+        target: str,
+        worker: str,
+        lease_seconds: float,
+        now: datetime,
+        *,
+        holder: str | None = None,
     ) -> Claim | None:
-        """Take the best waiting job of a target: priority first, then age.
+        """Take the best waiting job of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
-        its worker uses its attempts up.
+        its worker uses its attempts up. ``holder``, on a target that only one
+        worker may hold, is who must hold it.
         """
         lease = str(uuid.uuid4())
         waiting = (
             select(_j.id)
-            .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-            .order_by(_j.priority, _j.queued_time, _j.id)
+            .where(_j.target == target, _in(_WAITING), is_online(self._database, target))
+            .order_by(*_QUEUE_ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
-        now_ms = t.to_stored(now)
+        h = t.holds.c
+        held = (
+            []
+            if holder is None
+            else [
+                select(h.target)
+                .where(h.target == target, h.holder == holder, h.until > self._database.now)
+                .exists()
+            ]
+        )
         async with self._database.write() as connection:
             claimed = await connection.execute(
                 update(t.jobs)
-                .where(_j.id == waiting, _in(phases.sources(Move.CLAIM)))
+                .where(_j.id == waiting, _in(phases.sources(Move.CLAIM)), *held)
                 .values(
                     phase=Phase.EXECUTING,
                     attempt=_j.attempt + 1,
                     lease=lease,
                     lease_until=self._database.now + int(lease_seconds * 1000),
                     worker=worker,
-                    claimed_time=now,
-                    start_time=func.coalesce(_j.start_time, now_ms),
+                    claimed_time=self._database.now,
+                    start_time=func.coalesce(_j.start_time, t.to_stored(now)),
                     deadline=case(
                         (
                             _j.execution_duration > 0,
-                            now_ms + cast(_j.execution_duration, BigInteger) * 1000 - _j.spent_ms,
+                            self._database.now
+                            + cast(_j.execution_duration, BigInteger) * 1000
+                            - _j.spent_ms,
                         )
                     ),
                     message=None,
@@ -352,15 +465,15 @@ class JobStore:
             row = claimed.first()
             if row is None:
                 return None
-            await _tell(
+            await tell(
                 connection,
                 row.id,
                 TimelineEntry(now, "claimed", worker, f"attempt {row.attempt}"),
             )
-            return Claim(await _whole(connection, row), lease, row.deadline, now)
+            return Claim(await _whole(connection, row), lease, row.deadline)
 
-    async def renew(self, claim: Claim, lease_seconds: float) -> Claim | None:
-        """Renew a lease and read the deadline, which may have moved.
+    async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
+        """Renew a lease, read the deadline, which may have moved, and the database's clock.
 
         None when the job is not this worker's any more.
         """
@@ -368,8 +481,31 @@ class JobStore:
             row = (
                 await connection.execute(
                     update(t.jobs)
-                    .where(_fence(claim))
+                    .where(fence(claim))
                     .values(lease_until=self._database.now + int(lease_seconds * 1000))
+                    .returning(_j.deadline, self._database.now.label("now"))
+                )
+            ).first()
+            if row is None:
+                return None
+            return replace(claim, deadline=row.deadline), t.from_stored(row.now)
+
+    async def shift(self, claim: Claim, seconds: float) -> Claim | None:
+        """Move the deadline of a running job with the clock, after that was set.
+
+        A job may run for its execution duration, whatever the clock says meanwhile.
+        None when the job is not this worker's any more.
+        """
+        millis = round(seconds * 1000)
+        async with self._database.write() as connection:
+            row = (
+                await connection.execute(
+                    update(t.jobs)
+                    .where(fence(claim))
+                    .values(
+                        claimed_time=type_coerce(_j.claimed_time, BigInteger) + millis,
+                        deadline=type_coerce(_j.deadline, BigInteger) + millis,
+                    )
                     .returning(_j.deadline)
                 )
             ).first()
@@ -378,19 +514,26 @@ class JobStore:
     async def note(self, claim: Claim, entry: TimelineEntry) -> bool:
         """Add to the timeline of a job that this worker holds."""
         async with self._database.write() as connection:
-            held = await connection.scalar(select(_j.id).where(_fence(claim)))
-            if held is None:
+            if not await held(connection, claim):
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
 
     async def say(self, claim: Claim, message: str | None) -> bool:
         """Say in a word where a running job stands; the timeline does not keep it."""
         async with self._database.write() as connection:
             said = await connection.execute(
-                update(t.jobs).where(_fence(claim)).values(message=message)
+                update(t.jobs).where(fence(claim)).values(message=message)
             )
             return said.rowcount == 1
+
+    async def set_calibration(self, claim: Claim, calibration_id: str) -> bool:
+        """Note the calibration that a job runs with."""
+        async with self._database.write() as connection:
+            noted = await connection.execute(
+                update(t.jobs).where(fence(claim)).values(calibration_id=calibration_id)
+            )
+            return noted.rowcount == 1
 
     async def store_circuit(
         self,
@@ -406,13 +549,7 @@ class JobStore:
         ``more`` are further files of the circuit, listed after the results of all circuits.
         """
         async with self._database.write() as connection:
-            held = await connection.execute(
-                update(t.jobs)
-                .where(_fence(claim))
-                .values(lease_until=_j.lease_until)
-                .returning(_j.id)
-            )
-            if held.first() is None:
+            if not await held(connection, claim):
                 return False
             stored = await connection.execute(
                 update(t.circuits)
@@ -436,11 +573,16 @@ class JobStore:
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=index + _MORE_OFFSET)
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
 
-    async def complete(self, claim: Claim, results: Sequence[Result], entry: TimelineEntry) -> bool:
-        """End a job well: phase, end time, results and timeline in one transaction."""
+    async def complete(
+        self, claim: Claim, results: Sequence[Result], entry: TimelineEntry, seconds: float
+    ) -> bool:
+        """End a job well: phase, end time, results and timeline in one transaction.
+
+        ``seconds`` is how long it ran, from which quotes learn.
+        """
         async with self._database.write() as connection:
             if not await _end(connection, claim, Phase.COMPLETED, entry, circuits_done=_j.circuits):
                 return False
@@ -450,8 +592,8 @@ class JobStore:
                 .values(status="completed", attempt=claim.attempt, end_time=entry.time)
             )
             await _publish(connection, claim, results)
-            if claim.started is not None and claim.attempt == 1:
-                await self._learn(connection, claim, (entry.time - claim.started).total_seconds())
+            if claim.attempt == 1:
+                await self._learn(connection, claim, seconds)
             return True
 
     async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
@@ -476,7 +618,7 @@ class JobStore:
         async with self._database.write() as connection:
             changed = await connection.execute(
                 update(t.jobs)
-                .where(_fence(claim))
+                .where(fence(claim))
                 .values(
                     phase=Phase.QUEUED,
                     start_time=None,
@@ -488,7 +630,7 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
 
     async def hand_back(self, claim: Claim, entry: TimelineEntry) -> bool:
@@ -497,10 +639,10 @@ class JobStore:
         The attempt is given back: stopping it was our doing, not the job's.
         """
         async with self._database.write() as connection:
-            spent = t.to_stored(entry.time) - type_coerce(_j.claimed_time, BigInteger)
+            spent = self._database.now - type_coerce(_j.claimed_time, BigInteger)
             changed = await connection.execute(
                 update(t.jobs)
-                .where(_fence(claim))
+                .where(fence(claim))
                 .values(
                     phase=Phase.SUSPENDED,
                     lease=None,
@@ -513,7 +655,7 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
 
     # -- the sweeps' writes -----------------------------------------------------
@@ -547,7 +689,7 @@ class JobStore:
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(_j.target, func.count())
-                .where(_in({Phase.QUEUED, Phase.SUSPENDED}), _j.queued_time <= before)
+                .where(_in(_WAITING), _j.queued_time <= before)
                 .group_by(_j.target)
             )
             return [(target, count) for target, count in rows]
@@ -563,6 +705,25 @@ class JobStore:
         return await self._release(
             found, entry, phase=Phase.ERROR, end_time=entry.time, error=_error_json(error)
         )
+
+    async def shorten(self, lease_seconds: float) -> int:
+        """Cut leases that reach further ahead than any worker asks for: the clock was set back.
+
+        Who lives renews its lease in time; a worker that is gone must not keep
+        its job until the clock has come that far again.
+        """
+        ends = self._database.now + int(lease_seconds * 1000)
+        latest = self._database.now + int(2 * lease_seconds * 1000)
+        async with self._database.write() as connection:
+            cut = await connection.execute(
+                update(t.jobs)
+                .where(_in({Phase.EXECUTING}), _j.lease_until > latest)
+                .values(lease_until=ends)
+            )
+            await connection.execute(
+                update(t.holds).where(t.holds.c.until > latest).values(until=ends)
+            )
+            return cut.rowcount
 
     async def release(self, target: str) -> int:
         """Expire all leases on a target: for its only worker, before it takes its first job."""
@@ -582,6 +743,7 @@ class JobStore:
             )
             if removed.rowcount == 0:
                 return False
+            await _forget(connection, job_id, now)
             await self._discard(connection, job_id, now)
             return True
 
@@ -605,7 +767,7 @@ class JobStore:
             await connection.execute(
                 update(t.circuits).where(t.circuits.c.job_id == job_id).values(artifact=None)
             )
-            await _tell(
+            await tell(
                 connection, job_id, TimelineEntry(now, "archived", "quws", "destruction time")
             )
             # Parameters are metadata and stay. An attempt that was given back had files too.
@@ -616,11 +778,7 @@ class JobStore:
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait."""
         async with self._database.read() as connection:
-            return list(
-                await connection.scalars(
-                    select(_j.target).where(_in({Phase.QUEUED, Phase.SUSPENDED})).distinct()
-                )
-            )
+            return list(await connection.scalars(select(_j.target).where(_in(_WAITING)).distinct()))
 
     async def queue_of(self, target: str, limit: int = 500) -> QueueState:
         """Read what a quote needs to know of a target: known times, running and waiting jobs."""
@@ -636,14 +794,24 @@ class JobStore:
             )
             waiting = await connection.execute(
                 select(_j.id, _j.size, _j.quote)
-                .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                .order_by(_j.priority, _j.queued_time, _j.id)
+                .where(_j.target == target, _in(_WAITING))
+                .order_by(*_QUEUE_ORDER)
                 .limit(limit)
             )
+            found = [(job_id, size, quote) for job_id, size, quote in waiting]
+            count: int | None = len(found)
+            if count == limit:
+                count = await connection.scalar(
+                    select(func.count())
+                    .select_from(t.jobs)
+                    .where(_j.target == target, _in(_WAITING))
+                )
             return QueueState(
                 known,
                 [(size, since) for size, since in running],
-                [(job_id, size, quote) for job_id, size, quote in waiting],
+                found,
+                count or 0,
+                await state_of(connection, self._database, target),
             )
 
     async def garbage(self, limit: int = 500) -> list[str]:
@@ -669,6 +837,45 @@ class JobStore:
             async with self._database.read() as connection:
                 found.update(await connection.scalars(query))
         return found
+
+    async def forget_keys(self, before: datetime) -> int:
+        """Forget keys of requests from before an instant, as far as their jobs are gone."""
+        k = t.submission_keys.c
+        async with self._database.write() as connection:
+            forgotten = await connection.execute(
+                delete(t.submission_keys).where(
+                    k.created < before, ~exists().where(_j.id == k.job_id)
+                )
+            )
+            return forgotten.rowcount
+
+    async def waiting_for(self, target: str, limit: int = 500) -> list[str]:
+        """List jobs that wait for a target."""
+        async with self._database.read() as connection:
+            return list(
+                await connection.scalars(
+                    select(_j.id).where(_j.target == target, _in(_WAITING)).limit(limit)
+                )
+            )
+
+    async def refuse(self, job_id: str, error: JobError, entry: TimelineEntry) -> bool:
+        """End a job in ERROR that waits for a target which will not come back."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(_j.id == job_id, _in(_WAITING))
+                .values(
+                    phase=phases.target(Move.FAIL),
+                    end_time=entry.time,
+                    error=_error_json(error),
+                    message=None,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            await _leave(connection, job_id, entry.time)
+            await tell(connection, job_id, entry)
+            return True
 
     # -- shared -----------------------------------------------------------------
 
@@ -697,7 +904,9 @@ class JobStore:
         ).first()
         if row is None:
             return None
-        await _tell(connection, job_id, entry)
+        if move is Move.ABORT:
+            await _leave(connection, job_id, entry.time)
+        await tell(connection, job_id, entry)
         return _ref(row)
 
     async def _active(self, connection: AsyncConnection, owner: str | None) -> int:
@@ -742,8 +951,28 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, found.id, entry)
+            if values["phase"] is Phase.ERROR:
+                await _leave(connection, found.id, entry.time)
+            await tell(connection, found.id, entry)
             return True
+
+    def _turn(self, target: str, owner: str | None) -> ColumnElement[int]:
+        """Tell when the next job of an owner has its turn on a target.
+
+        Start-time fair queueing (Goyal, Vin, Cheng 1996): a job's turn is when
+        the jobs that its owner has waiting would be done, if each owner had
+        the target for itself, and no earlier than the turn that is on now. So
+        owners alternate, by run time, however many jobs one of them sends.
+        """
+        head = select(func.min(_j.turn)).where(_j.target == target, _in(_WAITING)).scalar_subquery()
+        mine = (
+            select(_j.turn + _j.cost_ms)
+            .where(_j.target == target, _j.owner == (owner or ""), _in(_WAITING))
+            .order_by(_j.turn.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        return self._database.greatest(func.coalesce(head, 0), func.coalesce(mine, 0))
 
     async def _discard(self, connection: AsyncConnection, prefix: str, now: datetime) -> None:
         await connection.execute(
@@ -768,7 +997,8 @@ def _in(wanted: Iterable[Phase]) -> TextClause:
     return text(f"jobs.phase IN ({', '.join(names)})")
 
 
-def _fence(claim: Claim) -> ColumnElement[bool]:
+def fence(claim: Claim) -> ColumnElement[bool]:
+    """Say that a job is still in the hands of who claimed it."""
     return and_(
         _j.id == claim.id,
         _j.attempt == claim.attempt,
@@ -792,10 +1022,35 @@ def _list_clauses(wanted: ListFilter) -> list[Any]:
     clauses.append(_in(wanted.phases) if wanted.phases else text("jobs.phase <> 'ARCHIVED'"))
     if wanted.after is not None:
         clauses.append(_j.creation_time > wanted.after)
+    if wanted.key is not None:
+        k = t.submission_keys.c
+        made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)
+        clauses.append(_j.id == made.scalar_subquery())
     return clauses
 
 
-async def _tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+async def _made_before(
+    connection: AsyncConnection, owner: str | None, key: str
+) -> MadeBefore | None:
+    k = t.submission_keys.c
+    row = (
+        await connection.execute(
+            select(k.job_id, k.fingerprint).where(k.owner == (owner or ""), k.key == key)
+        )
+    ).first()
+    return None if row is None else MadeBefore(row.job_id, row.fingerprint)
+
+
+async def held(connection: AsyncConnection, claim: Claim) -> bool:
+    """Tell whether a job is still the worker's, and keep it so until the transaction ends."""
+    found = await connection.execute(
+        update(t.jobs).where(fence(claim)).values(lease_until=_j.lease_until).returning(_j.id)
+    )
+    return found.first() is not None
+
+
+async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+    """Add to a job's timeline."""
     await connection.execute(
         insert(t.timeline),
         [
@@ -844,7 +1099,7 @@ async def _end(
 ) -> bool:
     changed = await connection.execute(
         update(t.jobs)
-        .where(_fence(claim))
+        .where(fence(claim))
         .values(
             phase=phase,
             end_time=entry.time,
@@ -857,8 +1112,42 @@ async def _end(
     )
     if changed.rowcount == 0:
         return False
-    await _tell(connection, claim.id, entry)
+    if phase is Phase.COMPLETED:
+        await _submissions(connection, claim.id, entry.time, SubmissionState.OVER)
+    else:
+        await _leave(connection, claim.id, entry.time)
+    await tell(connection, claim.id, entry)
     return True
+
+
+async def _leave(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Have cancelled what a job that has ended left at the other side."""
+    await _submissions(connection, job_id, now, SubmissionState.CANCEL)
+
+
+async def _forget(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Do the same for a job that is gone, of which nothing else stays."""
+    await _leave(connection, job_id, now)
+    await connection.execute(
+        delete(t.submissions).where(
+            t.submissions.c.job_id == job_id,
+            t.submissions.c.state != SubmissionState.CANCEL,
+        )
+    )
+
+
+async def _submissions(
+    connection: AsyncConnection, job_id: str, now: datetime, state: SubmissionState
+) -> None:
+    s = t.submissions.c
+    await connection.execute(
+        update(t.submissions)
+        .where(
+            s.job_id == job_id,
+            s.state.in_([SubmissionState.INTENT, SubmissionState.SUBMITTED]),
+        )
+        .values(state=state, changed=now)
+    )
 
 
 async def _position(connection: AsyncConnection, job: Job) -> int | None:
@@ -867,11 +1156,8 @@ async def _position(connection: AsyncConnection, job: Job) -> int | None:
         select(func.count())
         .select_from(t.jobs)
         .join(mine, mine.c.id == job.id)
-        .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-        .where(
-            tuple_(_j.priority, _j.queued_time, _j.id)
-            < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
-        )
+        .where(_j.target == job.target, _in(_WAITING))
+        .where(tuple_(*_QUEUE_ORDER) < tuple_(*(mine.c[item.key] for item in _QUEUE_ORDER)))
     )
 
 
@@ -902,6 +1188,8 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
         parameters=[Parameter(**item) for item in row.parameters],
         spec=row.spec,
         size=row.size,
+        calibration_id=row.calibration_id,
+        cost_ms=row.cost_ms,
         error=None if row.error is None else _error(row.error),
         results=[Result(*found) for found in rows],
     )

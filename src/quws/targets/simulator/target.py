@@ -54,6 +54,8 @@ class Simulator(Target):
 
     """
 
+    network = False
+
     def __init__(
         self,
         name: str,
