@@ -26,6 +26,9 @@ app.add_typer(token, name="token")
 targets = typer.Typer(help="The targets that run circuits.", no_args_is_help=True)
 app.add_typer(targets, name="targets")
 
+admin = typer.Typer(help="What an operator may want to know.", no_args_is_help=True)
+app.add_typer(admin, name="admin")
+
 T = TypeVar("T")
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
@@ -333,6 +336,38 @@ def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
         _stop(str(error))
 
 
+@admin.command("due")
+def admin_due(data: Data = None) -> None:
+    """List what the periodic task would do now, and change nothing."""
+    from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable  # noqa: PLC0415
+    from quws.jobs import due  # noqa: PLC0415
+    from quws.store import JobStore  # noqa: PLC0415
+
+    try:
+        found = _with_database(
+            data,
+            lambda database, settings: due(
+                JobStore(database), ArtifactStore(settings.resolved_artifacts_url())
+            ),
+        )
+    except ArtifactStoreUnavailable as error:
+        _stop(str(error))
+    archive = _settings().policy.keep_history
+    for jobs, what in (
+        (found.overrun, "abort: its execution duration is over"),
+        (found.lost, "requeue or give up: its worker is gone"),
+        (found.destruction, "archive" if archive else "destroy"),
+    ):
+        for job in jobs:
+            typer.echo(f"job {job.id} ({job.phase}, target {job.target}): {what}")
+    for prefix in found.garbage:
+        typer.echo(f"files of {prefix}: delete, their job or attempt is gone")
+    for owner in found.orphans:
+        typer.echo(f"files of {owner}: delete, there is no such job")
+    if not any((found.overrun, found.lost, found.destruction, found.garbage, found.orphans)):
+        typer.echo("nothing is due")
+
+
 @app.command()
 def submit(
     file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
@@ -370,20 +405,32 @@ def _password(*, from_stdin: bool) -> str:
 
 
 def _with_accounts(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
-    import asyncio  # noqa: PLC0415
-
     from quws.domain.errors import Refusal  # noqa: PLC0415
     from quws.jobs import AccountService  # noqa: PLC0415
-    from quws.store import AccountStore, Database, StoreUnavailable  # noqa: PLC0415
+    from quws.store import AccountStore  # noqa: PLC0415
+
+    try:
+        return _with_database(
+            data, lambda database, _: work(AccountService(AccountStore(database)))
+        )
+    except Refusal as refusal:
+        _stop(refusal.sentence)
+
+
+def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) -> T:
+    import asyncio  # noqa: PLC0415
+
+    from quws.store import Database, StoreUnavailable  # noqa: PLC0415
 
     if data is not None:
         os.environ["QUWS_DATA"] = str(data.absolute())
+    settings = _settings()
 
     async def run() -> T:
-        database = Database(_settings().resolved_database_url())
+        database = Database(settings.resolved_database_url())
         try:
             await database.check()
-            return await work(AccountService(AccountStore(database)))
+            return await work(database, settings)
         finally:
             await database.close()
 
@@ -391,8 +438,6 @@ def _with_accounts(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except StoreUnavailable as error:
         _stop(str(error))
-    except Refusal as refusal:
-        _stop(refusal.sentence)
 
 
 def _settings() -> Any:

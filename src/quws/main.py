@@ -25,12 +25,19 @@ from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
+from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.jobs.targets import TargetService
 from quws.settings import Settings
-from quws.store import Database, JobStore, StoreUnavailable, SubmissionStore, TargetStore
+from quws.store import (
+    Database,
+    HoldStore,
+    JobStore,
+    StoreUnavailable,
+    SubmissionStore,
+    TargetStore,
+)
 from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
 
 if TYPE_CHECKING:
@@ -164,6 +171,7 @@ def create_app(settings: Settings) -> FastAPI:
             # So that a job can be sent before the first worker is up.
             await backends.targets.register(descriptions, utc_now(), replace=False)
             listening = asyncio.create_task(backends.events.run())
+            quotes = Quotes(backends.jobs)
             try:
                 yield Services(
                     jobs=JobService(
@@ -173,12 +181,18 @@ def create_app(settings: Settings) -> FastAPI:
                         events=backends.events,
                         announcer=backends.announcer,
                         checker=checker,
-                        quotes=Quotes(backends.jobs),
+                        quotes=quotes,
                         policy=_policy(settings, configs),
                         expected=frozenset(item.name for item in configs),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
-                    health=Health(backends.database, backends.dispatcher, backends.artifacts),
+                    health=Health(
+                        backends.database,
+                        backends.dispatcher,
+                        backends.artifacts,
+                        StoreClock(backends.jobs),
+                    ),
+                    targets=TargetService(backends.targets, quotes, backends.announcer),
                 )
             finally:
                 listening.cancel()
@@ -236,6 +250,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     """
     from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
+    from quws.execution.hold import Hold  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.watch import Watch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
@@ -243,7 +258,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     config = settings.target_config(target_name)
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    children = children_of(config, spares=settings.spares)
+    children = children_of(config, spares=settings.spares, leash_seconds=settings.lease)
     try:
         try:
             children.start()
@@ -262,6 +277,13 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             )
             if description is None:
                 return
+            store_clock = StoreClock(backends.jobs)
+            await store_clock.look()
+            hold = (
+                Hold(HoldStore(backends.database), target_name, settings.lease)
+                if description.exclusive
+                else None
+            )
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
@@ -275,12 +297,14 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
+                store_clock=store_clock,
                 slots=_slots(settings, description),
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
                 result_bytes=settings.max_result,
                 max_attempts=settings.policy.max_attempts,
+                holder=None if hold is None else hold.holder,
                 on_full=hints.set_full,
             )
             watch = Watch(
@@ -293,7 +317,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 announcer=backends.announcer,
                 check_seconds=settings.health_check,
             )
-            await run_worker(executor, hints, watch, backends.events, stop, settings.grace)
+            await run_worker(executor, hints, watch, backends.events, stop, settings.grace, hold)
     finally:
         await children.close()
 
@@ -305,7 +329,9 @@ def _slots(settings: Settings, target: TargetDescription) -> int:
     return settings.remote_slots if target.remote else settings.slots
 
 
-def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
+def children_of(
+    config: TargetConfig, *, spares: int, leash_seconds: float | None = None
+) -> ChildPool:
     """Make the processes of a target, in the environment that it names.
 
     Raises
@@ -320,6 +346,7 @@ def children_of(config: TargetConfig, *, spares: int) -> ChildPool:
         {"role": "run", "target": config.revealed().model_dump(mode="json")},
         spares=spares,
         interpreter=str(config.interpreter or sys.executable),
+        leash_seconds=leash_seconds,
     )
 
 
@@ -374,17 +401,24 @@ async def sweeper(settings: Settings) -> None:
 
     stop = stop_event()
     async with open_backends(settings) as backends:
+        sweeps = make_sweeps(backends, settings)
         quotes = Quotes(backends.jobs)
         targets = TargetService(backends.targets, quotes, backends.announcer)
-        sweeps = Sweeps(
-            store=backends.jobs,
-            targets=backends.targets,
-            artifacts=backends.artifacts,
-            dispatcher=backends.dispatcher,
-            announcer=backends.announcer,
-            policy=settings.policy,
-        )
         await run_sweeper(sweeps, quotes, targets, stop, settings.sweep)
+
+
+def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
+    """Make the periodic duties, for the sweeper and for those who want to see what is due."""
+    return Sweeps(
+        store=backends.jobs,
+        targets=backends.targets,
+        artifacts=backends.artifacts,
+        dispatcher=backends.dispatcher,
+        announcer=backends.announcer,
+        policy=settings.policy,
+        clock=StoreClock(backends.jobs),
+        lease_seconds=settings.lease,
+    )
 
 
 def stop_event() -> asyncio.Event:

@@ -57,7 +57,7 @@ def _described(record: TargetRecord | None) -> list[str]:
     ]
     report = record.report
     if report is None:
-        lines.append(f"  conformance: not checked as it is now ({target.conformance})")
+        lines.append(f"  conformance: not checked as it is now ({target.conformance_rule})")
     else:
         verdict = "passed" if report.passed else "FAILED"
         lines.append(f"  conformance: {verdict} on {report.time:%Y-%m-%d}; {report.summary}")

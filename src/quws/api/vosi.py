@@ -53,15 +53,14 @@ async def get_availability(request: Request) -> Response:
     """Look at database, message bus and artifact store, and tell what works."""
     report = await health_of(request).report()
     since = None if report.since is None else format_instant(report.since)
+    notes = [*report.problems, *report.notices]
     if wants_json(request):
-        return JSONResponse(
-            {"available": report.available, "up_since": since, "notes": report.problems}
-        )
+        return JSONResponse({"available": report.available, "up_since": since, "notes": notes})
     return Response(
         f'{_HEAD}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
         f"<vosi:available>{str(report.available).lower()}</vosi:available>"
         + ("" if since is None else f"<vosi:upSince>{since}</vosi:upSince>")
-        + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in report.problems)
+        + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in notes)
         + "</vosi:availability>\n",
         media_type=_XML,
     )

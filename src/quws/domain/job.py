@@ -78,6 +78,10 @@ class Result:
     mime_type: str
 
 
+REQUEUED = "requeued"
+"""The status of a timeline entry that tells of an attempt that failed and is repeated."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """Something that happened to a job: when, what, who said it, and in which words."""
@@ -130,6 +134,8 @@ class Job:
     """How large the job is, as quotes count it: a power of two."""
     calibration_id: str | None = None
     """The calibration of the target that it ran with."""
+    cost_ms: int = 1000
+    """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
 
 
@@ -140,9 +146,7 @@ class Claim:
     job: Job
     lease: str
     deadline: datetime | None
-    """When the execution duration is over; None if it is unlimited."""
-    started: datetime | None = None
-    """When it was claimed."""
+    """When the execution duration is over, by the store's clock; None if it is unlimited."""
 
     @property
     def id(self) -> str:

@@ -140,13 +140,13 @@ class TargetDescription(BaseModel):
     """Only one worker at a time may hold it, as with hardware."""
     remote: bool = False
     """It has a queue of its own, to which jobs are handed over whole."""
-    conformance: ConformanceRule = ConformanceRule.AUTOMATIC
+    conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
 
     @property
     def fingerprint(self) -> str:
         """Tell what was checked: another description or version of quws needs another check."""
-        content = self.model_dump(mode="json", exclude={"conformance"}) | {"quws": __version__}
+        content = self.model_dump(mode="json", exclude={"conformance_rule"}) | {"quws": __version__}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -189,7 +189,7 @@ class TargetRecord(BaseModel):
         One whose worker runs the circuits by itself takes jobs before that, and
         runs them after it.
         """
-        rule, report = self.description.conformance, self.report
+        rule, report = self.description.conformance_rule, self.report
         if rule is ConformanceRule.NONE or (report is not None and report.passed):
             return None
         command = f"the operator must run 'quws targets check {self.name}'"

@@ -130,13 +130,21 @@ class ChildPool:
         How many wait ready.
     interpreter
         The Python that runs them.
+    leash_seconds
+        How long they live on when this process is frozen; None for ever.
 
     """
 
     def __init__(
-        self, role: dict[str, Any], *, spares: int, interpreter: str = sys.executable
+        self,
+        role: dict[str, Any],
+        *,
+        spares: int,
+        interpreter: str = sys.executable,
+        leash_seconds: float | None = None,
     ) -> None:
-        self._role = role
+        self._role = role | {"leash_seconds": leash_seconds}
+        self._leash_seconds = leash_seconds
         self._spares = spares
         self._interpreter = interpreter
         self._ready: deque[Child] = deque()
@@ -161,13 +169,16 @@ class ChildPool:
             The interpreter cannot be started.
 
         """
-        if not self._closing:
-            try:
-                self._start_zygote()
-            except OSError as error:
-                raise ChildrenUnavailable(
-                    f"the interpreter {self._interpreter} cannot be started: {error.strerror}"
-                ) from None
+        if self._closing:
+            return
+        try:
+            self._start_zygote()
+        except OSError as error:
+            raise ChildrenUnavailable(
+                f"the interpreter {self._interpreter} cannot be started: {error.strerror}"
+            ) from None
+        if self._leash_seconds is not None:
+            self._keep(self._stay_on_leash(self._leash_seconds))
 
     async def acquire(self) -> Child:
         """Take a child that is ready.
@@ -323,6 +334,11 @@ class ChildPool:
             child.ended(-signal.SIGKILL)
         if not self._closing:
             self._keep(self._restart(self._process, loaded=loaded))
+
+    async def _stay_on_leash(self, seconds: float) -> None:
+        while True:
+            self._command({"alive": True})
+            await asyncio.sleep(seconds / 4)
 
     async def _restart(self, process: subprocess.Popen[bytes], *, loaded: bool) -> None:
         try:

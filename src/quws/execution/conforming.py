@@ -332,7 +332,7 @@ async def ensure(
             return description
         description = record.description
         passed = record.report is not None and record.report.passed
-        automatic = description.conformance is ConformanceRule.AUTOMATIC
+        automatic = description.conformance_rule is ConformanceRule.AUTOMATIC
         if automatic and not passed and time.monotonic() >= next_try:
             pause, next_try = 2 * pause, time.monotonic() + pause
             await _check_quickly(children, targets, description, scratch, clock)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,18 +24,20 @@ import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import JobEvent
-from quws.domain.job import Claim, ErrorType, JobError, Result, TimelineEntry
+from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration, TargetDescription
+from quws.execution import confine
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
+from quws.jobs.clock import StoreClock, utc_now
 from quws.store import JobStore, StoreUnavailable, SubmissionStore, TargetStore
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
+_SHORTEST_PAUSE = 0.005
 _REST_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +51,9 @@ class _Run:
     """A job in a slot."""
 
     claim: Claim
+    shifted: float
+    """How far the store's clock had been set when the deadline was last right."""
+    began: float = field(default_factory=monotonic)
     child: Child | None = None
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     """The job was taken away: aborted, deleted, over its time or requeued."""
@@ -71,6 +78,8 @@ class Executor:
         How often an idle slot looks for work by itself, without any hint.
     scratch
         Folder for the files that children write.
+    holder
+        Who must hold the target so that a job can be claimed; None for anybody.
 
     """
 
@@ -85,12 +94,14 @@ class Executor:
         artifacts: ArtifactStore,
         announcer: Announcer,
         children: ChildPool,
+        store_clock: StoreClock,
         slots: int,
         lease_seconds: float,
         idle_seconds: float,
         scratch: Path,
         result_bytes: int,
         max_attempts: int,
+        holder: str | None = None,
         on_full: Callable[[bool], None] = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -102,12 +113,14 @@ class Executor:
         self._artifacts = artifacts
         self._announcer = announcer
         self._children = children
+        self._store_clock = store_clock
         self._slots = slots
         self._lease_seconds = lease_seconds
         self._idle_seconds = idle_seconds
         self._scratch = scratch
         self._result_bytes = result_bytes
         self._max_attempts = max_attempts
+        self._holder = holder
         self._on_full = on_full
         self._clock = clock
         self._runs: set[_Run] = set()
@@ -136,10 +149,10 @@ class Executor:
         async with self._claiming:
             if self.full:
                 return False
-            claim = await self._claim()
-            if claim is None:
+            run = await self._claim()
+            if run is None:
                 return False
-            task = asyncio.get_running_loop().create_task(self._slot(claim))
+            task = asyncio.get_running_loop().create_task(self._slot(run))
             self._tasks.add(task)
             task.add_done_callback(self._free)
             self._on_full(self.full)
@@ -152,6 +165,7 @@ class Executor:
         """
         while True:
             try:
+                await self._store_clock.look()
                 while await self.hint():
                     pass
             except StoreUnavailable as error:
@@ -184,6 +198,11 @@ class Executor:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    def resume(self) -> None:
+        """Take work again after a drain."""
+        self._stopping = False
+        self._on_full(self.full)
+
     def describe(self, target: TargetDescription) -> None:
         """Take note that the target has changed, for the jobs to come."""
         self._target = target
@@ -212,30 +231,36 @@ class Executor:
         self._resting = False
         self._on_full(self.full)
 
-    async def _claim(self) -> Claim | None:
-        return await self._store.claim(
-            self._target.name, self.worker, self._lease_seconds, self._clock()
+    async def _claim(self) -> _Run | None:
+        shifted = self._store_clock.shifted
+        claim = await self._store.claim(
+            self._target.name,
+            self.worker,
+            self._lease_seconds,
+            self._clock(),
+            holder=self._holder,
         )
+        return None if claim is None else _Run(claim, shifted)
 
-    async def _slot(self, claim: Claim | None) -> None:
+    async def _slot(self, run: _Run | None) -> None:
         # A slot that ends a job takes the next one by itself: hints are for idle workers.
-        while claim is not None:
+        while run is not None:
             with structlog.contextvars.bound_contextvars(
-                job=claim.id, attempt=claim.attempt, target=self._target.name
+                job=run.claim.id, attempt=run.claim.attempt, target=self._target.name
             ):
-                await self._run(claim)
+                await self._run(run)
             if self._stopping or self._resting:
                 return
             try:
-                claim = await self._claim()
+                run = await self._claim()
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return
 
     # -- one job ------------------------------------------------------------------
 
-    async def _run(self, claim: Claim) -> None:
-        run = _Run(claim)
+    async def _run(self, run: _Run) -> None:
+        claim = run.claim
         self._runs.add(run)
         keeper = asyncio.get_running_loop().create_task(self._keep_lease(run))
         folder: Path | None = None
@@ -282,6 +307,7 @@ class Executor:
             _log.error("worker cannot run jobs", error=str(error))
             await self._give_back(run, "the worker could not start a process for it")
             return
+        self._limit_cpu(run)
         if run.lost.is_set() or run.handing_back:
             # Came while there was no child to kill.
             run.child.kill()
@@ -295,7 +321,10 @@ class Executor:
             else:
                 await self._died(run, lost)
             return
-        if failure is not None:
+        if failure is not None and failure["code"] == "no_room":
+            _log.error("worker cannot run jobs", error=failure["message"])
+            await self._give_back(run, "the worker has no room for its files")
+        elif failure is not None:
             await self._fail(
                 run,
                 failure["code"],
@@ -461,7 +490,10 @@ class Executor:
             )
         )
         entry = TimelineEntry(self._clock(), "completed", self.worker)
-        await self._end(run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry))
+        seconds = monotonic() - run.began
+        await self._end(
+            run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry, seconds)
+        )
 
     async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
         key = f"{run.claim.id}/{run.claim.attempt}/{path.name}"
@@ -486,18 +518,24 @@ class Executor:
     async def _died(self, run: _Run, lost: ChildLost) -> None:
         attempt = run.claim.attempt
         _log.warning("child died", status=lost.status)
-        if attempt >= self._max_attempts:
-            await self._fail(
-                run,
-                "process_died",
-                f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
-                detail="It may have needed more memory than there is.",
+        reason = f"the process of attempt {attempt} died: {lost}"
+        if attempt < self._max_attempts:
+            entry = TimelineEntry(
+                self._clock(), REQUEUED, self.worker, f"{reason}; the job is tried again"
             )
+            await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
+            await self._announcer.work(self._target.name)
             return
-        message = f"the process of attempt {attempt} died: {lost}; the job is tried again"
-        entry = TimelineEntry(self._clock(), "queued", self.worker, message)
-        await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
-        await self._announcer.work(self._target.name)
+        # What crashes by itself will crash again; what was killed may have been in the way.
+        own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
+        earlier = await self._persistently(run, lambda: self._store.troubles(run.claim.id))
+        await self._fail(
+            run,
+            "process_died",
+            f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
+            transient=not own_fault,
+            detail="\n".join([*earlier, reason, *_hint(lost.status)]),
+        )
 
     async def _hand_back(self, run: _Run, message: str) -> None:
         entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
@@ -546,8 +584,8 @@ class Executor:
         while not run.lost.is_set():
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:
-                left = (run.claim.deadline - self._clock()).total_seconds()
-                pause = min(pause, max(0.0, left))
+                left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+                pause = min(pause, max(_SHORTEST_PAUSE, left))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await run.check.wait()
@@ -568,15 +606,57 @@ class Executor:
             run.child.kill()
 
     async def _beat(self, run: _Run) -> None:
-        held = await self._store.renew(run.claim, self._lease_seconds)
-        if held is None:
+        asked = monotonic()
+        renewed = await self._store.renew(run.claim, self._lease_seconds)
+        if renewed is None:
             run.lost.set()
             return
+        held, now = renewed
+        self._store_clock.observe(now, asked)
+        shifted = self._store_clock.shifted
+        if run.shifted != shifted:
+            moved = await self._store.shift(held, shifted - run.shifted)
+            if moved is None:
+                run.lost.set()
+                return
+            held = moved
+            run.shifted = shifted
+        changed = held.deadline != run.claim.deadline
         run.claim = held
-        now = self._clock()
+        if changed:
+            self._limit_cpu(run)
         if held.deadline is None or held.deadline > now:
             return
-        entry = TimelineEntry(now, "aborted", self.worker, "the execution duration is over")
+        entry = TimelineEntry(
+            self._clock(), "aborted", self.worker, "the execution duration is over"
+        )
         if await self._store.abort(held.id, entry, past_deadline=now) is not None:
             run.lost.set()
             await self._announcer.changed(held.id, Phase.ABORTED)
+
+    def _limit_cpu(self, run: _Run) -> None:
+        """Limit the processor time of a child to what its execution duration can take.
+
+        The clock on the wall is what counts, and is kept above; this is for the
+        case that nobody is there to keep it.
+        """
+        if run.child is None or run.child.pid is None:
+            return
+        seconds = None
+        if run.claim.deadline is not None:
+            left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+            wall = monotonic() - run.began + max(0.0, left) + self._lease_seconds
+            seconds = int(wall * (os.cpu_count() or 1)) + 1
+        confine.limit_cpu(run.child.pid, seconds)
+
+
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+
+def _hint(status: int | None) -> list[str]:
+    match -(status or 0):
+        case signal.SIGKILL:
+            return ["It may have needed more memory than there is."]
+        case signal.SIGXCPU:
+            return ["It used more processor time than its execution duration allows."]
+    return []

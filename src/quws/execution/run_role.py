@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import time
@@ -37,6 +38,7 @@ class RunRole(Role):
         config = TargetConfig.model_validate(target)
         self._target: Target = create_target(config)
         self._config = config
+        self.network = self._target.network
 
     @override
     def load(self) -> None:
@@ -106,9 +108,7 @@ class RunRole(Role):
                 )
             )
         except OSError as error:
-            connection.send(
-                _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
-            )
+            connection.send(_disk_failure(error, request["file_bytes"]))
 
     def _facts(self, request: dict[str, Any]) -> list[CircuitFacts]:
         if request["facts"] is not None:
@@ -342,6 +342,17 @@ def _failure(
     code: str, message: str, *, transient: bool, detail: str | None = None
 ) -> dict[str, Any]:
     return {"failed": {"code": code, "message": message, "transient": transient, "detail": detail}}
+
+
+def _disk_failure(error: OSError, file_bytes: int) -> dict[str, Any]:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            # Not the job's fault: the worker gives it back.
+            return _failure("no_room", "the disk is full", transient=True)
+        case errno.EFBIG:
+            sentence = f"a result is larger than the {file_bytes} bytes that a file may have"
+            return _failure("result_too_large", sentence, transient=False)
+    return _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
 
 
 def _one_line(error: Exception) -> str:

@@ -33,17 +33,18 @@ async def run_sweeper(
     pause_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
-    every_time: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+    by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
         ("overrun", sweeps.overrun),
         ("lost", sweeps.lost),
         ("destruction", sweeps.destruction),
-        ("garbage", sweeps.garbage),
         ("retired", sweeps.retired),
     ]
     next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
-        for name, sweep in every_time:
-            await _try(name, sweep)
+        if await _try("clock", sweeps.settled, quiet=True):
+            for name, sweep in by_the_clock:
+                await _try(name, sweep)
+        await _try("garbage", sweeps.garbage)
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
@@ -62,7 +63,7 @@ async def run_sweeper(
                 await stop.wait()
 
 
-async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> None:
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
     try:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
@@ -73,3 +74,5 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = 
     else:
         if count and not quiet:
             _log.info("swept", sweep=name, count=count)
+        return count
+    return 0

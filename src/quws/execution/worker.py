@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
 from quws.bus.events import EventHub
 from quws.execution.executor import Executor
+from quws.execution.hold import Hold
 from quws.execution.watch import Watch
 from quws.jobs.announcing import Announcer
 
@@ -105,19 +107,32 @@ async def run_worker(
     events: EventHub,
     stop: asyncio.Event,
     grace_seconds: float,
+    hold: Hold | None = None,
 ) -> None:
-    """Work until told to stop, then let jobs end or hand them back."""
+    """Work until told to stop, then let jobs end or hand them back.
+
+    With a hold only while the target is this worker's: when it is lost, running
+    jobs are handed back at once, and the worker stands by.
+    """
     events.listen(executor.heard, executor.missed)
+    # Events stay on while jobs end: an ABORT must still reach them.
+    async with _in_background(events.run()):
+        while hold is None or await hold.acquire(stop):
+            executor.resume()
+            async with _in_background(hints.run(executor), executor.look(), watch.run()):
+                await (stop.wait() if hold is None else hold.keep(stop))
+                _log.info("worker stops taking jobs")
+                await executor.drain(grace_seconds if stop.is_set() else 0.0)
+            if hold is not None:
+                await hold.drop()
+            if stop.is_set():
+                return
+
+
+@contextlib.asynccontextmanager
+async def _in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
-        listening = [
-            group.create_task(events.run()),
-            group.create_task(hints.run(executor)),
-            group.create_task(executor.look()),
-            group.create_task(watch.run()),
-        ]
-        await stop.wait()
-        _log.info("worker stops taking jobs")
-        # Events stay on while jobs end: an ABORT must still reach them.
-        await executor.drain(grace_seconds)
-        for task in listening:
+        tasks = [group.create_task(item) for item in work]
+        yield
+        for task in tasks:
             task.cancel()

@@ -14,11 +14,14 @@ Then:
   Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
 - ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
   ids, since only this process reaps.
+- ``{"alive": true}``: the parent is there and well.
 - It says ``{"loaded": true}`` when it can fork, or ``{"unusable": why}`` before
   it gives up, and ``{"exited": P, "status": S}`` (negative: the signal) for each
   child that ended.
 
-At the end of the stream everybody is killed.
+At the end of the stream everybody is killed, and so are the children when the
+parent has not been heard of for the length of its leash: a parent that is
+frozen cannot stop a job that is somebody else's by now.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any, NoReturn
 
@@ -45,9 +49,10 @@ _MAX_FDS = 16
 class Zygote:
     """Forks, kills and reaps children."""
 
-    def __init__(self, control: socket.socket, role: Role) -> None:
+    def __init__(self, control: socket.socket, role: Role, leash_seconds: float | None) -> None:
         self._control = control
         self._role = role
+        self._leash_seconds = leash_seconds
         self._children: set[int] = set()
         self._fds: list[int] = []
         self._rest = b""
@@ -61,9 +66,15 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._say({"loaded": True})
         control = self._control.fileno()
+        heard = time.monotonic()
         try:
             while True:
-                ready, _, _ = select.select([control, wake_read], [], [])
+                ready, _, _ = select.select([control, wake_read], [], [], self._leash_seconds)
+                now = time.monotonic()
+                if control in ready:
+                    heard = now
+                elif self._leash_seconds is not None and now - heard >= self._leash_seconds:
+                    self._kill_all()
                 if wake_read in ready:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
@@ -73,8 +84,11 @@ class Zygote:
         except (BrokenPipeError, ConnectionResetError):
             return
         finally:
-            for pid in self._children:
-                _kill_group(pid)
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        for pid in self._children:
+            _kill_group(pid)
 
     def _receive(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._control, 65536, _MAX_FDS)
@@ -86,7 +100,7 @@ class Zygote:
             command = json.loads(line)
             if "spawn" in command:
                 self._spawn(command["spawn"], self._fds.pop(0))
-            elif command["kill"] in self._children:
+            elif command.get("kill") in self._children:
                 _kill_group(command["kill"])
         return True
 
@@ -176,9 +190,11 @@ def main() -> None:
             f"{sys.executable} has quws {__version__}, and this service is quws {version};"
             " install the same there",
         )
-    config = _first_line(control)
+    config = json.loads(_first_line(control))
     try:
-        role = make_role(json.loads(config))
+        role = make_role(config)
+        if not role.network:
+            confine.no_network()
         role.load()
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
         traceback.print_exc()
@@ -186,17 +202,17 @@ def main() -> None:
     gc.collect()
     # Keeps the collector from touching, and so copying, pages shared with the children.
     gc.freeze()
-    Zygote(control, role).run()
+    Zygote(control, role, config["leash_seconds"]).run()
 
 
 def _first_line(control: socket.socket) -> bytes:
-    # Nothing else comes before the parent has heard that all is loaded.
+    # Not a byte more: what comes behind it is for the loop.
     line = b""
     while not line.endswith(b"\n"):
-        data = control.recv(65536)
-        if not data:
+        seen = control.recv(65536, socket.MSG_PEEK)
+        if not seen:
             sys.exit(1)
-        line += data
+        line += control.recv(seen.find(b"\n") + 1 or len(seen))
     return line
 
 

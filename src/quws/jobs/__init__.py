@@ -6,12 +6,13 @@ from quws.jobs.health import Health, HealthReport
 from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobService, Payload
 from quws.jobs.snapshots import JobDetails, Snapshot
-from quws.jobs.sweeps import Sweeps
+from quws.jobs.sweeps import Due, Sweeps, due
 from quws.jobs.targets import TargetReport, TargetService
 
 __all__ = [
     "AccountService",
     "Checker",
+    "Due",
     "Health",
     "HealthReport",
     "JobDetails",
@@ -22,4 +23,5 @@ __all__ = [
     "Sweeps",
     "TargetReport",
     "TargetService",
+    "due",
 ]

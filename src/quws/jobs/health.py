@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -14,21 +14,28 @@ from quws.artifacts import ArtifactStore
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.domain.errors import Unavailable
-from quws.jobs.clock import utc_now
+from quws.domain.times import format_instant
+from quws.jobs.clock import StoreClock, utc_now
 from quws.store import Database
 
 _FRESH_SECONDS = 1.0
 _LIMIT_SECONDS = 5.0
+_TOLD_FOR = timedelta(minutes=10)
+_APART_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What works. ``problems`` is for users: it names parts, not hosts."""
+    """What works. ``problems`` is for users: it names parts, not hosts.
+
+    ``notices`` is what users should know although all works.
+    """
 
     available: bool
     since: datetime | None
     problems: list[str]
+    notices: list[str]
 
 
 class Health:
@@ -39,6 +46,7 @@ class Health:
         database: Database,
         dispatcher: Dispatcher,
         artifacts: ArtifactStore,
+        store_clock: StoreClock,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {
@@ -46,7 +54,9 @@ class Health:
             "the message bus": dispatcher.check,
             "the artifact store": artifacts.check,
         }
+        self._store_clock = store_clock
         self._clock = clock
+        self._clock_set: datetime | None = None
         self._since: datetime | None = None
         self._report: HealthReport | None = None
         self._fresh_until = 0.0
@@ -69,7 +79,31 @@ class Health:
             self._since = None
         elif self._since is None:
             self._since = self._clock()
-        return HealthReport(not problems, self._since, problems)
+        return HealthReport(not problems, self._since, problems, await self._time())
+
+    async def _time(self) -> list[str]:
+        """Tell what is wrong with the clocks, if anything was lately."""
+        try:
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                step = await self._store_clock.look()
+        except (Unavailable, TimeoutError):
+            return []  # That it does not answer is told already.
+        now = self._clock()
+        notices = []
+        if step:
+            self._clock_set = now
+        if self._clock_set is not None and abs(now - self._clock_set) < _TOLD_FOR:
+            notices.append(
+                f"the clock was set at {format_instant(self._clock_set)}; what is due by it may"
+                " have been late or early"
+            )
+        apart = (now - self._store_clock.now()).total_seconds()
+        if abs(apart) > _APART_SECONDS:
+            _log.warning("clocks differ", seconds=round(apart, 1))
+            notices.append(
+                f"the clock of this host differs from the database's by {abs(apart):.0f} seconds"
+            )
+        return notices
 
     async def _works(self, name: str, check: Callable[[], Awaitable[None]]) -> str | None:
         try:

@@ -14,6 +14,8 @@ from quws.store import JobStore, QueueState
 _WORTH_SECONDS = 1.0
 _WORTH_PART = 0.1
 _FAR_SECONDS = 10 * 365 * 86_400
+_UNKNOWN_MS = 1000
+_MOST_MS = 86_400_000
 
 
 class Quotes:
@@ -46,6 +48,11 @@ class Quotes:
             ahead = predict(waiting, state.known) or 0.0
             heappush(free, heappop(free) + ahead)
         return free[0]
+
+    def cost_ms(self, state: QueueState, size: int) -> int:
+        """Predict how long a job of this size runs, for the fair share of its owner."""
+        seconds = predict(size, state.known)
+        return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
 
     async def refresh(self) -> int:
         """Renew the quotes of waiting jobs where they have moved. Tells how many."""

@@ -65,6 +65,7 @@ class _Plan:
     target: TargetDescription
     spec: dict[str, Any]
     size: int
+    cost_ms: int
     quote: datetime | None
 
 
@@ -297,6 +298,7 @@ class JobService:
                 spec=plan.spec,
                 error=None,
                 size=plan.size,
+                cost_ms=plan.cost_ms,
             )
             before = await self._store.add(job, entries, once)
         except StoreUnavailable:
@@ -343,7 +345,7 @@ class JobService:
         await self._in_service(job.target)
         entry = _queued(self._clock(), job.target)
         most = self._policy.max_queued
-        if await self._store.queue(job_id, entry, job.owner, most) is None:
+        if await self._store.queue(job, entry, most) is None:
             if not most or await self._store.active(job.owner) < most:
                 await self._refuse(caller, job_id, "RUN needs PENDING or HELD")
             await self._hold(caller, job_id, most)
@@ -464,6 +466,7 @@ class JobService:
             "spec": plan.spec,
             "target": plan.target.name,
             "size": plan.size,
+            "cost_ms": plan.cost_ms,
             "quote": plan.quote,
         }
         if not await self._store.set_parameters(job_id, parameters, changes):
@@ -500,7 +503,9 @@ class JobService:
             "circuits": [item.model_dump(mode="json") for item in facts],
         }
         size = size_of(facts, request.shots)
-        return _Plan(target, spec, size, self._quotes.of_new(queue, size))
+        return _Plan(
+            target, spec, size, self._quotes.cost_ms(queue, size), self._quotes.of_new(queue, size)
+        )
 
     async def _in_service(self, name: str) -> TargetDescription:
         records = await self._targets.records()

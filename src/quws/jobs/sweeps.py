@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 
 from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
-from quws.domain.job import ErrorType, JobError, TimelineEntry
+from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
 from quws.jobs.announcing import Announcer
-from quws.jobs.clock import utc_now
-from quws.store import JobStore, TargetStore
+from quws.jobs.clock import StoreClock, utc_now
+from quws.store import JobStore, Overdue, StoreUnavailable, TargetStore
 
 _KEYS_KEPT = timedelta(days=7)
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What sweeps would do: jobs to abort, requeue and destroy, and files to delete."""
+
+    overrun: list[Overdue]
+    lost: list[Overdue]
+    destruction: list[Overdue]
+    garbage: list[str]
+    orphans: list[str]
+
+
 class Sweeps:
-    """The periodic duties of the service."""
+    """The periodic duties of the service.
+
+    Parameters
+    ----------
+    clock
+        By which jobs are due: that of the database.
+    lease_seconds
+        How long a worker's lease lasts that is not renewed.
+
+    """
 
     def __init__(
         self,
@@ -34,7 +55,8 @@ class Sweeps:
         dispatcher: Dispatcher,
         announcer: Announcer,
         policy: Policy,
-        clock: Callable[[], datetime] = utc_now,
+        clock: StoreClock,
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -43,11 +65,32 @@ class Sweeps:
         self._announcer = announcer
         self._policy = policy
         self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._settled = 0.0
+        self._away = False
+
+    async def settled(self) -> bool:
+        """Look at the clock; tells whether it can be trusted to say that something is due.
+
+        After it was set, or after the database was away, workers need the time
+        of a lease to renew theirs and to move deadlines. A clock that was set
+        wrong for less than that has done no harm.
+        """
+        try:
+            step = await self._clock.look()
+        except StoreUnavailable:
+            self._away = True
+            raise
+        if step or self._away:
+            await self._store.shorten(self._lease_seconds)
+            self._settled = monotonic() + self._lease_seconds
+            self._away = False
+        return monotonic() >= self._settled
 
     async def overrun(self) -> int:
         """Abort jobs whose execution duration is over, should their worker not have done it."""
         count = 0
-        now = self._clock()
+        now = self._clock.now()
         for found in await self._store.overdue(now):
             entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
             if await self._store.abort(found.id, entry, past_deadline=now) is not None:
@@ -59,11 +102,9 @@ class Sweeps:
         """Requeue jobs whose worker is gone; after the last attempt they end in ERROR."""
         count = 0
         for found in await self._store.abandoned():
-            now = self._clock()
+            reason = f"the worker of attempt {found.attempt} was lost"
             if found.attempt < self._policy.max_attempts:
-                entry = TimelineEntry(
-                    now, "queued", "quws", f"the worker of attempt {found.attempt} was lost"
-                )
+                entry = TimelineEntry(utc_now(), REQUEUED, "quws", f"{reason}; it is tried again")
                 if await self._store.requeue(found, entry):
                     count += 1
                     await self._announcer.changed(found.id, Phase.QUEUED)
@@ -73,8 +114,9 @@ class Sweeps:
                 ErrorType.TRANSIENT,
                 "worker_lost",
                 f"the worker was lost {found.attempt} times while it ran this job",
+                "\n".join([*await self._store.troubles(found.id), reason]),
             )
-            entry = TimelineEntry(now, "failed", "quws", error.message)
+            entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
             if await self._store.give_up(found, error, entry):
                 count += 1
                 await self._announcer.changed(found.id, Phase.ERROR)
@@ -83,7 +125,7 @@ class Sweeps:
     async def destruction(self) -> int:
         """Destroy jobs whose time has come: stop, delete files, forget or archive."""
         count = 0
-        now = self._clock()
+        now = self._clock.now()
         for found in await self._store.expired(now):
             if self._policy.keep_history:
                 if found.phase not in FINAL:
@@ -114,7 +156,7 @@ class Sweeps:
     async def waiting(self, seconds: float) -> int:
         """Hint again for targets where a job has waited so long that its hint may be lost."""
         count = 0
-        before = self._clock() - timedelta(seconds=seconds)
+        before = utc_now() - timedelta(seconds=seconds)
         for target, jobs in await self._store.forgotten(before):
             try:
                 hints = await self._dispatcher.waiting(target)
@@ -134,7 +176,7 @@ class Sweeps:
             sentence = f"{record.state.sentence(record.name)}; send the job to another target"
             for job_id in await self._store.waiting_for(record.name):
                 error = JobError(ErrorType.FATAL, "target_retired", sentence)
-                entry = TimelineEntry(self._clock(), "failed", "quws", sentence)
+                entry = TimelineEntry(utc_now(), "failed", "quws", sentence)
                 if await self._store.refuse(job_id, error, entry):
                     count += 1
                     await self._announcer.changed(job_id, Phase.ERROR)
@@ -142,20 +184,34 @@ class Sweeps:
 
     async def keys(self) -> int:
         """Forget the Idempotency-Keys of jobs that are long gone."""
-        return await self._store.forget_keys(self._clock() - _KEYS_KEPT)
+        return await self._store.forget_keys(utc_now() - _KEYS_KEPT)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""
-        owners = [name for name in await self._artifacts.owners() if name != "health"]
-        known = await self._store.known(owners)
-        # A job's files are written before its row: younger than this they may be just that.
-        young = self._clock() - timedelta(hours=1)
-        count = 0
-        for owner in owners:
-            if owner not in known and _made(owner) < young:
-                await self._artifacts.delete(owner)
-                count += 1
-        return count
+        found = await _orphans(self._store, self._artifacts)
+        for owner in found:
+            await self._artifacts.delete(owner)
+        return len(found)
+
+
+async def due(store: JobStore, artifacts: ArtifactStore, limit: int = 500) -> Due:
+    """Tell what sweeps would do now, without doing it; at most ``limit`` of each kind."""
+    now = await store.time()
+    return Due(
+        overrun=await store.overdue(now, limit),
+        lost=await store.abandoned(limit),
+        destruction=await store.expired(now, limit),
+        garbage=await store.garbage(limit),
+        orphans=(await _orphans(store, artifacts))[:limit],
+    )
+
+
+async def _orphans(store: JobStore, artifacts: ArtifactStore) -> list[str]:
+    owners = [name for name in await artifacts.owners() if name != "health"]
+    known = await store.known(owners)
+    # A job's files are written before its row: younger than this they may be just that.
+    young = utc_now() - timedelta(hours=1)
+    return [owner for owner in owners if owner not in known and _made(owner) < young]
 
 
 def _made(job_id: str) -> datetime:

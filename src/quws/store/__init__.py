@@ -2,17 +2,28 @@
 
 from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore, ListFilter, MadeBefore, Once, QueueState, SubmissionState
+from quws.store.holds import HoldStore
+from quws.store.jobs import (
+    JobStore,
+    ListFilter,
+    MadeBefore,
+    Once,
+    Overdue,
+    QueueState,
+    SubmissionState,
+)
 from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
 
 __all__ = [
     "AccountStore",
     "Database",
+    "HoldStore",
     "JobStore",
     "ListFilter",
     "MadeBefore",
     "Once",
+    "Overdue",
     "QueueState",
     "StoreUnavailable",
     "Submission",

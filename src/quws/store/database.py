@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Table,
     event,
+    func,
     literal_column,
     make_url,
     text,
@@ -111,6 +112,10 @@ class Database:
                 "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
             )
         return literal_column("(extract(epoch FROM clock_timestamp()) * 1000)::bigint", BigInteger)
+
+    def greatest(self, *values: ColumnElement[int]) -> ColumnElement[int]:
+        """Take the largest of several values."""
+        return func.max(*values) if self.is_sqlite else func.greatest(*values)
 
     async def lock(self, connection: AsyncConnection, name: str) -> None:
         """Hold a lock of this name until the transaction ends.

@@ -39,6 +39,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases, quotes
 from quws.domain.job import (
+    REQUEUED,
     Claim,
     ErrorType,
     Job,
@@ -56,6 +57,8 @@ from quws.store.targets import is_online, state_of
 
 _CHUNK = 1000
 _j = t.jobs.c
+_WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
+_QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,11 @@ class JobStore:
 
     # -- reading ------------------------------------------------------------
 
+    async def time(self) -> datetime:
+        """Read the database's clock, by which deadlines, leases and destruction go."""
+        async with self._database.read() as connection:
+            return t.from_stored(await connection.scalar(select(self._database.now)) or 0)
+
     async def get(self, job_id: str) -> Job | None:
         """Read a whole job with its results."""
         async with self._database.read() as connection:
@@ -201,6 +209,15 @@ class JobStore:
             if left is not None:
                 left -= len(rows)
 
+    async def troubles(self, job_id: str) -> list[str]:
+        """Tell, oldest first, what went wrong in attempts of a job that were not its last."""
+        c = t.timeline.c
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(c.message).where(c.job_id == job_id, c.status == REQUEUED).order_by(c.id)
+            )
+            return [message or "" for message in rows]
+
     async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
         """Find the stored results of a batch's finished circuits: index to artifact key."""
         c = t.circuits.c
@@ -256,6 +273,8 @@ class JobStore:
                     parameters=[_parameter_json(item) for item in job.parameters],
                     spec=job.spec,
                     size=job.size,
+                    cost_ms=job.cost_ms,
+                    turn=self._turn(job.target, job.owner) if job.phase is Phase.QUEUED else 0,
                     quote=job.quote,
                     message=job.message,
                 )
@@ -264,24 +283,25 @@ class JobStore:
             await tell(connection, job.id, *entries)
             return None
 
-    async def queue(
-        self, job_id: str, entry: TimelineEntry, owner: str | None, max_queued: int
-    ) -> JobRef | None:
-        """RUN: put a job into its target's queue.
+    async def queue(self, job: Job, entry: TimelineEntry, max_queued: int) -> JobRef | None:
+        """RUN: put a job into its target's queue, at its owner's next turn.
 
         With ``max_queued`` above 0 only if its owner has fewer jobs waiting and
         running; the check and the move are one.
         """
+        values = {
+            "queued_time": entry.time,
+            "turn": self._turn(job.target, job.owner),
+            "message": None,
+        }
         if not max_queued:
-            return await self._move(job_id, Move.QUEUE, entry, queued_time=entry.time, message=None)
+            return await self._move(job.id, Move.QUEUE, entry, **values)
         async with self._database.write() as connection:
             # Two RUNs of one owner must not both see the last free place.
-            await self._database.lock(connection, f"quota:{owner}")
-            if await self._active(connection, owner) >= max_queued:
+            await self._database.lock(connection, f"quota:{job.owner}")
+            if await self._active(connection, job.owner) >= max_queued:
                 return None
-            return await self._moved(
-                connection, job_id, Move.QUEUE, entry, queued_time=entry.time, message=None
-            )
+            return await self._moved(connection, job.id, Move.QUEUE, entry, **values)
 
     async def active(self, owner: str | None) -> int:
         """Count an owner's jobs that wait or run."""
@@ -317,9 +337,7 @@ class JobStore:
         async with self._database.write() as connection:
             for job_id, quote in found.items():
                 await connection.execute(
-                    update(t.jobs)
-                    .where(_j.id == job_id, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                    .values(quote=quote)
+                    update(t.jobs).where(_j.id == job_id, _in(_WAITING)).values(quote=quote)
                 )
 
     async def set_run_id(self, job_id: str, run_id: str | None) -> bool:
@@ -359,7 +377,8 @@ class JobStore:
     ) -> bool:
         """Replace the parameters of a PENDING job, with the columns that follow from them.
 
-        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``quote``.
+        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
+        ``quote``.
         """
         async with self._database.write() as connection:
             changed = await connection.execute(
@@ -386,43 +405,57 @@ class JobStore:
     # -- the worker's writes --------------------------------------------------
 
     async def claim(
-        self, target: str, worker: str, lease_seconds: float, now: datetime
+        self,
+        target: str,
+        worker: str,
+        lease_seconds: float,
+        now: datetime,
+        *,
+        holder: str | None = None,
     ) -> Claim | None:
-        """Take the best waiting job of a target: priority first, then age.
+        """Take the best waiting job of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
-        its worker uses its attempts up.
+        its worker uses its attempts up. ``holder``, on a target that only one
+        worker may hold, is who must hold it.
         """
         lease = str(uuid.uuid4())
         waiting = (
             select(_j.id)
-            .where(
-                _j.target == target,
-                _in({Phase.QUEUED, Phase.SUSPENDED}),
-                is_online(self._database, target),
-            )
-            .order_by(_j.priority, _j.queued_time, _j.id)
+            .where(_j.target == target, _in(_WAITING), is_online(self._database, target))
+            .order_by(*_QUEUE_ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
-        now_ms = t.to_stored(now)
+        h = t.holds.c
+        held = (
+            []
+            if holder is None
+            else [
+                select(h.target)
+                .where(h.target == target, h.holder == holder, h.until > self._database.now)
+                .exists()
+            ]
+        )
         async with self._database.write() as connection:
             claimed = await connection.execute(
                 update(t.jobs)
-                .where(_j.id == waiting, _in(phases.sources(Move.CLAIM)))
+                .where(_j.id == waiting, _in(phases.sources(Move.CLAIM)), *held)
                 .values(
                     phase=Phase.EXECUTING,
                     attempt=_j.attempt + 1,
                     lease=lease,
                     lease_until=self._database.now + int(lease_seconds * 1000),
                     worker=worker,
-                    claimed_time=now,
-                    start_time=func.coalesce(_j.start_time, now_ms),
+                    claimed_time=self._database.now,
+                    start_time=func.coalesce(_j.start_time, t.to_stored(now)),
                     deadline=case(
                         (
                             _j.execution_duration > 0,
-                            now_ms + cast(_j.execution_duration, BigInteger) * 1000 - _j.spent_ms,
+                            self._database.now
+                            + cast(_j.execution_duration, BigInteger) * 1000
+                            - _j.spent_ms,
                         )
                     ),
                     message=None,
@@ -437,10 +470,10 @@ class JobStore:
                 row.id,
                 TimelineEntry(now, "claimed", worker, f"attempt {row.attempt}"),
             )
-            return Claim(await _whole(connection, row), lease, row.deadline, now)
+            return Claim(await _whole(connection, row), lease, row.deadline)
 
-    async def renew(self, claim: Claim, lease_seconds: float) -> Claim | None:
-        """Renew a lease and read the deadline, which may have moved.
+    async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
+        """Renew a lease, read the deadline, which may have moved, and the database's clock.
 
         None when the job is not this worker's any more.
         """
@@ -450,6 +483,29 @@ class JobStore:
                     update(t.jobs)
                     .where(fence(claim))
                     .values(lease_until=self._database.now + int(lease_seconds * 1000))
+                    .returning(_j.deadline, self._database.now.label("now"))
+                )
+            ).first()
+            if row is None:
+                return None
+            return replace(claim, deadline=row.deadline), t.from_stored(row.now)
+
+    async def shift(self, claim: Claim, seconds: float) -> Claim | None:
+        """Move the deadline of a running job with the clock, after that was set.
+
+        A job may run for its execution duration, whatever the clock says meanwhile.
+        None when the job is not this worker's any more.
+        """
+        millis = round(seconds * 1000)
+        async with self._database.write() as connection:
+            row = (
+                await connection.execute(
+                    update(t.jobs)
+                    .where(fence(claim))
+                    .values(
+                        claimed_time=type_coerce(_j.claimed_time, BigInteger) + millis,
+                        deadline=type_coerce(_j.deadline, BigInteger) + millis,
+                    )
                     .returning(_j.deadline)
                 )
             ).first()
@@ -520,8 +576,13 @@ class JobStore:
             await tell(connection, claim.id, entry)
             return True
 
-    async def complete(self, claim: Claim, results: Sequence[Result], entry: TimelineEntry) -> bool:
-        """End a job well: phase, end time, results and timeline in one transaction."""
+    async def complete(
+        self, claim: Claim, results: Sequence[Result], entry: TimelineEntry, seconds: float
+    ) -> bool:
+        """End a job well: phase, end time, results and timeline in one transaction.
+
+        ``seconds`` is how long it ran, from which quotes learn.
+        """
         async with self._database.write() as connection:
             if not await _end(connection, claim, Phase.COMPLETED, entry, circuits_done=_j.circuits):
                 return False
@@ -531,8 +592,8 @@ class JobStore:
                 .values(status="completed", attempt=claim.attempt, end_time=entry.time)
             )
             await _publish(connection, claim, results)
-            if claim.started is not None and claim.attempt == 1:
-                await self._learn(connection, claim, (entry.time - claim.started).total_seconds())
+            if claim.attempt == 1:
+                await self._learn(connection, claim, seconds)
             return True
 
     async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
@@ -578,7 +639,7 @@ class JobStore:
         The attempt is given back: stopping it was our doing, not the job's.
         """
         async with self._database.write() as connection:
-            spent = t.to_stored(entry.time) - type_coerce(_j.claimed_time, BigInteger)
+            spent = self._database.now - type_coerce(_j.claimed_time, BigInteger)
             changed = await connection.execute(
                 update(t.jobs)
                 .where(fence(claim))
@@ -628,7 +689,7 @@ class JobStore:
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(_j.target, func.count())
-                .where(_in({Phase.QUEUED, Phase.SUSPENDED}), _j.queued_time <= before)
+                .where(_in(_WAITING), _j.queued_time <= before)
                 .group_by(_j.target)
             )
             return [(target, count) for target, count in rows]
@@ -644,6 +705,25 @@ class JobStore:
         return await self._release(
             found, entry, phase=Phase.ERROR, end_time=entry.time, error=_error_json(error)
         )
+
+    async def shorten(self, lease_seconds: float) -> int:
+        """Cut leases that reach further ahead than any worker asks for: the clock was set back.
+
+        Who lives renews its lease in time; a worker that is gone must not keep
+        its job until the clock has come that far again.
+        """
+        ends = self._database.now + int(lease_seconds * 1000)
+        latest = self._database.now + int(2 * lease_seconds * 1000)
+        async with self._database.write() as connection:
+            cut = await connection.execute(
+                update(t.jobs)
+                .where(_in({Phase.EXECUTING}), _j.lease_until > latest)
+                .values(lease_until=ends)
+            )
+            await connection.execute(
+                update(t.holds).where(t.holds.c.until > latest).values(until=ends)
+            )
+            return cut.rowcount
 
     async def release(self, target: str) -> int:
         """Expire all leases on a target: for its only worker, before it takes its first job."""
@@ -698,11 +778,7 @@ class JobStore:
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait."""
         async with self._database.read() as connection:
-            return list(
-                await connection.scalars(
-                    select(_j.target).where(_in({Phase.QUEUED, Phase.SUSPENDED})).distinct()
-                )
-            )
+            return list(await connection.scalars(select(_j.target).where(_in(_WAITING)).distinct()))
 
     async def queue_of(self, target: str, limit: int = 500) -> QueueState:
         """Read what a quote needs to know of a target: known times, running and waiting jobs."""
@@ -718,8 +794,8 @@ class JobStore:
             )
             waiting = await connection.execute(
                 select(_j.id, _j.size, _j.quote)
-                .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                .order_by(_j.priority, _j.queued_time, _j.id)
+                .where(_j.target == target, _in(_WAITING))
+                .order_by(*_QUEUE_ORDER)
                 .limit(limit)
             )
             found = [(job_id, size, quote) for job_id, size, quote in waiting]
@@ -728,7 +804,7 @@ class JobStore:
                 count = await connection.scalar(
                     select(func.count())
                     .select_from(t.jobs)
-                    .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                    .where(_j.target == target, _in(_WAITING))
                 )
             return QueueState(
                 known,
@@ -778,9 +854,7 @@ class JobStore:
         async with self._database.read() as connection:
             return list(
                 await connection.scalars(
-                    select(_j.id)
-                    .where(_j.target == target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-                    .limit(limit)
+                    select(_j.id).where(_j.target == target, _in(_WAITING)).limit(limit)
                 )
             )
 
@@ -789,7 +863,7 @@ class JobStore:
         async with self._database.write() as connection:
             changed = await connection.execute(
                 update(t.jobs)
-                .where(_j.id == job_id, _in({Phase.QUEUED, Phase.SUSPENDED}))
+                .where(_j.id == job_id, _in(_WAITING))
                 .values(
                     phase=phases.target(Move.FAIL),
                     end_time=entry.time,
@@ -881,6 +955,24 @@ class JobStore:
                 await _leave(connection, found.id, entry.time)
             await tell(connection, found.id, entry)
             return True
+
+    def _turn(self, target: str, owner: str | None) -> ColumnElement[int]:
+        """Tell when the next job of an owner has its turn on a target.
+
+        Start-time fair queueing (Goyal, Vin, Cheng 1996): a job's turn is when
+        the jobs that its owner has waiting would be done, if each owner had
+        the target for itself, and no earlier than the turn that is on now. So
+        owners alternate, by run time, however many jobs one of them sends.
+        """
+        head = select(func.min(_j.turn)).where(_j.target == target, _in(_WAITING)).scalar_subquery()
+        mine = (
+            select(_j.turn + _j.cost_ms)
+            .where(_j.target == target, _j.owner == (owner or ""), _in(_WAITING))
+            .order_by(_j.turn.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        return self._database.greatest(func.coalesce(head, 0), func.coalesce(mine, 0))
 
     async def _discard(self, connection: AsyncConnection, prefix: str, now: datetime) -> None:
         await connection.execute(
@@ -1064,11 +1156,8 @@ async def _position(connection: AsyncConnection, job: Job) -> int | None:
         select(func.count())
         .select_from(t.jobs)
         .join(mine, mine.c.id == job.id)
-        .where(_j.target == job.target, _in({Phase.QUEUED, Phase.SUSPENDED}))
-        .where(
-            tuple_(_j.priority, _j.queued_time, _j.id)
-            < tuple_(mine.c.priority, mine.c.queued_time, mine.c.id)
-        )
+        .where(_j.target == job.target, _in(_WAITING))
+        .where(tuple_(*_QUEUE_ORDER) < tuple_(*(mine.c[item.key] for item in _QUEUE_ORDER)))
     )
 
 
@@ -1100,6 +1189,7 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
         spec=row.spec,
         size=row.size,
         calibration_id=row.calibration_id,
+        cost_ms=row.cost_ms,
         error=None if row.error is None else _error(row.error),
         results=[Result(*found) for found in rows],
     )

@@ -93,6 +93,10 @@ jobs = Table(
     Column("quote", Instant),
     # How large the job is, as the quote counts it: a power of two.
     Column("size", Integer, nullable=False, server_default=text("0")),
+    # For the fair share of owners: how long it will run by what was known when it was
+    # made, and its place among the jobs that wait. Counted in milliseconds of run time.
+    Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
+    Column("turn", BigInteger, nullable=False, server_default=text("0")),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -114,8 +118,25 @@ jobs = Table(
         "ix_jobs_queue",
         "target",
         "priority",
+        "turn",
         "queued_time",
         "id",
+        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+    ),
+    # Whose turn is next, and when an owner's next turn is.
+    Index(
+        "ix_jobs_turn",
+        "target",
+        "turn",
+        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+    ),
+    Index(
+        "ix_jobs_owner_turn",
+        "target",
+        "owner",
+        "turn",
         postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
         sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
@@ -249,6 +270,15 @@ submission_keys = Table(
     Column("job_id", String(36), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("created", Instant, nullable=False, index=True),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    # The one worker that may run jobs on a target; ``until`` by the clock of the database.
+    Column("target", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
 )
 
 run_times = Table(

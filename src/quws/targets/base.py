@@ -95,6 +95,9 @@ Progress = Callable[[float, str | None], None]
 class Target(ABC):
     """Something that runs circuits, one at a time, in a child process."""
 
+    network: bool = True
+    """Whether it talks to anything outside the process; else the process cannot."""
+
     def __init__(self, name: str) -> None:
         self.name = name
 

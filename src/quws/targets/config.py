@@ -159,7 +159,7 @@ class TargetConfig(_Strict):
     def apply(self, description: TargetDescription) -> TargetDescription:
         """Put into a description what the operator decides."""
         rule = self.conformance or _RULES.get(description.kind, ConformanceRule.AUTOMATIC)
-        return self.limits.apply(description).model_copy(update={"conformance": rule})
+        return self.limits.apply(description).model_copy(update={"conformance_rule": rule})
 
 
 def read_targets(path: Path) -> list[TargetConfig]:

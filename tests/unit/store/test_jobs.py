@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from quws.domain.job import (
 )
 from quws.domain.parameters import MAX_SECONDS
 from quws.domain.phases import MOVES, Move, Phase
-from quws.store import Database, JobStore, ListFilter
+from quws.store import Database, HoldStore, JobStore, ListFilter
 from quws.store import tables as t
 from quws.store.jobs import Overdue
 
@@ -35,6 +36,7 @@ TARGET = "simulator"
 EXPIRED = -60.0
 """A lease of so many seconds is over before it begins."""
 LONG = 3600.0
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def later(seconds: float) -> datetime:
@@ -106,6 +108,28 @@ async def drive(database: Database, job_id: str, **values: Any) -> None:
     """Put a job into any state at all, whatever is legal."""
     async with database.write() as connection:
         await connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(**values))
+
+
+async def ran_for(database: Database, held: Claim, seconds: float) -> None:
+    """Make a job one that was claimed so long ago."""
+    then = await JobStore(database).time() - timedelta(seconds=seconds)
+    await drive(database, held.id, claimed_time=then)
+
+
+@asynccontextmanager
+async def runs_out_in(store: JobStore, seconds: float) -> AsyncIterator[list[Claim]]:
+    """What is claimed in the block has so many seconds left.
+
+    On a slow machine some more may be spent than the test says: far less than it says.
+    """
+    claims: list[Claim] = []
+    before = await store.time()
+    yield claims
+    after = await store.time()
+    (held,) = claims
+    assert held.deadline is not None
+    started = held.deadline - timedelta(seconds=seconds)
+    assert before - timedelta(seconds=300) <= started <= after
 
 
 async def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -270,11 +294,11 @@ async def act_claim(store: JobStore, held: Claim) -> bool:
 
 
 ACTIONS = {
-    "queue": move(Move.QUEUE, lambda s, c: s.queue(c.id, entry(), c.job.owner, 0), False),
-    "queue-quota": move(Move.QUEUE, lambda s, c: s.queue(c.id, entry(), c.job.owner, 9), False),
+    "queue": move(Move.QUEUE, lambda s, c: s.queue(c.job, entry(), 0), False),
+    "queue-quota": move(Move.QUEUE, lambda s, c: s.queue(c.job, entry(), 9), False),
     "hold": move(Move.HOLD, lambda s, c: s.hold(c.id, entry()), False),
     "claim": move(Move.CLAIM, act_claim, False),
-    "complete": move(Move.COMPLETE, lambda s, c: s.complete(c, [a_result()], entry()), True),
+    "complete": move(Move.COMPLETE, lambda s, c: s.complete(c, [a_result()], entry(), 1.0), True),
     "fail": move(Move.FAIL, lambda s, c: s.fail(c, FAILURE, entry()), True),
     "abort": move(Move.ABORT, lambda s, c: s.abort(c.id, entry()), False),
     "retry": move(Move.REQUEUE, lambda s, c: s.retry(c, entry()), True),
@@ -358,7 +382,7 @@ async def test_queue(store: JobStore) -> None:
     await store.hold(job.id, entry(message="no room"))
     assert (await got(store, job.id)).message == "no room"
     said = entry("queued", later(7), "for target simulator")
-    ref = await store.queue(job.id, said, "anna", 0)
+    ref = await store.queue(job, said, 0)
     assert ref == JobRef(job.id, Phase.QUEUED, "r", "anna", NOW)
     after = await got(store, job.id)
     assert (after.queued_time, after.message) == (later(7), None)
@@ -372,16 +396,18 @@ async def test_abort(store: JobStore) -> None:
     job = await got(store, held.id)
     assert (job.end_time, job.start_time, job.message) == (later(3), NOW, "by the owner")
     assert await store.abandoned() == []
-    assert await store.overdue(later(10**6)) == []
+    assert await store.overdue(FAR) == []
 
 
-@pytest.mark.parametrize(("seconds", "aborted"), [(599.999, False), (600, True), (601, True)])
+@pytest.mark.parametrize(("seconds", "aborted"), [(-0.001, False), (0, True), (1, True)])
 async def test_abort_of_what_is_over_its_time(
     database: Database, store: JobStore, seconds: float, aborted: bool
 ) -> None:
     held = await claimed(store, execution_duration=600)
     before = await everything(database)
-    done = await store.abort(held.id, entry(), past_deadline=later(seconds))
+    assert held.deadline is not None
+    past = held.deadline + timedelta(seconds=seconds)
+    done = await store.abort(held.id, entry(), past_deadline=past)
     assert (done is not None) is aborted
     assert ((await everything(database)) == before) is not aborted
 
@@ -389,18 +415,18 @@ async def test_abort_of_what_is_over_its_time(
 async def test_an_unlimited_job_is_never_over_its_time(store: JobStore) -> None:
     held = await claimed(store, execution_duration=0)
     assert held.deadline is None
-    assert await store.abort(held.id, entry(), past_deadline=later(10**9)) is None
+    assert await store.abort(held.id, entry(), past_deadline=FAR) is None
 
 
 async def test_complete(database: Database, store: JobStore) -> None:
     held = await claimed(store, circuits=2)
     results = [a_result("result"), a_result("counts"), a_result("log")]
-    assert await store.complete(held, results, entry("completed", later(4)))
+    assert await store.complete(held, results, entry("completed", later(4)), 4.0)
     job = await got(store, held.id)
     assert (job.phase, job.end_time, job.circuits_done) == (Phase.COMPLETED, later(4), 2)
     assert job.results == results
     assert {row[2] for row in (await everything(database))["circuits"]} == {"completed"}
-    assert not await store.complete(held, results, entry())
+    assert not await store.complete(held, results, entry(), 4.0)
 
 
 async def test_a_batch_lists_the_results_of_the_job_before_those_of_its_circuits(
@@ -415,7 +441,7 @@ async def test_a_batch_lists_the_results_of_the_job_before_those_of_its_circuits
     job = await got(store, held.id)
     assert (job.circuits_done, job.results) == (12, singles)
     assert await store.circuit_artifacts(held.id) == {k: f"job/1/counts-{k}" for k in range(12)}
-    assert await store.complete(held, [a_result()], entry("completed"))
+    assert await store.complete(held, [a_result()], entry("completed"), 1.0)
     assert (await got(store, held.id)).results == [a_result(), *singles]
 
 
@@ -455,7 +481,7 @@ async def test_retry(store: JobStore) -> None:
     assert (await claim(store)).attempt == 2
 
 
-async def test_hand_back(store: JobStore) -> None:
+async def test_hand_back(database: Database, store: JobStore) -> None:
     held = await claimed(store, circuits=2)
     await store.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
     assert await store.hand_back(held, entry("suspended", later(10), "shutdown"))
@@ -463,26 +489,32 @@ async def test_hand_back(store: JobStore) -> None:
     assert (job.phase, job.attempt, job.message) == (Phase.SUSPENDED, 0, "shutdown")
     again = await claim(store, now=later(100))
     assert (again.id, again.attempt) == (held.id, 1)
-    # The batch goes on where it was, and the clock too: ten seconds are spent.
+    # The batch goes on where it was.
     assert (again.job.start_time, again.job.circuits_done) == (NOW, 1)
-    assert again.deadline == later(100 + 600 - 10)
     assert await store.circuit_artifacts(held.id) == {0: "job/1/counts-0"}
 
 
-async def test_time_that_was_spent_adds_up(store: JobStore) -> None:
-    held = await claimed(store, execution_duration=100)
-    await store.hand_back(held, entry(time=later(10)))
-    held = await claim(store, now=later(50))
-    await store.hand_back(held, entry(time=later(70)))
-    held = await claim(store, now=later(1000))
-    assert held.deadline == later(1000 + 100 - 30)
+async def test_time_that_was_spent_adds_up(database: Database, store: JobStore) -> None:
+    held = await claimed(store, execution_duration=10_000)
+    left = 10_000
+    for spent in (1000, 2000):
+        await ran_for(database, held, spent)
+        await store.hand_back(held, entry())
+        left -= spent
+        async with runs_out_in(store, left) as again:
+            again.append(await claim(store))
+        held = again[0]
 
 
-async def test_an_attempt_that_failed_starts_the_clock_anew(store: JobStore) -> None:
+async def test_an_attempt_that_failed_starts_the_clock_anew(
+    database: Database, store: JobStore
+) -> None:
     held = await claimed(store, EXPIRED, execution_duration=100)
+    await ran_for(database, held, 50)
     await store.requeue(overdue(held), entry(time=later(90)))
-    held = await claim(store, now=later(200))
-    assert (held.job.start_time, held.deadline) == (later(200), later(300))
+    async with runs_out_in(store, 100) as again:
+        again.append(await claim(store, now=later(200)))
+    assert again[0].job.start_time == later(200)
 
 
 async def test_give_up(store: JobStore) -> None:
@@ -495,7 +527,7 @@ async def test_give_up(store: JobStore) -> None:
 async def test_archive(database: Database, store: JobStore) -> None:
     held = await claimed(store)
     await store.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
-    await store.complete(held, [a_result()], entry("completed"))
+    await store.complete(held, [a_result()], entry("completed"), 1.0)
     assert not await store.archive(held.id, later(86_399.999))
     assert (await got(store, held.id)).phase is Phase.COMPLETED
     assert await store.archive(held.id, later(86_400))
@@ -698,13 +730,13 @@ async def test_release_lets_all_leases_of_one_target_expire(store: JobStore) -> 
 
 async def test_a_claim(store: JobStore) -> None:
     job = await queued(store, at=later(-5), run_id="r", quote=later(9), message="waits")
-    held = await claim(store, now=later(1))
+    async with runs_out_in(store, 600) as claims:
+        claims.append(await claim(store, now=later(1)))
+    (held,) = claims
     assert held.job == await got(store, job.id)
     assert held.job == replace(
         job, phase=Phase.EXECUTING, attempt=1, start_time=later(1), message=None
     )
-    assert held.deadline == later(601)
-    assert held.started == later(1)
     timeline = await timeline_of(store, held.id)
     assert timeline[-1] == TimelineEntry(later(1), "claimed", "worker-1", "attempt 1")
 
@@ -783,7 +815,7 @@ async def test_claims_while_jobs_come_and_go(url: str) -> None:
 
         async def work(store: JobStore) -> None:
             while (held := await store.claim(TARGET, "w", LONG, NOW)) is not None:
-                if await store.complete(held, [], entry("completed")):
+                if await store.complete(held, [], entry("completed"), 1.0):
                     ended.append((held.id, "completed"))
 
         async def stop(store: JobStore, job: Job) -> None:
@@ -807,6 +839,94 @@ async def test_claims_while_jobs_come_and_go(url: str) -> None:
             await item.close()
 
 
+# -- fair share --------------------------------------------------------------------
+
+
+async def run_order(store: JobStore) -> list[str]:
+    """Whose jobs are claimed, one after the other."""
+    owners = []
+    while (found := await store.claim(TARGET, "worker", LONG, NOW)) is not None:
+        owners.append(found.job.owner or "nobody")
+    return owners
+
+
+async def test_owners_take_turns_however_many_jobs_one_of_them_sends(store: JobStore) -> None:
+    for second in range(6):
+        await queued(store, at=later(second))
+    for second in range(2):
+        await queued(store, at=later(100 + second), owner="bob")
+    await queued(store, at=later(200), owner=None)
+    assert await run_order(store) == [
+        *("anna", "bob", "nobody", "anna", "bob"),
+        *("anna", "anna", "anna", "anna"),
+    ]
+
+
+async def test_who_comes_late_has_the_turn_that_is_on_and_not_all_that_went_before(
+    store: JobStore,
+) -> None:
+    for _ in range(6):
+        await queued(store)
+    for _ in range(3):
+        assert (await claim(store)).job.owner == "anna"
+    for _ in range(3):
+        await queued(store, at=later(1), owner="bob")
+    assert await run_order(store) == ["anna", "bob"] * 3
+
+
+async def test_turns_are_shared_by_run_time(store: JobStore) -> None:
+    for _ in range(3):
+        await queued(store, cost_ms=4000)
+    for _ in range(8):
+        await queued(store, at=later(1), owner="bob", cost_ms=1000)
+    assert await run_order(store) == ["anna", *["bob"] * 4, "anna", *["bob"] * 4, "anna"]
+
+
+async def test_run_gives_a_job_its_turn_at_the_end_of_its_owners_queue(store: JobStore) -> None:
+    first = await added(store)
+    for _ in range(2):
+        await queued(store)
+    await queued(store, owner="bob", at=later(1))
+    assert await store.queue(first, entry(time=later(2)), 0) is not None
+    assert await run_order(store) == ["anna", "bob", "anna", "anna"]
+
+
+# -- holds ---------------------------------------------------------------------------
+
+
+async def test_a_target_is_held_by_one_worker_until_the_hold_ends(
+    database: Database, store: JobStore
+) -> None:
+    holds = HoldStore(database)
+    assert await holds.take(TARGET, "one", LONG)
+    assert await holds.take(TARGET, "one", LONG)
+    assert not await holds.take(TARGET, "two", LONG)
+    assert await holds.take("other", "two", LONG)
+    await holds.drop(TARGET, "two")
+    assert not await holds.take(TARGET, "two", LONG)
+    assert await holds.take(TARGET, "one", EXPIRED)
+    assert await holds.take(TARGET, "two", LONG)
+    await holds.drop(TARGET, "two")
+    assert await holds.take(TARGET, "three", LONG)
+    # Set back, the clock would make it last for days.
+    await holds.take(TARGET, "three", 10**6)
+    await store.shorten(EXPIRED)
+    assert await holds.take(TARGET, "four", LONG)
+
+
+async def test_only_the_holder_can_claim(database: Database, store: JobStore) -> None:
+    job = await queued(store)
+    holds = HoldStore(database)
+    await holds.take(TARGET, "one", LONG)
+    assert await store.claim(TARGET, "w", LONG, NOW, holder="two") is None
+    await holds.take(TARGET, "one", EXPIRED)
+    assert await store.claim(TARGET, "w", LONG, NOW, holder="one") is None
+    await holds.take(TARGET, "one", LONG)
+    found = await store.claim(TARGET, "w", LONG, NOW, holder="one")
+    assert found is not None
+    assert found.id == job.id
+
+
 # -- quota ----------------------------------------------------------------------
 
 
@@ -821,9 +941,9 @@ async def test_a_quota_counts_what_waits_and_runs(
     assert await store.active(owner) == 3
     full = await added(store, owner=owner)
     before = await everything(database)
-    assert await store.queue(full.id, entry(), owner, 3) is None
+    assert await store.queue(full, entry(), 3) is None
     assert await everything(database) == before
-    assert await store.queue(full.id, entry(), owner, 4) is not None
+    assert await store.queue(full, entry(), 4) is not None
     assert await store.active(owner) == 4
 
 
@@ -831,8 +951,8 @@ async def test_two_at_once_do_not_both_get_the_last_place(store: JobStore) -> No
     jobs = [await added(store) for _ in range(8)]
     others = [await added(store, owner="bob") for _ in range(8)]
     found = await asyncio.gather(
-        *(store.queue(job.id, entry(), "anna", 3) for job in jobs),
-        *(store.queue(job.id, entry(), "bob", 5) for job in others),
+        *(store.queue(job, entry(), 3) for job in jobs),
+        *(store.queue(job, entry(), 5) for job in others),
     )
     assert sum(ref is not None for ref in found[:8]) == 3
     assert sum(ref is not None for ref in found[8:]) == 5
@@ -842,29 +962,71 @@ async def test_two_at_once_do_not_both_get_the_last_place(store: JobStore) -> No
 
 
 async def test_a_new_duration_moves_the_deadline_of_a_running_job(store: JobStore) -> None:
-    held = await claimed(store, execution_duration=60)
-    assert held.deadline == later(60)
-    for seconds, deadline in (
-        (120, later(120)),
-        (1, later(1)),
-        (0, None),
-        (MAX_SECONDS, later(MAX_SECONDS)),
-    ):
+    async with runs_out_in(store, 60) as claims:
+        claims.append(await claimed(store, execution_duration=60))
+    (held,) = claims
+    assert held.deadline is not None
+    for seconds in (120, 1, 0, MAX_SECONDS):
         assert await store.set_execution_duration(held.id, seconds)
         renewed = await store.renew(held, LONG)
         assert renewed is not None
-        assert renewed.deadline == deadline
+        expected = held.deadline + timedelta(seconds=seconds - 60) if seconds else None
+        assert renewed[0].deadline == expected
         assert (await got(store, held.id)).execution_duration == seconds
 
 
-async def test_the_deadline_counts_what_was_spent_before(store: JobStore) -> None:
+async def test_the_deadline_counts_what_was_spent_before(
+    database: Database, store: JobStore
+) -> None:
     held = await claimed(store, execution_duration=60)
-    await store.hand_back(held, entry(time=later(10)))
-    held = await claim(store, now=later(100))
-    assert await store.set_execution_duration(held.id, 30)
+    await ran_for(database, held, 1000)
+    await store.hand_back(held, entry())
+    held = await claim(store)
+    async with runs_out_in(store, 3000 - 1000) as renewals:
+        assert await store.set_execution_duration(held.id, 3000)
+        renewed = await store.renew(held, LONG)
+        assert renewed is not None
+        renewals.append(renewed[0])
+
+
+async def test_a_renewal_tells_the_clock_of_the_database(store: JobStore) -> None:
+    held = await claimed(store)
+    before = await store.time()
     renewed = await store.renew(held, LONG)
     assert renewed is not None
-    assert renewed.deadline == later(100 + 30 - 10)
+    assert before <= renewed[1] <= await store.time()
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+async def test_a_deadline_moves_with_a_clock_that_was_set(store: JobStore, seconds: float) -> None:
+    held = await claimed(store, execution_duration=60)
+    assert held.deadline is not None
+    moved = await store.shift(held, seconds)
+    assert moved is not None
+    assert moved.deadline == held.deadline + timedelta(seconds=seconds)
+    # What the user sets afterwards counts from the start of the run as it is now.
+    await store.set_execution_duration(held.id, 90)
+    renewed = await store.renew(held, LONG)
+    assert renewed is not None
+    assert renewed[0].deadline == moved.deadline + timedelta(seconds=30)
+
+
+async def test_a_job_without_a_deadline_has_none_after_the_clock_was_set(store: JobStore) -> None:
+    held = await claimed(store, execution_duration=0)
+    moved = await store.shift(held, 5)
+    assert moved is not None
+    assert moved.deadline is None
+
+
+async def test_leases_that_reach_too_far_are_shortened(database: Database, store: JobStore) -> None:
+    # As after a clock that was set back: the worker that died would hold its job for days.
+    dead = await claimed(store, 10**6)
+    alive = await claimed(store, 50.0)
+    assert await store.shorten(60.0) == 1
+    assert await store.renew(dead, LONG) is not None
+    await drive(database, dead.id, lease_until=0)
+    assert await store.abandoned() == [overdue(dead)]
+    assert await store.renew(alive, LONG) is not None
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.SUSPENDED])
@@ -872,21 +1034,22 @@ async def test_a_job_that_does_not_run_has_no_deadline(
     database: Database, store: JobStore, phase: Phase
 ) -> None:
     held = await claimed(store, execution_duration=60)
-    await store.hand_back(held, entry(time=later(10)))
+    await store.hand_back(held, entry())
     await drive(database, held.id, phase=phase)
     assert await store.set_execution_duration(held.id, 30)
     await drive(database, held.id, phase=Phase.EXECUTING)
-    assert await store.overdue(later(10**9)) == []
+    assert await store.overdue(FAR) == []
 
 
 async def test_overdue(store: JobStore) -> None:
     short, long, unlimited = [
-        await claimed(store, execution_duration=seconds) for seconds in (10, 20, 0)
+        await claimed(store, execution_duration=seconds) for seconds in (10, 1000, 0)
     ]
-    assert await store.overdue(later(9.999)) == []
-    assert await store.overdue(later(10)) == [overdue(short)]
-    assert await store.overdue(later(10**9)) == [overdue(short), overdue(long)]
-    assert await store.overdue(later(10**9), limit=1) == [overdue(short)]
+    assert short.deadline is not None
+    assert await store.overdue(short.deadline - timedelta(milliseconds=1)) == []
+    assert await store.overdue(short.deadline) == [overdue(short)]
+    assert await store.overdue(FAR) == [overdue(short), overdue(long)]
+    assert await store.overdue(FAR, limit=1) == [overdue(short)]
     assert await store.renew(unlimited, LONG) is not None
 
 
@@ -919,14 +1082,14 @@ async def test_forgotten(database: Database, store: JobStore) -> None:
 
 async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
     known = await claimed(store, size=4)
-    await store.complete(known, [], entry(time=later(8)))
+    await store.complete(known, [], entry(), 8.0)
     running = await claimed(store, size=5)
     late = await queued(store, at=later(9), size=6, quote=later(50))
-    early = await queued(store, at=later(1), size=7)
+    early = await queued(store, at=later(1), size=7, owner="bob")
     await queued(store, target="other")
     state = await store.queue_of(TARGET)
     assert state.known == {4: 8.0}
-    assert state.running == [(running.job.size, NOW)]
+    assert [size for size, _ in state.running] == [running.job.size]
     assert state.waiting == [(early.id, 7, None), (late.id, 6, later(50))]
     assert sorted(await store.targets_with_work()) == ["other", TARGET]
 
@@ -977,14 +1140,15 @@ async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
 
 
 async def test_queue_positions(database: Database, store: JobStore) -> None:
-    jobs = [await queued(store, at=later(second)) for second in (5, 1, 3, 3)]
+    # Of one owner each, so that it is nobody's second turn.
+    jobs = [await queued(store, at=later(k), owner=f"{k}{i}") for i, k in enumerate((5, 1, 3, 3))]
     urgent = await queued(store, at=later(9))
     await drive(database, urgent.id, priority=-1)
-    lazy = await queued(store, at=NOW)
+    lazy = await queued(store, at=NOW, owner="lazy")
     await drive(database, lazy.id, priority=1)
     await queued(store, at=NOW, target="other")
     await added(store)
-    suspended = await queued(store, at=later(2))
+    suspended = await queued(store, at=later(2), owner="dora")
     await drive(database, suspended.id, phase=Phase.SUSPENDED)
     order = [urgent, jobs[1], suspended, *sorted(jobs[2:], key=lambda j: j.id), jobs[0], lazy]
     for position, job in enumerate(order):

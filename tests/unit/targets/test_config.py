@@ -133,7 +133,7 @@ def test_the_operator_narrows_a_target() -> None:
     assert narrowed.circuit_limits.operations == 100
     assert (narrowed.max_shots, narrowed.max_circuits) == (10, 2)
     (config,) = parse_targets("[a]\nadapter='x'", PATH)
-    assert config.apply(description).conformance is ConformanceRule.REQUIRED
+    assert config.apply(description).conformance_rule is ConformanceRule.REQUIRED
     changed = config.apply(narrowed)
     assert changed.fingerprint != config.apply(description).fingerprint
     assert changed.fingerprint == narrowed.fingerprint, "the rule is not what was checked"

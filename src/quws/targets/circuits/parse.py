@@ -31,6 +31,7 @@ from quws.targets.circuits.language import BYTE_ORDER_MARK
 from quws.targets.circuits.loader import LARGEST, load
 from quws.targets.circuits.messages import explain
 from quws.targets.circuits.names import rename_gates
+from quws.targets.circuits.survey import survey
 from quws.targets.circuits.tokens import quote
 
 DEFINITIONS = 50_000
@@ -60,6 +61,7 @@ def parse(
     try:
         circuit, operations = read(source, limits)
         _check(circuit, limits)
+        found = survey(circuit)
     except (InvalidCircuit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
@@ -72,6 +74,14 @@ def parse(
         depth=circuit.depth(),
         registers=_registers(circuit),
         delay_seconds=_delays(circuit) if circuit.count_ops().get("delay") else 0.0,
+        clifford=found.clifford,
+        wide_gates=found.wide_gates,
+        crossing=found.crossing,
+        measurements=found.measurements,
+        mid_circuit=found.mid_circuit,
+        resets=found.resets,
+        control_flow=found.control_flow,
+        delays=found.delays,
     )
 
 

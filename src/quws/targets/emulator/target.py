@@ -66,6 +66,8 @@ class Emulator(Target):
 
     """
 
+    network = False
+
     def __init__(
         self,
         name: str,
