@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
-from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.conformance import ConformanceReport, ConformanceRule
+from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.times import format_instant
 
 
@@ -142,6 +144,34 @@ class TargetDescription(BaseModel):
     """It has a queue of its own, to which jobs are handed over whole."""
     conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
+
+    def check(self, facts: Sequence[CircuitFacts], *, memory: bool) -> None:
+        """Refuse circuits that need what the target does not claim.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+
+        """
+        if memory and Feature.MEMORY not in self.features:
+            raise InvalidParameter(
+                f"MEMORY must be false on target {self.name}, which does not give the bits of"
+                " single shots",
+                parameter="MEMORY",
+            )
+        for index, item in enumerate(facts):
+            for needed, feature in (
+                (item.mid_circuit, Feature.MID_CIRCUIT),
+                (item.resets, Feature.RESET),
+                (item.control_flow, Feature.CONTROL_FLOW),
+                (item.delays, Feature.DELAY),
+            ):
+                if needed and feature not in self.features:
+                    which = f"circuit {index}" if len(facts) > 1 else "the circuit"
+                    raise InvalidCircuit(
+                        f"{which} has {feature}, which target {self.name} does not do",
+                        circuit=index,
+                    )
 
     @property
     def fingerprint(self) -> str:

@@ -288,6 +288,8 @@ class Conformance:
                 "shots": self._shots,
                 "seed": _SEED if Feature.SEED in self._target.features else None,
                 "memory": self._memory,
+                "method": None,
+                "noise": None,
                 "response_format": ResponseFormat.JSON,
                 "done": {},
                 "folder": str(folder),

@@ -89,7 +89,11 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        facts = self._facts(request)
+        try:
+            facts = self._facts(request)
+        except Refusal as refusal:
+            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+            return
         options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
         confine.limit(
             memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)

@@ -492,6 +492,7 @@ class JobService:
             self._checker.check(request.circuits, request.language, target.circuit_limits),
             self._quotes.state(target.name),
         )
+        target.check(facts, memory=request.memory)
         spec = {
             "language": request.language,
             "shots": request.shots,

@@ -135,8 +135,8 @@ def checks(target: TargetDescription, *, quick: bool) -> Iterator[Check]:
             yield Check(name, title, skipped=f"it does not claim {feature}")
         elif feature is Feature.DELAY and language is not Language.OPENQASM_3:
             yield Check(name, title, skipped="its language has no delay")
-        elif target.qubits < circuit[0]:
-            yield Check(name, title, skipped=f"it has only {target.qubits} qubits")
+        elif _room(target) < circuit[0]:
+            yield Check(name, title, skipped=f"it takes only {_room(target)} qubits")
         else:
             yield Check(name, title, (Probe(write(*circuit), expect(expected, wrong)),))
 
@@ -188,6 +188,10 @@ _FEATURES: tuple[tuple[Feature, str, str, tuple[int, Registers, Sequence[Stateme
 )
 
 
+def _room(target: TargetDescription) -> int:
+    return min(target.qubits, target.circuit_limits.qubits)
+
+
 def registers_probe(language: Language, wrong: float) -> Probe:
     """Make the circuit with two registers of different sizes, measured crosswise."""
     source = Writer(language).circuit(
@@ -202,7 +206,7 @@ def _flips(
     target: TargetDescription, write: Callable[..., str], wrong: float, *, quick: bool
 ) -> Check:
     most = _DEVICE_WIDTH if target.kind is TargetKind.HARDWARE else _WIDTH
-    width = min(target.qubits, target.circuit_limits.clbits, _QUICK_WIDTH if quick else most)
+    width = min(_room(target), target.circuit_limits.clbits, _QUICK_WIDTH if quick else most)
     probes = []
     for place in range(width):
         measures = [Measure(qubit, "c", qubit) for qubit in range(width)]
@@ -214,8 +218,8 @@ def _flips(
 
 def _languages(target: TargetDescription, wrong: float) -> Check:
     title = "Two registers of different sizes"
-    if target.qubits < 2:
-        return Check("registers", title, skipped="it has only one qubit")
+    if _room(target) < 2:
+        return Check("registers", title, skipped="it takes only one qubit")
     # Each qubit is measured twice.
     if Feature.MID_CIRCUIT not in target.features:
         return Check("registers", title, (_plain_registers(target.languages[0], wrong),))
@@ -232,16 +236,16 @@ def _plain_registers(language: Language, wrong: float) -> Probe:
 
 def _partial(target: TargetDescription, write: Callable[..., str], wrong: float) -> Check:
     title = "Only one of several qubits measured"
-    if target.qubits < 3:
-        return Check("partial", title, skipped=f"it has only {target.qubits} qubits")
+    if _room(target) < 3:
+        return Check("partial", title, skipped=f"it takes only {_room(target)} qubits")
     source = write(3, [("c", 4)], [x(2), x(0), Measure(2, "c", 1)])
     return Check("partial", title, (Probe(source, expect("0010", wrong)),))
 
 
 def _entangled(target: TargetDescription, write: Callable[..., str], wrong: float) -> Check:
     title = "Two entangled qubits"
-    if target.qubits < 2:
-        return Check("entangled", title, skipped="it has only one qubit")
+    if _room(target) < 2:
+        return Check("entangled", title, skipped="it takes only one qubit")
     bell = [Gate("h", (0,)), Gate("cx", (0, 1)), Measure(0, "c", 0), Measure(1, "c", 1)]
 
     def judge(counts: dict[str, int]) -> str | None:
@@ -272,8 +276,8 @@ def _wide(target: TargetDescription, write: Callable[..., str], wrong: float) ->
     title = f"A register of {_WIDE_BITS} bits"
     if target.circuit_limits.clbits < _WIDE_BITS:
         return Check("wide", title, skipped=f"it takes {target.circuit_limits.clbits} bits")
-    if target.qubits < 2:
-        return Check("wide", title, skipped="it has only one qubit")
+    if _room(target) < 2:
+        return Check("wide", title, skipped="it takes only one qubit")
     last = _WIDE_BITS - 1
     source = write(2, [("c", _WIDE_BITS)], [x(0), Measure(0, "c", last), Measure(1, "c", 1)])
     return Check("wide", title, (Probe(source, expect("1" + "0" * last, wrong)),))

@@ -206,7 +206,7 @@ class Emulator(Target):
                 f"NOISE cannot be chosen on target {self.name}, which has that of its device",
                 parameter="NOISE",
             )
-        if options.method is not None:
+        if options.method not in (None, "auto"):
             raise InvalidParameter(
                 f"METHOD cannot be chosen on target {self.name}", parameter="METHOD"
             )
