@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -138,7 +139,7 @@ def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescriptio
         if config.interpreter is None and not config.secrets:
             with contextlib.suppress(NotLoaded):
                 target = create_target(config.revealed())
-                found.append(config.limits.apply(target.describe()))
+                found.append(config.apply(target.describe()))
     return found
 
 
@@ -271,6 +272,11 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             description = await _look(children, backends.targets, target_name, stop)
             if description is None:
                 return
+            description = await _conform(
+                children, backends.targets, description, scratch.folder, stop
+            )
+            if description is None:
+                return
             store_clock = StoreClock(backends.jobs)
             await store_clock.look()
             hold = (
@@ -362,6 +368,30 @@ async def _look(
             stopped.cancel()
             return description
         await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
+    return None
+
+
+async def _conform(
+    children: ChildPool,
+    targets: TargetStore,
+    description: TargetDescription,
+    scratch: Path,
+    stop: asyncio.Event,
+) -> TargetDescription | None:
+    """Make sure that the target passes its conformance circuits before it gets a job.
+
+    None when there is no time left for it.
+    """
+    from quws.execution.conforming import ensure  # noqa: PLC0415
+
+    stopped = asyncio.create_task(stop.wait())
+    ensuring = asyncio.create_task(ensure(children, targets, description, scratch, utc_now))
+    await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if ensuring.done():
+        return ensuring.result()
+    ensuring.cancel()
+    await asyncio.gather(ensuring, return_exceptions=True)
     return None
 
 
