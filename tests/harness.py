@@ -214,6 +214,7 @@ class Service:
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
     form: str = "embedded"
+    bus: ValkeyServer | None = None
 
     @property
     def jobs(self) -> str:
@@ -301,6 +302,7 @@ def cluster(
     *,
     apis: int = 2,
     workers: int = 2,
+    sweepers: int = 1,
 ) -> Iterator[Service]:
     """Run the spread-out form: several API and worker processes behind one port."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -318,7 +320,7 @@ def cluster(
     subprocess.run([sys.executable, "-m", "quws", "db", "upgrade"], env=env, check=True)
     ports = [free_port() for _ in range(apis)]
     proxy = Proxy(ports)
-    service = Service(f"http://127.0.0.1:{proxy.port}", folder, env, form="cluster")
+    service = Service(f"http://127.0.0.1:{proxy.port}", folder, env, form="cluster", bus=valkey)
     try:
         for number, port in enumerate(ports):
             log = folder / f"api{number}.log"
@@ -326,7 +328,9 @@ def cluster(
         for number in range(workers):
             log = folder / f"worker{number}.log"
             service.processes.append(Process(["worker"], env, log))
-        service.processes.append(Process(["sweeper"], env, folder / "sweeper.log"))
+        for number in range(sweepers):
+            log = folder / f"sweeper{number}.log"
+            service.processes.append(Process(["sweeper"], env, log))
         for port, process in zip(ports, service.processes, strict=False):
             wait_ready(f"http://127.0.0.1:{port}", process)
         yield service
@@ -347,7 +351,8 @@ class Proxy:
     process."""
 
     def __init__(self, ports: list[int]) -> None:
-        self._ports = itertools.cycle(ports)
+        self._ports = ports
+        self._next = itertools.cycle(range(len(ports)))
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         started = threading.Event()
@@ -369,9 +374,14 @@ class Proxy:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", next(self._ports))
-        except OSError:
+        first = next(self._next)
+        for port in self._ports[first:] + self._ports[:first]:
+            try:
+                up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+                break
+            except OSError:
+                continue  # As a load balancer does with a server that is down.
+        else:
             writer.close()
             return
         await asyncio.gather(
