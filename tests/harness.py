@@ -252,7 +252,7 @@ class Service:
 
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = process.cmdline()
-    return "quws.execution.zygote" in line and '"role": "run"' in line[-1]
+    return "quws.execution.zygote" in line and "run" in line
 
 
 def base_environment(extra: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, Caller
-from quws.jobs import AccountService, Health, JobService
+from quws.jobs import AccountService, Health, JobService, TargetService
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Services:
     jobs: JobService
     accounts: AccountService
     health: Health
+    targets: TargetService
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ def health_of(request: Request) -> Health:
     """Find what knows whether the service works."""
     services: Services = request.state.services
     return services.health
+
+
+def targets_of(request: Request) -> TargetService:
+    """Find what knows the targets."""
+    services: Services = request.state.services
+    return services.targets
 
 
 def http_settings(request: Request) -> HttpSettings:

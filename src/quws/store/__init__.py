@@ -3,7 +3,16 @@
 from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
 from quws.store.holds import HoldStore
-from quws.store.jobs import JobStore, ListFilter, Overdue, QueueState
+from quws.store.jobs import (
+    JobStore,
+    ListFilter,
+    MadeBefore,
+    Once,
+    Overdue,
+    QueueState,
+    SubmissionState,
+)
+from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
 
 __all__ = [
@@ -12,8 +21,13 @@ __all__ = [
     "HoldStore",
     "JobStore",
     "ListFilter",
+    "MadeBefore",
+    "Once",
     "Overdue",
     "QueueState",
     "StoreUnavailable",
+    "Submission",
+    "SubmissionState",
+    "SubmissionStore",
     "TargetStore",
 ]
