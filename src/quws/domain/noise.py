@@ -21,7 +21,11 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 _LONGEST = 4000
-_OTHER_SPELLINGS = {"depolarising": "depolarizing", "bitflip": "bit_flip", "phaseflip": "phase_flip"}
+_OTHER_SPELLINGS = {
+    "depolarising": "depolarizing",
+    "bitflip": "bit_flip",
+    "phaseflip": "phase_flip",
+}
 
 
 class _Model(BaseModel):

@@ -74,9 +74,7 @@ def is_clifford_gate(name: str, parameters: Sequence[Any]) -> bool:
     """Tell whether a standard gate surely is a Clifford gate."""
     if name in PLAIN_CLIFFORD:
         return True
-    unit = (
-        math.pi if name in HALF_TURNS else math.pi / 2 if name in QUARTER_TURNS else None
-    )
+    unit = math.pi if name in HALF_TURNS else math.pi / 2 if name in QUARTER_TURNS else None
     return unit is not None and all(_is_multiple(value, unit) for value in parameters)
 
 

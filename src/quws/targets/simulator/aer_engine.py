@@ -91,9 +91,7 @@ class AerEngine(Engine):
         if tensors:
             log = self._new_log(result) if logged else None
             approximate = _approximation(log, order)
-        return Outcomes(
-            counts, list(result.get_memory()) if order.memory else None, approximate
-        )
+        return Outcomes(counts, list(result.get_memory()) if order.memory else None, approximate)
 
     def _new_log(self, result: Any) -> str:
         """Take what the log has of this run: Aer's goes on from run to run."""
