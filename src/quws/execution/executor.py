@@ -384,24 +384,30 @@ class Executor:
                     await self._note(run, note)
                 case {"progress": _, "message": str(sentence)}:
                     await self._progress(run, sentence)
-                case {"waiting": waiting}:
-                    await self._waiting(run, waiting=waiting)
-                case {"submitting": str(key)}:
-                    await self._submitting(run, child, key)
-                case {"not_submitted": _}:
-                    run.submitting = False
-                    run.check.set()
-                case {"submitted": str(handle), "key": str(key)}:
-                    await self._submitted(run, child, key, handle)
-                case {"doubt": str(sentence), "key": str(key)}:
-                    await self._doubt(run, child, key, sentence)
                 case {"calibration": dict(content)}:
                     await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
+                case _:
+                    await self._hear_from_elsewhere(run, child, message)
         return failure
+
+    async def _hear_from_elsewhere(self, run: _Run, child: Child, message: dict[str, Any]) -> None:
+        """Write down how a job gets on that is handed over; ``remote_run`` says what is said."""
+        match message:
+            case {"waiting": waiting}:
+                await self._waiting(run, waiting=waiting)
+            case {"submitting": str(key)}:
+                await self._submitting(run, child, key)
+            case {"not_submitted": _}:
+                run.submitting = False
+                run.check.set()
+            case {"submitted": str(handle), "key": str(key)}:
+                await self._submitted(run, child, key, handle)
+            case {"doubt": str(sentence), "key": str(key)}:
+                await self._doubt(run, child, key, sentence)
 
     async def _waiting(self, run: _Run, *, waiting: bool) -> None:
         """Let the execution duration rest while the job waits at the other side."""
