@@ -95,8 +95,8 @@ class QiskitBackend(Target):
     remote
         Whether the device is elsewhere: then it is looked up anew in each process.
     kind, title
-        For the description; the kind is by default an emulator where the
-        backend tells of errors, else a simulator.
+        For the description; the kind is by default an emulator where the backend
+        has a coupling or tells of errors, else a simulator.
     optimization
         How hard the compiler tries, 0 to 3.
 
@@ -192,8 +192,14 @@ class QiskitBackend(Target):
             )
         # Some build their target anew at every look.
         self._target = made.target
-        self._passes = generate_preset_pass_manager(
-            self._optimization, target=self._target, seed_transpiler=0
+        self._passes, self._scheduling = (
+            generate_preset_pass_manager(
+                self._optimization,
+                target=self._target,
+                seed_transpiler=0,
+                scheduling_method=scheduling,
+            )
+            for scheduling in (None, "alap")
         )
         self._known_options = frozenset(getattr(made.options, "__dict__", {})) | frozenset(
             getattr(made.options, "_fields", {})
@@ -234,8 +240,10 @@ class QiskitBackend(Target):
     def _guessed_kind(self) -> TargetKind:
         if self._elsewhere:
             return TargetKind.HARDWARE
+        # What stands for a device has its coupling, and errors even if it does not tell them.
+        device = self._target.build_coupling_map() is not None
         wrong = any(item.error for item in self.calibration().gates)
-        return TargetKind.EMULATOR if wrong else TargetKind.SIMULATOR
+        return TargetKind.EMULATOR if device or wrong else TargetKind.SIMULATOR
 
     def _gives_memory(self) -> bool:
         return "memory" in self._known_options if self._memory is None else self._memory
@@ -266,6 +274,13 @@ class QiskitBackend(Target):
             gates=gates,
         )
 
+    def _aligned(self) -> bool:
+        """Tell whether delays must fit its pulses: then the whole circuit needs a schedule."""
+        target = self._target
+        return target.dt is not None and (
+            target.acquire_alignment != 1 or target.pulse_alignment != 1
+        )
+
     # -- running --------------------------------------------------------------------------
 
     @override
@@ -276,7 +291,10 @@ class QiskitBackend(Target):
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         _ = self.backend
-        compiled = compile_with(self._passes, circuit)
+        passes = self._passes
+        if circuit.count_ops().get("delay") and self._aligned():
+            passes = self._scheduling
+        compiled = compile_with(passes, circuit)
         return Compiled(compiled, layout=layout_of(compiled), changed=compiled != circuit)
 
     @override
