@@ -347,7 +347,9 @@ def admin_due(data: Data = None) -> None:
         found = _with_database(
             data,
             lambda database, settings: due(
-                JobStore(database), ArtifactStore(settings.resolved_artifacts_url())
+                JobStore(database),
+                ArtifactStore(settings.resolved_artifacts_url()),
+                settings.orphan_age,
             ),
         )
     except ArtifactStoreUnavailable as error:

@@ -222,7 +222,10 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # It lets requests end before it stops; who waits for a job would keep it.
             app.state.stop_waiting()
-            super().handle_exit(sig, frame)
+            # Not the inherited one, which raises the signal again in the end: a process
+            # that stopped in order has ended well.
+            self.force_exit = self.should_exit
+            self.should_exit = True
 
     config = uvicorn.Config(
         app,
@@ -404,7 +407,7 @@ async def sweeper(settings: Settings) -> None:
         sweeps = make_sweeps(backends, settings)
         quotes = Quotes(backends.jobs)
         targets = TargetService(backends.targets, quotes, backends.announcer)
-        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep)
+        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
@@ -418,6 +421,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
         policy=settings.policy,
         clock=StoreClock(backends.jobs),
         lease_seconds=settings.lease,
+        orphan_seconds=settings.orphan_age,
     )
 
 
