@@ -142,6 +142,9 @@ class RunRole(Role):
                 teller.circuit = index
                 teller.notes(result.notes)
                 entries[index] = _entry(index, facts[index], compiled, result)
+                if not options.memory:
+                    # Who finds a job again at the other side may not know what was asked for.
+                    entries[index].pop("memory", None)
                 text = _write_compiled(index, compiled, teller)
                 if batch:
                     name = f"circuit-{index}.json"

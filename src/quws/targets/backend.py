@@ -7,13 +7,14 @@ does not give is said to be missing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Doubt,
+    Gone,
     NotLoaded,
     Progress,
     RemoteState,
@@ -365,23 +367,26 @@ class RemoteQiskitBackend(QiskitBackend, RemoteTarget):
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        job = self._job(handle)
-        status = job.status()
-        name = str(getattr(status, "name", status)).upper()
-        position = getattr(job, "queue_position", None)
-        return RemoteState(
-            _STATUS.get(name, RemoteStatus.RUNNING),
-            message=_error_of(job) if name == "ERROR" else None,
-            position=position() if callable(position) and name == "QUEUED" else None,
-        )
+        with _asking():
+            job = self._job(handle)
+            status = job.status()
+            name = str(getattr(status, "name", status)).upper()
+            position = getattr(job, "queue_position", None)
+            return RemoteState(
+                _STATUS.get(name, RemoteStatus.RUNNING),
+                message=_error_of(job) if name == "ERROR" else None,
+                position=position() if callable(position) and name == "QUEUED" else None,
+            )
 
     @override
     def cancel(self, handle: str) -> None:
-        self._job(handle).cancel()
+        with _asking():
+            self._job(handle).cancel()
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        result = self._job(handle).result()
+        with _asking():
+            result = self._job(handle).result()
         options = self._asked or RunOptions(shots=0, memory=self._gives_memory())
         return [
             read_result(
@@ -403,7 +408,7 @@ class RemoteQiskitBackend(QiskitBackend, RemoteTarget):
                     self._jobs[handle] = retrieve(handle)
                     break
             else:
-                raise Doubt(f"{self._engine()} cannot be asked for a job by its id")
+                raise Gone(f"{self._engine()} cannot be asked for a job by its id")
         return self._jobs[handle]
 
 
@@ -485,6 +490,9 @@ def _registers_of(found: Any) -> list[tuple[str, int]]:
 
 # -- what differs from vendor to vendor -------------------------------------------------------
 
+_UNREACHABLE = frozenset({"ConnectionError", "Timeout", "TransportError"})
+"""What the usual HTTP clients raise that have no errors of Python's own."""
+
 _STATUS = {
     "INITIALIZING": RemoteStatus.QUEUED,
     "QUEUED": RemoteStatus.QUEUED,
@@ -494,6 +502,18 @@ _STATUS = {
     "ERROR": RemoteStatus.FAILED,
     "CANCELLED": RemoteStatus.CANCELLED,
 }
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    """Tell a vendor that does not answer from one that refuses, whatever its client is built on."""
+    try:
+        yield
+    except Exception as error:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if isinstance(error, OSError) or names & _UNREACHABLE:
+            raise ConnectionError(str(error)) from error
+        raise
 
 
 def _is_over(job: Any) -> bool:
