@@ -74,9 +74,7 @@ def is_clifford_gate(name: str, parameters: Sequence[Any]) -> bool:
     """Tell whether a standard gate surely is a Clifford gate."""
     if name in PLAIN_CLIFFORD:
         return True
-    unit = (
-        math.pi if name in HALF_TURNS else math.pi / 2 if name in QUARTER_TURNS else None
-    )
+    unit = math.pi if name in HALF_TURNS else math.pi / 2 if name in QUARTER_TURNS else None
     return unit is not None and all(_is_multiple(value, unit) for value in parameters)
 
 
@@ -147,13 +145,12 @@ class _Look:
     def _measure(self, qubit: int, times: int) -> None:
         self.measurements += times
         self.gates += times
-        if self.measured[qubit] or times > 1:
-            self.mid_circuit = True
+        # Measured once more at once, it gives the same.
         self.measured[qubit] = self.touched[qubit] = 1
 
     def _reset(self, qubit: int, times: int) -> None:
         self.gates += times
-        if self.touched[qubit] or times > 1:
+        if self.touched[qubit]:
             self.resets = True
             self.mid_circuit = self.mid_circuit or bool(self.measured[qubit])
 

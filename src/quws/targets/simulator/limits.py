@@ -70,9 +70,7 @@ def default_limits(qubits: int | None, bond_dimension: int = BOND_DIMENSION) -> 
 
 def bond(traits: Traits, limits: Limits) -> int:
     """Predict the largest bond dimension of a matrix product state."""
-    return min(
-        limits.bond_dimension, 2 ** min(traits.crossing, traits.qubits // 2, 30)
-    )
+    return min(limits.bond_dimension, 1 << min(traits.crossing, traits.qubits // 2, 30))
 
 
 def state_bytes(method: str, traits: Traits, limits: Limits) -> int:
@@ -92,11 +90,9 @@ def state_bytes(method: str, traits: Traits, limits: Limits) -> int:
     return AMPLITUDE_BYTES * 3 // 2 << traits.qubits
 
 
-def memory_bytes(
-    method: str, traits: Traits, limits: Limits, *, shots: int, memory: bool
-) -> int:
+def memory_bytes(method: str, traits: Traits, limits: Limits, *, shots: int, memory: bool) -> int:
     """Predict the memory of a whole run."""
-    outcomes = min(shots, 2 ** min(traits.clbits, 62))
+    outcomes = min(shots, 1 << min(traits.clbits, 62))
     results = outcomes * (traits.width + 500)
     if memory:
         results += shots * (4 * traits.width + 200)

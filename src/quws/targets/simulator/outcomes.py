@@ -20,6 +20,9 @@ Rows = npt.NDArray[np.bool_]
 MOST_BYTES = 256 << 20
 """What the bit strings of one circuit may have together, in bytes."""
 
+CHUNK_BITS = 64_000_000
+"""Measured bits that are held at once, a byte each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -54,6 +57,13 @@ class Writer:
         whole = text.tobytes().decode("ascii")
         width = self.width
         return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+    def rows(self, strings: list[str]) -> Rows:
+        """Read what ``strings`` has written."""
+        text = np.frombuffer("".join(strings).encode("ascii"), dtype=np.uint8)
+        rows = np.zeros((len(strings), self.clbits), dtype=np.bool_)
+        rows[:, self._bits] = text.reshape(len(strings), self.width)[:, self._at] == ord("1")
+        return rows
 
 
 def refuse_if_too_large(distinct: int, width: int) -> None:
@@ -99,9 +109,7 @@ class Tally:
             packed.reshape(len(self._counts), -1), axis=1, count=self._writer.clbits
         ).astype(np.bool_)
         keys = self._writer.strings(rows)
-        return Outcomes(
-            dict(zip(keys, self._counts.values(), strict=True)), self._memory, **more
-        )
+        return Outcomes(dict(zip(keys, self._counts.values(), strict=True)), self._memory, **more)
 
 
 def of_samples(
@@ -120,9 +128,7 @@ def of_samples(
     return Outcomes(counts, [strings[at] for at in inverse] if memory else None)
 
 
-def rows_of(
-    values: npt.NDArray[np.int64], measured: Mapping[int, int], clbits: int
-) -> Rows:
+def rows_of(values: npt.NDArray[np.int64], measured: Mapping[int, int], clbits: int) -> Rows:
     """Give the bits that measuring basis states writes, one row for each."""
     rows = np.zeros((len(values), clbits), dtype=np.bool_)
     for clbit, qubit in measured.items():

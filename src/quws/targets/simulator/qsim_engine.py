@@ -23,7 +23,16 @@ from quws.targets.simulator.program import steps
 
 _PACKAGE = "qsimcirq"
 _BY_INSTRUCTIONS = ("qsim_avx512", "qsim_avx2", "qsim_sse", "qsim_basic")
-_PLAIN = {"x": "kX", "y": "kY", "z": "kZ", "h": "kH", "s": "kS", "t": "kT", "cx": "kCX", "cz": "kCZ"}
+_PLAIN = {
+    "x": "kX",
+    "y": "kY",
+    "z": "kZ",
+    "h": "kH",
+    "s": "kS",
+    "t": "kT",
+    "cx": "kCX",
+    "cz": "kCZ",
+}
 _THREADED_QUBITS = 16
 _WIDE_QUBITS = 14
 
@@ -42,9 +51,7 @@ class QsimEngine(Engine):
         number = _module("qsim_decide").detect_instructions()
         known = number if 0 <= number < len(_BY_INSTRUCTIONS) else -1
         self._qsim = _module(_BY_INSTRUCTIONS[known])
-        self._kinds = {
-            name: getattr(self._qsim.GateKind, kind) for name, kind in _PLAIN.items()
-        }
+        self._kinds = {name: getattr(self._qsim.GateKind, kind) for name, kind in _PLAIN.items()}
 
     @override
     def takes(self, order: Order) -> bool:

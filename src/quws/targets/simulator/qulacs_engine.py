@@ -78,9 +78,7 @@ class _Adders:
 
     def __init__(self, circuit: Any) -> None:
         self._matrix: Callable[..., None] = circuit.add_dense_matrix_gate
-        self._plain = {
-            name: getattr(circuit, f"add_{gate}_gate") for name, gate in _PLAIN.items()
-        }
+        self._plain = {name: getattr(circuit, f"add_{gate}_gate") for name, gate in _PLAIN.items()}
         self._turned = {
             name: getattr(circuit, f"add_{gate}_gate") for name, gate in _TURNED.items()
         }

@@ -12,7 +12,7 @@ from typing_extensions import override
 from quws.targets.circuits.survey import PLAIN_CLIFFORD
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS
-from quws.targets.simulator.outcomes import Outcomes, Tally
+from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally
 from quws.targets.simulator.program import Step, Unsupported, steps
 from quws.targets.simulator.router import Method
 
@@ -35,8 +35,6 @@ _NAMES = {
 _WITHOUT_NOISE = PLAIN_CLIFFORD.difference(ONE_QUBIT, TWO_QUBITS)
 _CONTROLLED = {"x": "CX", "y": "CY", "z": "CZ"}
 _LINES = 100_000
-_CHUNK_BITS = 64_000_000
-"""Measured bits that are held at once, a byte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class StimEngine(Engine):
         columns = np.array([prepared.records[clbit] for clbit in written], dtype=np.intp)
         tally = Tally(order.writer(), memory=order.memory)
         random = np.random.default_rng(order.seed)
-        chunk = max(1, _CHUNK_BITS // max(prepared.circuit.num_measurements, clbits, 1))
+        chunk = max(1, CHUNK_BITS // max(prepared.circuit.num_measurements, clbits, 1))
         left = order.shots
         while left > 0:
             shots = min(left, chunk)
