@@ -154,7 +154,7 @@ def bare_qsim(n: int, ops: Ops) -> Any:
     for moment, (name, on, angles) in enumerate(ops):
         if name in kinds:
             kind = getattr(qsim.GateKind, kinds[name])
-            qsim.add_gate(kind, moment, list(on), {"phi": angle for angle in angles}, circuit)
+            qsim.add_gate(kind, moment, list(on), {"phi": angles[0]} if angles else {}, circuit)
         elif name == "cu1":
             qsim.add_gate(
                 qsim.GateKind.kCZPowGate,
