@@ -42,21 +42,26 @@ class Writer:
 
     def __init__(self, circuit: QuantumCircuit) -> None:
         index = {bit: number for number, bit in enumerate(circuit.clbits)}
-        places: list[int] = []
-        for register in reversed(circuit.cregs):
-            if places:
-                places.append(-1)
-            places += [index[bit] for bit in reversed(register)]
-        self.width = len(places)
         self.clbits = circuit.num_clbits
-        self._at = np.array([at for at, bit in enumerate(places) if bit >= 0], dtype=np.intp)
-        self._bits = np.array([bit for bit in places if bit >= 0], dtype=np.intp)
+        self._registers: list[tuple[slice, slice | list[int]]] = []
+        start = 0
+        for register in reversed(circuit.cregs):
+            bits = [index[bit] for bit in register]
+            end = start + len(bits)
+            # Slices are many times quicker than lists of places.
+            whole = bits == list(range(bits[0], bits[0] + len(bits)))
+            last = None if bits[0] == 0 else bits[0] - 1
+            self._registers.append(
+                (slice(start, end), slice(bits[-1], last, -1) if whole else bits[::-1])
+            )
+            start = end + 1
+        self.width = start - 1
 
     def strings(self, rows: Rows) -> list[str]:
         """Write each row."""
         text = np.full((len(rows), self.width), ord(" "), dtype=np.uint8)
-        text[:, self._at] = rows[:, self._bits]
-        text[:, self._at] += ord("0")
+        for characters, bits in self._registers:
+            np.add(rows[:, bits], ord("0"), out=text[:, characters], casting="unsafe")
         whole = text.tobytes().decode("ascii")
         width = self.width
         return [whole[start : start + width] for start in range(0, len(whole), width)]
@@ -64,8 +69,10 @@ class Writer:
     def rows(self, strings: list[str]) -> Rows:
         """Read what ``strings`` has written."""
         text = np.frombuffer("".join(strings).encode("ascii"), dtype=np.uint8)
+        text = text.reshape(len(strings), self.width)
         rows = np.zeros((len(strings), self.clbits), dtype=np.bool_)
-        rows[:, self._bits] = text.reshape(len(strings), self.width)[:, self._at] == ord("1")
+        for characters, bits in self._registers:
+            rows[:, bits] = text[:, characters] == ord("1")
         return rows
 
 

@@ -75,14 +75,23 @@ class StimEngine(Engine):
         clbits = order.circuit.num_clbits
         written = np.array(sorted(prepared.records), dtype=np.intp)
         columns = np.array([prepared.records[clbit] for clbit in written], dtype=np.intp)
+        # Each bit written once and in order, as most circuits do, there is nothing to move.
+        everything = np.arange(clbits)
+        as_measured = (
+            prepared.circuit.num_measurements == clbits
+            and np.array_equal(written, everything)
+            and np.array_equal(columns, everything)
+        )
         tally = Tally(order.writer(), memory=order.memory)
         random = np.random.default_rng(order.seed)
         chunk = max(1, CHUNK_BITS // max(prepared.circuit.num_measurements, clbits, 1))
         left = order.shots
         while left > 0:
             shots = min(left, chunk)
-            rows = np.zeros((shots, clbits), dtype=np.bool_)
-            rows[:, written] = sampler.sample(shots)[:, columns]
+            rows = sampler.sample(shots)
+            if not as_measured:
+                records, rows = rows, np.zeros((shots, clbits), dtype=np.bool_)
+                rows[:, written] = records[:, columns]
             if order.errors is not None:
                 rows = order.errors.flip(rows, prepared.measured, random)
             tally.add(rows)
