@@ -135,11 +135,9 @@ def _flipped(memory: list[str], order: Order, approximate: str | None) -> Outcom
 def _approximation(log: str | None, order: Order) -> str | None:
     """Say by how much the bond dimension changed the state."""
     largest = order.bond_dimension
-    if order.traits.crossing < largest.bit_length() or order.traits.qubits // 2 < (
-        largest.bit_length()
-    ):
-        return None  # No state of such a circuit needs more.
     if log is None:
+        if 1 << (order.traits.qubits // 2) <= largest:
+            return None  # No state of so few qubits needs more.
         return (
             f"the bond dimension was held at {largest} while each shot was run, and how much that"
             " changed is not known"

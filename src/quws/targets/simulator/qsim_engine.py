@@ -97,6 +97,8 @@ class QsimEngine(Engine):
             "gdb": 16,
         }
         drawn = self.module.qsim_sample_final(options, order.shots)
+        if len(drawn) != order.shots:
+            raise MemoryError  # It prints this and gives nothing back.
         return sampled.count(np.array(drawn, dtype=np.int64), measured, order)
 
 
