@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -171,12 +171,18 @@ def _unprivileged_user() -> str:
 class Process:
     """One ``quws`` process with its log."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+    ) -> None:
         self.log = log
         self.arguments = arguments
         with log.open("ab") as file:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "quws", *arguments],
+                [*within, sys.executable, "-m", "quws", *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -214,6 +220,7 @@ class Service:
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
     form: str = "embedded"
+    bus: ValkeyServer | None = None
 
     @property
     def jobs(self) -> str:
@@ -269,15 +276,18 @@ def wait_ready(url: str, process: Process) -> None:
 
 
 def start_embedded(
-    folder: Path, environment: dict[str, str] | None = None, port: int | None = None
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    port: int | None = None,
+    within: Sequence[str] = (),
 ) -> Service:
-    """Start ``quws serve`` in a folder."""
+    """Start ``quws serve`` in a folder, by a command that runs it (``within``)."""
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     env = base_environment(environment or {})
     url = f"http://127.0.0.1:{port}"
     process = Process(
-        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log"
+        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log", within
     )
     service = Service(url, folder, env, [process])
     wait_ready(url, process)
@@ -285,8 +295,10 @@ def start_embedded(
 
 
 @contextlib.contextmanager
-def embedded(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Service]:
-    service = start_embedded(folder, environment)
+def embedded(
+    folder: Path, environment: dict[str, str] | None = None, within: Sequence[str] = ()
+) -> Iterator[Service]:
+    service = start_embedded(folder, environment, within=within)
     try:
         yield service
     finally:
@@ -301,6 +313,7 @@ def cluster(
     *,
     apis: int = 2,
     workers: int = 2,
+    sweepers: int = 1,
 ) -> Iterator[Service]:
     """Run the spread-out form: several API and worker processes behind one port."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -318,7 +331,7 @@ def cluster(
     subprocess.run([sys.executable, "-m", "quws", "db", "upgrade"], env=env, check=True)
     ports = [free_port() for _ in range(apis)]
     proxy = Proxy(ports)
-    service = Service(f"http://127.0.0.1:{proxy.port}", folder, env, form="cluster")
+    service = Service(f"http://127.0.0.1:{proxy.port}", folder, env, form="cluster", bus=valkey)
     try:
         for number, port in enumerate(ports):
             log = folder / f"api{number}.log"
@@ -326,7 +339,9 @@ def cluster(
         for number in range(workers):
             log = folder / f"worker{number}.log"
             service.processes.append(Process(["worker"], env, log))
-        service.processes.append(Process(["sweeper"], env, folder / "sweeper.log"))
+        for number in range(sweepers):
+            log = folder / f"sweeper{number}.log"
+            service.processes.append(Process(["sweeper"], env, log))
         for port, process in zip(ports, service.processes, strict=False):
             wait_ready(f"http://127.0.0.1:{port}", process)
         yield service
@@ -347,7 +362,8 @@ class Proxy:
     process."""
 
     def __init__(self, ports: list[int]) -> None:
-        self._ports = itertools.cycle(ports)
+        self._ports = ports
+        self._next = itertools.cycle(range(len(ports)))
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         started = threading.Event()
@@ -369,9 +385,14 @@ class Proxy:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", next(self._ports))
-        except OSError:
+        first = next(self._next)
+        for port in self._ports[first:] + self._ports[:first]:
+            try:
+                up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
+                break
+            except OSError:
+                continue  # As a load balancer does with a server that is down.
+        else:
             writer.close()
             return
         await asyncio.gather(

@@ -28,9 +28,7 @@ _TARGET_COLUMNS = (
 
 def upgrade() -> None:
     for name, kind, nullable, default in _TARGET_COLUMNS:
-        op.add_column(
-            "targets", sa.Column(name, kind, nullable=nullable, server_default=default)
-        )
+        op.add_column("targets", sa.Column(name, kind, nullable=nullable, server_default=default))
     op.add_column("jobs", sa.Column("calibration_id", sa.Text(), nullable=True))
     op.create_table(
         "calibrations",

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -139,7 +140,7 @@ def known_targets(configs: Sequence[TargetConfig]) -> dict[Target, TargetDescrip
         if config.interpreter is None and not config.secrets:
             with contextlib.suppress(NotLoaded):
                 target = create_target(config.revealed())
-                found[target] = config.limits.apply(target.describe())
+                found[target] = config.apply(target.describe())
     return found
 
 
@@ -224,7 +225,10 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # It lets requests end before it stops; who waits for a job would keep it.
             app.state.stop_waiting()
-            super().handle_exit(sig, frame)
+            # Not the inherited one, which raises the signal again in the end: a process
+            # that stopped in order has ended well.
+            self.force_exit = self.should_exit
+            self.should_exit = True
 
     config = uvicorn.Config(
         app,
@@ -272,6 +276,11 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             if sole:
                 await backends.jobs.release(target_name)
             description = await _look(children, backends.targets, target_name, stop)
+            if description is None:
+                return
+            description = await _conform(
+                children, backends.targets, description, scratch.folder, stop
+            )
             if description is None:
                 return
             store_clock = StoreClock(backends.jobs)
@@ -368,6 +377,30 @@ async def _look(
     return None
 
 
+async def _conform(
+    children: ChildPool,
+    targets: TargetStore,
+    description: TargetDescription,
+    scratch: Path,
+    stop: asyncio.Event,
+) -> TargetDescription | None:
+    """Make sure that the target passes its conformance circuits before it gets a job.
+
+    None when there is no time left for it.
+    """
+    from quws.execution.conforming import ensure  # noqa: PLC0415
+
+    stopped = asyncio.create_task(stop.wait())
+    ensuring = asyncio.create_task(ensure(children, targets, description, scratch, utc_now))
+    await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if ensuring.done():
+        return ensuring.result()
+    ensuring.cancel()
+    await asyncio.gather(ensuring, return_exceptions=True)
+    return None
+
+
 async def sweeper(settings: Settings) -> None:
     """Run the periodic task until SIGTERM or SIGINT."""
     from quws.execution.sweeper import run_sweeper  # noqa: PLC0415
@@ -377,7 +410,7 @@ async def sweeper(settings: Settings) -> None:
         sweeps = make_sweeps(backends, settings)
         quotes = Quotes(backends.jobs)
         targets = TargetService(backends.targets, quotes, backends.announcer)
-        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep)
+        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
@@ -391,6 +424,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
         policy=settings.policy,
         clock=StoreClock(backends.jobs),
         lease_seconds=settings.lease,
+        orphan_seconds=settings.orphan_age,
     )
 
 

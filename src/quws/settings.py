@@ -97,7 +97,11 @@ class Settings(BaseSettings):
         30.0, gt=0, description="How often a worker looks whether its target takes work."
     )
     spares: int = Field(1, ge=1, description="Child processes that wait ready for the next job.")
-    lease: float = Field(15.0, ge=0.5, description="A worker not heard of for so long is lost.")
+    lease: float = Field(
+        15.0,
+        ge=0.5,
+        description="A worker not heard of for so long is lost; the same for all processes.",
+    )
     poll_delay: float = Field(
         0.02, gt=0, description="How often an idle worker asks Redis for hints."
     )
@@ -108,6 +112,9 @@ class Settings(BaseSettings):
         20.0, ge=0, description="How long a running job may go on after SIGTERM to its worker."
     )
     sweep: float = Field(0.5, gt=0, description="Pause between two sweeps.")
+    orphan_age: float = Field(
+        3600.0, gt=0, description="How old files must be to be deleted that belong to no job."
+    )
     check_seconds: float = Field(10.0, gt=0, description="How long reading circuits may take.")
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")

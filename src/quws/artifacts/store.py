@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -117,21 +117,25 @@ class ArtifactStore:
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
 
-    async def delete(self, prefix: str) -> int:
-        """Delete everything below a prefix (whole path segments). Tells how many there were."""
+    async def delete(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Delete everything below a prefix (whole path segments), save some keys.
+
+        Tells how many there were.
+        """
         try:
             found = await obstore.list(self._store, prefix).collect_async()
-            for item in found:
+            gone = [item["path"] for item in found if item["path"] not in keep]
+            for key in gone:
                 # Somebody else may be deleting the same: the request and the sweep do.
                 with contextlib.suppress(NotFoundError, FileNotFoundError):
-                    await obstore.delete_async(self._store, item["path"])
-            if self._folder is not None:
+                    await obstore.delete_async(self._store, key)
+            if self._folder is not None and len(gone) == len(found):
                 # Folders, and what a writer that was killed had half done: no artifacts, so
                 # they are not listed.
                 await asyncio.to_thread(shutil.rmtree, self._folder / prefix, ignore_errors=True)
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
-        return len(found)
+        return len(gone)
 
     async def owners(self) -> list[str]:
         """List the job ids under which anything is stored."""

@@ -62,6 +62,8 @@ class CircuitFacts(BaseModel):
     depth: int
     registers: list[Register] = Field(default_factory=list)
     name: str | None = None
+    delay_seconds: float = 0.0
+    """The longest time that one qubit is told to wait, as far as it is given in seconds."""
     clifford: bool = False
     """Whether all of its gates surely are Clifford gates."""
     wide_gates: int | None = None
@@ -72,6 +74,7 @@ class CircuitFacts(BaseModel):
     mid_circuit: bool = False
     """Whether something happens to a qubit after it was measured."""
     resets: bool = False
-    """Whether a qubit is reset after something has happened to it."""
+    sampled: bool = False
+    """Whether all is measured at the end, so that a simulator can draw all shots from one state."""
     control_flow: bool = False
     delays: bool = False

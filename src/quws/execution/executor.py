@@ -570,12 +570,10 @@ class Executor:
     async def _sweep_up(self, claim: Claim) -> None:
         # Results that were published belong to the job; what never was, to nobody.
         try:
-            job = await self._store.get(claim.id)
-            mine = f"{claim.id}/{claim.attempt}/"
-            if job is None:
+            named = await self._store.named(claim.id)
+            await self._artifacts.delete(f"{claim.id}/{claim.attempt}", keep=named)
+            if await self._store.head(claim.id) is None:
                 await self._artifacts.delete(claim.id)
-            elif not any(item.artifact.startswith(mine) for item in job.results):
-                await self._artifacts.delete(mine.rstrip("/"))
         except (StoreUnavailable, ArtifactStoreUnavailable) as error:
             _log.warning("files of a lost job left to the sweep", error=str(error))
 

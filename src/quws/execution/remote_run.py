@@ -32,7 +32,7 @@ from quws.targets.base import (
 
 T = TypeVar("T")
 
-_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 5.0
 _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 

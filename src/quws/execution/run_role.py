@@ -38,7 +38,7 @@ class RunRole(Role):
     def __init__(self, target: dict[str, Any]) -> None:
         config = TargetConfig.model_validate(target)
         self._target: Target = create_target(config)
-        self._limits = config.limits
+        self._config = config
         self.network = self._target.network
 
     @override
@@ -67,7 +67,7 @@ class RunRole(Role):
     def _look(self, connection: Connection) -> None:
         """Tell what the target is, whether it takes work, and how it is calibrated."""
         try:
-            description = self._limits.apply(self._target.describe()).model_copy(
+            description = self._config.apply(self._target.describe()).model_copy(
                 update={"remote": isinstance(self._target, RemoteTarget)}
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
@@ -90,7 +90,11 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
+        try:
+            facts = self._facts(request)
+        except Refusal as refusal:
+            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+            return
         options = RunOptions(
             shots=request["shots"],
             seed=request["seed"],
@@ -120,6 +124,13 @@ class RunRole(Role):
             )
         except OSError as error:
             connection.send(_disk_failure(error, request["file_bytes"]))
+
+    def _facts(self, request: dict[str, Any]) -> list[CircuitFacts]:
+        if request["facts"] is not None:
+            return [CircuitFacts.model_validate(item) for item in request["facts"]]
+        # Circuits of ours, which nobody has read yet.
+        limits = CircuitLimits.model_validate(request["limits"])
+        return [self._parse(source, None, limits)[1] for source in request["circuits"]]
 
     def _run(
         self,

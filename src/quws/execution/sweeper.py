@@ -20,7 +20,6 @@ from quws.store import StoreUnavailable
 
 _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
-_ORPHANS_EVERY = 3600.0
 _LOAD_SECONDS = 300.0
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +30,7 @@ async def run_sweeper(
     targets: TargetService,
     stop: asyncio.Event,
     pause_seconds: float,
+    orphan_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
     by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
@@ -52,7 +52,7 @@ async def run_sweeper(
             next_waiting = monotonic() + _WAITING_SECONDS
             await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
         if monotonic() >= next_orphans:
-            next_orphans = monotonic() + _ORPHANS_EVERY
+            next_orphans = monotonic() + orphan_seconds
             await _try("orphans", sweeps.orphans)
             await _try("keys", sweeps.keys)
         if monotonic() >= next_load:

@@ -502,6 +502,7 @@ class JobService:
             self._checker.check(request.circuits, request.language, target.circuit_limits),
             self._quotes.state(target.name),
         )
+        target.check(facts, memory=request.memory)
         noise = None if request.noise is None else await self._noise(request.noise)
         seconds = None
         if self._suits is not None:
@@ -557,6 +558,8 @@ class JobService:
                 parameter="TARGET",
             )
         if record is not None and record.state.status is not TargetStatus.RETIRED:
+            if record.objection is not None:
+                raise Unavailable(record.objection, parameter="TARGET")
             return record.description
         known = ", ".join(
             item.name for item in records if item.state.status is not TargetStatus.RETIRED

@@ -43,6 +43,8 @@ class Sweeps:
         By which jobs are due: that of the database.
     lease_seconds
         How long a worker's lease lasts that is not renewed.
+    orphan_seconds
+        How old files must be that belong to no job.
 
     """
 
@@ -57,6 +59,7 @@ class Sweeps:
         policy: Policy,
         clock: StoreClock,
         lease_seconds: float,
+        orphan_seconds: float,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -66,6 +69,7 @@ class Sweeps:
         self._policy = policy
         self._clock = clock
         self._lease_seconds = lease_seconds
+        self._orphan_seconds = orphan_seconds
         self._settled = 0.0
         self._away = False
 
@@ -141,11 +145,12 @@ class Sweeps:
         return count
 
     async def garbage(self) -> int:
-        """Delete the files of jobs that are gone."""
+        """Delete the files of jobs that are gone, and those of attempts that came to nothing."""
         count = 0
         for prefix in await self._store.garbage():
             try:
-                await self._artifacts.delete(prefix)
+                named = await self._store.named(prefix.partition("/")[0])
+                await self._artifacts.delete(prefix, keep=named)
             except ArtifactStoreUnavailable as error:
                 _log.warning("artifact store unavailable", error=str(error))
                 break
@@ -188,13 +193,15 @@ class Sweeps:
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""
-        found = await _orphans(self._store, self._artifacts)
+        found = await _orphans(self._store, self._artifacts, self._orphan_seconds)
         for owner in found:
             await self._artifacts.delete(owner)
         return len(found)
 
 
-async def due(store: JobStore, artifacts: ArtifactStore, limit: int = 500) -> Due:
+async def due(
+    store: JobStore, artifacts: ArtifactStore, orphan_seconds: float, limit: int = 500
+) -> Due:
     """Tell what sweeps would do now, without doing it; at most ``limit`` of each kind."""
     now = await store.time()
     return Due(
@@ -202,15 +209,15 @@ async def due(store: JobStore, artifacts: ArtifactStore, limit: int = 500) -> Du
         lost=await store.abandoned(limit),
         destruction=await store.expired(now, limit),
         garbage=await store.garbage(limit),
-        orphans=(await _orphans(store, artifacts))[:limit],
+        orphans=(await _orphans(store, artifacts, orphan_seconds))[:limit],
     )
 
 
-async def _orphans(store: JobStore, artifacts: ArtifactStore) -> list[str]:
+async def _orphans(store: JobStore, artifacts: ArtifactStore, seconds: float) -> list[str]:
     owners = [name for name in await artifacts.owners() if name != "health"]
     known = await store.known(owners)
     # A job's files are written before its row: younger than this they may be just that.
-    young = utc_now() - timedelta(hours=1)
+    young = utc_now() - timedelta(seconds=seconds)
     return [owner for owner in owners if owner not in known and _made(owner) < young]
 
 

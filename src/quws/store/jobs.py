@@ -255,8 +255,10 @@ class JobStore:
                         created=job.creation_time,
                     )
                     .on_conflict_do_nothing()
+                    # PostgreSQL's driver does not count what it has inserted.
+                    .returning(t.submission_keys.c.job_id)
                 )
-                if taken.rowcount == 0:
+                if taken.first() is None:
                     return await _made_before(connection, job.owner, once.key)
             await connection.execute(
                 insert(t.jobs).values(
@@ -611,7 +613,10 @@ class JobStore:
     async def fail(self, claim: Claim, error: JobError, entry: TimelineEntry) -> bool:
         """End a job in ERROR."""
         async with self._database.write() as connection:
-            return await _end(connection, claim, Phase.ERROR, entry, error=_error_json(error))
+            if not await _end(connection, claim, Phase.ERROR, entry, error=_error_json(error)):
+                return False
+            await self._discard(connection, f"{claim.id}/{claim.attempt}", entry.time)
+            return True
 
     async def retry(self, claim: Claim, entry: TimelineEntry) -> bool:
         """Put a job back into the queue whose process died; the attempt is used up."""
@@ -631,6 +636,7 @@ class JobStore:
             if changed.rowcount == 0:
                 return False
             await tell(connection, claim.id, entry)
+            await self._discard(connection, f"{claim.id}/{claim.attempt}", entry.time)
             return True
 
     async def hand_back(self, claim: Claim, entry: TimelineEntry) -> bool:
@@ -815,12 +821,23 @@ class JobStore:
             )
 
     async def garbage(self, limit: int = 500) -> list[str]:
-        """List artifact prefixes whose jobs are gone."""
+        """List artifact prefixes whose jobs or attempts are gone."""
         async with self._database.read() as connection:
             rows = await connection.scalars(
                 select(t.garbage.c.prefix).order_by(t.garbage.c.since).limit(limit)
             )
             return list(rows)
+
+    async def named(self, job_id: str) -> set[str]:
+        """List the artifacts that rows of a job name as results."""
+        r, c = t.results.c, t.circuits.c
+        async with self._database.read() as connection:
+            found = await connection.scalars(
+                select(r.artifact)
+                .where(r.job_id == job_id)
+                .union(select(c.artifact).where(c.job_id == job_id, c.artifact.is_not(None)))
+            )
+            return set(found)
 
     async def forget_garbage(self, prefix: str) -> None:
         """Strike a prefix off after its artifacts are deleted."""
@@ -899,14 +916,21 @@ class JobStore:
                 update(t.jobs)
                 .where(_j.id == job_id, _in(phases.sources(move)), *guard)
                 .values(phase=phases.target(move), **values)
-                .returning(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+                .returning(
+                    *(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time),
+                    *(_j.attempt, _j.claimed_time),
+                )
             )
         ).first()
         if row is None:
             return None
+        await tell(connection, job_id, entry)
         if move is Move.ABORT:
             await _leave(connection, job_id, entry.time)
-        await tell(connection, job_id, entry)
+        if move is Move.ABORT and row.claimed_time is not None:
+            # An attempt that was given back had the next number.
+            for attempt in (row.attempt, row.attempt + 1):
+                await self._discard(connection, f"{job_id}/{attempt}", entry.time)
         return _ref(row)
 
     async def _active(self, connection: AsyncConnection, owner: str | None) -> int:
@@ -954,6 +978,7 @@ class JobStore:
             if values["phase"] is Phase.ERROR:
                 await _leave(connection, found.id, entry.time)
             await tell(connection, found.id, entry)
+            await self._discard(connection, f"{found.id}/{found.attempt}", entry.time)
             return True
 
     def _turn(self, target: str, owner: str | None) -> ColumnElement[int]:
@@ -975,6 +1000,7 @@ class JobStore:
         return self._database.greatest(func.coalesce(head, 0), func.coalesce(mine, 0))
 
     async def _discard(self, connection: AsyncConnection, prefix: str, now: datetime) -> None:
+        """Note that what lies below a prefix may go, save what rows still name."""
         await connection.execute(
             self._database.insert(t.garbage)
             .values(prefix=prefix, since=now)

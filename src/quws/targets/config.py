@@ -14,10 +14,17 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from quws.domain.targets import TargetDescription
+from quws.domain.conformance import ConformanceRule
+from quws.domain.targets import TargetDescription, TargetKind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _SECRET_BYTES = 65_536
+_RULES = {
+    # Their time is somebody's money.
+    TargetKind.HARDWARE: ConformanceRule.REQUIRED,
+    # Another quws, which has checked its own targets.
+    TargetKind.REMOTE: ConformanceRule.NONE,
+}
 
 
 class ConfigError(ValueError):
@@ -103,6 +110,8 @@ class TargetConfig(_Strict):
     secrets: dict[str, Secret] = Field(default_factory=dict)
     """More options, by name; ``a.b`` goes to the key ``b`` of the table ``a`` of the options."""
     limits: TargetLimits = Field(default_factory=TargetLimits)
+    conformance: ConformanceRule | None = None
+    """When it has to pass the conformance circuits; by default its kind decides."""
     noise: str | dict[str, Any] | None = None
     """The option ``noise`` of the adapter."""
     schedule: list[dict[str, Any]] | None = None
@@ -140,8 +149,17 @@ class TargetConfig(_Strict):
             except ConfigError as error:
                 raise ConfigError(f"secret '{key}' of target {self.name}: {error}") from None
         return TargetConfig(
-            name=self.name, adapter=self.adapter, options=options, limits=self.limits
+            name=self.name,
+            adapter=self.adapter,
+            options=options,
+            limits=self.limits,
+            conformance=self.conformance,
         )
+
+    def apply(self, description: TargetDescription) -> TargetDescription:
+        """Put into a description what the operator decides."""
+        rule = self.conformance or _RULES.get(description.kind, ConformanceRule.AUTOMATIC)
+        return self.limits.apply(description).model_copy(update={"conformance_rule": rule})
 
 
 def read_targets(path: Path) -> list[TargetConfig]:
@@ -221,7 +239,10 @@ def _fault(error: ValidationError) -> str:
             sentence = f"there is no such key; a target has {known}"
         case "missing":
             sentence = "it is missing"
+        case "dict_type" | "model_type":
+            sentence = "it must be a table"
         case _:
             message = str(first["msg"]).removeprefix("Value error, ")
+            message = message.replace("Input should be", "it must be")
             sentence = message[:1].lower() + message[1:]
     return f"{named}: {sentence}"

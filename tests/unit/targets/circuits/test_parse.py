@@ -63,6 +63,7 @@ def test_reads_a_bell_circuit(source: str, language: Language) -> None:
         wide_gates=1,
         crossing=1,
         measurements=2,
+        sampled=True,
     )
 
 

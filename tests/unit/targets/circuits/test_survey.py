@@ -72,13 +72,15 @@ def test_knows_what_happens_after_a_measurement() -> None:
     plain = facts("h q[0];")
     assert not (plain.mid_circuit or plain.resets or plain.control_flow or plain.delays)
     assert plain.measurements == 4
+    assert plain.sampled
     assert facts("c[0] = measure q[0]; x q[0];").mid_circuit
     assert facts("c[0] = measure q[0]; cx q[1], q[0];").mid_circuit
     # The other qubits may go on, and what is measured twice at once is the same twice.
     assert not facts("c[0] = measure q[0]; x q[1];").mid_circuit
-    assert not facts("reset q; h q;").resets
+    early = facts("reset q; h q;")
+    assert early.resets and early.sampled
     again = facts("x q[0]; reset q[0];")
-    assert again.resets and not again.mid_circuit
+    assert again.resets and not (again.mid_circuit or again.sampled)
     assert facts("c[0] = measure q[0]; reset q[0];").mid_circuit
     assert facts("if (c[0]) { x q[0]; }").control_flow
     assert facts("delay[1us] q[0];").delays

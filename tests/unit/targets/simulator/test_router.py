@@ -161,6 +161,7 @@ def test_predictions_grow_with_the_work() -> None:
             wide_gates=30,
             crossing=20,
             measurements=2,
+            sampled=True,
         ).model_copy(update=update)
         estimate = target.estimate(facts, RunOptions(shots=shots))
         assert estimate is not None
@@ -169,5 +170,5 @@ def test_predictions_grow_with_the_work() -> None:
         return estimate.seconds
 
     assert seconds(qubits=24) > 10 * seconds(qubits=20)
-    assert seconds(qubits=20, mid_circuit=True) > 50 * seconds(qubits=20)
+    assert seconds(qubits=20, sampled=False) > 50 * seconds(qubits=20)
     assert seconds(operations=10**6) > 100 * seconds()

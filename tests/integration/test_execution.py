@@ -1,0 +1,205 @@
+"""What happens to running jobs when workers freeze, fall, stop, or are away for a while."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from circuits import flip, slow
+from harness import Postgres, Process, Service, cluster, embedded, start_embedded, until, wait_ready
+from uws import create, document, job_json, text, wait
+
+SLOW = slow()
+SOME_SECONDS = slow(22, 120)
+
+
+def part(service: Service, kind: str) -> psutil.Process:
+    """One of the processes of ``quws serve``."""
+    return next(p for p in service.processes[0].family() if kind in p.cmdline())
+
+
+def runner_of(service: Service) -> psutil.Process:
+    """The child that simulates."""
+
+    def busy() -> psutil.Process | None:
+        for child in service.simulations():
+            try:
+                if child.cpu_times().user > 0.5 and child.cpu_percent(0.05) > 20:
+                    return child
+            except psutil.Error:
+                continue
+        return None
+
+    found: psutil.Process = until(busy, 30, "a simulation")
+    return found
+
+
+@contextmanager
+def frozen(process: psutil.Process) -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def statuses(http: httpx.Client, job: str) -> Counter[str]:
+    return Counter(entry["status"] for entry in job_json(http, job)["timeline"])
+
+
+# -- a worker that is frozen ----------------------------------------------------
+
+
+def test_a_job_of_a_frozen_worker_is_run_by_another_and_not_by_both(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    with cluster(tmp_path, postgres.database(), apis=1) as service, service.client() as http:
+        job = create(http, SOME_SECONDS, SHOTS=10, PHASE="RUN")
+        wait(http, job, "EXECUTING")
+        child = runner_of(service)
+        worker = next(
+            p for p in service.processes if child.pid in {member.pid for member in p.family()}
+        )
+        with frozen(psutil.Process(worker.pid)):
+            # Nobody is there to stop it, and it ends all the same: the job is another's now.
+            until(lambda: not child.is_running(), 15, "the end of the orphaned child")
+            assert wait(http, job) == "COMPLETED"
+        # Awake again it finds that the job is not its own, and takes the next one.
+        others = [create(http, SHOTS=10, PHASE="RUN") for _ in range(6)]
+        for other in others:
+            assert wait(http, other) == "COMPLETED"
+        told = job_json(http, job)
+        assert (told["attempt"], statuses(http, job)["completed"]) == (2, 1)
+        assert [e["message"] for e in told["timeline"] if e["status"] == "requeued"] == [
+            "the worker of attempt 1 was lost; it is tried again"
+        ]
+
+
+def test_duration_and_destruction_hold_although_the_worker_is_frozen(tmp_path: Path) -> None:
+    # Longer than the test: only the periodic task is left to do it.
+    with embedded(tmp_path, {"QUWS_LEASE": "60"}) as service, service.client() as http:
+        long = create(http, SLOW, SHOTS=10, EXECUTIONDURATION=2, PHASE="RUN")
+        wait(http, long, "EXECUTING")
+        with frozen(part(service, "worker")):
+            assert wait(http, long, seconds=10) == "ABORTED"
+            told = job_json(http, long)
+            took = datetime.fromisoformat(told["end_time"]) - datetime.fromisoformat(
+                told["start_time"]
+            )
+            assert timedelta(seconds=2) <= took < timedelta(seconds=4)
+            assert told["timeline"][-1]["message"] == "the execution duration is over"
+        doomed = create(http, SLOW, SHOTS=10, PHASE="RUN")
+        wait(http, doomed, "EXECUTING")
+        with frozen(part(service, "worker")):
+            instant = datetime.now(UTC) + timedelta(seconds=1)
+            http.post(f"{doomed}/destruction", data={"DESTRUCTION": instant.isoformat()})
+            until(lambda: http.get(doomed).status_code == 404, 10, "the end of the job")
+        assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
+
+
+# -- away for a while -----------------------------------------------------------------
+
+
+def test_what_fell_due_while_the_service_was_down_is_destroyed_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    service = start_embedded(tmp_path)
+    port = int(service.url.rsplit(":", 1)[1])
+    with service.client() as http:
+        job = create(http, SHOTS=10, PHASE="RUN")
+        wait(http, job)
+        instant = datetime.now(UTC) + timedelta(seconds=1)
+        http.post(f"{job}/destruction", data={"DESTRUCTION": instant.isoformat()})
+        waiting = create(http)
+    service.processes[0].terminate()
+    folder = service.artifacts / job.rsplit("/", 1)[1]
+    assert folder.exists()
+    until(lambda: datetime.now(UTC) > instant, 5, "the instant")
+    again = start_embedded(tmp_path, port=port)
+    try:
+        with again.client() as http:
+            until(lambda: http.get(job).status_code == 404, 10, "the end of the job")
+            until(lambda: not folder.exists(), 10, "the end of its files")
+            assert text(document(http, waiting), "phase") == "PENDING"
+    finally:
+        again.processes[0].terminate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with embedded(tmp_path, {"QUWS_GRACE": "0"}) as service, service.client() as http:
+        circuits = [flip(0, 2), flip(1, 2), slow(22, 120), flip(0, 3)]
+        job = create(http, circuits, SHOTS=10, PHASE="RUN")
+        until(lambda: job_json(http, job)["circuits_done"] == 2, 30, "two circuits")
+        runner_of(service)
+        before = {
+            name: http.get(f"{job}/results/{name}").content for name in ("counts-0", "counts-1")
+        }
+        part(service, "worker").send_signal(how)
+        assert wait(http, job) == "COMPLETED"
+        told = job_json(http, job)
+        done = [e["message"] for e in told["timeline"] if e["status"] == "circuit done"]
+        assert [message.split()[1] for message in done] == ["0", "1", "2", "3"]
+        for name, content in before.items():
+            assert http.get(f"{job}/results/{name}").content == content
+        assert told["attempt"] == (2 if how == signal.SIGKILL else 1)
+        counts = http.get(f"{job}/results/counts").json()["circuits"]
+        assert [sum(item["counts"].values()) for item in counts] == [10] * 4
+
+
+def test_a_job_that_is_suspended_or_held_can_be_aborted(tmp_path: Path) -> None:
+    environment = {"QUWS_GRACE": "0", "QUWS_POLICY__MAX_QUEUED": "1"}
+    with embedded(tmp_path, environment) as service, service.client() as http:
+        running = create(http, SLOW, SHOTS=10, PHASE="RUN")
+        wait(http, running, "EXECUTING")
+        held = create(http, PHASE="RUN")
+        assert text(document(http, held), "phase") == "HELD"
+        worker = part(service, "worker")
+        # The supervisor cannot start the next one, so the job stays where it is.
+        with frozen(psutil.Process(service.processes[0].pid)):
+            worker.terminate()
+            wait(http, running, "SUSPENDED")
+            for job in (running, held):
+                answer = http.post(f"{job}/phase", data={"PHASE": "ABORT"})
+                assert answer.status_code == 303
+                root = document(http, answer.headers["Location"])
+                assert text(root, "phase") == "ABORTED"
+                assert text(root, "endTime") is not None
+        assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
+
+
+# -- a rolling restart ----------------------------------------------------------------
+
+
+@pytest.mark.timeout(240)
+def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    with (
+        cluster(tmp_path, postgres.database(), {"QUWS_GRACE": "1"}) as service,
+        # A new connection for each request, as many clients together would have it.
+        service.client(headers={"Connection": "close"}) as http,
+    ):
+        jobs = [create(http, SOME_SECONDS, SHOTS=10, PHASE="RUN")]
+        for place, process in enumerate(service.processes):
+            jobs += [create(http, SHOTS=10, PHASE="RUN") for _ in range(4)]
+            process.popen.send_signal(signal.SIGINT if place % 2 else signal.SIGTERM)
+            assert process.popen.wait(40) == 0
+            again = Process(process.arguments, service.environment, process.log)
+            service.processes[place] = again
+            if process.arguments[0] == "api":
+                wait_ready(f"http://127.0.0.1:{process.arguments[2]}", again)
+        for job in jobs:
+            assert wait(http, job) == "COMPLETED"
+            assert statuses(http, job)["completed"] == 1
+            counts = http.get(f"{job}/results/counts").json()["circuits"][0]["counts"]
+            assert sum(counts.values()) == 10
