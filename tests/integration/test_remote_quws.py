@@ -107,7 +107,7 @@ def test_results_come_back_with_registers_seed_and_shots(http: httpx.Client, oth
 def test_a_worker_killed_here_leaves_one_job_there(
     http: httpx.Client, here: Service, other: Other
 ) -> None:
-    job = create(http, slow(20, 30), SHOTS=10, PHASE="RUN")
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     worker = worker_of(here, "site")
     worker.kill()
@@ -117,7 +117,7 @@ def test_a_worker_killed_here_leaves_one_job_there(
 
 
 def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, other: Other) -> None:
-    job = create(http, slow(20, 30), SHOTS=10, PHASE="RUN")
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     other.kill()
     until(lambda: "does not answer" in (job_json(http, job)["status"] or ""), 30, "a word about it")
@@ -128,7 +128,7 @@ def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, ot
 
 
 def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:
-    job = create(http, slow(22, 400), PHASE="RUN")
+    job = create(http, slow(24, 400), PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     http.post(f"{job}/phase", data={"PHASE": "ABORT"})
     until(lambda: other.phases(job) == ["ABORTED"], 30, "a job that is aborted there")
