@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,7 +107,7 @@ def test_results_come_back_with_registers_seed_and_shots(http: httpx.Client, oth
 def test_a_worker_killed_here_leaves_one_job_there(
     http: httpx.Client, here: Service, other: Other
 ) -> None:
-    job = create(http, slow(20, 30), SHOTS=10, PHASE="RUN")
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     worker = worker_of(here, "site")
     worker.kill()
@@ -115,7 +117,7 @@ def test_a_worker_killed_here_leaves_one_job_there(
 
 
 def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, other: Other) -> None:
-    job = create(http, slow(20, 30), SHOTS=10, PHASE="RUN")
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     other.kill()
     until(lambda: "does not answer" in (job_json(http, job)["status"] or ""), 30, "a word about it")
@@ -126,7 +128,24 @@ def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, ot
 
 
 def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:
-    job = create(http, slow(22, 400), PHASE="RUN")
+    job = create(http, slow(24, 400), PHASE="RUN")
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     http.post(f"{job}/phase", data={"PHASE": "ABORT"})
     until(lambda: other.phases(job) == ["ABORTED"], 30, "a job that is aborted there")
+
+
+def test_the_other_sites_target_passes_the_conformance_circuits(
+    http: httpx.Client, here: Service
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", "targets", "check", "site", "--quick"],
+        env=here.environment | {"QUWS_DATA": str(here.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed   A job that is cancelled" in done.stdout
+    assert "passed   A job that is found again after a crash" in done.stdout
+    found = http.get("/targets/site", headers={"Accept": "application/json"}).json()
+    assert found["conformance_time"]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from typing_extensions import Self
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.targets import Calibration
@@ -21,7 +20,11 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 _LONGEST = 4000
-_OTHER_SPELLINGS = {"depolarising": "depolarizing", "bitflip": "bit_flip", "phaseflip": "phase_flip"}
+_OTHER_SPELLINGS = {
+    "depolarising": "depolarizing",
+    "bitflip": "bit_flip",
+    "phaseflip": "phase_flip",
+}
 
 
 class _Model(BaseModel):

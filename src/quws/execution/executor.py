@@ -353,6 +353,9 @@ class Executor:
             "shots": spec["shots"],
             "seed": spec["seed"],
             "memory": spec["memory"],
+            # Jobs of before have neither.
+            "method": spec.get("method"),
+            "noise": spec.get("noise"),
             "response_format": spec["response_format"],
             "done": done,
             "folder": str(folder),
