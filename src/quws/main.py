@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from quws.domain.policy import Policy
     from quws.domain.targets import TargetDescription
     from quws.execution.children import ChildPool
+    from quws.targets import Target
 
 _LOOK_AGAIN_SECONDS = 10.0
 _SHUTDOWN_SECONDS = 10
@@ -121,8 +122,8 @@ async def _await_schema(database: Database, seconds: float) -> None:
         await asyncio.sleep(_SCHEMA_POLL_SECONDS)
 
 
-def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescription]:
-    """Tell what the targets are that can say so here, without their libraries and secrets.
+def known_targets(configs: Sequence[TargetConfig]) -> dict[Target, TargetDescription]:
+    """Make the targets that can tell here what they are, without their libraries and secrets.
 
     The others are known from when their workers have looked at them.
 
@@ -132,14 +133,14 @@ def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescriptio
         An adapter is not installed here or does not take its options.
 
     """
-    found = []
+    found = {}
     for config in configs:
         # In an environment of its own may be what this one has not; and a secret is for its
         # worker only.
         if config.interpreter is None and not config.secrets:
             with contextlib.suppress(NotLoaded):
                 target = create_target(config.revealed())
-                found.append(config.apply(target.describe()))
+                found[target] = config.apply(target.describe())
     return found
 
 
@@ -157,11 +158,12 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.api.auth import AuthSettings  # noqa: PLC0415
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
+    from quws.execution.suiting import TargetChecks  # noqa: PLC0415
     from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
     configs = settings.target_configs()
-    descriptions = known_descriptions(configs)
+    known = known_targets(configs)
 
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
@@ -169,7 +171,7 @@ def create_app(settings: Settings) -> FastAPI:
             checker = ChildChecker(seconds=settings.check_seconds)
             await checker.start()
             # So that a job can be sent before the first worker is up.
-            await backends.targets.register(descriptions, utc_now(), replace=False)
+            await backends.targets.register(known.values(), utc_now(), replace=False)
             listening = asyncio.create_task(backends.events.run())
             quotes = Quotes(backends.jobs)
             try:
@@ -184,6 +186,7 @@ def create_app(settings: Settings) -> FastAPI:
                         quotes=quotes,
                         policy=_policy(settings, configs),
                         expected=frozenset(item.name for item in configs),
+                        suits=TargetChecks({target.name: target for target in known}),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
                     health=Health(

@@ -19,7 +19,8 @@ import structlog
 from quws import __version__
 
 _LINE_LIMIT = 16 * 1024 * 1024
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
+"""Vendors' packages take up to half a minute of a core to load."""
 _RESTART_SECONDS = 0.5
 _UNUSABLE_SECONDS = 10.0
 _REFILL_SECONDS = 0.05

@@ -61,6 +61,8 @@ class _Run:
     """Something happened to the job: look now rather than at the next heartbeat."""
     handing_back: str | None = None
     """Why the job is to be given back to the queue; the child is killed for it."""
+    waiting_since: float | None = None
+    """From when on it waits at the other side, as far as its deadline has not moved yet for it."""
     submitting: bool = False
     """The other side is getting the job: to be killed now would leave that in doubt."""
 
@@ -351,6 +353,9 @@ class Executor:
             "shots": spec["shots"],
             "seed": spec["seed"],
             "memory": spec["memory"],
+            # Jobs of before have neither.
+            "method": spec.get("method"),
+            "noise": spec.get("noise"),
             "response_format": spec["response_format"],
             "done": done,
             "folder": str(folder),
@@ -382,22 +387,55 @@ class Executor:
                     await self._note(run, note)
                 case {"progress": _, "message": str(sentence)}:
                     await self._progress(run, sentence)
-                case {"submitting": str(key)}:
-                    await self._submitting(run, child, key)
-                case {"not_submitted": _}:
-                    run.submitting = False
-                    run.check.set()
-                case {"submitted": str(handle), "key": str(key)}:
-                    await self._submitted(run, child, key, handle)
-                case {"doubt": str(sentence), "key": str(key)}:
-                    await self._doubt(run, child, key, sentence)
                 case {"calibration": dict(content)}:
                     await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
+                case _:
+                    await self._hear_from_elsewhere(run, child, message)
         return failure
+
+    async def _hear_from_elsewhere(self, run: _Run, child: Child, message: dict[str, Any]) -> None:
+        """Write down how a job gets on that is handed over; ``remote_run`` says what is said."""
+        match message:
+            case {"waiting": waiting}:
+                await self._waiting(run, waiting=waiting)
+            case {"submitting": str(key)}:
+                await self._submitting(run, child, key)
+            case {"not_submitted": _}:
+                run.submitting = False
+                run.check.set()
+            case {"submitted": str(handle), "key": str(key)}:
+                await self._submitted(run, child, key, handle)
+            case {"doubt": str(sentence), "key": str(key)}:
+                await self._doubt(run, child, key, sentence)
+
+    async def _waiting(self, run: _Run, *, waiting: bool) -> None:
+        """Let the execution duration rest while the job waits at the other side."""
+        if waiting:
+            run.waiting_since = monotonic()
+            return
+        if not await self._persistently(run, lambda: self._rested(run)):
+            raise Fenced
+        run.waiting_since = None
+
+    async def _rested(self, run: _Run) -> bool:
+        """Move the deadline by what the job has waited. False when it is not ours any more."""
+        since, now = run.waiting_since, monotonic()
+        if since is None:
+            return True
+        run.waiting_since = now
+        try:
+            moved = await self._store.shift(run.claim, now - since)
+        except StoreUnavailable:
+            run.waiting_since = since
+            raise
+        if moved is None:
+            return False
+        run.claim = moved
+        return True
 
     async def _submitting(self, run: _Run, child: Child, key: str) -> None:
         now = self._clock()
@@ -583,6 +621,8 @@ class Executor:
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:
                 left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+                if run.waiting_since is not None:
+                    left /= 2  # The deadline must have moved before it comes.
                 pause = min(pause, max(_SHORTEST_PAUSE, left))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -623,6 +663,10 @@ class Executor:
         run.claim = held
         if changed:
             self._limit_cpu(run)
+        if not await self._rested(run):
+            run.lost.set()
+            return
+        held = run.claim
         if held.deadline is None or held.deadline > now:
             return
         entry = TimelineEntry(
