@@ -108,6 +108,7 @@ class Conformance:
         probes = [probe for check in checks for probe in check.probes]
         wrong: dict[int, str | None] = {}
         memory: str | None = None
+        ran = False
         size = max(1, min(self._target.max_circuits, len(probes)))
         for first in range(0, len(probes), size):
             part = probes[first : first + size]
@@ -115,13 +116,16 @@ class Conformance:
                 if isinstance(found, str):
                     wrong[id(probe)] = found
                     continue
+                ran = True
                 counts, shots = found.counts[0], found.memory[0]
                 wrong[id(probe)] = self._judge(probe, counts)
                 if self._memory:
                     memory = memory or conformance.judge_memory(shots, counts)
         done = [_checked(check, [wrong[id(probe)] for probe in check.probes]) for check in checks]
         title = "The bits of each shot"
-        if self._memory:
+        if self._memory and not ran:
+            done.append(_skipped("memory", title, "no circuit could be run"))
+        elif self._memory:
             done.append(_outcome("memory", title, memory))
         else:
             done.append(_skipped("memory", title, f"it does not claim {Feature.MEMORY}"))
