@@ -33,6 +33,8 @@ _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
 _FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
+_ENOUGH = 3
+"""After so many circuits of which none could be run, no further one is tried."""
 _LOOK_AGAIN_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
@@ -138,7 +140,13 @@ class Conformance:
         except _Failed as failed:
             if len(probes) == 1:
                 return [str(failed)]
-            return [item for probe in probes for item in await self._apart([probe])]
+            alone: list[_Found | str] = []
+            for probe in probes:
+                if len(alone) >= _ENOUGH and all(isinstance(item, str) for item in alone):
+                    alone.append(alone[-1])  # It is none of them by itself.
+                else:
+                    alone += await self._apart([probe])
+            return alone
         pairs = zip(found.counts, found.memory, strict=True)
         return [_Found([counts], [memory]) for counts, memory in pairs]
 
