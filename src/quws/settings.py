@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     simulator_qubits: int | None = Field(
         None,
         ge=1,
-        description="Without a list of targets: largest state vector; by default what fits into half"
-        " the memory.",
+        description="Without a list of targets: largest state vector; by default what fits into"
+        " half the memory.",
     )
     simulator_threads: int = Field(
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
