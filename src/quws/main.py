@@ -157,7 +157,7 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.api.auth import AuthSettings  # noqa: PLC0415
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
-    from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
+    from quws.jobs import AccountService, Health, JobService, Pictures  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
     configs = settings.target_configs()
@@ -193,6 +193,7 @@ def create_app(settings: Settings) -> FastAPI:
                         StoreClock(backends.jobs),
                     ),
                     targets=TargetService(backends.targets, quotes, backends.announcer),
+                    pictures=Pictures(checker),
                 )
             finally:
                 listening.cancel()

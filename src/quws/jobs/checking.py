@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.drawings import Drawing
 
 
 class Checker(Protocol):
@@ -21,6 +22,16 @@ class Checker(Protocol):
             The first one that cannot be read or asks for too much.
         Unavailable
             Nothing can be checked right now.
+
+        """
+        ...
+
+    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+        """Lay out a picture of a circuit, whether a target could run it or not.
+
+        Raises
+        ------
+        InvalidCircuit, Unavailable
 
         """
         ...
