@@ -32,6 +32,16 @@ NARROW = {"width": 375, "height": 800}
 SHOTS = Path(os.environ.get("QUWS_TEST_SCREENSHOTS") or Path(__file__).parents[2] / ".ci/artifacts")
 """Where screenshots are kept for people to look at."""
 
+TARGETS = """
+[simulator]
+adapter = "simulator"
+
+[device]
+adapter = "emulator"
+conformance = "none"
+options = { device = "heather-20", overhead = 0.0, speed = 100.0 }
+"""
+
 Open = Callable[..., Page]
 
 
@@ -72,8 +82,10 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The embedded form, with one anonymous user."""
-    with embedded(tmp_path_factory.mktemp("pages")) as running:
+    """The embedded form, with one anonymous user, the simulator and a device."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "targets.toml").write_text(TARGETS)
+    with embedded(folder) as running:
         yield running
 
 

@@ -38,6 +38,7 @@ class Known:
     failed: str
     wide: str
     batch: str
+    compiled: str
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,9 @@ def known(service: Service) -> Known:
             failed=create(http, FAILING, PHASE="RUN"),
             wide=create(http, WIDE_COUNTS, PHASE="RUN"),
             batch=create(http, [BELL2, BELL3, BELL2], PHASE="RUN", RUNID="three"),
+            compiled=create(http, BELL3, PHASE="RUN", TARGET="device", SHOTS=10),
         )
-        for job in (jobs.completed, jobs.failed, jobs.wide, jobs.batch):
+        for job in (jobs.completed, jobs.failed, jobs.wide, jobs.batch, jobs.compiled):
             wait(http, job)
     return jobs
 
@@ -77,6 +79,7 @@ PAGES: dict[str, Any] = {
     "list": "/jobs?PHASE=COMPLETED&PHASE=PENDING",
     "targets": "/targets",
     "target": "/targets/simulator",
+    "device": "/targets/device",
     "operator": "/operator",
     "account-none": "/account",
     "job-pending": lambda known: known.pending,
@@ -84,6 +87,7 @@ PAGES: dict[str, Any] = {
     "job-failed": lambda known: known.failed,
     "job-wide": lambda known: known.wide,
     "job-batch": lambda known: f"{known.batch}?SHOW=1",
+    "job-compiled": lambda known: known.compiled,
     "circuit": lambda known: f"{known.completed}/circuits/0",
 }
 
@@ -176,3 +180,17 @@ def test_xml_is_readable_in_a_browser(
     )
     assert style == ["block", f'"{path.capitalize()}"']
     page.screenshot(path=SHOTS / f"xml-{path}.png")
+
+
+def test_a_device_is_shown_with_its_couplings_and_what_was_compiled_for_it(
+    open_page: Open, service: Service, known: Known
+) -> None:
+    page = open_page(service, "/targets/device")
+    device = page.get_by_role("img", name="20 qubits and 31 couplings")
+    assert device.locator("circle").count() == 20
+    assert device.locator("line[class*=g]").count() == 31
+    assert page.get_by_role("row", name="cz").count() == 31
+    page.goto(known.compiled)
+    compiled = page.locator("#circuit svg.circuit")
+    assert compiled.count() == 2
+    assert compiled.nth(1).get_by_text("Rz").count() > 0

@@ -31,7 +31,9 @@ async def target_page(
 ) -> Response:
     """Show one target: its limits, queue, couplings, calibration, conformance and load."""
     target, t = report.record.description, texts_of(request)
-    gates = [] if calibration is None else calibration.gates
+    gates = [] if calibration is None else list(calibration.gates)
+    # What goes wrong most, and takes longest, stands first.
+    gates.sort(key=lambda item: (-len(item.qubits), item.error == 0, item.gate, item.qubits))
     picture = None
     if target.coupling:
         picture = await asyncio.to_thread(
@@ -47,16 +49,21 @@ async def target_page(
         "more_gates": max(len(gates) - _GATE_ROWS, 0),
         "calibration": calibration,
         "picture": picture,
-        "load": _load_svg(load, t.target["load_label"]) if load else None,
+        "load": _load_svg(load, t.target["load_label"]),
+        "load_from": min((item.time for item in load), default=None),
+        "load_until": max((item.time for item in load), default=None),
+        "load_most": max((item.waiting + item.running for item in load), default=0),
         "statuses": list(TargetStatus),
     }
     return render(request, "target.html", context)
 
 
-def _load_svg(load: Sequence[Load], label: str) -> Markup:
-    """Draw how many jobs waited and ran, over time."""
+def _load_svg(load: Sequence[Load], label: str) -> Markup | None:
+    """Draw how many jobs waited and ran, over time; None where nothing was going on."""
     entries = sorted(load, key=lambda item: item.time)
-    most = max((item.waiting + item.running for item in entries), default=0) or 1
+    most = max((item.waiting + item.running for item in entries), default=0)
+    if len(entries) < 2 or not most:
+        return None
     first, last = entries[0].time, entries[-1].time
     whole = (last - first).total_seconds() or 1.0
     parts = [

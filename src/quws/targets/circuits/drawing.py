@@ -68,7 +68,8 @@ class _Layout:
 
     def __init__(self, circuit: QuantumCircuit) -> None:
         self._circuit = circuit
-        self._rows = min(circuit.num_qubits, _ROWS)
+        self._row_of = {qubit: row for row, qubit in enumerate(_shown(circuit))}
+        self._rows = len(self._row_of)
         self._registers, self._places = _classical(circuit)
         self._free = [0] * (self._rows + len(self._registers))
         self._drawn: list[Drawn] = []
@@ -94,6 +95,7 @@ class _Layout:
 
     def drawing(self) -> Drawing:
         """Give what was laid out, folded where it is too long."""
+        names = _names(self._circuit)
         columns = max(self._free, default=0)
         drawn, gap, left_out = self._drawn, None, self._unseen
         tail = 0 if self._unseen else _TAIL
@@ -112,7 +114,7 @@ class _Layout:
             ]
             columns = min(head, columns) + columns - start
         return Drawing(
-            qubits=_names(self._circuit)[: self._rows],
+            qubits=[names[qubit] for qubit in self._row_of],
             registers=self._registers,
             columns=columns,
             operations=drawn,
@@ -130,8 +132,9 @@ class _Layout:
         controls: Iterable[tuple[int, bool]] = (),
         **texts: str,
     ) -> None:
-        shown = [row for row in qubits if row < self._rows]
-        dots = [(row, value) for row, value in controls if row < self._rows]
+        rows_of = self._row_of
+        shown = [rows_of[qubit] for qubit in qubits if qubit in rows_of]
+        dots = [(rows_of[qubit], value) for qubit, value in controls if qubit in rows_of]
         bits = [self._places[bit] for bit in clbits if bit in self._places]
         rows = [*shown, *(row for row, _ in dots)]
         if not rows:
@@ -277,6 +280,21 @@ def _classical(
         places |= {bit: (len(registers), number) for number, bit in enumerate(loose)}
         registers.append(("bits", len(loose)))
     return registers, places
+
+
+def _shown(circuit: QuantumCircuit) -> list[int]:
+    """Choose the qubits that get a row: those that are used, where all would be too many.
+
+    A circuit without registers was compiled: it has all qubits of its device.
+    """
+    if circuit.qregs and circuit.num_qubits <= _ROWS:
+        return list(range(circuit.num_qubits))
+    index = {bit: number for number, bit in enumerate(circuit.qubits)}
+    used: set[int] = set()
+    for instruction in circuit.data[:_LOOKED_AT]:
+        if instruction.name != "barrier":
+            used.update(index[bit] for bit in instruction.qubits)
+    return (sorted(used) or list(range(circuit.num_qubits)))[:_ROWS]
 
 
 def _names(circuit: QuantumCircuit) -> list[str]:

@@ -158,3 +158,12 @@ def test_every_standard_gate_can_be_drawn() -> None:
     drawing = drawn(f"{HEAD3}qubit[3] q; bit[1] c;\n" + "\n".join(lines))
     assert len(drawing.operations) == len(lines) - 1
     assert all(item.label or item.shape is not Shape.BOX for item in drawing.operations)
+
+
+def test_of_a_device_only_the_qubits_in_use_have_rows() -> None:
+    compiled = f"{HEAD3}bit[2] c;\nsx $70;\ncz $3, $70;\nc[0] = measure $70;\nc[1] = measure $3;"
+    drawing = drawn(compiled)
+    assert drawing.qubits == ["qubit 3", "qubit 70"]
+    assert drawing.hidden_qubits == 69
+    assert [item.qubits for item in drawing.operations] == [[1], [1], [1], [0]]
+    assert drawing.operations[1].controls == [(0, True)]
