@@ -162,10 +162,12 @@ def test_a_refused_value_is_named_and_nothing_is_made(open_page: Open, service: 
         before = listed(http)
         page = open_page(service, "/new", expected=403)
         page.locator("summary", has_text="More").click()
+        page.get_by_label("METADATA").fill('{"kept": 1}')
         page.fill("#destruction", "2001-01-01")
         press(page, "Run now")
         expect(page.get_by_role("alert")).to_contain_text("DESTRUCTION must be in the future")
         assert page.locator("#destruction").get_attribute("aria-invalid") == "true"
+        assert page.get_by_label("METADATA").input_value() == '{"kept": 1}'
         assert listed(http) == before
 
 

@@ -37,7 +37,7 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-_JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
+JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "CIRCUIT": (
         _array({"type": "string"}),
         "The circuit, as OpenQASM 2 or 3 text; repeated for a batch. QUERY is the same."
@@ -75,13 +75,13 @@ _RUN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 _FORMS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
-    "/jobs": _JOB_PARAMETERS | _CONTROL | _RUN,
-    "/jobs/{job_id}": _ACTION | _CONTROL | _JOB_PARAMETERS,
+    "/jobs": JOB_PARAMETERS | _CONTROL | _RUN,
+    "/jobs/{job_id}": _ACTION | _CONTROL | JOB_PARAMETERS,
     "/jobs/{job_id}/phase": {"PHASE": _CONTROL["PHASE"]},
     "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": _CONTROL["EXECUTIONDURATION"]},
     "/jobs/{job_id}/destruction": {"DESTRUCTION": _CONTROL["DESTRUCTION"]},
-    "/jobs/{job_id}/parameters": _JOB_PARAMETERS,
-    "/sync": _JOB_PARAMETERS,
+    "/jobs/{job_id}/parameters": JOB_PARAMETERS,
+    "/sync": JOB_PARAMETERS,
     "/targets/{name}": {
         "STATUS": (
             {"type": "string", "enum": list(TargetStatus)},
@@ -109,7 +109,7 @@ _QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         ),
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
-    "/sync": _JOB_PARAMETERS,
+    "/sync": JOB_PARAMETERS,
 }
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}

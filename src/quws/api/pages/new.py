@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from quws.api.body import read_posted
 from quws.api.errors import sentence_of, status_of
+from quws.api.openapi import JOB_PARAMETERS
 from quws.api.pages.drawing import picture
 from quws.api.pages.templates import FOLDER, render, texts_of
 from quws.api.services import base_url, caller_of, jobs_of, pictures_of, targets_of
@@ -44,6 +45,12 @@ _FIELDS = {
 }
 
 
+OTHERS = sorted(
+    set(JOB_PARAMETERS) - set(_FIELDS.values()) - {"CIRCUIT", "QUERY", "TAG"},
+)
+"""Parameters that have a plain field, with the words that the API's own description has."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobForm:
     """What stands in the form, as it was typed."""
@@ -59,6 +66,7 @@ class JobForm:
     tags: str = ""
     duration: str = ""
     destruction: str = ""
+    others: dict[str, list[str]] = field(default_factory=dict)
 
     def posted(self, circuits: list[str] | None = None) -> list[Posted]:
         """Make the parameters of a job; what is empty is left out."""
@@ -67,6 +75,8 @@ class JobForm:
             value = str(getattr(self, attribute)).strip()
             if value:
                 found.append(Posted(name, value.encode()))
+        for name, values in self.others.items():
+            found += [Posted(name, value.encode()) for value in values if value.strip()]
         return found + [Posted("TAG", tag.encode()) for tag in self.tags.split()]
 
 
@@ -200,6 +210,9 @@ async def _page(
         "formats": list(ResponseFormat),
         "languages": list(Language),
         "examples": EXAMPLES,
+        "others": [
+            (name, form.others.get(name) or [""], JOB_PARAMETERS[name][1]) for name in OTHERS
+        ],
         "example_instant": format_instant(utc_now() + timedelta(days=1)),
     }
     return render(request, "new.html", context, status=status)
@@ -212,7 +225,12 @@ def _read(posted: list[Posted]) -> tuple[JobForm, str]:
     values = {attribute: given[name][-1] for attribute, name in _FIELDS.items() if name in given}
     # Browsers send lines with CR LF, whatever stood there before.
     circuits = [item.replace("\r\n", "\n") for item in given.get("CIRCUIT", [])]
-    form = JobForm(circuits[:_MOST_CIRCUITS] or [""], tags=given.get("TAGS", [""])[-1], **values)
+    form = JobForm(
+        circuits[:_MOST_CIRCUITS] or [""],
+        tags=given.get("TAGS", [""])[-1],
+        others={name: given[name] for name in OTHERS if any(given.get(name, []))},
+        **values,
+    )
     return form, given.get("DO", [""])[-1]
 
 
@@ -223,17 +241,23 @@ async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     notice = None
     if len(circuits) > _MOST_CIRCUITS:
         notice = texts_of(request).new["copied_part"].format(n=_MOST_CIRCUITS, m=len(circuits))
-    form = JobForm(circuits[:_MOST_CIRCUITS], **_values(job))
+    others: dict[str, list[str]] = {}
+    for item in job.parameters:
+        if item.name in OTHERS:
+            same = others.setdefault(item.name, [])
+            payload = jobs.parameter(job, item.name, len(same))
+            content = b"".join([chunk async for chunk in payload.read(0, None)])
+            same.append(content.decode("utf-8", "replace"))
+    form = JobForm(circuits[:_MOST_CIRCUITS], others=others, **_values(job))
     return form, notice
 
 
 def _values(job: Job) -> dict[str, str]:
-    known = {field.name for field in fields(JobForm)}
     values = {
         attribute: item.value
         for attribute, name in _FIELDS.items()
         for item in job.parameters
-        if item.name == name and item.value is not None and attribute in known
+        if item.name == name and item.value is not None
     }
     values["memory"] = "true" if job.spec.get("memory") else ""
     values["run_id"] = job.run_id or ""
