@@ -309,14 +309,14 @@ class JobService:
         """Tell what happens to the caller's jobs, from a timeline entry on or from now.
 
         Ends when the process is about to end. Where nothing happens, there are news
-        without anything in them now and then.
-        Deletions are told as they happen, and never afterwards.
+        without anything in them now and then. Deletions are told as they happen, and
+        never afterwards.
         """
         with self._events.feed() as feed:
             start = cursor = await self._store.newest_entry() if cursor is None else cursor
             told: dict[str, int] = {}
-            woken = False
             yield News(cursor, [], [])
+            spoken = monotonic()
             while not self._closing:
                 late = max(cursor - _LATE_ENTRIES, 0)
                 found = await self._store.news(caller.name, everybody=caller.operator, after=late)
@@ -328,10 +328,11 @@ class JobService:
                         changed.append(ref)
                 told = {key: entry for key, entry in told.items() if entry > late}
                 gone = [item.job_id for item in feed.deleted() if caller.may_see(item.owner)]
-                if changed or gone or not woken:
+                if changed or gone or monotonic() - spoken >= _REREAD_SECONDS:
                     yield News(cursor, changed, gone)
+                    spoken = monotonic()
                 if not changed:  # Else there may be more of them than one look finds.
-                    woken = await feed.changed(_REREAD_SECONDS)
+                    await feed.changed(max(spoken + _REREAD_SECONDS - monotonic(), 0))
                 if not self._closing:
                     await asyncio.sleep(_FEED_PAUSE_SECONDS)
 
