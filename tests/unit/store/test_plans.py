@@ -225,3 +225,14 @@ async def test_abort_goes_by_the_key(full: JobStore, full_url: str) -> None:
         await full.abort(new_job_id(), TimelineEntry(NOW, "aborted", "test"))
     plan = caught.plan(full_url)
     assert "sqlite_autoindex_jobs_1" in plan or "pk_jobs" in plan, plan
+
+
+@MANY
+async def test_a_page_of_a_table_is_read_off_the_index(
+    full: JobStore, full_url: str, owner: str | None
+) -> None:
+    first = await full.rows(ListFilter(owner=owner), 10)
+    for older in (None, first[-1].ref.id):
+        with Caught() as caught:
+            assert len(await full.rows(ListFilter(owner=owner), 10, older)) == 10
+        assert_reads_in_order(caught.plan(full_url), NEWEST)
