@@ -65,14 +65,15 @@ def api(
 
     from quws.main import (  # noqa: PLC0415
         check_database,
-        configure_logging,
+        configure_telemetry,
         create_app,
         run_server,
     )
     from quws.store import StoreUnavailable  # noqa: PLC0415
+    from quws.telemetry import tracing  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
-    configure_logging()
+    configure_telemetry("api")
     _die_with_parent()
     try:
         settings = _settings()
@@ -81,6 +82,8 @@ def api(
         run_server(create_app(settings), host, port)
     except StoreUnavailable as error:
         _stop(str(error))
+    finally:
+        tracing.shutdown()
 
 
 @app.command()
@@ -105,6 +108,36 @@ def sweeper() -> None:
     from quws import main  # noqa: PLC0415
 
     _run(main.sweeper)
+
+
+@app.command()
+def health(
+    ready: Annotated[
+        bool, typer.Option(help="Ask whether it can work, not only whether it lives.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Where the process is.", envvar="QUWS_MONITOR_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Its port for monitoring.", envvar="QUWS_MONITOR_PORT")
+    ] = 0,
+) -> None:
+    """Ask a running process on this machine how it is; the exit status says it."""
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
+    if not port:
+        _stop("QUWS_MONITOR_PORT is not set, so processes do not answer; set it, or give --port")
+    local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is compared
+    url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/health/{'ready' if ready else 'live'}", timeout=4) as answer:
+            typer.echo(answer.read().decode().strip())
+    except urllib.error.HTTPError as error:
+        _stop(error.read().decode().strip())
+    except OSError as error:
+        _stop(f"nobody answers at {url}: {error}")
 
 
 @db.command()
@@ -330,15 +363,18 @@ def _settings() -> Any:
 def _run(process: Any, *args: Any, **kwargs: Any) -> None:
     import asyncio  # noqa: PLC0415
 
-    from quws.main import configure_logging  # noqa: PLC0415
+    from quws.main import configure_telemetry  # noqa: PLC0415
     from quws.store import StoreUnavailable  # noqa: PLC0415
+    from quws.telemetry import tracing  # noqa: PLC0415
 
-    configure_logging()
+    configure_telemetry(process.__name__)
     _die_with_parent()
     try:
         asyncio.run(process(_settings(), *args, **kwargs))
     except (StoreUnavailable, ValueError) as error:
         _stop(str(error))
+    finally:
+        tracing.shutdown()
 
 
 def _die_with_parent() -> None:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import structlog
 from typing_extensions import override
 
+from quws import __version__
 from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
 from quws.domain.targets import TargetKind
+from quws.jobs import Health, Queues
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
+from quws.schema_version import REVISION
 from quws.settings import Settings
-from quws.store import Database, HoldStore, JobStore, StoreUnavailable, TargetStore
+from quws.store import Database, HoldStore, JobStore, QueueStore, StoreUnavailable, TargetStore
 from quws.targets import TargetConfig, create_target
+from quws.telemetry import logs, metrics, tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -129,7 +130,8 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.api.auth import AuthSettings  # noqa: PLC0415
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
-    from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
+    from quws.jobs import AccountService, JobService  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
     @asynccontextmanager
@@ -143,27 +145,28 @@ def create_app(settings: Settings) -> FastAPI:
                 utc_now(),
                 replace=False,
             )
+            health = make_health(backends)
+            queues = Queues(QueueStore(backends.database))
             listening = asyncio.create_task(backends.events.run())
             try:
-                yield Services(
-                    jobs=JobService(
-                        store=backends.jobs,
-                        targets=backends.targets,
-                        artifacts=backends.artifacts,
-                        events=backends.events,
-                        announcer=backends.announcer,
-                        checker=checker,
-                        quotes=Quotes(backends.jobs),
-                        policy=settings.policy,
-                    ),
-                    accounts=AccountService(AccountStore(backends.database)),
-                    health=Health(
-                        backends.database,
-                        backends.dispatcher,
-                        backends.artifacts,
-                        StoreClock(backends.jobs),
-                    ),
-                )
+                async with monitored(
+                    settings.monitor_host, settings.monitor_port, health, queues.refresh
+                ):
+                    yield Services(
+                        jobs=JobService(
+                            store=backends.jobs,
+                            targets=backends.targets,
+                            artifacts=backends.artifacts,
+                            events=backends.events,
+                            announcer=backends.announcer,
+                            checker=checker,
+                            quotes=Quotes(backends.jobs),
+                            policy=settings.policy,
+                        ),
+                        accounts=AccountService(AccountStore(backends.database)),
+                        health=health,
+                        queues=queues,
+                    )
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
@@ -203,6 +206,7 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         port=port,
         access_log=False,
         log_level="warning",
+        log_config=None,
         server_header=False,
         # Who asks is told by the connection, not by a header that anybody can send; the
         # public URL is a setting.
@@ -226,6 +230,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     from quws.execution.hold import Hold  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
 
     config = next((item for item in target_configs(settings) if item.name == target_name), None)
     if config is None:
@@ -275,6 +280,10 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 holder=None if hold is None else hold.holder,
                 on_full=hints.set_full,
             )
+            health = make_health(backends, {"the process for circuits": children.check})
+            await stack.enter_async_context(
+                monitored(settings.monitor_host, settings.monitor_port, health)
+            )
             await run_worker(executor, hints, backends.events, stop, settings.grace, hold)
     finally:
         await children.close()
@@ -283,11 +292,30 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
 async def sweeper(settings: Settings) -> None:
     """Run the periodic task until SIGTERM or SIGINT."""
     from quws.execution.sweeper import run_sweeper  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
 
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
-        await run_sweeper(sweeps, Quotes(backends.jobs), stop, settings.sweep, settings.orphan_age)
+        health = make_health(backends)
+        queues = Queues(QueueStore(backends.database))
+        async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):
+            await run_sweeper(
+                sweeps, Quotes(backends.jobs), stop, settings.sweep, settings.orphan_age
+            )
+
+
+def make_health(
+    backends: Backends, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None
+) -> Health:
+    """Make what looks whether a process can do its work."""
+    return Health(
+        backends.database,
+        backends.dispatcher,
+        backends.artifacts,
+        StoreClock(backends.jobs),
+        more=more,
+    )
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
@@ -313,24 +341,8 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
-def configure_logging(*, verbose: bool = False) -> None:
-    """Log one line per event to standard error: JSON, or readable on a terminal."""
-    level = logging.DEBUG if verbose else logging.INFO
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+def configure_telemetry(process: str) -> None:
+    """Begin to log, count and trace, as the kind of process that this is."""
+    logs.configure(process)
+    metrics.runs(process, __version__, REVISION)
+    tracing.configure(process, __version__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, Caller
-from quws.jobs import AccountService, Health, JobService
+from quws.jobs import AccountService, Health, JobService, Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Services:
     jobs: JobService
     accounts: AccountService
     health: Health
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,12 @@ class HttpSettings:
 
     ``public_url`` is the URL of the service as clients see it, without a slash
     at its end; None to take it from each request. ``max_body`` is in bytes.
+    ``open_metrics``: whether anybody may read the metrics.
     """
 
     public_url: str | None
     max_body: int
+    open_metrics: bool
 
 
 def jobs_of(request: Request) -> JobService:
@@ -41,6 +44,12 @@ def health_of(request: Request) -> Health:
     """Find what knows whether the service works."""
     services: Services = request.state.services
     return services.health
+
+
+def queues_of(request: Request) -> Queues:
+    """Find what counts the queues."""
+    services: Services = request.state.services
+    return services.queues
 
 
 def http_settings(request: Request) -> HttpSettings:

@@ -16,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from quws.domain.errors import Unavailable
+
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 60.0
 _RESTART_SECONDS = 0.5
@@ -164,6 +166,18 @@ class ChildPool:
         self._start_zygote()
         if self._leash_seconds is not None:
             self._keep(self._stay_on_leash(self._leash_seconds))
+
+    async def check(self) -> None:
+        """Make sure that children can be had.
+
+        Raises
+        ------
+        Unavailable
+            Not yet, or not just now.
+
+        """
+        if not self._loaded.is_set():
+            raise Unavailable("the process that children are forked from has not loaded")
 
     async def acquire(self) -> Child:
         """Take a child that is ready.

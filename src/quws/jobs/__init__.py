@@ -3,6 +3,7 @@
 from quws.jobs.accounts import AccountService
 from quws.jobs.checking import Checker
 from quws.jobs.health import Health, HealthReport
+from quws.jobs.queues import Queues
 from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobService, Payload
 from quws.jobs.snapshots import JobDetails, Snapshot
@@ -17,6 +18,7 @@ __all__ = [
     "JobDetails",
     "JobService",
     "Payload",
+    "Queues",
     "Quotes",
     "Snapshot",
     "Sweeps",

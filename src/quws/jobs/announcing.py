@@ -10,6 +10,7 @@ from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub, JobEvent
 from quws.domain.phases import Phase
+from quws.telemetry import metrics
 
 _SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -28,6 +29,16 @@ class Announcer:
 
     async def changed(self, job_id: str, phase: Phase | None) -> None:
         """Tell that a job is in a new phase, or was deleted (None)."""
+        if phase is None:
+            metrics.deleted()
+        elif phase is not Phase.EXECUTING:
+            # Jobs that execute are counted where they are claimed: they change often.
+            metrics.entered(phase)
+            _log.info("job moved", job=job_id, phase=phase)
+        await self.touched(job_id, phase)
+
+    async def touched(self, job_id: str, phase: Phase | None) -> None:
+        """Tell that something of a job changed, but not its phase."""
         try:
             async with asyncio.timeout(_SECONDS):
                 await self._events.publish(JobEvent(job_id, phase))

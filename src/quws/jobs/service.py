@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
+
+import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
@@ -34,7 +37,9 @@ from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
 from quws.store import JobStore, ListFilter, StoreUnavailable, TargetStore
+from quws.telemetry import logs, metrics, tracing
 
+_log = structlog.get_logger(__name__)
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
 
@@ -170,7 +175,7 @@ class JobService:
         """
         limit = self._policy.max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._events.watch(job_id) as watch:
+        with self._events.watch(job_id) as watch, _counted():
             found = await self.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -281,6 +286,10 @@ class JobService:
         except BaseException:
             await self._drop_artifacts(job_id)
             raise
+        metrics.entered(job.phase)
+        logs.note(job=job_id, target=target.name)
+        tracing.describe(job=job_id, target=target.name)
+        _log.info("job created", phase=job.phase, circuits=job.circuits)
         if queue:
             await self._announcer.work(target.name)
         elif run:
@@ -373,7 +382,7 @@ class JobService:
             seconds = self._policy.duration(control.execution_duration)
             if not await self._store.set_execution_duration(job_id, seconds):
                 await self._refuse(caller, job_id, "EXECUTIONDURATION needs a job that is not over")
-            await self._announcer.changed(job_id, (await self.get(caller, job_id)).phase)
+            await self._announcer.touched(job_id, (await self.get(caller, job_id)).phase)
         if control.run_id is not None and not await self._store.set_run_id(
             job_id, control.run_id or None
         ):
@@ -462,6 +471,7 @@ class JobService:
             "tags": request.tags,
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
+            "origin": logs.origin() | tracing.carrier(),
         }
         size = size_of(facts, request.shots)
         return _Plan(
@@ -501,6 +511,15 @@ class JobService:
                 raise NotFound("the file is not there any more") from None
 
         return Payload(item.size, item.mime_type, stored)
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    metrics.waits(1)
+    try:
+        yield
+    finally:
+        metrics.waits(-1)
 
 
 def _queued(now: datetime, target: str) -> TimelineEntry:

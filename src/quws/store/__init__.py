@@ -4,6 +4,7 @@ from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
 from quws.store.holds import HoldStore
 from quws.store.jobs import JobStore, ListFilter, Overdue, QueueState
+from quws.store.queues import QueueLength, QueueStore
 from quws.store.targets import TargetStore
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "JobStore",
     "ListFilter",
     "Overdue",
+    "QueueLength",
     "QueueState",
+    "QueueStore",
     "StoreUnavailable",
     "TargetStore",
 ]
