@@ -31,7 +31,7 @@ class HttpSettings:
 
     public_url: str | None
     max_body: int
-    open_metrics: bool
+    open_metrics: bool = False
 
 
 def jobs_of(request: Request) -> JobService:

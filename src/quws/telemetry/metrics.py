@@ -28,7 +28,8 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LONG = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 _log = structlog.get_logger(__name__)
-disable_created_metrics()  # A time series more for each, that nobody reads.
+# A time series more for each, that nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 INFO = Gauge("quws_info", "1; the labels say what runs.", ["version", "schema", "process"])
 REQUESTS = Counter("quws_http_requests", "Requests answered.", ["method", "route", "status"])
