@@ -143,9 +143,15 @@ def health(
 @db.command()
 def upgrade() -> None:
     """Make the schema, or bring it to the one of this version."""
-    from quws.store import schema  # noqa: PLC0415
+    _migrate(lambda schema, url: schema.upgrade(url))
 
-    schema.upgrade(_settings().resolved_database_url())
+
+@db.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="The revision of the earlier release.")],
+) -> None:
+    """Take the schema back to an earlier revision. Stop all processes and make a backup first."""
+    _migrate(lambda schema, url: schema.downgrade(url, revision))
 
 
 @db.command()
@@ -167,6 +173,15 @@ def check() -> None:
     except StoreUnavailable as error:
         _stop(str(error))
     typer.echo("the schema is up to date")
+
+
+def _migrate(work: Callable[[Any, str], None]) -> None:
+    from quws.store import StoreUnavailable, schema  # noqa: PLC0415
+
+    try:
+        work(schema, _settings().resolved_database_url())
+    except StoreUnavailable as error:
+        _stop(str(error))
 
 
 Data = Annotated[
