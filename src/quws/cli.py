@@ -70,7 +70,6 @@ def api(
         run_server,
     )
     from quws.store import StoreUnavailable  # noqa: PLC0415
-    from quws.telemetry import tracing  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
     configure_telemetry("api")
@@ -82,8 +81,6 @@ def api(
         run_server(create_app(settings), host, port)
     except StoreUnavailable as error:
         _stop(str(error))
-    finally:
-        tracing.shutdown()
 
 
 @app.command()

@@ -171,6 +171,8 @@ def create_app(settings: Settings) -> FastAPI:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
                 await checker.close()
+                # Here, since the server ends by the signal that it was sent.
+                await asyncio.to_thread(tracing.shutdown)
 
     return build_app(
         services,

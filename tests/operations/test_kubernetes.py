@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import kubernetes_validate
 import pytest
 import typer.main
 import yaml
-from tools import kubectl
+from manifests import OVERLAYS, Manifest, container, environment, of_kind, pod, rendered, workloads
 
 from quws.cli import app
 from quws.domain.policy import Policy
@@ -22,50 +21,9 @@ from quws.main import _SHUTDOWN_SECONDS, create_app
 from quws.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-OVERLAYS = sorted(path.name for path in (ROOT / "kubernetes/overlays").iterdir())
 VERSION = "1.31"
 NOT_OF_KUBERNETES = {"PrometheusRule", "ScaledObject", "ServiceMonitor"}
 """Kinds that others define; Kubernetes has no schema of them."""
-
-Manifest = dict[str, Any]
-
-
-@cache
-def rendered(overlay: str) -> list[Manifest]:
-    done = subprocess.run(
-        [kubectl(), "kustomize", str(ROOT / "kubernetes/overlays" / overlay)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
-
-
-def of_kind(overlay: str, *kinds: str) -> list[Manifest]:
-    return [item for item in rendered(overlay) if item["kind"] in kinds]
-
-
-def workloads(overlay: str) -> list[Manifest]:
-    return of_kind(overlay, "Deployment", "StatefulSet", "Job")
-
-
-def pod(workload: Manifest) -> Manifest:
-    return workload["spec"]["template"]
-
-
-def container(workload: Manifest) -> Manifest:
-    (only,) = pod(workload)["spec"]["containers"]
-    return only
-
-
-def environment(overlay: str, workload: Manifest) -> dict[str, str]:
-    maps = {item["metadata"]["name"]: item["data"] for item in of_kind(overlay, "ConfigMap")}
-    found: dict[str, str] = {}
-    for source in container(workload)["envFrom"]:
-        if "configMapRef" in source:
-            found |= maps[source["configMapRef"]["name"]]
-    return found | {item["name"]: item["value"] for item in container(workload).get("env", [])}
 
 
 def each_workload() -> Iterator[Any]:
