@@ -49,8 +49,7 @@ def serve(
     from quws.serve import Supervisor  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
-    if data is not None:
-        os.environ["QUWS_DATA"] = str(data.absolute())
+    _use(data)
     raise typer.Exit(Supervisor(_settings(), host, port).run())
 
 
@@ -288,6 +287,60 @@ def admin_due(data: Data = None) -> None:
 
 
 @app.command()
+def doctor(data: Data = None) -> None:
+    """Look at everything that quws needs, with the settings of this shell, and say what to do."""
+    import asyncio  # noqa: PLC0415
+
+    from quws.doctor import Doctor, Level  # noqa: PLC0415
+
+    _use(data)
+
+    async def examine() -> bool:
+        sound = True
+        async for finding in Doctor(_settings()).examine():
+            sound = sound and finding.level is not Level.FAULT
+            typer.echo(f"{finding.level:9}{finding.part:11}{finding.text}")
+            if finding.advice:
+                typer.echo(f"{'':20}-> {finding.advice}")
+        return sound
+
+    if not asyncio.run(examine()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")], data: Data = None
+) -> None:
+    """Copy SQLite and artifacts, while the service runs or not."""
+    from quws.backup import CannotBackUp, back_up  # noqa: PLC0415
+
+    _use(data)
+    try:
+        count = back_up(_settings(), folder)
+    except CannotBackUp as error:
+        _stop(str(error))
+    typer.echo(f"{folder} holds the database and {count} files")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What 'quws backup' has made.")],
+    data: Data = None,
+) -> None:
+    """Make a data folder from a backup; jobs that ran then will run again."""
+    from quws.backup import CannotBackUp  # noqa: PLC0415
+    from quws.backup import restore as restore_to  # noqa: PLC0415
+
+    _use(data)
+    try:
+        note = restore_to(_settings(), folder)
+    except CannotBackUp as error:
+        _stop(str(error))
+    typer.echo(f"restored what quws {note['quws']} held at {note['made']}")
+
+
+@app.command()
 def submit(
     file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
     shots: Annotated[int, typer.Option(help="Runs of the circuit.")] = 1000,
@@ -341,8 +394,7 @@ def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) 
 
     from quws.store import Database, StoreUnavailable  # noqa: PLC0415
 
-    if data is not None:
-        os.environ["QUWS_DATA"] = str(data.absolute())
+    _use(data)
     settings = _settings()
 
     async def run() -> T:
@@ -357,6 +409,11 @@ def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) 
         return asyncio.run(run())
     except StoreUnavailable as error:
         _stop(str(error))
+
+
+def _use(data: Path | None) -> None:
+    if data is not None:
+        os.environ["QUWS_DATA"] = str(data.absolute())
 
 
 def _settings() -> Any:
