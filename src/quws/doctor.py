@@ -109,19 +109,22 @@ class Doctor:
         return Finding("versions", Level.OK, f"{text}, {', '.join(found)}")
 
     async def _look_at_database(self) -> list[Finding]:
+        database: Database | None = None
         try:
-            self._database = Database(self._settings.resolved_database_url())
-            await self._database.check()
+            database = Database(self._settings.resolved_database_url())
+            await database.check()
         except StoreUnavailable as error:
-            self._database = None
+            if database is not None:
+                await database.close()
             advice = (
                 "run 'quws db upgrade'"
                 if "quws db upgrade" in str(error)
                 else "see whether it runs, and whether QUWS_DATABASE_URL or --data is right"
             )
             return [Finding("database", Level.FAULT, str(error), advice)]
-        kind = "SQLite" if self._database.is_sqlite else "PostgreSQL"
-        revision = await self._database.revision()
+        self._database = database
+        kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+        revision = await database.revision()
         if revision != REVISION:
             return [
                 Finding(
