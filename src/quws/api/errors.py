@@ -30,7 +30,7 @@ from quws.domain.errors import (
     UnknownTarget,
 )
 
-_STATUS: dict[type[Refusal], int] = {
+STATUS: dict[type[Refusal], int] = {
     # UWS 1.1, section 2.2.3.1: a job that is refused is a 403.
     InvalidParameter: 403,
     InvalidCircuit: 403,
@@ -52,7 +52,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal."""
     assert isinstance(refusal, Refusal)
     status = next(
-        (_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS),
+        (STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS),
         400,
     )
     if status >= 500:
