@@ -45,7 +45,8 @@ def wheel(built: Path) -> Path:
 
 
 def test_the_wheel_holds_all_that_the_code_reads(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
     package = ROOT / "src/quws"
     for path in package.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -57,7 +58,8 @@ def test_the_wheel_holds_all_that_the_code_reads(wheel: Path) -> None:
 
 def test_the_sdist_can_be_built_and_read(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "uv.lock", "README.md", "LICENSE", "Dockerfile"} <= names
     assert "kubernetes/overlays/small/kustomization.yaml" in names
 
