@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tools import kubectl
+from programs import kubectl
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.name for path in (ROOT / "kubernetes/overlays").iterdir())

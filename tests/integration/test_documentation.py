@@ -28,11 +28,11 @@ from harness import (
     embedded,
     free_port,
 )
+from programs import kubectl
 
 from quws.bus.server import ValkeyServer
 from quws.cli import app
 from quws.settings import Settings
-from tools import kubectl
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from circuits import BELL3
 from harness import free_port, until
-
-from tools import uv
+from programs import uv
 
 ROOT = Path(__file__).parents[2]
 

@@ -29,8 +29,8 @@ import pytest
 from circuits import BELL3 as BELL
 from harness import Postgres, Process, base_environment, free_port, until, wait_ready
 from manifests import container, environment, of_kind, workloads
+from programs import debian
 from prometheus_client.parser import text_string_to_metric_families
-from tools import debian
 
 from quws.bus.server import ValkeyServer
 from quws.schema_version import REVISION
