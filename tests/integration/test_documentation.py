@@ -110,10 +110,11 @@ def place(tmp_path: Path) -> Path:
     for name in ("examples", "kubernetes"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "bin").mkdir()
-    for path in (tmp_path / "quws", tmp_path / "bin/quws"):
-        path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m quws "$@"\n')
+    python = f"exec {shlex.quote(sys.executable)} -P"
+    for name, program in (("quws", "-m quws"), ("bin/quws", "-m quws"), ("bin/python", "")):
+        path = tmp_path / name
+        path.write_text(f'#!/bin/sh\n{python} {program} "$@"\n')
         path.chmod(0o755)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
     if shutil.which("kubectl") is None:
         (tmp_path / "bin/kubectl").symlink_to(kubectl())
     return tmp_path
@@ -183,7 +184,7 @@ def script(found: list[Block], address: str, replaced: dict[str, str]) -> str:
     for number, block in enumerate(found):
         if not block.run:
             continue
-        lines.append(f"echo '== {number}'")
+        lines.append(f"printf '\\n== {number}\\n'")
         if block.kind == "python":
             text = block.text
             lines.append(f"python - <<'PYTHON'\n{text}PYTHON")
