@@ -96,13 +96,13 @@ def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
             sent.circuits = rng.randint(2, 6)
             data["CIRCUIT"] = [flip(k % 3, 3) for k in range(sent.circuits - 1)] + [slow(16, 40)]
         case "slow":
-            data["CIRCUIT"] = slow(18, 60)
+            data["CIRCUIT"] = slow(20, 60)
         case "overrun":
             data |= {"CIRCUIT": slow(), "EXECUTIONDURATION": 1}
             sent.may_abort = True
         case "short-lived":
             instant = datetime.now(UTC) + timedelta(seconds=rng.uniform(0.5, 5))
-            data |= {"CIRCUIT": slow(18, 60), "DESTRUCTION": instant.isoformat()}
+            data |= {"CIRCUIT": slow(20, 60), "DESTRUCTION": instant.isoformat()}
             sent.may_vanish = True
         case "two-step":
             data["CIRCUIT"] = BELL2

@@ -12,7 +12,7 @@ BELL3 = (
 )
 
 
-def slow(qubits: int = 22, layers: int = 400) -> str:
+def slow(qubits: int = 24, layers: int = 400) -> str:
     """A circuit that keeps a simulator busy for minutes: no two layers can be fused to one."""
     lines = ['OPENQASM 2.0;\ninclude "qelib1.inc";', f"qreg q[{qubits}];\ncreg c[{qubits}];"]
     for layer in range(layers):

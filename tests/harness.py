@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -177,12 +177,18 @@ def _unprivileged_user() -> str:
 class Process:
     """One ``quws`` process with its log."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+    ) -> None:
         self.log = log
         self.arguments = arguments
         with log.open("ab") as file:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "quws", *arguments],
+                [*within, sys.executable, "-m", "quws", *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -252,7 +258,7 @@ class Service:
 
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = process.cmdline()
-    return "quws.execution.zygote" in line and '"role": "run"' in line[-1]
+    return "quws.execution.zygote" in line and "run" in line
 
 
 def base_environment(extra: dict[str, str]) -> dict[str, str]:
@@ -276,15 +282,18 @@ def wait_ready(url: str, process: Process) -> None:
 
 
 def start_embedded(
-    folder: Path, environment: dict[str, str] | None = None, port: int | None = None
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    port: int | None = None,
+    within: Sequence[str] = (),
 ) -> Service:
-    """Start ``quws serve`` in a folder."""
+    """Start ``quws serve`` in a folder, by a command that runs it (``within``)."""
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     env = base_environment(environment or {})
     url = f"http://127.0.0.1:{port}"
     process = Process(
-        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log"
+        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log", within
     )
     service = Service(url, folder, env, [process])
     wait_ready(url, process)
@@ -292,8 +301,10 @@ def start_embedded(
 
 
 @contextlib.contextmanager
-def embedded(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Service]:
-    service = start_embedded(folder, environment)
+def embedded(
+    folder: Path, environment: dict[str, str] | None = None, within: Sequence[str] = ()
+) -> Iterator[Service]:
+    service = start_embedded(folder, environment, within=within)
     try:
         yield service
     finally:

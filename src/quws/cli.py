@@ -23,6 +23,8 @@ user = typer.Typer(help="Accounts (QUWS_AUTH=users).", no_args_is_help=True)
 app.add_typer(user, name="user")
 token = typer.Typer(help="Bearer tokens of accounts.", no_args_is_help=True)
 app.add_typer(token, name="token")
+targets = typer.Typer(help="The targets that run circuits.", no_args_is_help=True)
+app.add_typer(targets, name="targets")
 
 admin = typer.Typer(help="What an operator may want to know.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
@@ -45,12 +47,17 @@ def serve(
     ] = None,
     allow_anonymous: Anonymous = False,
 ) -> None:
-    """Run everything on this machine: API, worker, periodic task and a private Valkey."""
+    """Run everything on this machine: API, workers, periodic task and a private Valkey."""
     from quws.serve import Supervisor  # noqa: PLC0415
+    from quws.targets import ConfigError  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
     _use(data)
-    raise typer.Exit(Supervisor(_settings(), host, port).run())
+    try:
+        supervisor = Supervisor(_settings(), host, port)
+    except ConfigError as error:
+        _stop(str(error))
+    raise typer.Exit(supervisor.run())
 
 
 @app.command()
@@ -77,9 +84,10 @@ def api(
         settings = _settings()
         # Here, since the server would wrap the sentence into a traceback.
         asyncio.run(check_database(settings))
-        run_server(create_app(settings), host, port)
-    except StoreUnavailable as error:
+        service = create_app(settings)
+    except (StoreUnavailable, ValueError) as error:
         _stop(str(error))
+    run_server(service, host, port)
 
 
 @app.command()
@@ -250,6 +258,125 @@ def token_revoke(
 ) -> None:
     """Revoke a user's tokens of this label."""
     _with_accounts(data, lambda accounts: accounts.revoke(name, label))
+
+
+TargetName = Annotated[str, typer.Argument(help="The target's name.")]
+
+
+@targets.command("list")
+def targets_list(data: Data = None) -> None:
+    """List the targets: what they are, and how they fare."""
+    from quws import targets_admin  # noqa: PLC0415
+
+    typer.echo(_administer(data, targets_admin.listing))
+
+
+@targets.command("check")
+def targets_check(
+    name: TargetName,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer positions and shots.")] = False,
+    data: Data = None,
+) -> None:
+    """Run the conformance circuits on a target, and keep what they find.
+
+    A device that can do one thing at a time must have no worker meanwhile.
+    """
+    from quws import targets_admin  # noqa: PLC0415
+
+    report, trouble = _administer(
+        data,
+        lambda settings: targets_admin.check(settings, settings.target_config(name), quick=quick),
+    )
+    typer.echo(targets_admin.printed(report))
+    if trouble is not None:
+        typer.echo(f"quws: the result could not be kept: {trouble}", err=True)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@targets.command("add")
+def targets_add(
+    name: TargetName,
+    adapter: Annotated[str, typer.Option(help="What connects to it.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of the adapter, NAME=VALUE; the value as in TOML, or text."),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option that is kept elsewhere, NAME=file:PATH or NAME=environment:VARIABLE."
+        ),
+    ] = None,
+    interpreter: Annotated[
+        Path | None, typer.Option(help="Python of an environment of its own.", dir_okay=False)
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Add a target to the list of targets."""
+    from quws import targets_admin  # noqa: PLC0415
+
+    async def work(settings: Any) -> Path:
+        return targets_admin.add(
+            settings,
+            name,
+            adapter,
+            options=option or [],
+            secrets=secret or [],
+            interpreter=interpreter,
+        )
+
+    typer.echo(f"target {name} added to {_administer(data, work)}")
+    typer.echo(
+        f"try it with 'quws targets check {name}'; 'quws serve' offers it from its next start"
+    )
+
+
+@targets.command("set")
+def targets_set(
+    name: TargetName,
+    status: Annotated[str, typer.Argument(help="online, offline, maintenance or retired.")],
+    message: Annotated[str | None, typer.Option(help="Why, for users.")] = None,
+    until: Annotated[str | None, typer.Option(help="When it is back, in UTC.")] = None,
+    data: Data = None,
+) -> None:
+    """Take a target out of service until an instant or for good, or open it again (online)."""
+    from quws import targets_admin  # noqa: PLC0415
+    from quws.domain.targets import TargetStatus  # noqa: PLC0415
+    from quws.domain.times import parse_instant  # noqa: PLC0415
+
+    if status not in list(TargetStatus):
+        _stop(f"the status is one of {', '.join(TargetStatus)}, not '{status}'")
+    try:
+        instant = None if until is None else parse_instant(until)
+    except ValueError as error:
+        _stop(f"--until: {error}")
+    _administer(
+        data,
+        lambda settings: targets_admin.set_status(
+            settings, name, TargetStatus(status), message, instant
+        ),
+    )
+    typer.echo(f"target {name} is {status}")
+
+
+def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
+    import asyncio  # noqa: PLC0415
+
+    from quws.main import configure_telemetry  # noqa: PLC0415
+    from quws.store import StoreUnavailable  # noqa: PLC0415
+    from quws.targets import ConfigError  # noqa: PLC0415
+
+    _use(data)
+    configure_telemetry("admin")
+
+    async def run() -> T:
+        return await work(_settings())
+
+    try:
+        return asyncio.run(run())
+    except (StoreUnavailable, ConfigError) as error:
+        _stop(str(error))
 
 
 @admin.command("due")

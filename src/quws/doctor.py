@@ -20,11 +20,10 @@ from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.server import ValkeyServer
 from quws.jobs.clock import utc_now
-from quws.main import target_configs
 from quws.schema_version import REVISION
 from quws.settings import Settings
 from quws.store import Database, JobStore, QueueStore, StoreUnavailable, TargetStore
-from quws.targets import create_target
+from quws.targets import ConfigError
 from quws.telemetry import tracing
 
 _LIMIT_SECONDS = 10.0
@@ -193,18 +192,16 @@ class Doctor:
         if self._database is None or self._dispatcher is None:
             return []
         found = []
-        known = {item.name for item in await TargetStore(self._database).all()}
-        for config in target_configs(self._settings):
-            try:
-                create_target(config).describe()
-            except Exception as error:  # noqa: BLE001 - an adapter may be anybody's
-                advice = "mend its options, or install what it needs"
-                found.append(Finding("targets", Level.FAULT, f"{config.name}: {error}", advice))
-            known.add(config.name)
+        try:
+            configured = {config.name for config in self._settings.target_configs()}
+        except ConfigError as error:
+            return [Finding("targets", Level.FAULT, str(error), "mend the list of targets")]
+        known = {record.name: record for record in await TargetStore(self._database).records()}
         waiting = {item.target: item for item in await QueueStore(self._database).lengths()}
-        for name in sorted(known):
+        for name in sorted(configured | known.keys()):
             jobs = waiting[name].waiting if name in waiting else 0
-            text = f"{name}: {jobs} jobs wait"
+            state = known[name].state.sentence(name) if name in known else None
+            text = f"{name}: {jobs} jobs wait{f', {state}' if state else ''}"
             try:
                 attended = await self._dispatcher.attended(name)
             except BusUnavailable:

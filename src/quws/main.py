@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,24 +23,35 @@ from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
-from quws.domain.targets import TargetKind
 from quws.jobs import Health, Queues
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
+from quws.jobs.targets import TargetService
 from quws.schema_version import REVISION
 from quws.settings import Settings
-from quws.store import Database, HoldStore, JobStore, QueueStore, StoreUnavailable, TargetStore
-from quws.targets import TargetConfig, create_target
+from quws.store import (
+    Database,
+    HoldStore,
+    JobStore,
+    QueueStore,
+    StoreUnavailable,
+    SubmissionStore,
+    TargetStore,
+)
+from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
 from quws.telemetry import logs, metrics, tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_SIMULATOR = "simulator"
+    from quws.domain.policy import Policy
+    from quws.domain.targets import TargetDescription
+    from quws.execution.children import ChildPool
+
+_LOOK_AGAIN_SECONDS = 10.0
 _SHUTDOWN_SECONDS = 10
-_LOCAL_KINDS = (TargetKind.SIMULATOR, TargetKind.EMULATOR)
 _SCHEMA_POLL_SECONDS = 0.05
 
 
@@ -110,18 +124,34 @@ async def _await_schema(database: Database, seconds: float) -> None:
         await asyncio.sleep(_SCHEMA_POLL_SECONDS)
 
 
-def target_configs(settings: Settings) -> list[TargetConfig]:
-    """List the targets of this service."""
-    return [
-        TargetConfig(
-            name=_SIMULATOR,
-            adapter="simulator",
-            options={
-                "qubits": settings.simulator_qubits,
-                "threads": settings.simulator_threads,
-            },
-        )
-    ]
+def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescription]:
+    """Tell what the targets are that can say so here, without their libraries and secrets.
+
+    The others are known from when their workers have looked at them.
+
+    Raises
+    ------
+    ConfigError
+        An adapter is not installed here or does not take its options.
+
+    """
+    found = []
+    for config in configs:
+        # In an environment of its own may be what this one has not; and a secret is for its
+        # worker only.
+        if config.interpreter is None and not config.secrets:
+            with contextlib.suppress(NotLoaded):
+                target = create_target(config.revealed())
+                found.append(config.apply(target.describe()))
+    return found
+
+
+def _policy(settings: Settings, configs: Sequence[TargetConfig]) -> Policy:
+    policy = settings.policy
+    if "target" in policy.model_fields_set or any(item.name == policy.target for item in configs):
+        return policy
+    # The default's default is not among them: then it is whichever stands first.
+    return policy.model_copy(update={"target": configs[0].name})
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -134,20 +164,20 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.monitor import monitored  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
+    configs = settings.target_configs()
+    descriptions = known_descriptions(configs)
+
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
         async with open_backends(settings) as backends:
             checker = ChildChecker(seconds=settings.check_seconds)
             await checker.start()
             # So that a job can be sent before the first worker is up.
-            await backends.targets.register(
-                [create_target(config).describe() for config in target_configs(settings)],
-                utc_now(),
-                replace=False,
-            )
+            await backends.targets.register(descriptions, utc_now(), replace=False)
             health = make_health(backends)
             queues = Queues(QueueStore(backends.database))
             listening = asyncio.create_task(backends.events.run())
+            quotes = Quotes(backends.jobs)
             try:
                 async with monitored(
                     settings.monitor_host, settings.monitor_port, health, queues.refresh
@@ -160,11 +190,13 @@ def create_app(settings: Settings) -> FastAPI:
                             events=backends.events,
                             announcer=backends.announcer,
                             checker=checker,
-                            quotes=Quotes(backends.jobs),
-                            policy=settings.policy,
+                            quotes=quotes,
+                            policy=_policy(settings, configs),
+                            expected=frozenset(item.name for item in configs),
                         ),
                         accounts=AccountService(AccountStore(backends.database)),
                         health=health,
+                        targets=TargetService(backends.targets, quotes, backends.announcer),
                         queues=queues,
                     )
             finally:
@@ -227,34 +259,40 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     With ``sole`` it is the only one of its target: what is executing now was
     lost with its predecessor, and need not wait for the end of its lease.
     """
-    from quws.execution.children import ChildPool  # noqa: PLC0415
+    from quws.execution.children import ChildrenUnavailable  # noqa: PLC0415
     from quws.execution.executor import Executor  # noqa: PLC0415
     from quws.execution.hold import Hold  # noqa: PLC0415
     from quws.execution.scratch import Scratch  # noqa: PLC0415
+    from quws.execution.watch import Watch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
     from quws.monitor import monitored  # noqa: PLC0415
 
-    config = next((item for item in target_configs(settings) if item.name == target_name), None)
-    if config is None:
-        known = ", ".join(item.name for item in target_configs(settings))
-        raise SystemExit(f"there is no target '{target_name}'; configured are: {known}")
+    config = settings.target_config(target_name)
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    description = create_target(config).describe()
-    children = ChildPool(
-        {"role": "run", "target": config.model_dump()},
-        spares=settings.spares,
-        network=description.kind not in _LOCAL_KINDS,
-        leash_seconds=settings.lease,
-    )
+    children = children_of(config, spares=settings.spares, leash_seconds=settings.lease)
     try:
-        children.start()
+        try:
+            children.start()
+        except ChildrenUnavailable as error:
+            raise ConfigError(f"target {config.name}: {error}") from None
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
-            await backends.targets.register([description], utc_now(), replace=True)
+            health = make_health(backends, {"the process for circuits": children.check})
+            await stack.enter_async_context(
+                monitored(settings.monitor_host, settings.monitor_port, health)
+            )
             if sole:
                 await backends.jobs.release(target_name)
+            description = await _look(children, backends.targets, target_name, stop)
+            if description is None:
+                return
+            description = await _conform(
+                children, backends.targets, description, scratch.folder, stop
+            )
+            if description is None:
+                return
             store_clock = StoreClock(backends.jobs)
             await store_clock.look()
             hold = (
@@ -265,15 +303,18 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
+            submissions = SubmissionStore(backends.database)
             executor = Executor(
                 worker=name,
                 target=description,
                 store=backends.jobs,
+                targets=backends.targets,
+                submissions=submissions,
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
                 store_clock=store_clock,
-                slots=1 if description.exclusive else settings.slots,
+                slots=_slots(settings, description),
                 lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
                 scratch=scratch.folder,
@@ -282,13 +323,92 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 holder=None if hold is None else hold.holder,
                 on_full=hints.set_full,
             )
-            health = make_health(backends, {"the process for circuits": children.check})
-            await stack.enter_async_context(
-                monitored(settings.monitor_host, settings.monitor_port, health)
+            watch = Watch(
+                worker=name,
+                target=description,
+                executor=executor,
+                children=children,
+                targets=backends.targets,
+                submissions=submissions,
+                announcer=backends.announcer,
+                check_seconds=settings.health_check,
             )
-            await run_worker(executor, hints, backends.events, stop, settings.grace, hold)
+            await run_worker(executor, hints, watch, backends.events, stop, settings.grace, hold)
     finally:
         await children.close()
+
+
+def _slots(settings: Settings, target: TargetDescription) -> int:
+    # Two jobs at once would be two on a device that can hold one.
+    if target.exclusive:
+        return 1
+    return settings.remote_slots if target.remote else settings.slots
+
+
+def children_of(
+    config: TargetConfig, *, spares: int, leash_seconds: float | None = None
+) -> ChildPool:
+    """Make the processes of a target, in the environment that it names.
+
+    Raises
+    ------
+    ConfigError
+        A secret cannot be read.
+
+    """
+    from quws.execution.children import ChildPool  # noqa: PLC0415
+
+    return ChildPool(
+        {"role": "run", "target": config.revealed().model_dump(mode="json")},
+        spares=spares,
+        interpreter=str(config.interpreter or sys.executable),
+        leash_seconds=leash_seconds,
+    )
+
+
+async def _look(
+    children: ChildPool, targets: TargetStore, name: str, stop: asyncio.Event
+) -> TargetDescription | None:
+    """Ask the target what it is, as often as it takes; None when there is no time left for it."""
+    from quws.execution.looking import check  # noqa: PLC0415
+
+    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        looking = asyncio.create_task(check(children, targets, name, utc_now))
+        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not looking.done():
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            break
+        if (description := looking.result()) is not None:
+            stopped.cancel()
+            return description
+        await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
+    return None
+
+
+async def _conform(
+    children: ChildPool,
+    targets: TargetStore,
+    description: TargetDescription,
+    scratch: Path,
+    stop: asyncio.Event,
+) -> TargetDescription | None:
+    """Make sure that the target passes its conformance circuits before it gets a job.
+
+    None when there is no time left for it.
+    """
+    from quws.execution.conforming import ensure  # noqa: PLC0415
+
+    stopped = asyncio.create_task(stop.wait())
+    ensuring = asyncio.create_task(ensure(children, targets, description, scratch, utc_now))
+    await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if ensuring.done():
+        return ensuring.result()
+    ensuring.cancel()
+    await asyncio.gather(ensuring, return_exceptions=True)
+    return None
 
 
 async def sweeper(settings: Settings) -> None:
@@ -299,12 +419,12 @@ async def sweeper(settings: Settings) -> None:
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
+        quotes = Quotes(backends.jobs)
+        targets = TargetService(backends.targets, quotes, backends.announcer)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
         async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):
-            await run_sweeper(
-                sweeps, Quotes(backends.jobs), stop, settings.sweep, settings.orphan_age
-            )
+            await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
 
 
 def make_health(
@@ -324,6 +444,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
     """Make the periodic duties, for the sweeper and for those who want to see what is due."""
     return Sweeps(
         store=backends.jobs,
+        targets=backends.targets,
         artifacts=backends.artifacts,
         dispatcher=backends.dispatcher,
         announcer=backends.announcer,

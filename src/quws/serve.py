@@ -60,7 +60,14 @@ class _Part:
 
 
 class Supervisor:
-    """Runs the embedded form until SIGTERM or SIGINT."""
+    """Runs the embedded form until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    ConfigError
+        The list of targets cannot be used.
+
+    """
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._settings = settings
@@ -76,8 +83,11 @@ class Supervisor:
                 # Whether the address is public was decided before.
                 ["api", "--host", host, "--port", str(port), "--allow-anonymous"],
             ),
-            _Part("worker", ["worker", "--target", "simulator", "--sole"]),
             _Part("sweeper", ["sweeper"]),
+            *(
+                _Part(f"worker {config.name}", ["worker", "--target", config.name, "--sole"])
+                for config in settings.target_configs()
+            ),
         ]
 
     def run(self) -> int:

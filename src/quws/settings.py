@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quws.domain.caller import AuthMethod
 from quws.domain.policy import Policy
+from quws.targets import ConfigError, TargetConfig, read_targets
 
 
 def _slashless(url: str) -> str:
@@ -48,6 +49,11 @@ class Settings(BaseSettings):
     scratch: Path | None = Field(
         None, description="Folder for the files of running jobs; by default below data."
     )
+    targets: Path | None = Field(
+        None,
+        description="TOML file that lists the targets; by default targets.toml in the data folder,"
+        " and without one there is the simulator alone.",
+    )
     public_url: Annotated[str, AfterValidator(_slashless)] | None = Field(
         None, description="The URL under which clients reach the service, behind a proxy."
     )
@@ -75,10 +81,21 @@ class Settings(BaseSettings):
     )
 
     simulator_qubits: int | None = Field(
-        None, ge=1, description="Largest circuit; by default what fits into half the memory."
+        None,
+        ge=1,
+        description="Without a list of targets: largest circuit; by default what fits into half the"
+        " memory.",
     )
-    simulator_threads: int = Field(0, ge=0, description="Threads of one run, 0: one per core.")
+    simulator_threads: int = Field(
+        0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
+    )
     slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    remote_slots: int = Field(
+        8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."
+    )
+    health_check: float = Field(
+        30.0, gt=0, description="How often a worker looks whether its target takes work."
+    )
     spares: int = Field(1, ge=1, description="Child processes that wait ready for the next job.")
     lease: float = Field(
         15.0,
@@ -105,7 +122,7 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         description="Port on which each process answers /metrics and /health; 0 for none. Under"
-        " 'quws serve' the API takes it, the worker the next one, the sweeper the one after.",
+        " 'quws serve' the API takes it, the sweeper the next one, the workers those after.",
     )
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
@@ -135,6 +152,41 @@ class Settings(BaseSettings):
     def resolved_artifacts_url(self) -> str:
         """Tell where artifacts go."""
         return self.artifacts_url or (self.data.absolute() / "artifacts").as_uri()
+
+    def resolved_targets(self) -> Path:
+        """Tell the file that lists the targets; there need not be one."""
+        return (self.targets or self.data / "targets.toml").absolute()
+
+    def target_configs(self) -> list[TargetConfig]:
+        """List the targets of this service.
+
+        Raises
+        ------
+        ConfigError
+            With a sentence that names file, table and key.
+
+        """
+        path = self.resolved_targets()
+        if path.exists() or self.targets is not None:
+            return read_targets(path)
+        options = {"qubits": self.simulator_qubits, "threads": self.simulator_threads}
+        return [TargetConfig(name="simulator", adapter="simulator", options=options)]
+
+    def target_config(self, name: str) -> TargetConfig:
+        """Find one target by its name.
+
+        Raises
+        ------
+        ConfigError
+            With the names that there are.
+
+        """
+        configs = self.target_configs()
+        for config in configs:
+            if config.name == name:
+                return config
+        known = ", ".join(config.name for config in configs)
+        raise ConfigError(f"there is no target '{name}'; configured are: {known}")
 
     def resolved_scratch(self) -> Path:
         """Tell the folder for the files of running jobs."""

@@ -163,7 +163,7 @@ class _adapter:
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 answer = httpx.post(
-                    service.jobs, data={"CIRCUIT": slow(20, 40), "SHOTS": "5", "RUNID": "TAPLINT"}
+                    service.jobs, data={"CIRCUIT": slow(22, 60), "SHOTS": "5", "RUNID": "TAPLINT"}
                 )
                 self.send_response(answer.status_code)
                 self.send_header("Location", answer.headers["Location"])

@@ -41,7 +41,18 @@ BLOCK = re.compile(
 )
 ADDRESS = "127.0.0.1:8000"
 STARTS = ("quws serve", "./quws serve", "quws api")
-OTHERS = {"docker", "kubectl", "curl", "grep", "aws", "pg_dump", "pg_restore", "echo", "export"}
+OTHERS = {
+    "docker",
+    "kubectl",
+    "curl",
+    "grep",
+    "aws",
+    "pg_dump",
+    "pg_restore",
+    "echo",
+    "export",
+    "uv",
+}
 
 
 @dataclass(frozen=True)
@@ -218,7 +229,7 @@ def test_every_command_exists(block: Block) -> None:
     for command in block.commands:
         if block.run:
             continue
-        words = shlex.split(command.replace("\\\n", " "))
+        words = shlex.split(command.replace("\\\n", " "), comments=True)
         assert words[0] in OTHERS | {"quws", "./quws"}, command
         if "quws" in words[:1]:
             parses(words[1:])

@@ -17,7 +17,7 @@ from harness import Postgres, Process, Service, cluster, embedded, start_embedde
 from uws import create, document, job_json, text, wait
 
 SLOW = slow()
-SOME_SECONDS = slow(20, 60)
+SOME_SECONDS = slow(22, 120)
 
 
 def part(service: Service, kind: str) -> psutil.Process:
@@ -137,7 +137,7 @@ def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     with embedded(tmp_path, {"QUWS_GRACE": "0"}) as service, service.client() as http:
-        circuits = [flip(0, 2), flip(1, 2), slow(20, 60), flip(0, 3)]
+        circuits = [flip(0, 2), flip(1, 2), slow(22, 120), flip(0, 3)]
         job = create(http, circuits, SHOTS=10, PHASE="RUN")
         until(lambda: job_json(http, job)["circuits_done"] == 2, 30, "two circuits")
         runner_of(service)

@@ -16,7 +16,7 @@ def test_nothing_is_lost_and_nothing_runs_twice_when_all_is_killed(tmp_path: Pat
     service = start_embedded(tmp_path)
     port = int(service.url.rsplit(":", 1)[1])
     # Runs for a few seconds: long enough to be killed in the middle, short enough to end.
-    running_circuit = slow(20, 60)
+    running_circuit = slow(22, 120)
     with service.client() as http:
         running = create(http, running_circuit, SHOTS=10, PHASE="RUN")
         wait(http, running, "EXECUTING")
@@ -58,7 +58,7 @@ def test_all_processes_end_with_their_supervisor(tmp_path: Path) -> None:
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     with embedded(tmp_path) as service, service.client() as http:
-        job = create(http, slow(20, 60), SHOTS=10, PHASE="RUN")
+        job = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
         worker = next(p for p in service.processes[0].family() if "worker" in p.cmdline())
         worker.kill()
@@ -93,7 +93,7 @@ def test_a_child_that_dies_is_tried_again_and_then_given_up(tmp_path: Path) -> N
 def test_stopping_the_service_hands_a_running_job_over(tmp_path: Path) -> None:
     service = start_embedded(tmp_path, {"QUWS_GRACE": "0"})
     with service.client() as http:
-        job = create(http, slow(20, 60), SHOTS=10, PHASE="RUN")
+        job = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
     assert service.processes[0].terminate() == 0
     port = int(service.url.rsplit(":", 1)[1])

@@ -59,9 +59,9 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 UWS = f"{{{NS['uws']}}}"
 
-SLOW = slow(22, 200)
+SLOW = slow(24, 200)
 """Runs for most of a minute."""
-SECONDS_LONG = slow(20, 30)
+SECONDS_LONG = slow(22, 60)
 """Runs for one to three seconds."""
 FAILING = (
     'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[1] q;\nbit[1] c;\n'

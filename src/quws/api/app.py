@@ -25,6 +25,7 @@ from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
 from quws.api.pages.templates import FOLDER
 from quws.api.services import HttpSettings, Services
+from quws.api.targets import router as targets_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
@@ -83,7 +84,14 @@ def build_app(
         router = make_router(mount, in_schema=mount == "/jobs")
         app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
-    app.router.routes.extend([*sync_router.routes, *vosi_router.routes, *observing_router.routes])
+    app.router.routes.extend(
+        [
+            *sync_router.routes,
+            *targets_router.routes,
+            *vosi_router.routes,
+            *observing_router.routes,
+        ]
+    )
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)

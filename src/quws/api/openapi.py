@@ -12,9 +12,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from quws.api.target_documents import (
+    CalibrationJson,
+    CalibrationRefJson,
+    TargetJson,
+    WholeTargetJson,
+)
 from quws.api.uws.json import ErrorJson, JobJson, RefJson, ResultJson
 from quws.domain.parameters import ResponseFormat
 from quws.domain.phases import Phase
+from quws.domain.targets import TargetStatus
 
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 _PHASE = {"type": "string", "enum": list(Phase)}
@@ -75,12 +82,24 @@ _FORMS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     "/jobs/{job_id}/destruction": {"DESTRUCTION": _CONTROL["DESTRUCTION"]},
     "/jobs/{job_id}/parameters": _JOB_PARAMETERS,
     "/sync": _JOB_PARAMETERS,
+    "/targets/{name}": {
+        "STATUS": (
+            {"type": "string", "enum": list(TargetStatus)},
+            "The new status; online lifts what was set before.",
+        ),
+        "MESSAGE": ({"type": "string"}, "Why, in words, for users."),
+        "UNTIL": ({"type": "string"}, "The instant at which it is lifted by itself."),
+    },
 }
 _QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
     "/jobs": {
         "PHASE": (_array(_PHASE), "Only jobs in one of these phases."),
         "AFTER": ({"type": "string"}, "Only jobs created later than this ISO 8601 instant."),
         "LAST": ({"type": "integer", "minimum": 1}, "Only the newest so many, newest first."),
+        "IDEMPOTENCY-KEY": (
+            {"type": "string"},
+            "Only the job that the caller made with this Idempotency-Key.",
+        ),
     },
     "/jobs/{job_id}": {
         "WAIT": (
@@ -122,6 +141,33 @@ _CONTENT: dict[str, dict[str, Any]] = {
     "/health/live": {"text/plain": _TEXT},
     "/health/ready": {"text/plain": _TEXT},
 }
+_VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
+_CONTENT |= {
+    "/targets": {
+        **_VOTABLE,
+        "application/json": {"schema": _array(_refers(TargetJson))},
+        "text/html": _TEXT,
+    },
+    "/targets/{name}": {
+        **_VOTABLE,
+        "application/json": {"schema": _refers(WholeTargetJson)},
+        "text/html": _TEXT,
+    },
+    "/targets/{name}/calibrations": {
+        **_VOTABLE,
+        "application/json": {"schema": _array(_refers(CalibrationRefJson))},
+    },
+    "/targets/{name}/calibrations/{calibration_id}": {
+        **_VOTABLE,
+        "application/json": {"schema": _refers(CalibrationJson)},
+    },
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "description": "The same request under the same key makes one job, however often it is sent.",
+}
 _ERROR = {
     "text/plain": _TEXT,
     "application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}},
@@ -137,6 +183,16 @@ _STATUS = {
     "415": "The body is no form",
     "503": "Not right now",
 }
+_MODELS: tuple[type[BaseModel], ...] = (
+    JobJson,
+    RefJson,
+    ResultJson,
+    ErrorJson,
+    TargetJson,
+    WholeTargetJson,
+    CalibrationRefJson,
+    CalibrationJson,
+)
 _PROBLEM = {
     "type": "object",
     "description": "An error, as RFC 9457 has it.",
@@ -162,7 +218,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     schemas: dict[str, Any] = {"Problem": _PROBLEM}
-    for model in (JobJson, RefJson, ResultJson, ErrorJson):
+    for model in _MODELS:
         schema = model.model_json_schema(ref_template=_REF, mode="serialization")
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
@@ -182,7 +238,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
     refusals = ["503"]
-    if "/jobs" in path or "/sync" in path:
+    if path.startswith(("/jobs", "/sync", "/targets")):
         refusals += ["400", "401", "403", "404"]
     if method in ("post", "put"):
         refusals += ["413", "415"]
@@ -200,6 +256,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
             {"name": name, "in": "query", "schema": schema, "description": what}
             for name, (schema, what) in _QUERIES[path].items()
         )
+    if path in ("/jobs", "/sync") and method == "post":
+        operation.setdefault("parameters", []).append(_KEY)
     if method == "post" and path in _FORMS:
         operation["requestBody"] = {"content": _form(_FORMS[path])}
     if method == "put":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, Caller
-from quws.jobs import AccountService, Health, JobService, Queues
+from quws.jobs import AccountService, Health, JobService, Queues, TargetService
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Services:
     jobs: JobService
     accounts: AccountService
     health: Health
+    targets: TargetService
     queues: Queues
 
 
@@ -44,6 +45,12 @@ def health_of(request: Request) -> Health:
     """Find what knows whether the service works."""
     services: Services = request.state.services
     return services.health
+
+
+def targets_of(request: Request) -> TargetService:
+    """Find what knows the targets."""
+    services: Services = request.state.services
+    return services.targets
 
 
 def queues_of(request: Request) -> Queues:

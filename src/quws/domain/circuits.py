@@ -62,3 +62,18 @@ class CircuitFacts(BaseModel):
     depth: int
     registers: list[Register] = Field(default_factory=list)
     name: str | None = None
+    delay_seconds: float = 0.0
+    """The longest time that one qubit is told to wait, as far as it is given in seconds."""
+    clifford: bool = False
+    """Whether all of its gates surely are Clifford gates."""
+    wide_gates: int | None = None
+    """Gates on two or more qubits, written out; None where nobody has counted them."""
+    crossing: int | None = None
+    """The most of these gates that join qubits on both sides of any cut between neighbours."""
+    measurements: int | None = None
+    mid_circuit: bool = False
+    """Whether something happens to a qubit after it was measured."""
+    resets: bool = False
+    """Whether a qubit is reset after something has happened to it."""
+    control_flow: bool = False
+    delays: bool = False

@@ -61,6 +61,12 @@ class UnknownTarget(Refusal):
     code = "unknown_target"
 
 
+class KeyUsed(Refusal):
+    """The Idempotency-Key belongs to another request, or to one whose job is gone."""
+
+    code = "idempotency_key_used"
+
+
 class TooLarge(Refusal):
     """A request body or one of its parts is larger than the service takes."""
 

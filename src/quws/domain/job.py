@@ -132,6 +132,8 @@ class Job:
     error: JobError | None
     size: int = 0
     """How large the job is, as quotes count it: a power of two."""
+    calibration_id: str | None = None
+    """The calibration of the target that it ran with."""
     cost_ms: int = 1000
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)

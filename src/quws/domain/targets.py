@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quws.domain.circuits import CircuitLimits, Language
+from quws import __version__
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.conformance import ConformanceReport, ConformanceRule
+from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.times import format_instant
 
 
 class TargetStatus(StrEnum):
@@ -93,6 +101,22 @@ class TargetState(BaseModel):
     until: datetime | None = None
     """When the target is expected back, where somebody knows."""
 
+    @property
+    def takes_work(self) -> bool:
+        """Whether jobs are started now."""
+        return self.status is TargetStatus.ONLINE
+
+    def sentence(self, name: str) -> str | None:
+        """Say why jobs of the target of this name wait; None if they do not."""
+        if self.takes_work:
+            return None
+        text = f"target {name} is {self.status}"
+        if self.message:
+            text += f": {self.message}"
+        if self.until is not None:
+            text += f"; expected back at {format_instant(self.until)}"
+        return text
+
 
 class TargetDescription(BaseModel):
     """A target: what it is, what it can run and how much of it."""
@@ -116,3 +140,104 @@ class TargetDescription(BaseModel):
     languages: list[Language] = Field(default_factory=lambda: list(Language))
     exclusive: bool = False
     """Only one worker at a time may hold it, as with hardware."""
+    remote: bool = False
+    """It has a queue of its own, to which jobs are handed over whole."""
+    conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
+    """When it has to pass the conformance circuits."""
+
+    def check(self, facts: Sequence[CircuitFacts], *, memory: bool) -> None:
+        """Refuse circuits that need what the target does not claim.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+
+        """
+        if memory and Feature.MEMORY not in self.features:
+            raise InvalidParameter(
+                f"MEMORY must be false on target {self.name}, which does not give the bits of"
+                " single shots",
+                parameter="MEMORY",
+            )
+        for index, item in enumerate(facts):
+            for needed, feature in (
+                (item.mid_circuit, Feature.MID_CIRCUIT),
+                (item.resets, Feature.RESET),
+                (item.control_flow, Feature.CONTROL_FLOW),
+                (item.delays, Feature.DELAY),
+            ):
+                if needed and feature not in self.features:
+                    which = f"circuit {index}" if len(facts) > 1 else "the circuit"
+                    raise InvalidCircuit(
+                        f"{which} has {feature}, which target {self.name} does not do",
+                        circuit=index,
+                    )
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell what was checked: another description or version of quws needs another check."""
+        content = self.model_dump(mode="json", exclude={"conformance_rule"}) | {"quws": __version__}
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class TargetRecord(BaseModel):
+    """What the service knows of a target."""
+
+    model_config = ConfigDict(frozen=True)
+
+    description: TargetDescription
+    state: TargetState
+    """What counts: an operator's word while there is one, else the last health check's."""
+    set_by: str | None = None
+    """Which operator has set the state; None if a health check found it."""
+    checked: datetime | None = None
+    """When the last health check was."""
+    calibration: str | None = None
+    """The id of the present calibration."""
+    conformance: dict[str, Any] | None = None
+    """What the last run of the conformance circuits found."""
+    conformance_time: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.description.name
+
+    @property
+    def report(self) -> ConformanceReport | None:
+        """What the conformance circuits found on the target as it is now; None before they ran."""
+        if self.conformance is None:
+            return None
+        report = ConformanceReport.model_validate(self.conformance)
+        return report if report.fingerprint == self.description.fingerprint else None
+
+    @property
+    def objection(self) -> str | None:
+        """Say why the target is not offered; None if it is.
+
+        One whose worker runs the circuits by itself takes jobs before that, and
+        runs them after it.
+        """
+        rule, report = self.description.conformance_rule, self.report
+        if rule is ConformanceRule.NONE or (report is not None and report.passed):
+            return None
+        command = f"the operator must run 'quws targets check {self.name}'"
+        if report is not None:
+            return (
+                f"target {self.name} has failed its conformance check ({report.summary});"
+                f" once that is mended, {command}"
+            )
+        if rule is ConformanceRule.AUTOMATIC:
+            return None
+        return f"target {self.name} has not passed its conformance check yet; {command}"
+
+
+class Load(BaseModel):
+    """How many jobs of a target waited and ran at one time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    time: datetime
+    waiting: int
+    running: int

@@ -16,11 +16,13 @@ from typing import Any
 
 import structlog
 
+from quws import __version__
 from quws.domain.errors import Unavailable
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 60.0
 _RESTART_SECONDS = 0.5
+_UNUSABLE_SECONDS = 10.0
 _REFILL_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
 
@@ -31,7 +33,9 @@ _ENVIRONMENT = {
     "QISKIT_PARALLEL": "FALSE",
     "PYTHONUNBUFFERED": "1",
 }
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+_OWN = ("PYTHONPATH", "VIRTUAL_ENV")
+"""What belongs to this environment, and would mislead the interpreter of another."""
 
 
 class ChildLost(Exception):
@@ -43,7 +47,7 @@ class ChildLost(Exception):
 
 
 class ChildrenUnavailable(Exception):
-    """No child can be had: the zygote does not start."""
+    """No child can be had: the zygote does not start. The sentence says why, if that is known."""
 
 
 class Child:
@@ -127,8 +131,6 @@ class ChildPool:
         How many wait ready.
     interpreter
         The Python that runs them.
-    network
-        Whether they may open connections.
     leash_seconds
         How long they live on when this process is frozen; None for ever.
 
@@ -140,10 +142,9 @@ class ChildPool:
         *,
         spares: int,
         interpreter: str = sys.executable,
-        network: bool = False,
         leash_seconds: float | None = None,
     ) -> None:
-        self._role = role | {"network": network, "leash_seconds": leash_seconds}
+        self._role = role | {"leash_seconds": leash_seconds}
         self._leash_seconds = leash_seconds
         self._spares = spares
         self._interpreter = interpreter
@@ -154,16 +155,29 @@ class ChildPool:
         self._number = 0
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._loaded = asyncio.Event()
+        self._loaded = False
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._trouble: str | None = None
 
     def start(self) -> None:
-        """Start the zygote, from the main thread; returns before it has loaded its libraries."""
+        """Start the zygote, from the main thread; returns before it has loaded its libraries.
+
+        Raises
+        ------
+        ChildrenUnavailable
+            The interpreter cannot be started.
+
+        """
         if self._closing:
             return
-        self._start_zygote()
+        try:
+            self._start_zygote()
+        except OSError as error:
+            raise ChildrenUnavailable(
+                f"the interpreter {self._interpreter} cannot be started: {error.strerror}"
+            ) from None
         if self._leash_seconds is not None:
             self._keep(self._stay_on_leash(self._leash_seconds))
 
@@ -176,7 +190,7 @@ class ChildPool:
             Not yet, or not just now.
 
         """
-        if not self._loaded.is_set():
+        if not self._loaded:
             raise Unavailable("the process that children are forked from has not loaded")
 
     async def acquire(self) -> Child:
@@ -189,8 +203,10 @@ class ChildPool:
         """
         try:
             async with asyncio.timeout(_START_SECONDS):
-                await self._loaded.wait()
                 async with self._changed:
+                    await self._changed.wait_for(lambda: self._loaded or self._trouble)
+                    if self._trouble is not None:
+                        raise ChildrenUnavailable(self._trouble)
                     while True:
                         self._refill(need=1)
                         while self._ready:
@@ -201,6 +217,23 @@ class ChildPool:
                         await self._changed.wait()
         except TimeoutError:
             raise ChildrenUnavailable("no child process could be started in time") from None
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Give a child a request that has one answer; the child goes afterwards.
+
+        Raises
+        ------
+        ChildLost, ChildrenUnavailable
+
+        """
+        child = await self.acquire()
+        try:
+            await child.send(request)
+            async for message in child.messages():
+                return message
+            raise ChildLost(await child.exited)
+        finally:
+            self.retire(child)
 
     def kill(self, pid: int) -> None:
         """Kill a child's process group, through the zygote, which knows whether it still lives."""
@@ -234,7 +267,9 @@ class ChildPool:
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair()
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        names = _INHERITED + (_OWN if self._interpreter == sys.executable else ())
+        inherited = {name: os.environ[name] for name in names if name in os.environ}
+        kind, target = self._role["role"], self._role.get("target", {})
         with theirs, contextlib.ExitStack() as stack:
             stack.callback(ours.close)
             # From the main thread, to which the kernel ties the zygote's life.
@@ -245,12 +280,16 @@ class ChildPool:
                     "-m",
                     "quws.execution.zygote",
                     str(os.getpid()),
-                    json.dumps(self._role),
+                    __version__,
+                    kind,
+                    *filter(None, [target.get("name")]),
                 ],
                 stdin=theirs.fileno(),
                 env=inherited | _ENVIRONMENT,
             )
             stack.pop_all()
+        with contextlib.suppress(OSError):  # Gone already: its end is heard below.
+            ours.sendall(json.dumps(self._role).encode() + b"\n")
         ours.setblocking(False)
         self._control = ours
         self._rest = b""
@@ -271,8 +310,12 @@ class ChildPool:
         for line in lines:
             message = json.loads(line)
             if "loaded" in message:
-                self._loaded.set()
+                self._trouble = None
+                self._loaded = True
                 self._refill()
+                self._keep(self._tell())
+            elif "unusable" in message:
+                self._trouble = message["unusable"]
             elif "failed" in message:
                 self._spawning.pop(message["failed"]).ended(None)
             elif "spawned" in message:
@@ -294,7 +337,7 @@ class ChildPool:
         asyncio.get_running_loop().remove_reader(self._control.fileno())
         self._control.close()
         self._control = None
-        self._loaded.clear()
+        loaded, self._loaded = self._loaded, False
         lost = [*self._children.values(), *self._spawning.values()]
         self._children.clear()
         self._spawning.clear()
@@ -303,25 +346,39 @@ class ChildPool:
         for child in lost:
             child.ended(-signal.SIGKILL)
         if not self._closing:
-            self._keep(self._restart(self._process))
+            self._keep(self._restart(self._process, loaded=loaded))
 
     async def _stay_on_leash(self, seconds: float) -> None:
         while True:
             self._command({"alive": True})
             await asyncio.sleep(seconds / 4)
 
-    async def _restart(self, process: subprocess.Popen[bytes]) -> None:
-        process.kill()
-        status = await asyncio.to_thread(process.wait)
-        _log.error("zygote lost", role=self._role["role"], status=status)
+    async def _restart(self, process: subprocess.Popen[bytes], *, loaded: bool) -> None:
+        try:
+            # Its stream ends a moment before it does, and only its own status tells why.
+            status = await asyncio.to_thread(process.wait, 1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = await asyncio.to_thread(process.wait)
+        if not loaded and status > 0 and self._trouble is None:
+            self._trouble = (
+                f"{self._interpreter} ended before it was ready; is quws {__version__} installed"
+                " in its environment? The log above says more"
+            )
+        _log.error("zygote lost", role=self._role["role"], status=status, why=self._trouble)
+        await self._tell()
         while not self._closing:
-            await asyncio.sleep(_RESTART_SECONDS)
+            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else _RESTART_SECONDS)
             try:
                 self._start_zygote()
             except OSError as error:
                 _log.error("zygote does not start", error=str(error))
             else:
                 return
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     def _command(self, command: dict[str, Any], *fds: int) -> None:
         if self._control is None:
@@ -333,7 +390,7 @@ class ChildPool:
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
-        if self._control is None or not self._loaded.is_set():
+        if self._control is None or not self._loaded:
             return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):

@@ -26,13 +26,13 @@ from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavaila
 from quws.bus.events import JobEvent
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
-from quws.domain.targets import TargetDescription
+from quws.domain.targets import Calibration, TargetDescription
 from quws.execution import confine
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
-from quws.store import JobStore, StoreUnavailable
+from quws.store import JobStore, StoreUnavailable, SubmissionStore, TargetStore
 from quws.telemetry import logs, metrics, tracing
 
 T = TypeVar("T")
@@ -55,12 +55,17 @@ class _Run:
     shifted: float
     """How far the store's clock had been set when the deadline was last right."""
     began: float = field(default_factory=monotonic)
+    started: bool = False
+    """A circuit was begun."""
     child: Child | None = None
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     """The job was taken away: aborted, deleted, over its time or requeued."""
     check: asyncio.Event = field(default_factory=asyncio.Event)
     """Something happened to the job: look now rather than at the next heartbeat."""
-    draining: bool = False
+    handing_back: str | None = None
+    """Why the job is to be given back to the queue; the child is killed for it."""
+    submitting: bool = False
+    """The other side is getting the job: to be killed now would leave that in doubt."""
 
 
 class Executor:
@@ -87,6 +92,8 @@ class Executor:
         worker: str,
         target: TargetDescription,
         store: JobStore,
+        targets: TargetStore,
+        submissions: SubmissionStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
         children: ChildPool,
@@ -104,6 +111,8 @@ class Executor:
         self.worker = worker
         self._target = target
         self._store = store
+        self._targets = targets
+        self._submissions = submissions
         self._artifacts = artifacts
         self._announcer = announcer
         self._children = children
@@ -185,11 +194,10 @@ class Executor:
         self._on_full(True)
         async with self._claiming:
             pass  # A claim that is under way gets its slot, and is drained with the others.
-        if self._tasks:
+        # What runs elsewhere goes on there; whoever comes next looks after it.
+        if self._tasks and not self._target.remote:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
-        for run in list(self._runs):
-            run.draining = True
-            run.check.set()
+        self.suspend("the worker shuts down; another one goes on")
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -197,6 +205,16 @@ class Executor:
         """Take work again after a drain."""
         self._stopping = False
         self._on_full(self.full)
+
+    def describe(self, target: TargetDescription) -> None:
+        """Take note that the target has changed, for the jobs to come."""
+        self._target = target
+
+    def suspend(self, message: str) -> None:
+        """Stop all jobs for now and give them back to the queue."""
+        for run in list(self._runs):
+            run.handing_back = run.handing_back or message
+            run.check.set()
 
     def _free(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -309,7 +327,7 @@ class Executor:
             await self._give_back(run, "the worker could not start a process for it")
             return
         self._limit_cpu(run)
-        if run.lost.is_set() or run.draining:
+        if run.lost.is_set() or run.handing_back:
             # Came while there was no child to kill.
             run.child.kill()
         try:
@@ -317,8 +335,8 @@ class Executor:
         except ChildLost as lost:
             if run.lost.is_set():
                 raise Fenced from None
-            if run.draining:
-                await self._hand_back(run, "the worker shuts down; another one goes on")
+            if run.handing_back:
+                await self._hand_back(run, run.handing_back)
             else:
                 await self._died(run, lost)
             return
@@ -344,6 +362,7 @@ class Executor:
                 await asyncio.to_thread((folder / name).write_bytes, content)
                 done[index] = name
         return {
+            "submission": await self._submission(claim) if self._target.remote else None,
             "job": claim.id,
             "circuits": await payload.circuits(self._artifacts, claim.job.parameters),
             "facts": spec["circuits"],
@@ -357,44 +376,128 @@ class Executor:
             "file_bytes": self._result_bytes,
         }
 
+    async def _submission(self, claim: Claim) -> dict[str, Any]:
+        """Tell what is known of the job at the other side. Its key is the job's id."""
+        found = await self._submissions.of(claim.id)
+        if found is None:
+            return {"key": claim.id, "begun": False, "age": 0.0, "handle": None}
+        age = (self._clock() - found.created).total_seconds()
+        return {"key": found.key, "begun": True, "age": age, "handle": found.handle}
+
     async def _converse(
         self, run: _Run, child: Child, request: dict[str, Any], folder: Path
     ) -> dict[str, Any] | None:
         """Let the child work and store what it makes. Gives what it says of a failure."""
         await child.send(request)
         started = self._clock()
-        begun = False
         failure: dict[str, Any] | None = None
         async for message in child.messages():
+            self._watched(run, child, message, started)
             match message:
                 case {"started": _}:
                     started = self._clock()
-                    if not begun:
-                        metrics.started(self._target.name, monotonic() - run.began)
-                        begun = True
-                case {"finished": index, "file": name, "engine": engine}:
-                    # The child tells nobody but us: what it did is traced here.
-                    tracing.tell(
-                        "circuit",
-                        started,
-                        self._clock(),
-                        circuit=index,
-                        engine=engine,
-                        pid=child.pid,
-                    )
-                    if name is not None:
-                        await self._store_circuit(run, index, folder / name, engine, started)
+                case {"finished": index, "file": str(name), "compiled": text, "engine": engine}:
+                    await self._store_circuit(run, index, folder / name, text, engine, started)
+                case {"note": str(note)}:
+                    await self._note(run, note)
+                case {"progress": _, "message": str(sentence)}:
+                    await self._progress(run, sentence)
+                case {"submitting": str(key)}:
+                    await self._submitting(run, child, key)
+                case {"not_submitted": _}:
+                    run.submitting = False
+                    run.check.set()
+                case {"submitted": str(handle), "key": str(key)}:
+                    await self._submitted(run, child, key, handle)
+                case {"doubt": str(sentence), "key": str(key)}:
+                    await self._doubt(run, child, key, sentence)
+                case {"calibration": dict(content)}:
+                    await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
         return failure
 
+    async def _submitting(self, run: _Run, child: Child, key: str) -> None:
+        now = self._clock()
+        if not await self._persistently(run, lambda: self._submissions.intend(run.claim, key, now)):
+            raise Fenced
+        if run.handing_back:
+            return  # It is killed at once, and nothing has been sent.
+        run.submitting = True
+        await child.send({"go": True})
+
+    async def _submitted(self, run: _Run, child: Child, key: str, handle: str) -> None:
+        entry = TimelineEntry(
+            self._clock(),
+            "handed over",
+            self.worker,
+            f"the target's own queue has it as {handle}"[:500],
+        )
+        if not await self._persistently(
+            run, lambda: self._submissions.arrived(run.claim, key, handle, entry)
+        ):
+            raise Fenced
+        run.submitting = False
+        run.check.set()
+        await self._announcer.changed(run.claim.id, Phase.EXECUTING)
+        await child.send({"go": True})
+
+    async def _doubt(self, run: _Run, child: Child, key: str, sentence: str) -> None:
+        entry = TimelineEntry(self._clock(), "in doubt", self.worker, sentence)
+        if not await self._persistently(
+            run, lambda: self._submissions.doubt(run.claim, key, entry)
+        ):
+            raise Fenced
+        await child.send({"go": True})
+
+    async def _calibrated(self, run: _Run, calibration: Calibration) -> None:
+        claim = run.claim
+
+        async def write() -> bool:
+            # Before the job refers to it.
+            await self._targets.calibrated(claim.job.target, calibration, present=False)
+            return await self._store.set_calibration(claim, calibration.id)
+
+        if not await self._persistently(run, write):
+            raise Fenced
+
+    async def _note(self, run: _Run, note: str) -> None:
+        entry = TimelineEntry(self._clock(), "note", self.worker, note)
+        if not await self._persistently(run, lambda: self._store.note(run.claim, entry)):
+            raise Fenced
+
+    async def _progress(self, run: _Run, sentence: str) -> None:
+        if not await self._persistently(run, lambda: self._store.say(run.claim, sentence)):
+            raise Fenced
+        await self._announcer.changed(run.claim.id, Phase.EXECUTING)
+
+    def _watched(self, run: _Run, child: Child, message: dict[str, Any], started: datetime) -> None:
+        """Count and trace what a child reports: it tells nobody but us."""
+        match message:
+            case {"started": _} if not run.started:
+                run.started = True
+                metrics.started(self._target.name, monotonic() - run.began)
+            case {"finished": index, "engine": engine}:
+                facts = {"circuit": index, "engine": engine, "pid": child.pid}
+                tracing.tell("circuit", started, self._clock(), **facts)
+
     async def _store_circuit(
-        self, run: _Run, index: int, path: Path, engine: str, started: datetime
+        self,
+        run: _Run,
+        index: int,
+        path: Path,
+        compiled: dict[str, str] | None,
+        engine: str,
+        started: datetime,
     ) -> None:
         claim = run.claim
         result = await self._put(run, f"counts-{index}", path, "application/json")
+        more = []
+        if compiled is not None:
+            text = path.parent / compiled["file"]
+            more.append(await self._put(run, compiled["id"], text, compiled["mime_type"]))
         entry = TimelineEntry(
             self._clock(),
             "circuit done",
@@ -402,7 +505,7 @@ class Executor:
             f"circuit {index} of {claim.job.circuits} on {engine}",
         )
         stored = await self._persistently(
-            run, lambda: self._store.store_circuit(claim, index, result, entry, started)
+            run, lambda: self._store.store_circuit(claim, index, result, entry, started, more)
         )
         if not stored:
             raise Fenced
@@ -520,7 +623,7 @@ class Executor:
                 async with asyncio.timeout(pause):
                     await run.check.wait()
             run.check.clear()
-            if run.draining and run.child is not None:
+            if run.handing_back and run.child is not None and not run.submitting:
                 run.child.kill()
             try:
                 await self._beat(run)
@@ -528,7 +631,7 @@ class Executor:
             except Exception as error:  # noqa: BLE001 - nobody else keeps the lease
                 # Another may take the job when the lease is over; the fence keeps us apart.
                 _log.warning("heartbeat failed", error=repr(error))
-                if run.draining and monotonic() > held_until:
+                if run.handing_back and monotonic() > held_until:
                     run.lost.set()  # Who shuts down does not wait for a database for ever.
                     break
                 await asyncio.sleep(_RETRY_SECONDS)

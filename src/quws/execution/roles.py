@@ -28,6 +28,9 @@ class Connection:
 class Role(ABC):
     """What the children of one zygote are for."""
 
+    network = False
+    """Whether they may open connections."""
+
     @abstractmethod
     def load(self) -> None:
         """Import what the children need, in the zygote. Must not start a thread."""

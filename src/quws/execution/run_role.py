@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
+import time
 import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
-from quws.domain.errors import InvalidCircuit
+from quws.domain.errors import Refusal
 from quws.domain.parameters import ResponseFormat
+from quws.domain.targets import TargetState, TargetStatus
 from quws.execution import confine, documents
+from quws.execution.compiled import MIME_TYPE, NotWritten
+from quws.execution.compiled import write as write_compiled
+from quws.execution.remote_run import RemoteFailure, RemoteRun, cancel
 from quws.execution.roles import Connection, Role
 from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
+from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
 """Address space that libraries and thread stacks reserve beyond the state itself."""
@@ -26,7 +35,10 @@ class RunRole(Role):
     """Runs jobs on one target."""
 
     def __init__(self, target: dict[str, Any]) -> None:
-        self._target: Target = create_target(TargetConfig.model_validate(target))
+        config = TargetConfig.model_validate(target)
+        self._target: Target = create_target(config)
+        self._config = config
+        self.network = self._target.network
 
     @override
     def load(self) -> None:
@@ -43,8 +55,45 @@ class RunRole(Role):
 
     @override
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
+        if "look" in request:
+            self._look(connection)
+        elif "cancel" in request:
+            assert isinstance(self._target, RemoteTarget)
+            connection.send(cancel(self._target, request["cancel"], request["handle"]))
+        else:
+            self._job(request, connection)
+
+    def _look(self, connection: Connection) -> None:
+        """Tell what the target is, whether it takes work, and how it is calibrated."""
+        try:
+            description = self._config.apply(self._target.describe()).model_copy(
+                update={"remote": isinstance(self._target, RemoteTarget)}
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+            traceback.print_exc()
+            connection.send(_failure("no_description", _one_line(error), transient=True))
+            return
+        try:
+            state = self._target.state()
+            calibration = self._target.calibration()
+        except Exception as error:  # noqa: BLE001 - a device that does not answer takes no work
+            state = TargetState(status=TargetStatus.OFFLINE, message=_one_line(error))
+            calibration = None
+        connection.send(
+            {
+                "description": description.model_dump(mode="json"),
+                "state": state.model_dump(mode="json"),
+                "calibration": None if calibration is None else calibration.model_dump(mode="json"),
+            }
+        )
+
+    def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        facts = [CircuitFacts.model_validate(item) for item in request["facts"]]
+        try:
+            facts = self._facts(request)
+        except Refusal as refusal:
+            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+            return
         options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
         confine.limit(
             memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
@@ -65,6 +114,13 @@ class RunRole(Role):
         except OSError as error:
             connection.send(_disk_failure(error, request["file_bytes"]))
 
+    def _facts(self, request: dict[str, Any]) -> list[CircuitFacts]:
+        if request["facts"] is not None:
+            return [CircuitFacts.model_validate(item) for item in request["facts"]]
+        # Circuits of ours, which nobody has read yet.
+        limits = CircuitLimits.model_validate(request["limits"])
+        return [self._parse(source, None, limits)[1] for source in request["circuits"]]
+
     def _run(
         self,
         request: dict[str, Any],
@@ -72,54 +128,201 @@ class RunRole(Role):
         options: RunOptions,
         connection: Connection,
     ) -> None:
-        limits = CircuitLimits.model_validate(request["limits"])
         entries: dict[int, dict[str, Any]] = {
             int(index): json.loads(Path(name).read_bytes())
             for index, name in request["done"].items()
         }
         batch = len(request["circuits"]) > 1
-        for index, source in enumerate(request["circuits"]):
-            if index in entries:
-                continue
-            connection.send({"started": index})
+        teller = Teller(connection, len(request["circuits"]))
+        work = _Work(request, facts, options, connection, teller)
+        files: list[dict[str, str]] = []
+        results = self._remote(work) if request["submission"] else self._local(work)
+        try:
+            for index, compiled, result in results:
+                teller.circuit = index
+                teller.notes(result.notes)
+                entries[index] = _entry(index, facts[index], compiled, result)
+                text = _write_compiled(index, compiled, teller)
+                if batch:
+                    name = f"circuit-{index}.json"
+                    documents.write_json(Path(name), entries[index])
+                    connection.send(
+                        {"finished": index, "file": name, "compiled": text, "engine": result.engine}
+                    )
+                else:
+                    connection.send({"finished": index, "engine": result.engine})
+                    files += [text] if text else []
+        except _Failed as failed:
+            connection.send(failed.answer)
+            return
+        files = (
+            documents.write(
+                Path(),
+                [entries[index] for index in range(len(facts))],
+                job_id=request["job"],
+                target=self._target.name,
+                shots=options.shots,
+                response_format=ResponseFormat(request["response_format"]),
+            )
+            + files
+        )
+        connection.send({"results": files})
+
+    def _local(self, work: _Work) -> Iterator[tuple[int, Compiled, CircuitResult]]:
+        """Run circuit by circuit, here."""
+        self._tell_calibration(work.connection)
+        for index in work.missing():
+            work.connection.send({"started": index})
+            work.teller.circuit = index
             try:
-                circuit, _ = self._parse(source, Language(facts[index].language), limits)
-                compiled = self._target.compile(circuit, options)
-                result = self._target.run(compiled, options, lambda *_: None)
-            except InvalidCircuit as refusal:
-                connection.send(_failure(refusal.code, refusal.sentence, transient=False))
-                return
+                compiled = self._compiled(work, index)
+                work.teller.notes(compiled.notes)
+                result = self._target.run(compiled, work.options, work.teller.progress)
+            except Refusal as refusal:
+                raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
             except MemoryError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a simulator throws ends the job
-                connection.send(
+            except Exception as error:
+                raise _Failed(
                     _failure(
                         "execution_failed",
                         f"circuit {index} could not be run: {_one_line(error)}",
                         transient=False,
                         detail=traceback.format_exc(limit=-5),
                     )
-                )
-                return
-            entries[index] = _entry(index, facts[index], result)
-            name = f"circuit-{index}.json"
-            if batch:
-                documents.write_json(Path(name), entries[index])
-            connection.send(
-                {"finished": index, "file": name if batch else None, "engine": result.engine}
-            )
-        files = documents.write(
-            Path(),
-            [entries[index] for index in range(len(facts))],
-            job_id=request["job"],
-            target=self._target.name,
-            shots=options.shots,
-            response_format=ResponseFormat(request["response_format"]),
+                ) from error
+            yield index, compiled, result
+
+    def _remote(self, work: _Work) -> Iterator[tuple[int, Compiled, CircuitResult]]:
+        """Have all circuits run elsewhere."""
+        assert isinstance(self._target, RemoteTarget)
+        circuits: list[Compiled] = []
+
+        def ready() -> list[Compiled]:
+            # Once handed over they are not needed any more.
+            circuits.extend(self._compiled(work, index) for index in range(len(work.facts)))
+            return circuits
+
+        run = RemoteRun(
+            self._target,
+            work.request["submission"],
+            ready,
+            work.options,
+            work.connection,
+            count=len(work.facts),
         )
-        connection.send({"results": files})
+        try:
+            results = run.results()
+        except Refusal as refusal:
+            raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+        except RemoteFailure as failure:
+            answer = _failure(failure.code, failure.message, transient=failure.transient)
+            raise _Failed(answer) from None
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _Failed(
+                _failure(
+                    "execution_failed",
+                    f"the target could not run the job: {_one_line(error)}",
+                    transient=True,
+                    detail=traceback.format_exc(limit=-5),
+                )
+            ) from error
+        for index in work.missing():
+            # What an attempt before this one has handed over, nobody has here.
+            compiled = circuits[index] if circuits else Compiled(None)
+            yield index, compiled, results[index]
+
+    def _compiled(self, work: _Work, index: int) -> Compiled:
+        source, language = work.request["circuits"][index], Language(work.facts[index].language)
+        circuit, _ = self._parse(source, language, work.limits)
+        compiled = self._target.compile(circuit, work.options)
+        return dataclasses.replace(compiled, source=source, language=language)
+
+    def _tell_calibration(self, connection: Connection) -> None:
+        try:
+            found = self._target.calibration()
+        except Exception:  # noqa: BLE001 - the job can run without anybody knowing it
+            traceback.print_exc()
+            return
+        if found is not None:
+            connection.send({"calibration": found.model_dump(mode="json")})
 
 
-def _entry(index: int, facts: CircuitFacts, result: CircuitResult) -> dict[str, Any]:
+class _Failed(Exception):
+    """The job fails; the answer says why."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done for a job."""
+
+    request: dict[str, Any]
+    facts: list[CircuitFacts]
+    options: RunOptions
+    connection: Connection
+    teller: Teller
+
+    @property
+    def limits(self) -> CircuitLimits:
+        return CircuitLimits.model_validate(self.request["limits"])
+
+    def missing(self) -> Iterator[int]:
+        """List the circuits that have no result yet."""
+        return (i for i in range(len(self.facts)) if str(i) not in self.request["done"])
+
+
+class Teller:
+    """Tells the user how a job gets on, through the worker: briefly, and nothing twice."""
+
+    _NOTES = 50
+    _PAUSE_SECONDS = 0.5
+
+    def __init__(self, connection: Connection, circuits: int) -> None:
+        self._connection = connection
+        self._circuits = circuits
+        self._told: set[str] = set()
+        self._next = time.monotonic() + self._PAUSE_SECONDS
+        self.circuit = 0
+
+    def notes(self, notes: Iterable[str]) -> None:
+        """Add to the timeline what has not been said of an earlier circuit of the job."""
+        for note in notes:
+            if note not in self._told and len(self._told) < self._NOTES:
+                self._told.add(note)
+                self._connection.send({"note": f"{self._which()}{note}"})
+
+    def progress(self, part: float, sentence: str | None) -> None:
+        """Say how far the circuit is. What comes too soon after the last word is left out."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._PAUSE_SECONDS
+            text = sentence or f"{round(100 * part)} % done"
+            self._connection.send({"progress": part, "message": f"{self._which()}{text}"})
+
+    def _which(self) -> str:
+        return "" if self._circuits == 1 else f"circuit {self.circuit} of {self._circuits}: "
+
+
+def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> dict[str, str] | None:
+    if not compiled.changed:
+        return None
+    name = f"circuit-{index}.qasm"
+    try:
+        write_compiled(Path(name), compiled)
+    except NotWritten as error:
+        teller.notes([str(error)])
+        return None
+    return {"id": f"circuit-{index}", "file": name, "mime_type": MIME_TYPE}
+
+
+def _entry(
+    index: int, facts: CircuitFacts, compiled: Compiled, result: CircuitResult
+) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "index": index,
         "registers": [
@@ -130,6 +333,10 @@ def _entry(index: int, facts: CircuitFacts, result: CircuitResult) -> dict[str, 
         "engine": result.engine,
         "seconds": round(result.seconds, 6),
     }
+    if compiled.layout is not None:
+        entry["layout"] = compiled.layout
+    if result.approximate is not None:
+        entry["approximate"] = result.approximate
     if result.memory is not None:
         entry["memory"] = result.memory
     return entry

@@ -15,25 +15,32 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
-from quws.jobs import Quotes, Sweeps
+from quws.jobs import Quotes, Sweeps, TargetService
 from quws.store import StoreUnavailable
 from quws.telemetry import metrics
 
 _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
+_LOAD_SECONDS = 300.0
 _log = structlog.get_logger(__name__)
 
 
 async def run_sweeper(
-    sweeps: Sweeps, quotes: Quotes, stop: asyncio.Event, pause_seconds: float, orphan_seconds: float
+    sweeps: Sweeps,
+    quotes: Quotes,
+    targets: TargetService,
+    stop: asyncio.Event,
+    pause_seconds: float,
+    orphan_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
     by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
         ("overrun", sweeps.overrun),
         ("lost", sweeps.lost),
         ("destruction", sweeps.destruction),
+        ("retired", sweeps.retired),
     ]
-    next_waiting = next_orphans = next_quotes = 0.0
+    next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
         if await _try("clock", sweeps.settled, quiet=True):
             for name, sweep in by_the_clock:
@@ -48,6 +55,10 @@ async def run_sweeper(
         if monotonic() >= next_orphans:
             next_orphans = monotonic() + orphan_seconds
             await _try("orphans", sweeps.orphans)
+            await _try("keys", sweeps.keys)
+        if monotonic() >= next_load:
+            next_load = monotonic() + _LOAD_SECONDS
+            await _try("load", targets.sample_load)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_seconds):
                 await stop.wait()

@@ -16,6 +16,7 @@ from quws.bus.dispatcher import FUNCTION, queue_name
 from quws.bus.events import EventHub
 from quws.execution.executor import Executor
 from quws.execution.hold import Hold
+from quws.execution.watch import Watch
 from quws.jobs.announcing import Announcer
 
 _RECONNECT_SECONDS = 0.5
@@ -102,6 +103,7 @@ class HintListener:
 async def run_worker(
     executor: Executor,
     hints: HintListener,
+    watch: Watch,
     events: EventHub,
     stop: asyncio.Event,
     grace_seconds: float,
@@ -117,7 +119,7 @@ async def run_worker(
     async with _in_background(events.run()):
         while hold is None or await hold.acquire(stop):
             executor.resume()
-            async with _in_background(hints.run(executor), executor.look()):
+            async with _in_background(hints.run(executor), executor.look(), watch.run()):
                 await (stop.wait() if hold is None else hold.keep(stop))
                 _log.info("worker stops taking jobs")
                 await executor.drain(grace_seconds if stop.is_set() else 0.0)

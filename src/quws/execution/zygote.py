@@ -6,15 +6,18 @@ again in every child, hides errors of its preload, reaps its children where the
 parent cannot see it, and runs only under the parent's interpreter.
 
 It talks to its parent over a stream socket on standard input, one JSON object
-per line:
+per line. The first one tells its role; it comes this way and not as an argument
+since it may hold secrets, and arguments can be read by everybody on the machine.
+Then:
 
 - ``{"spawn": N}``, with a file descriptor: fork a child that talks over it.
   Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
 - ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
   ids, since only this process reaps.
 - ``{"alive": true}``: the parent is there and well.
-- It says ``{"loaded": true}`` when it can fork, and ``{"exited": P, "status":
-  S}`` (negative: the signal) for each child that ended.
+- It says ``{"loaded": true}`` when it can fork, or ``{"unusable": why}`` before
+  it gives up, and ``{"exited": P, "status": S}`` (negative: the signal) for each
+  child that ended.
 
 At the end of the stream everybody is killed, and so are the children when the
 parent has not been heard of for the length of its leash: a parent that is
@@ -34,8 +37,9 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
+from quws import __version__
 from quws.execution import confine
 from quws.execution.roles import Role, make_role
 
@@ -170,21 +174,52 @@ def _kill_group(pid: int) -> None:
 
 
 def main() -> None:
-    """Load what the role needs, then serve. Arguments: the parent's pid, the role as JSON."""
-    parent, role_json = sys.argv[1:]
-    config = json.loads(role_json)
+    """Load what the role needs, then serve.
+
+    Arguments: the parent's pid, its version of quws, and for people who look at the list of
+    processes what this one is for.
+    """
+    parent, version, *_ = sys.argv[1:]
     confine.die_with_parent(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not config["network"]:
-        confine.no_network()
-    role = make_role(config)
-    role.load()
+    control = socket.socket(fileno=os.dup(0))
+    if version != __version__:
+        _give_up(
+            control,
+            f"{sys.executable} has quws {__version__}, and this service is quws {version};"
+            " install the same there",
+        )
+    config = json.loads(_first_line(control))
+    try:
+        role = make_role(config)
+        if not role.network:
+            confine.no_network()
+        role.load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+        traceback.print_exc()
+        _give_up(control, f"{type(error).__name__}: {error}")
     gc.collect()
     # Keeps the collector from touching, and so copying, pages shared with the children.
     gc.freeze()
-    control = socket.socket(fileno=os.dup(0))
     Zygote(control, role, config["leash_seconds"]).run()
+
+
+def _first_line(control: socket.socket) -> bytes:
+    # Not a byte more: what comes behind it is for the loop.
+    line = b""
+    while not line.endswith(b"\n"):
+        seen = control.recv(65536, socket.MSG_PEEK)
+        if not seen:
+            sys.exit(1)
+        line += control.recv(seen.find(b"\n") + 1 or len(seen))
+    return line
+
+
+def _give_up(control: socket.socket, why: str) -> NoReturn:
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps({"unusable": why[:1000]}).encode() + b"\n")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobService, Payload
 from quws.jobs.snapshots import JobDetails, Snapshot
 from quws.jobs.sweeps import Due, Sweeps, due
+from quws.jobs.targets import TargetReport, TargetService
 
 __all__ = [
     "AccountService",
@@ -22,5 +23,7 @@ __all__ = [
     "Quotes",
     "Snapshot",
     "Sweeps",
+    "TargetReport",
+    "TargetService",
     "due",
 ]

@@ -31,14 +31,23 @@ class Quotes:
 
     def of_new(self, state: QueueState, size: int) -> datetime | None:
         """Predict the end of a job if it were queued now; None when nothing is known yet."""
-        seconds = predict(size, state.known)
-        if seconds is None:
+        seconds, wait = predict(size, state.known), self.wait(state)
+        if seconds is None or wait is None:
             return None
+        return _at(self._clock(), wait + seconds)
+
+    def wait(self, state: QueueState) -> float | None:
+        """Predict in how many seconds a job would start if it were queued now.
+
+        None when nobody knows when the target takes work again.
+        """
         free = _free_slots(state, self._clock())
+        if free is None:
+            return None
         for _, waiting, _ in state.waiting:
             ahead = predict(waiting, state.known) or 0.0
             heappush(free, heappop(free) + ahead)
-        return _at(self._clock(), free[0] + seconds)
+        return free[0]
 
     def cost_ms(self, state: QueueState, size: int) -> int:
         """Predict how long a job of this size runs, for the fair share of its owner."""
@@ -55,6 +64,10 @@ class Quotes:
             moved: dict[str, datetime | None] = {}
             for job_id, size, old in state.waiting:
                 seconds = predict(size, state.known)
+                if free is None:
+                    if old is not None:
+                        moved[job_id] = None  # It was a promise that nobody can keep now.
+                    continue
                 if seconds is None:
                     break  # Nothing is known of this target.
                 end = heappop(free) + seconds
@@ -70,13 +83,21 @@ class Quotes:
         return count
 
 
-def _free_slots(state: QueueState, now: datetime) -> list[float]:
-    """Predict in how many seconds each slot is free: as many slots as jobs run, at least one."""
+def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
+    """Predict in how many seconds each slot is free: as many slots as jobs run, at least one.
+
+    None when the target takes no work and nobody knows until when.
+    """
+    back = 0.0
+    if not state.state.takes_work:
+        if state.state.until is None:
+            return None
+        back = max(0.0, (state.state.until - now).total_seconds())
     free = []
     for size, since in state.running:
         seconds = predict(size, state.known) or 0.0
-        free.append(max(0.0, seconds - (now - since).total_seconds()))
-    free = free or [0.0]
+        free.append(max(back, seconds - (now - since).total_seconds()))
+    free = free or [back]
     heapify(free)
     return free
 

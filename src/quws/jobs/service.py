@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -15,7 +16,15 @@ import structlog
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
 from quws.domain.caller import Caller
-from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
+from quws.domain.errors import (
+    Forbidden,
+    IllegalMove,
+    InvalidParameter,
+    KeyUsed,
+    NotFound,
+    Unavailable,
+    UnknownTarget,
+)
 from quws.domain.job import (
     Job,
     JobRef,
@@ -29,14 +38,14 @@ from quws.domain.parameters import Control, JobRequest, Posted, read_control, re
 from quws.domain.phases import ACTIVE, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
-from quws.domain.targets import TargetDescription
+from quws.domain.targets import TargetDescription, TargetStatus
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.checking import Checker
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
-from quws.store import JobStore, ListFilter, StoreUnavailable, TargetStore
+from quws.store import JobStore, ListFilter, MadeBefore, Once, StoreUnavailable, TargetStore
 from quws.telemetry import logs, metrics, tracing
 
 _log = structlog.get_logger(__name__)
@@ -78,6 +87,7 @@ class JobService:
         checker: Checker,
         quotes: Quotes,
         policy: Policy,
+        expected: frozenset[str] = frozenset(),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -90,6 +100,7 @@ class JobService:
         self._checker = checker
         self._quotes = quotes
         self._policy = policy
+        self._expected = expected
         self._clock = clock
 
     # -- reading --------------------------------------------------------------
@@ -146,8 +157,12 @@ class JobService:
         phases: frozenset[Phase] = frozenset(),
         after: datetime | None = None,
         last: int | None = None,
+        key: str | None = None,
     ) -> AsyncIterator[JobRef]:
-        """List the caller's jobs, newest first; ARCHIVED ones only when asked for."""
+        """List the caller's jobs, newest first; ARCHIVED ones only when asked for.
+
+        With ``key`` only the one that a request of theirs made under it.
+        """
         return self._store.refs(
             ListFilter(
                 owner=caller.name,
@@ -155,6 +170,7 @@ class JobService:
                 phases=phases,
                 after=after,
                 last=last,
+                key=key,
             )
         )
 
@@ -220,16 +236,24 @@ class JobService:
 
     # -- changing -------------------------------------------------------------
 
-    async def create(self, caller: Caller, posted: Sequence[Posted]) -> Job:
+    async def create(self, caller: Caller, posted: Sequence[Posted], key: str | None = None) -> Job:
         """Make a job from its parameters; PHASE=RUN starts it at once.
 
         Everything is checked first: either there is a sound job, or nothing.
+        With a ``key`` there is one job however often the request is sent.
 
         Raises
         ------
         InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+        KeyUsed
+            The key stands for another request, or for a job that was deleted.
 
         """
+        once = None if key is None else Once(key, _fingerprint(posted))
+        if once is not None:
+            before = await self._store.made_before(caller.name, once.key)
+            if before is not None:
+                return await self._again(caller, posted, once, before)
         control, rest = read_control(posted)
         if control.phase == "ABORT":
             raise InvalidParameter(
@@ -280,12 +304,16 @@ class JobService:
                 size=plan.size,
                 cost_ms=plan.cost_ms,
             )
-            await self._store.add(job, entries)
+            before = await self._store.add(job, entries, once)
         except StoreUnavailable:
             raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:
             await self._drop_artifacts(job_id)
             raise
+        if once is not None and before is not None:
+            # The same request, at the same time, was a little faster.
+            await self._drop_artifacts(job_id)
+            return await self._again(caller, posted, once, before)
         metrics.entered(job.phase)
         logs.note(job=job_id, target=target.name)
         tracing.describe(job=job_id, target=target.name)
@@ -294,6 +322,21 @@ class JobService:
             await self._announcer.work(target.name)
         elif run:
             await self.run(caller, job_id)
+        return job
+
+    async def _again(
+        self, caller: Caller, posted: Sequence[Posted], once: Once, before: MadeBefore
+    ) -> Job:
+        """Answer a request that has made its job already."""
+        if before.fingerprint != once.fingerprint:
+            raise KeyUsed("this Idempotency-Key was sent with another request before")
+        job = await self._store.get(before.job_id)
+        if job is None:
+            raise KeyUsed("the job that was made with this Idempotency-Key is gone")
+        if job.phase is Phase.PENDING and read_control(posted)[0].phase == "RUN":
+            # Whoever made it was cut off before it could be queued.
+            with contextlib.suppress(IllegalMove):
+                await self.run(caller, job.id)
         return job
 
     async def run(self, caller: Caller, job_id: str) -> None:
@@ -307,6 +350,7 @@ class JobService:
 
         """
         job = await self.get(caller, job_id)
+        await self._in_service(job.target)
         entry = _queued(self._clock(), job.target)
         most = self._policy.max_queued
         if await self._store.queue(job, entry, most) is None:
@@ -439,13 +483,7 @@ class JobService:
     # -- helpers ----------------------------------------------------------------
 
     async def _plan(self, request: JobRequest) -> _Plan:
-        name = request.target or self._policy.target
-        target = await self._targets.get(name)
-        if target is None:
-            known = ", ".join(item.name for item in await self._targets.all()) or "none yet"
-            raise UnknownTarget(
-                f"there is no target '{name[:60]}'; TARGET may be: {known}", parameter="TARGET"
-            )
+        target = await self._in_service(request.target or self._policy.target)
         if request.shots > target.max_shots:
             raise InvalidParameter(
                 f"SHOTS must be at most {target.max_shots} on target {target.name},"
@@ -462,6 +500,7 @@ class JobService:
             self._checker.check(request.circuits, request.language, target.circuit_limits),
             self._quotes.state(target.name),
         )
+        target.check(facts, memory=request.memory)
         spec = {
             "language": request.language,
             "shots": request.shots,
@@ -477,6 +516,27 @@ class JobService:
         return _Plan(
             target, spec, size, self._quotes.cost_ms(queue, size), self._quotes.of_new(queue, size)
         )
+
+    async def _in_service(self, name: str) -> TargetDescription:
+        records = await self._targets.records()
+        record = next((item for item in records if item.name == name), None)
+        if record is None and name in self._expected:
+            raise Unavailable(
+                f"target {name} has not told yet what it is; its worker is starting, or cannot"
+                " start: its log says why",
+                parameter="TARGET",
+            )
+        if record is not None and record.state.status is not TargetStatus.RETIRED:
+            if record.objection is not None:
+                raise Unavailable(record.objection, parameter="TARGET")
+            return record.description
+        known = ", ".join(
+            item.name for item in records if item.state.status is not TargetStatus.RETIRED
+        )
+        sentence = (
+            f"there is no target '{name[:60]}'" if record is None else f"target {name} is retired"
+        )
+        raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
 
     async def _posted(self, item: Parameter) -> Posted:
         return Posted(item.name, await payload.read(self._artifacts, item), item.mime_type)
@@ -513,7 +573,15 @@ class JobService:
         return Payload(item.size, item.mime_type, stored)
 
 
-@contextmanager
+def _fingerprint(posted: Sequence[Posted]) -> str:
+    found = hashlib.sha256()
+    for item in posted:
+        for part in (item.name.upper().encode(), item.value):
+            found.update(len(part).to_bytes(8) + part)
+    return found.hexdigest()
+
+
+@contextlib.contextmanager
 def _counted() -> Iterator[None]:
     metrics.waits(1)
     try:

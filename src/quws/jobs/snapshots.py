@@ -19,6 +19,8 @@ class JobDetails:
 
     timeline: list[TimelineEntry]
     queue_position: int | None
+    status: str | None = None
+    """Why the job is where it is, in words: its own, or its target's while that takes no work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +66,6 @@ class Snapshots:
         if found is None:
             pending.set_result(None)
         else:
-            job, timeline, position = found
-            pending.set_result(Snapshot(job, JobDetails(timeline, position)))
+            job, timeline, position, state = found
+            status = state.sentence(job.target) or job.message
+            pending.set_result(Snapshot(job, JobDetails(timeline, position, status)))

@@ -15,11 +15,13 @@ from quws.bus.dispatcher import Dispatcher
 from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
+from quws.domain.targets import TargetStatus
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
-from quws.store import JobStore, Overdue, StoreUnavailable
+from quws.store import JobStore, Overdue, StoreUnavailable, TargetStore
 from quws.telemetry import logs
 
+_KEYS_KEPT = timedelta(days=7)
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +54,7 @@ class Sweeps:
         self,
         *,
         store: JobStore,
+        targets: TargetStore,
         artifacts: ArtifactStore,
         dispatcher: Dispatcher,
         announcer: Announcer,
@@ -61,6 +64,7 @@ class Sweeps:
         orphan_seconds: float,
     ) -> None:
         self._store = store
+        self._targets = targets
         self._artifacts = artifacts
         self._dispatcher = dispatcher
         self._announcer = announcer
@@ -169,6 +173,25 @@ class Sweeps:
                 count += 1
                 await self._announcer.work(target)
         return count
+
+    async def retired(self) -> int:
+        """End jobs in ERROR that wait for a target which will not come back."""
+        count = 0
+        for record in await self._targets.records():
+            if record.state.status is not TargetStatus.RETIRED:
+                continue
+            sentence = f"{record.state.sentence(record.name)}; send the job to another target"
+            for job_id in await self._store.waiting_for(record.name):
+                error = JobError(ErrorType.FATAL, "target_retired", sentence)
+                entry = TimelineEntry(utc_now(), "failed", "quws", sentence)
+                if await self._store.refuse(job_id, error, entry):
+                    count += 1
+                    await self._announcer.changed(job_id, Phase.ERROR)
+        return count
+
+    async def keys(self) -> int:
+        """Forget the Idempotency-Keys of jobs that are long gone."""
+        return await self._store.forget_keys(utc_now() - _KEYS_KEPT)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""

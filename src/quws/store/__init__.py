@@ -3,8 +3,17 @@
 from quws.store.accounts import AccountStore
 from quws.store.database import Database, StoreUnavailable
 from quws.store.holds import HoldStore
-from quws.store.jobs import JobStore, ListFilter, Overdue, QueueState
+from quws.store.jobs import (
+    JobStore,
+    ListFilter,
+    MadeBefore,
+    Once,
+    Overdue,
+    QueueState,
+    SubmissionState,
+)
 from quws.store.queues import QueueLength, QueueStore
+from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
 
 __all__ = [
@@ -13,10 +22,15 @@ __all__ = [
     "HoldStore",
     "JobStore",
     "ListFilter",
+    "MadeBefore",
+    "Once",
     "Overdue",
     "QueueLength",
     "QueueState",
     "QueueStore",
     "StoreUnavailable",
+    "Submission",
+    "SubmissionState",
+    "SubmissionStore",
     "TargetStore",
 ]

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -48,8 +50,10 @@ from quws.domain.job import (
     TimelineEntry,
 )
 from quws.domain.phases import Move, Phase
+from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.targets import is_online, state_of
 
 _CHUNK = 1000
 _j = t.jobs.c
@@ -67,6 +71,28 @@ class ListFilter:
     phases: frozenset[Phase] = field(default_factory=frozenset)
     after: datetime | None = None
     last: int | None = None
+    key: str | None = None
+    """Only the job that ``owner`` made under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a request that is sent again be taken for the same.
+
+    ``key`` is the client's own, among the keys of one owner; ``fingerprint``
+    tells whether the requests really are the same.
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBefore:
+    """The job that a request has made already. ``job_id`` may be gone."""
+
+    job_id: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +117,22 @@ class QueueState:
     known: dict[int, float]
     running: list[tuple[int, datetime]]
     waiting: list[tuple[str, int, datetime | None]]
+    waiting_count: int = 0
+    """How many wait in all: ``waiting`` lists the first ones only."""
+    state: TargetState = field(default_factory=TargetState)
+
+
+class SubmissionState(StrEnum):
+    """Where something stands that a job has handed over to a target with a queue of its own."""
+
+    INTENT = "intent"
+    """It is about to be sent, or was sent; nobody knows yet whether it has arrived."""
+    SUBMITTED = "submitted"
+    DOUBT = "doubt"
+    """Nobody can tell whether it has arrived."""
+    CANCEL = "cancel"
+    """Its job is over or gone: it must be cancelled at the other side."""
+    OVER = "over"
 
 
 class JobStore:
@@ -118,10 +160,13 @@ class JobStore:
             row = (await connection.execute(_refs().where(_j.id == job_id))).first()
             return None if row is None else _ref(row)
 
-    async def whole(self, job_id: str) -> tuple[Job, list[TimelineEntry], int | None] | None:
-        """Read a job with what happened to it, oldest first, and how many go before it.
+    async def whole(
+        self, job_id: str
+    ) -> tuple[Job, list[TimelineEntry], int | None, TargetState] | None:
+        """Read a job with what happened to it, oldest first, how many go before it, and the
+        state of its target.
 
-        The last is None for a job that does not wait in its target's queue.
+        The third is None for a job that does not wait in its target's queue.
         """
         async with self._database.read() as connection:
             row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
@@ -136,7 +181,10 @@ class JobStore:
             )
             timeline = [TimelineEntry(*entry) for entry in entries]
             position = await _position(connection, job) if job.phase is Phase.QUEUED else None
-            return job, timeline, position
+            state = TargetState()
+            if job.phase in (Phase.QUEUED, Phase.SUSPENDED):
+                state = await state_of(connection, self._database, job.target)
+            return job, timeline, position, state
 
     async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
         """List jobs, newest first.
@@ -185,9 +233,37 @@ class JobStore:
 
     # -- the client's writes --------------------------------------------------
 
-    async def add(self, job: Job, entries: Sequence[TimelineEntry]) -> None:
-        """Write a new job (PENDING, or QUEUED when it is to run at once)."""
+    async def made_before(self, owner: str | None, key: str) -> MadeBefore | None:
+        """Find the job that an owner's request made under a key."""
+        async with self._database.read() as connection:
+            return await _made_before(connection, owner, key)
+
+    async def add(
+        self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
+    ) -> MadeBefore | None:
+        """Write a new job (PENDING, or QUEUED when it is to run at once).
+
+        With ``once`` only if its key is new to the owner; else nothing is
+        written, and what the key stands for is given.
+        """
         async with self._database.write() as connection:
+            if once is not None:
+                # Two at once: the second waits here until the first is committed, or gone.
+                taken = await connection.execute(
+                    self._database.insert(t.submission_keys)
+                    .values(
+                        owner=job.owner or "",
+                        key=once.key,
+                        job_id=job.id,
+                        fingerprint=once.fingerprint,
+                        created=job.creation_time,
+                    )
+                    .on_conflict_do_nothing()
+                    # PostgreSQL's driver does not count what it has inserted.
+                    .returning(t.submission_keys.c.job_id)
+                )
+                if taken.first() is None:
+                    return await _made_before(connection, job.owner, once.key)
             await connection.execute(
                 insert(t.jobs).values(
                     id=job.id,
@@ -210,7 +286,8 @@ class JobStore:
                 )
             )
             await _add_circuits(connection, job.id, job.circuits)
-            await _tell(connection, job.id, *entries)
+            await tell(connection, job.id, *entries)
+            return None
 
     async def queue(self, job: Job, entry: TimelineEntry, max_queued: int) -> JobRef | None:
         """RUN: put a job into its target's queue, at its owner's next turn.
@@ -327,6 +404,7 @@ class JobStore:
             removed = await connection.execute(delete(t.jobs).where(_j.id == job_id))
             if removed.rowcount == 0:
                 return False
+            await _forget(connection, job_id, now)
             await self._discard(connection, job_id, now)
             return True
 
@@ -350,7 +428,7 @@ class JobStore:
         lease = str(uuid.uuid4())
         waiting = (
             select(_j.id)
-            .where(_j.target == target, _in(_WAITING))
+            .where(_j.target == target, _in(_WAITING), is_online(self._database, target))
             .order_by(*_QUEUE_ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -393,7 +471,7 @@ class JobStore:
             row = claimed.first()
             if row is None:
                 return None
-            await _tell(
+            await tell(
                 connection,
                 row.id,
                 TimelineEntry(now, "claimed", worker, f"attempt {row.attempt}"),
@@ -409,7 +487,7 @@ class JobStore:
             row = (
                 await connection.execute(
                     update(t.jobs)
-                    .where(_fence(claim))
+                    .where(fence(claim))
                     .values(lease_until=self._database.now + int(lease_seconds * 1000))
                     .returning(_j.deadline, self._database.now.label("now"))
                 )
@@ -429,7 +507,7 @@ class JobStore:
             row = (
                 await connection.execute(
                     update(t.jobs)
-                    .where(_fence(claim))
+                    .where(fence(claim))
                     .values(
                         claimed_time=type_coerce(_j.claimed_time, BigInteger) + millis,
                         deadline=type_coerce(_j.deadline, BigInteger) + millis,
@@ -442,11 +520,26 @@ class JobStore:
     async def note(self, claim: Claim, entry: TimelineEntry) -> bool:
         """Add to the timeline of a job that this worker holds."""
         async with self._database.write() as connection:
-            held = await connection.scalar(select(_j.id).where(_fence(claim)))
-            if held is None:
+            if not await held(connection, claim):
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
+
+    async def say(self, claim: Claim, message: str | None) -> bool:
+        """Say in a word where a running job stands; the timeline does not keep it."""
+        async with self._database.write() as connection:
+            said = await connection.execute(
+                update(t.jobs).where(fence(claim)).values(message=message)
+            )
+            return said.rowcount == 1
+
+    async def set_calibration(self, claim: Claim, calibration_id: str) -> bool:
+        """Note the calibration that a job runs with."""
+        async with self._database.write() as connection:
+            noted = await connection.execute(
+                update(t.jobs).where(fence(claim)).values(calibration_id=calibration_id)
+            )
+            return noted.rowcount == 1
 
     async def store_circuit(
         self,
@@ -455,16 +548,14 @@ class JobStore:
         result: Result,
         entry: TimelineEntry,
         started: datetime,
+        more: Sequence[Result] = (),
     ) -> bool:
-        """Keep the result of one circuit of a batch and list it as a result of the job."""
+        """Keep the result of one circuit of a batch and list it as a result of the job.
+
+        ``more`` are further files of the circuit, listed after the results of all circuits.
+        """
         async with self._database.write() as connection:
-            held = await connection.execute(
-                update(t.jobs)
-                .where(_fence(claim))
-                .values(lease_until=_j.lease_until)
-                .returning(_j.id)
-            )
-            if held.first() is None:
+            if not await held(connection, claim):
                 return False
             stored = await connection.execute(
                 update(t.circuits)
@@ -487,7 +578,8 @@ class JobStore:
                 update(t.jobs).where(_j.id == claim.id).values(circuits_done=_j.circuits_done + 1)
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
-            await _tell(connection, claim.id, entry)
+            await _publish(connection, claim, more, first=index + _MORE_OFFSET)
+            await tell(connection, claim.id, entry)
             return True
 
     async def complete(
@@ -535,7 +627,7 @@ class JobStore:
         async with self._database.write() as connection:
             changed = await connection.execute(
                 update(t.jobs)
-                .where(_fence(claim))
+                .where(fence(claim))
                 .values(
                     phase=Phase.QUEUED,
                     start_time=None,
@@ -547,7 +639,7 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             await self._discard(connection, f"{claim.id}/{claim.attempt}", entry.time)
             return True
 
@@ -560,7 +652,7 @@ class JobStore:
             spent = self._database.now - type_coerce(_j.claimed_time, BigInteger)
             changed = await connection.execute(
                 update(t.jobs)
-                .where(_fence(claim))
+                .where(fence(claim))
                 .values(
                     phase=Phase.SUSPENDED,
                     lease=None,
@@ -573,7 +665,7 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, claim.id, entry)
+            await tell(connection, claim.id, entry)
             return True
 
     # -- the sweeps' writes -----------------------------------------------------
@@ -661,6 +753,7 @@ class JobStore:
             )
             if removed.rowcount == 0:
                 return False
+            await _forget(connection, job_id, now)
             await self._discard(connection, job_id, now)
             return True
 
@@ -684,7 +777,7 @@ class JobStore:
             await connection.execute(
                 update(t.circuits).where(t.circuits.c.job_id == job_id).values(artifact=None)
             )
-            await _tell(
+            await tell(
                 connection, job_id, TimelineEntry(now, "archived", "quws", "destruction time")
             )
             # Parameters are metadata and stay. An attempt that was given back had files too.
@@ -715,10 +808,20 @@ class JobStore:
                 .order_by(*_QUEUE_ORDER)
                 .limit(limit)
             )
+            found = [(job_id, size, quote) for job_id, size, quote in waiting]
+            count: int | None = len(found)
+            if count == limit:
+                count = await connection.scalar(
+                    select(func.count())
+                    .select_from(t.jobs)
+                    .where(_j.target == target, _in(_WAITING))
+                )
             return QueueState(
                 known,
                 [(size, since) for size, since in running],
-                [(job_id, size, quote) for job_id, size, quote in waiting],
+                found,
+                count or 0,
+                await state_of(connection, self._database, target),
             )
 
     async def garbage(self, limit: int = 500) -> list[str]:
@@ -756,6 +859,45 @@ class JobStore:
                 found.update(await connection.scalars(query))
         return found
 
+    async def forget_keys(self, before: datetime) -> int:
+        """Forget keys of requests from before an instant, as far as their jobs are gone."""
+        k = t.submission_keys.c
+        async with self._database.write() as connection:
+            forgotten = await connection.execute(
+                delete(t.submission_keys).where(
+                    k.created < before, ~exists().where(_j.id == k.job_id)
+                )
+            )
+            return forgotten.rowcount
+
+    async def waiting_for(self, target: str, limit: int = 500) -> list[str]:
+        """List jobs that wait for a target."""
+        async with self._database.read() as connection:
+            return list(
+                await connection.scalars(
+                    select(_j.id).where(_j.target == target, _in(_WAITING)).limit(limit)
+                )
+            )
+
+    async def refuse(self, job_id: str, error: JobError, entry: TimelineEntry) -> bool:
+        """End a job in ERROR that waits for a target which will not come back."""
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.jobs)
+                .where(_j.id == job_id, _in(_WAITING))
+                .values(
+                    phase=phases.target(Move.FAIL),
+                    end_time=entry.time,
+                    error=_error_json(error),
+                    message=None,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            await _leave(connection, job_id, entry.time)
+            await tell(connection, job_id, entry)
+            return True
+
     # -- shared -----------------------------------------------------------------
 
     async def _move(
@@ -786,7 +928,9 @@ class JobStore:
         ).first()
         if row is None:
             return None
-        await _tell(connection, job_id, entry)
+        await tell(connection, job_id, entry)
+        if move is Move.ABORT:
+            await _leave(connection, job_id, entry.time)
         if move is Move.ABORT and row.claimed_time is not None:
             # An attempt that was given back had the next number.
             for attempt in (row.attempt, row.attempt + 1):
@@ -838,7 +982,9 @@ class JobStore:
             )
             if changed.rowcount == 0:
                 return False
-            await _tell(connection, found.id, entry)
+            if values["phase"] is Phase.ERROR:
+                await _leave(connection, found.id, entry.time)
+            await tell(connection, found.id, entry)
             await self._discard(connection, f"{found.id}/{found.attempt}", entry.time)
             return True
 
@@ -872,6 +1018,8 @@ class JobStore:
 _BATCH_OFFSET = 100
 """Results of single circuits are listed after those of the whole job."""
 
+_MORE_OFFSET = 1_000_000
+
 
 def _in(wanted: Iterable[Phase]) -> TextClause:
     # Literal, not bound, and written as in the index: only then do both databases see that a
@@ -882,7 +1030,8 @@ def _in(wanted: Iterable[Phase]) -> TextClause:
     return text(f"jobs.phase IN ({', '.join(names)})")
 
 
-def _fence(claim: Claim) -> ColumnElement[bool]:
+def fence(claim: Claim) -> ColumnElement[bool]:
+    """Say that a job is still in the hands of who claimed it."""
     return and_(
         _j.id == claim.id,
         _j.attempt == claim.attempt,
@@ -906,10 +1055,35 @@ def _list_clauses(wanted: ListFilter) -> list[Any]:
     clauses.append(_in(wanted.phases) if wanted.phases else text("jobs.phase <> 'ARCHIVED'"))
     if wanted.after is not None:
         clauses.append(_j.creation_time > wanted.after)
+    if wanted.key is not None:
+        k = t.submission_keys.c
+        made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)
+        clauses.append(_j.id == made.scalar_subquery())
     return clauses
 
 
-async def _tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+async def _made_before(
+    connection: AsyncConnection, owner: str | None, key: str
+) -> MadeBefore | None:
+    k = t.submission_keys.c
+    row = (
+        await connection.execute(
+            select(k.job_id, k.fingerprint).where(k.owner == (owner or ""), k.key == key)
+        )
+    ).first()
+    return None if row is None else MadeBefore(row.job_id, row.fingerprint)
+
+
+async def held(connection: AsyncConnection, claim: Claim) -> bool:
+    """Tell whether a job is still the worker's, and keep it so until the transaction ends."""
+    found = await connection.execute(
+        update(t.jobs).where(fence(claim)).values(lease_until=_j.lease_until).returning(_j.id)
+    )
+    return found.first() is not None
+
+
+async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+    """Add to a job's timeline."""
     await connection.execute(
         insert(t.timeline),
         [
@@ -958,20 +1132,55 @@ async def _end(
 ) -> bool:
     changed = await connection.execute(
         update(t.jobs)
-        .where(_fence(claim))
+        .where(fence(claim))
         .values(
             phase=phase,
             end_time=entry.time,
             lease=None,
             lease_until=None,
             deadline=None,
+            message=None,
             **values,
         )
     )
     if changed.rowcount == 0:
         return False
-    await _tell(connection, claim.id, entry)
+    if phase is Phase.COMPLETED:
+        await _submissions(connection, claim.id, entry.time, SubmissionState.OVER)
+    else:
+        await _leave(connection, claim.id, entry.time)
+    await tell(connection, claim.id, entry)
     return True
+
+
+async def _leave(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Have cancelled what a job that has ended left at the other side."""
+    await _submissions(connection, job_id, now, SubmissionState.CANCEL)
+
+
+async def _forget(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Do the same for a job that is gone, of which nothing else stays."""
+    await _leave(connection, job_id, now)
+    await connection.execute(
+        delete(t.submissions).where(
+            t.submissions.c.job_id == job_id,
+            t.submissions.c.state != SubmissionState.CANCEL,
+        )
+    )
+
+
+async def _submissions(
+    connection: AsyncConnection, job_id: str, now: datetime, state: SubmissionState
+) -> None:
+    s = t.submissions.c
+    await connection.execute(
+        update(t.submissions)
+        .where(
+            s.job_id == job_id,
+            s.state.in_([SubmissionState.INTENT, SubmissionState.SUBMITTED]),
+        )
+        .values(state=state, changed=now)
+    )
 
 
 async def _position(connection: AsyncConnection, job: Job) -> int | None:
@@ -1012,6 +1221,7 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> Job:
         parameters=[Parameter(**item) for item in row.parameters],
         spec=row.spec,
         size=row.size,
+        calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error(row.error),
         results=[Result(*found) for found in rows],

@@ -108,6 +108,7 @@ jobs = Table(
     Column("parameters", JSON, nullable=False),
     Column("spec", JSON, nullable=False),
     Column("error", JSON(none_as_null=True)),
+    Column("calibration_id", Text),
     # The caller's own list, newest first, with AFTER and LAST; ids break ties in time.
     Index("ix_jobs_owner_creation", "owner", "creation_time", "id"),
     # The same with PHASE.
@@ -203,6 +204,72 @@ targets = Table(
     Column("name", Text, primary_key=True),
     Column("description", JSON, nullable=False),
     Column("updated", Instant, nullable=False),
+    # What the last health check found.
+    Column("status", String(16), nullable=False, server_default=text("'online'")),
+    Column("message", Text),
+    Column("until", Instant),
+    Column("checked", Instant),
+    # What an operator has said, which goes before that until its time is over.
+    Column("hold", String(16)),
+    Column("hold_message", Text),
+    Column("hold_until", Instant),
+    Column("hold_by", Text),
+    Column("calibration_id", Text),
+    Column("conformance", JSON(none_as_null=True)),
+    Column("conformance_time", Instant),
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("time", Instant, nullable=False),
+    Column("content", JSON, nullable=False),
+    Index("ix_calibrations_target_time", "target", "time"),
+)
+
+target_load = Table(
+    "target_load",
+    metadata,
+    # Samples, taken by the periodic task.
+    Column("target", Text, primary_key=True),
+    Column("time", Instant, primary_key=True),
+    Column("waiting", Integer, nullable=False),
+    Column("running", Integer, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    # What was handed over to a target with a queue of its own. No foreign key: what must be
+    # cancelled there outlives the job.
+    Column("key", Text, primary_key=True),
+    Column("job_id", String(36), nullable=False, index=True),
+    Column("target", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("handle", Text),
+    Column("created", Instant, nullable=False),
+    Column("changed", Instant, nullable=False),
+    Index(
+        "ix_submissions_cancel",
+        "target",
+        "changed",
+        postgresql_where=text("state = 'cancel'"),
+        sqlite_where=text("state = 'cancel'"),
+    ),
+)
+
+submission_keys = Table(
+    "submission_keys",
+    metadata,
+    # The Idempotency-Key of a request that made a job. No foreign key: a request that comes
+    # again late must not bring back a job that was deleted meanwhile.
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("job_id", String(36), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("created", Instant, nullable=False, index=True),
 )
 
 holds = Table(

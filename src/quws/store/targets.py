@@ -1,26 +1,50 @@
-"""Targets as their workers described them."""
+"""Targets as their workers described them, and the state that they are in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain.targets import TargetDescription
+from quws.domain.targets import (
+    Calibration,
+    Load,
+    TargetDescription,
+    TargetRecord,
+    TargetState,
+    TargetStatus,
+)
 from quws.store import tables as t
 from quws.store.database import Database
 
 _FRESH_SECONDS = 1.0
+_c = t.targets.c
 
 
 class TargetStore:
-    """What each target of this service is and can do."""
+    """What each target of this service is and can do, and how it fares."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: list[TargetDescription] = []
+        self._known: list[TargetRecord] = []
         self._fresh_until = 0.0
 
     async def register(
@@ -40,19 +64,223 @@ class TargetStore:
                     if replace
                     else row.on_conflict_do_nothing()
                 )
+        self._fresh_until = 0.0
 
-    async def all(self) -> list[TargetDescription]:
+    # -- reading ------------------------------------------------------------------
+
+    async def records(self) -> list[TargetRecord]:
         """List all targets by name; as they were at most a second ago."""
         if monotonic() < self._fresh_until:
             return self._known
         async with self._database.read() as connection:
-            rows = await connection.scalars(
-                select(t.targets.c.description).order_by(t.targets.c.name)
-            )
-            self._known = [TargetDescription.model_validate(row) for row in rows]
+            rows = await connection.execute(_records(self._database).order_by(_c.name))
+            self._known = [_record(row) for row in rows]
         self._fresh_until = monotonic() + _FRESH_SECONDS if self._known else 0.0
         return self._known
+
+    async def record(self, name: str) -> TargetRecord | None:
+        """Read one target as it is now."""
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(_records(self._database).where(_c.name == name))
+            ).first()
+            return None if row is None else _record(row)
+
+    async def all(self) -> list[TargetDescription]:
+        """List what all targets are, by name; as they were at most a second ago."""
+        return [item.description for item in await self.records()]
 
     async def get(self, name: str) -> TargetDescription | None:
         """Find one target by its name."""
         return next((item for item in await self.all() if item.name == name), None)
+
+    # -- state ----------------------------------------------------------------------
+
+    async def found(self, name: str, state: TargetState, now: datetime) -> None:
+        """Write down what a health check found."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(t.targets)
+                .where(_c.name == name)
+                .values(status=state.status, message=state.message, until=state.until, checked=now)
+            )
+        self._fresh_until = 0.0
+
+    async def hold(
+        self,
+        name: str,
+        status: TargetStatus,
+        message: str | None,
+        until: datetime | None,
+        by: str,
+    ) -> bool:
+        """Set the state of a target by an operator's word; ONLINE takes the word back.
+
+        It counts until its time is over, or until it is taken back. False when
+        there is no such target.
+        """
+        online = status is TargetStatus.ONLINE
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(t.targets)
+                .where(_c.name == name)
+                .values(
+                    hold=None if online else status,
+                    hold_message=None if online else message,
+                    hold_until=None if online else until,
+                    hold_by=None if online else by,
+                )
+            )
+        self._fresh_until = 0.0
+        return changed.rowcount == 1
+
+    async def set_conformance(self, name: str, report: dict[str, Any], now: datetime) -> None:
+        """Keep what the conformance circuits found."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(t.targets)
+                .where(_c.name == name)
+                .values(conformance=report, conformance_time=now)
+            )
+        self._fresh_until = 0.0
+
+    # -- calibrations ---------------------------------------------------------------
+
+    async def calibrated(self, target: str, calibration: Calibration, *, present: bool) -> None:
+        """Keep a calibration of a target; ``present`` makes it the one that it has now."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                self._database.insert(t.calibrations)
+                .values(
+                    target=target,
+                    id=calibration.id,
+                    time=calibration.time,
+                    content=calibration.model_dump(mode="json", include={"qubits", "gates"}),
+                )
+                .on_conflict_do_nothing()
+            )
+            if present:
+                await connection.execute(
+                    update(t.targets)
+                    .where(
+                        _c.name == target,
+                        func.coalesce(_c.calibration_id, "") != calibration.id,
+                    )
+                    .values(calibration_id=calibration.id)
+                )
+        self._fresh_until = 0.0
+
+    async def calibrations(self, target: str, limit: int = 1000) -> list[tuple[str, datetime]]:
+        """List a target's calibrations, newest first: id and time."""
+        c = t.calibrations.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(c.id, c.time)
+                .where(c.target == target)
+                .order_by(c.time.desc(), c.id)
+                .limit(limit)
+            )
+            return [(found, time) for found, time in rows]
+
+    async def calibration(self, target: str, calibration_id: str) -> Calibration | None:
+        """Read one calibration."""
+        c = t.calibrations.c
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(
+                    select(c.id, c.time, c.content).where(
+                        c.target == target, c.id == calibration_id
+                    )
+                )
+            ).first()
+        if row is None:
+            return None
+        return Calibration.model_validate({"id": row.id, "time": row.time, **row.content})
+
+    async def calibration_time(self, target: str, calibration_id: str) -> datetime | None:
+        """Tell when a calibration was made."""
+        c = t.calibrations.c
+        async with self._database.read() as connection:
+            return await connection.scalar(
+                select(c.time).where(c.target == target, c.id == calibration_id)
+            )
+
+    # -- load -----------------------------------------------------------------------
+
+    async def sample_load(self, now: datetime, oldest: datetime) -> None:
+        """Write down how many jobs of each target wait and run; forget what is too old.
+
+        Two samples of one time are one.
+        """
+        j = t.jobs.c
+        waiting = case((j.phase == "EXECUTING", 0), else_=1)
+        async with self._database.write() as connection:
+            rows = await connection.execute(
+                select(j.target, func.sum(waiting), func.count())
+                .where(j.phase.in_(["QUEUED", "SUSPENDED", "EXECUTING"]))
+                .group_by(j.target)
+            )
+            busy = {target: (int(wait), int(count)) for target, wait, count in rows}
+            for name in await connection.scalars(select(_c.name)):
+                wait, count = busy.get(name, (0, 0))
+                await connection.execute(
+                    self._database.insert(t.target_load)
+                    .values(target=name, time=now, waiting=wait, running=count - wait)
+                    .on_conflict_do_nothing()
+                )
+            await connection.execute(delete(t.target_load).where(t.target_load.c.time < oldest))
+
+    async def load(self, target: str, since: datetime) -> list[Load]:
+        """Read the samples of a target, oldest first."""
+        c = t.target_load.c
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(c.time, c.waiting, c.running)
+                .where(c.target == target, c.time >= since)
+                .order_by(c.time)
+            )
+            return [Load(time=row.time, waiting=row.waiting, running=row.running) for row in rows]
+
+
+def is_online(database: Database, target: str) -> ColumnElement[bool]:
+    """Say that jobs of a target may be started, by the clock of the database."""
+    return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
+
+
+async def state_of(connection: AsyncConnection, database: Database, target: str) -> TargetState:
+    """Read the state of a target that counts."""
+    row = (await connection.execute(_records(database).where(_c.name == target))).first()
+    return TargetState() if row is None else _state(row)
+
+
+def _held(database: Database) -> ColumnElement[bool]:
+    over = type_coerce(_c.hold_until, BigInteger) <= database.now
+    return and_(_c.hold.is_not(None), or_(_c.hold_until.is_(None), not_(over)))
+
+
+def _effective(database: Database) -> ColumnElement[str]:
+    return case((_held(database), _c.hold), else_=_c.status)
+
+
+def _records(database: Database) -> Any:
+    return select(t.targets, _held(database).label("is_held"))
+
+
+def _state(row: Row[Any]) -> TargetState:
+    if row.is_held:
+        return TargetState(
+            status=TargetStatus(row.hold), message=row.hold_message, until=row.hold_until
+        )
+    return TargetState(status=TargetStatus(row.status), message=row.message, until=row.until)
+
+
+def _record(row: Row[Any]) -> TargetRecord:
+    return TargetRecord(
+        description=TargetDescription.model_validate(row.description),
+        state=_state(row),
+        set_by=row.hold_by if row.is_held else None,
+        checked=row.checked,
+        calibration=row.calibration_id,
+        conformance=row.conformance,
+        conformance_time=row.conformance_time,
+    )

@@ -4,7 +4,17 @@ Adapters are found by the entry-point group ``quws.targets``. Their heavy
 libraries are loaded in child processes only.
 """
 
-from quws.targets.base import CircuitResult, RunOptions, Target
-from quws.targets.registry import TargetConfig, create_target
+from quws.targets.base import CircuitResult, NotLoaded, RunOptions, Target
+from quws.targets.config import ConfigError, TargetConfig, read_targets
+from quws.targets.registry import create_target
 
-__all__ = ["CircuitResult", "RunOptions", "Target", "TargetConfig", "create_target"]
+__all__ = [
+    "CircuitResult",
+    "ConfigError",
+    "NotLoaded",
+    "RunOptions",
+    "Target",
+    "TargetConfig",
+    "create_target",
+    "read_targets",
+]

@@ -18,7 +18,7 @@ from quws.domain.targets import TargetState
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from quws.domain.circuits import CircuitFacts
+    from quws.domain.circuits import CircuitFacts, Language
     from quws.domain.targets import Calibration, TargetDescription
 
 
@@ -58,6 +58,10 @@ class Compiled:
     """What a user should know, for the timeline."""
     changed: bool = False
     """Whether it differs from what was submitted, so that it is worth being shown."""
+    source: str | None = None
+    """The text that was submitted, for targets that hand it on; None where there is none."""
+    language: Language | None = None
+    """The language of that text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,10 @@ class CircuitResult:
     """What a user should know, for the timeline: why this engine, for one."""
 
 
+class NotLoaded(Exception):
+    """A target cannot describe itself before its libraries are loaded."""
+
+
 Progress = Callable[[float, str | None], None]
 """Takes the part that is done, 0 to 1, and a sentence on what is being done."""
 
@@ -87,12 +95,23 @@ Progress = Callable[[float, str | None], None]
 class Target(ABC):
     """Something that runs circuits, one at a time, in a child process."""
 
+    network: bool = True
+    """Whether it talks to anything outside the process; else the process cannot."""
+
     def __init__(self, name: str) -> None:
         self.name = name
 
     @abstractmethod
     def describe(self) -> TargetDescription:
-        """Tell what the target is and what it can run, without loading its libraries."""
+        """Tell what the target is and what it can run, without loading its libraries.
+
+        Raises
+        ------
+        NotLoaded
+            That can be told in a child only, after ``warm``. The service then knows the
+            target from when its worker has looked, and from then on what it said last.
+
+        """
 
     @abstractmethod
     def load(self) -> None:
@@ -172,6 +191,12 @@ class RemoteState:
     """How many go before it there."""
     done: int | None = None
     """How many of its circuits are done."""
+    transient: bool = True
+    """Of one that failed: whether the same may work when it is sent again."""
+
+
+class Gone(Exception):
+    """The other side does not know a submission any more, or its results."""
 
 
 class Doubt(Exception):
@@ -188,6 +213,12 @@ class RemoteTarget(Target):
 
     poll_seconds: float = 1.0
     """How long to wait between two looks."""
+    idempotent: bool = False
+    """Whether the other side takes two submissions under one key for one."""
+    settle_seconds: float = 60.0
+    """How long a submission that was cut off may still be under way, so that it is not there yet
+    when it is looked for. Not waited for where the other side is idempotent.
+    """
 
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
@@ -221,7 +252,7 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
 
@@ -231,7 +262,7 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
 
@@ -241,6 +272,10 @@ class RemoteTarget(Target):
 
         Raises
         ------
-        ConnectionError
+        Gone, ConnectionError
 
         """
+
+    def calibration_of(self, handle: str) -> Calibration | None:
+        """Read the calibration that a submission runs with; asked once it runs."""
+        return self.calibration()

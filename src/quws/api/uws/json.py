@@ -71,6 +71,8 @@ class JobJson(RefJson):
     errors: list[ErrorJson]
     results: list[ResultJson]
     target: str
+    calibration_id: str | None = Field(description="The target's calibration that it ran with.")
+    calibration_url: str | None
     status: str | None = Field(description="Why the job is where it is, in words.")
     attempt: int
     circuits: int
@@ -103,7 +105,11 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         errors=[] if job.error is None else [_error(job.error)],
         results=_results(job.results, job.id, urls),
         target=job.target,
-        status=job.message,
+        calibration_id=job.calibration_id,
+        calibration_url=(
+            None if job.calibration_id is None else urls.calibration(job.target, job.calibration_id)
+        ),
+        status=details.status,
         attempt=job.attempt,
         circuits=job.circuits,
         circuits_done=job.circuits_done,

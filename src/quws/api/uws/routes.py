@@ -19,6 +19,7 @@ from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.bytes import serve_payload
 from quws.api.uws.filters import query_of, read_after, read_last, read_phases, read_wait
+from quws.api.uws.idempotency import read_key
 from quws.api.uws.urls import Urls, urls_of
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobError, JobRef
@@ -90,7 +91,8 @@ async def get_list(request: Request) -> Response:
 
     PHASE (repeatable: any of them), AFTER (created later than this instant) and
     LAST (the newest so many) restrict the list, all together where several are
-    given. ARCHIVED jobs are listed only when PHASE asks for them.
+    given; IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
+    jobs are listed only when PHASE asks for them.
     """
     query = query_of(request)
     refs = jobs_of(request).refs(
@@ -98,6 +100,7 @@ async def get_list(request: Request) -> Response:
         phases=read_phases(query),
         after=read_after(query),
         last=read_last(query),
+        key=query.get("IDEMPOTENCY-KEY", [None])[-1],
     )
     urls = urls_of(request)
     match rendering_of(request):
@@ -143,8 +146,13 @@ async def _chunks(refs: AsyncIterator[JobRef]) -> AsyncIterator[list[JobRef]]:
 
 
 async def create_job(request: Request) -> Response:
-    """Create a job from a form. PHASE=RUN starts it at once, else it is PENDING."""
-    job = await jobs_of(request).create(caller_of(request), await read_posted(request))
+    """Create a job from a form. PHASE=RUN starts it at once, else it is PENDING.
+
+    With the header Idempotency-Key there is one job however often the request is sent.
+    """
+    job = await jobs_of(request).create(
+        caller_of(request), await read_posted(request), read_key(request)
+    )
     return see_other(urls_of(request).job(job.id))
 
 

@@ -15,6 +15,7 @@ from quws.api.body import parse_form, read_posted
 from quws.api.errors import answer
 from quws.api.negotiation import wants_json
 from quws.api.services import base_url, caller_of, jobs_of
+from quws.api.uws.idempotency import read_key
 from quws.api.uws.routes import error_response, see_other
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import Posted
@@ -68,5 +69,5 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
 async def _run(request: Request, posted: list[Posted]) -> Response:
     if any(item.name.upper() == "PHASE" for item in posted):
         raise InvalidParameter("PHASE is not for /sync, which runs at once", parameter="PHASE")
-    job = await jobs_of(request).create(caller_of(request), [*posted, _RUN])
+    job = await jobs_of(request).create(caller_of(request), [*posted, _RUN], read_key(request))
     return see_other(f"{base_url(request)}/sync/{job.id}")

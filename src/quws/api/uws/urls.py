@@ -24,6 +24,12 @@ class Urls:
         """Write the URL of a result."""
         return f"{self.list}/{job_id}/results/{quote(result_id, safe='')}"
 
+    def calibration(self, target: str, calibration_id: str) -> str:
+        """Write the URL of a calibration of a target."""
+        base, _ = self.list.rsplit("/", 1)
+        path = f"{quote(target, safe='')}/calibrations/{quote(calibration_id, safe='')}"
+        return f"{base}/targets/{path}"
+
     def parameter(self, job_id: str, name: str, position: int) -> str:
         """Write the URL of a parameter; ``position`` counts the repetitions of its name."""
         url = f"{self.list}/{job_id}/parameters/{quote(name, safe='')}"

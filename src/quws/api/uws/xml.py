@@ -96,6 +96,7 @@ class ExtrasXml(BaseXmlModel, tag="details", ns="q", nsmap={"q": OURS}):
     circuits_done: int = element("circuitsDone")
     queue_position: int | None = element("queuePosition", default=None)
     status: str | None = element(default=None)
+    calibration: str | None = element(default=None)
     timeline: TimelineXml
 
 
@@ -279,8 +280,10 @@ def _extras(job: Job, details: JobDetails) -> ExtrasXml:
     optional: dict[str, Any] = {}
     if details.queue_position is not None:
         optional["queue_position"] = details.queue_position
-    if job.message is not None:
-        optional["status"] = xml_safe(job.message)
+    if details.status is not None:
+        optional["status"] = xml_safe(details.status)
+    if job.calibration_id is not None:
+        optional["calibration"] = xml_safe(job.calibration_id)
     entries = []
     for entry in details.timeline:
         message = {} if entry.message is None else {"message": xml_safe(entry.message)}

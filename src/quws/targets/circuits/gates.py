@@ -85,6 +85,16 @@ class DefinedGate(Gate):  # type: ignore[misc]
             self._control_state << controls | control_state,
         )
 
+    @property
+    def exponent(self) -> int:
+        """How often it is applied; negative for the inverse."""
+        return self._power
+
+    @property
+    def controls(self) -> int:
+        """How many control qubits it has."""
+        return self._controls
+
     @override
     def inverse(self, annotated: bool = False) -> Gate:
         if annotated:

@@ -31,6 +31,7 @@ from quws.targets.circuits.language import BYTE_ORDER_MARK
 from quws.targets.circuits.loader import LARGEST, load
 from quws.targets.circuits.messages import explain
 from quws.targets.circuits.names import rename_gates
+from quws.targets.circuits.survey import survey
 from quws.targets.circuits.tokens import quote
 
 DEFINITIONS = 50_000
@@ -60,6 +61,7 @@ def parse(
     try:
         circuit, operations = read(source, limits)
         _check(circuit, limits)
+        found = survey(circuit)
     except (InvalidCircuit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
@@ -71,6 +73,15 @@ def parse(
         operations=operations,
         depth=circuit.depth(),
         registers=_registers(circuit),
+        delay_seconds=_delays(circuit) if circuit.count_ops().get("delay") else 0.0,
+        clifford=found.clifford,
+        wide_gates=found.wide_gates,
+        crossing=found.crossing,
+        measurements=found.measurements,
+        mid_circuit=found.mid_circuit,
+        resets=found.resets,
+        control_flow=found.control_flow,
+        delays=found.delays,
     )
 
 
@@ -237,6 +248,19 @@ def _definition(gate: Gate) -> QuantumCircuit:
 
 def _is_from_a_library(gate: Gate) -> bool:
     return type(gate).__module__.startswith(("qiskit.circuit.library.", "qiskit.circuit.control"))
+
+
+_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+
+
+def _delays(circuit: QuantumCircuit) -> float:
+    waits: dict[Any, float] = {}
+    for instruction in circuit.data:
+        if instruction.name == "delay":
+            delay = instruction.operation
+            seconds = float(delay.duration) * _UNITS.get(delay.unit, 0.0)
+            waits[instruction.qubits[0]] = waits.get(instruction.qubits[0], 0.0) + seconds
+    return max(waits.values())
 
 
 def _registers(circuit: QuantumCircuit) -> list[Register]:

@@ -1,0 +1,36 @@
+"""The header Idempotency-Key: a request that makes a job may be sent again without fear."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+
+from quws.domain.errors import InvalidParameter
+
+HEADER = "Idempotency-Key"
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def read_key(request: Request) -> str | None:
+    """Read the header; None where there is none.
+
+    It may be quoted, as the IETF's draft of it has it.
+
+    Raises
+    ------
+    InvalidParameter
+
+    """
+    found = request.headers.getlist(HEADER)
+    if not found:
+        return None
+    key = found[-1].strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not _KEY.fullmatch(key):
+        raise InvalidParameter(
+            f"{HEADER} must be 1 to 200 visible ASCII characters", parameter=HEADER
+        )
+    return key

@@ -1,0 +1,166 @@
+"""Everything on Qiskit Aer: it takes all methods, and is the one that others are measured by."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.passes import (
+    BasisTranslator,
+    HighLevelSynthesis,
+    UnitarySynthesis,
+    UnrollCustomDefinitions,
+)
+from typing_extensions import override
+
+from quws.targets.simulator.engine import Engine, Order
+from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS, Errors
+from quws.targets.simulator.outcomes import Outcomes, refuse_if_too_large
+from quws.targets.simulator.program import seconds_of
+from quws.targets.simulator.router import Method
+
+_THREADED_QUBITS = 14
+_ALWAYS = frozenset(
+    ["measure", "reset", "delay", "barrier", "if_else", "for_loop", "break_loop", "continue_loop"]
+)
+_AER = {Method.TRAJECTORIES: "statevector"}
+_DISCARDED = re.compile(r"discarded_value=([0-9.eE+-]+)")
+_WORTH_TELLING = 1e-6
+
+
+class AerEngine(Engine):
+    """Qiskit Aer with the method that the router chose; never its ``automatic``."""
+
+    name = "aer"
+
+    def __init__(self) -> None:
+        self._log = 0
+
+    @override
+    def installed(self) -> bool:
+        return True
+
+    @override
+    def load(self) -> None:
+        _simulator("statevector")
+        _passes("statevector", noisy=False)
+
+    @override
+    def takes(self, order: Order) -> bool:
+        return True
+
+    @override
+    def prepare(self, order: Order) -> QuantumCircuit:
+        method = _AER.get(order.method, str(order.method))
+        circuit = _passes(method, noisy=order.noisy).run(order.circuit)
+        if order.errors is not None and order.noisy:
+            circuit = _with_waiting(circuit, order.errors)
+        return circuit
+
+    @override
+    def run(self, prepared: QuantumCircuit, order: Order) -> Outcomes:
+        small = order.circuit.num_qubits < _THREADED_QUBITS
+        options: dict[str, Any] = {
+            "shots": order.shots,
+            "seed_simulator": order.short_seed,
+            "memory": order.memory,
+            # Waking a second thread takes longer than a small circuit does.
+            "max_parallel_threads": 1 if small and order.traits.sampled else order.threads,
+        }
+        if order.errors is not None:
+            options["noise_model"] = order.errors.model(order.circuit.num_qubits)
+        tensors = order.method is Method.MATRIX_PRODUCT_STATE
+        logged = tensors and order.traits.sampled and not order.noisy
+        if tensors:
+            options["matrix_product_state_max_bond_dimension"] = order.bond_dimension
+            options["mps_log_data"] = logged
+        method = _AER.get(order.method, str(order.method))
+        result = _simulator(method).run(prepared, **options).result()
+        if not result.success:
+            status = str(result.results[0].status if result.results else result.status)
+            if "memory" in status.lower():
+                raise MemoryError
+            raise RuntimeError(f"Aer could not run the circuit: {status}")
+        counts = {key: int(value) for key, value in result.get_counts().items()}
+        refuse_if_too_large(len(counts), len(next(iter(counts), "")))
+        approximate = None
+        if tensors:
+            log = self._new_log(result) if logged else None
+            approximate = _approximation(log, order)
+        return Outcomes(counts, list(result.get_memory()) if order.memory else None, approximate)
+
+    def _new_log(self, result: Any) -> str:
+        """Take what the log has of this run: Aer's goes on from run to run."""
+        log = str(result.results[0].metadata.get("MPS_log_data", ""))
+        new = log[self._log :]
+        self._log = max(0, len(log) - 1)
+        return new
+
+
+def _approximation(log: str | None, order: Order) -> str | None:
+    """Say by how much the bond dimension changed the state."""
+    largest = order.bond_dimension
+    if order.traits.crossing < largest.bit_length() or order.traits.qubits // 2 < (
+        largest.bit_length()
+    ):
+        return None  # No state of such a circuit needs more.
+    if log is None:
+        return (
+            f"the bond dimension was held at {largest} while each shot was run, and how much that"
+            " changed is not known"
+        )
+    discarded = sum(float(value) for value in _DISCARDED.findall(log))
+    if discarded < _WORTH_TELLING:
+        return None
+    return (
+        f"the bond dimension was held at {largest}, which discarded {discarded:.2g} of the state's"
+        " weight in total; probabilities may be wrong by about"
+        f" {min(1.0, 2 * discarded**0.5):.1g}"
+    )
+
+
+@cache
+def _simulator(method: str) -> Any:
+    from qiskit_aer import AerSimulator  # noqa: PLC0415
+
+    return AerSimulator(method=method)
+
+
+@cache
+def _passes(method: str, *, noisy: bool) -> PassManager:
+    # The passes themselves and not Qiskit's choice of them for Aer's target: Aer builds that anew
+    # at every look, and has it refuse circuits that are too wide for a state vector.
+    names = set(_simulator(method).configuration().basis_gates)
+    if noisy:
+        names &= {*ONE_QUBIT, *TWO_QUBITS}
+    basis = sorted(names | _ALWAYS)
+    known = SessionEquivalenceLibrary
+    return PassManager(
+        [
+            UnitarySynthesis(basis_gates=basis),
+            HighLevelSynthesis(equivalence_library=known, basis_gates=basis),
+            UnrollCustomDefinitions(known, basis_gates=basis),
+            BasisTranslator(known, basis),
+        ]
+    )
+
+
+def _with_waiting(circuit: QuantumCircuit, errors: Errors) -> QuantumCircuit:
+    """Put errors in the place of delays."""
+    if not any(instruction.name == "delay" for instruction in circuit.data):
+        return circuit
+    written = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        if instruction.name != "delay":
+            written.append(instruction)
+            continue
+        seconds = seconds_of(instruction)
+        qubit = circuit.find_bit(instruction.qubits[0]).index
+        error = None if seconds is None else errors.waiting(qubit, seconds)
+        if error is not None:
+            written.append(error.to_instruction(), instruction.qubits)
+    return written

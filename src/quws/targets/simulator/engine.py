@@ -1,0 +1,78 @@
+"""What an engine is to the simulator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quws.targets.simulator.noise import Errors
+from quws.targets.simulator.outcomes import Outcomes, Writer
+from quws.targets.simulator.router import Method
+from quws.targets.simulator.traits import Traits
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A circuit to run, and how."""
+
+    circuit: QuantumCircuit
+    traits: Traits
+    method: Method
+    shots: int
+    seed: int
+    """Up to 2^63-1; always given, since engines forked from one process would draw alike."""
+    memory: bool
+    errors: Errors | None
+    threads: int
+    bond_dimension: int
+
+    @property
+    def noisy(self) -> bool:
+        """Whether something happens after gates."""
+        return self.errors is not None and self.errors.on_gates
+
+    @property
+    def short_seed(self) -> int:
+        """The seed for engines that take 31 bits: the rest is folded in rather than lost."""
+        return (self.seed ^ (self.seed >> 31) ^ (self.seed >> 62)) & 0x7FFFFFFF
+
+    def writer(self) -> Writer:
+        """Make what writes the bits of its registers."""
+        return Writer(self.circuit)
+
+
+class Engine(ABC):
+    """A library that simulates circuits."""
+
+    name: str
+
+    @abstractmethod
+    def installed(self) -> bool:
+        """Tell whether the library is there, without loading it."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Import the library. Must not start a thread."""
+
+    @abstractmethod
+    def takes(self, order: Order) -> bool:
+        """Tell whether it can run this, from the traits of the circuit."""
+
+    def prepare(self, order: Order) -> Any:
+        """Translate the circuit.
+
+        Raises
+        ------
+        quws.targets.simulator.program.Unsupported
+            It has something that this engine cannot do after all.
+
+        """
+        return order.circuit
+
+    @abstractmethod
+    def run(self, prepared: Any, order: Order) -> Outcomes:
+        """Run what was prepared."""

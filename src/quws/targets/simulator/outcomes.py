@@ -1,0 +1,126 @@
+"""From bits to counts: bit strings in the order that ``CircuitResult`` lays down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quws.domain.errors import InvalidCircuit
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Rows = npt.NDArray[np.bool_]
+"""One row for each shot, one column for each classical bit."""
+
+MOST_BYTES = 256 << 20
+"""What the bit strings of one circuit may have together, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What an engine gives back."""
+
+    counts: dict[str, int]
+    memory: list[str] | None
+    approximate: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Writer:
+    """Writes the bits of a circuit's registers."""
+
+    def __init__(self, circuit: QuantumCircuit) -> None:
+        index = {bit: number for number, bit in enumerate(circuit.clbits)}
+        places: list[int] = []
+        for register in reversed(circuit.cregs):
+            if places:
+                places.append(-1)
+            places += [index[bit] for bit in reversed(register)]
+        self.width = len(places)
+        self.clbits = circuit.num_clbits
+        self._at = np.array([at for at, bit in enumerate(places) if bit >= 0], dtype=np.intp)
+        self._bits = np.array([bit for bit in places if bit >= 0], dtype=np.intp)
+
+    def strings(self, rows: Rows) -> list[str]:
+        """Write each row."""
+        text = np.full((len(rows), self.width), ord(" "), dtype=np.uint8)
+        text[:, self._at] = rows[:, self._bits]
+        text[:, self._at] += ord("0")
+        whole = text.tobytes().decode("ascii")
+        width = self.width
+        return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+
+def refuse_if_too_large(distinct: int, width: int) -> None:
+    """Stop before the results of a circuit fill the memory.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
+    if distinct * width > MOST_BYTES:
+        raise InvalidCircuit(
+            f"the shots gave more than {distinct - 1} different outcomes of {width} characters,"
+            f" which is more than the {MOST_BYTES >> 20} MiB that a result may have; ask for fewer"
+            " SHOTS or measure fewer bits"
+        )
+
+
+class Tally:
+    """Counts rows as they come."""
+
+    def __init__(self, writer: Writer, *, memory: bool) -> None:
+        self._writer = writer
+        self._counts: dict[bytes, int] = {}
+        self._memory: list[str] | None = [] if memory else None
+
+    def add(self, rows: Rows) -> None:
+        """Take the rows of some shots."""
+        packed = np.packbits(rows, axis=1)
+        keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
+        values, counts = np.unique(keys, return_counts=True)
+        for value, count in zip(values, counts, strict=True):
+            key = value.tobytes()
+            self._counts[key] = self._counts.get(key, 0) + int(count)
+        refuse_if_too_large(len(self._counts), self._writer.width)
+        if self._memory is not None:
+            self._memory += self._writer.strings(rows)
+
+    def outcomes(self, **more: Any) -> Outcomes:
+        """Give what was counted."""
+        packed = np.frombuffer(b"".join(self._counts), dtype=np.uint8)
+        rows = np.unpackbits(
+            packed.reshape(len(self._counts), -1), axis=1, count=self._writer.clbits
+        ).astype(np.bool_)
+        keys = self._writer.strings(rows)
+        return Outcomes(dict(zip(keys, self._counts.values(), strict=True)), self._memory, **more)
+
+
+def of_samples(
+    samples: npt.NDArray[np.int64], measured: Mapping[int, int], writer: Writer, *, memory: bool
+) -> Outcomes:
+    """Count sampled basis states; bit q of a sample is qubit q.
+
+    ``measured`` has the qubit that is measured into each classical bit.
+    """
+    values, inverse = np.unique(samples, return_inverse=True)
+    refuse_if_too_large(len(values), writer.width)
+    strings = writer.strings(rows_of(values, measured, writer.clbits))
+    counts: dict[str, int] = {}
+    for key, count in zip(strings, np.bincount(inverse, minlength=len(values)), strict=True):
+        counts[key] = counts.get(key, 0) + int(count)
+    return Outcomes(counts, [strings[at] for at in inverse] if memory else None)
+
+
+def rows_of(values: npt.NDArray[np.int64], measured: Mapping[int, int], clbits: int) -> Rows:
+    """Give the bits that measuring basis states writes, one row for each."""
+    rows = np.zeros((len(values), clbits), dtype=np.bool_)
+    for clbit, qubit in measured.items():
+        rows[:, clbit] = (values >> qubit) & 1
+    return rows

@@ -1,0 +1,171 @@
+"""A circuit as a row of standard gates, for engines that have no idea of Qiskit's circuits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from qiskit import QuantumCircuit
+from qiskit.circuit import Clbit, IfElseOp
+from qiskit.circuit.library import UnitaryGate
+
+from quws.targets.circuits.gates import DefinedGate
+
+_TEMPLATE = 4096
+"""Definitions up to this many gates are kept written out; larger ones are walked each time."""
+
+_PAULI = frozenset(["x", "y", "z", "id"])
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+
+
+class Unsupported(Exception):
+    """The circuit has something that cannot be said as a row of gates."""
+
+
+class Step(NamedTuple):
+    """One standard gate on one or two qubits (a matrix: up to three), a measurement or a reset.
+
+    ``instruction`` is Qiskit's, for name, parameters and matrix; ``clbit`` is
+    what a measurement writes. A step with a ``condition`` is done only where
+    the bit has the value.
+    """
+
+    name: str
+    qubits: tuple[int, ...]
+    instruction: Any
+    clbit: int = -1
+    condition: tuple[int, bool] | None = None
+
+
+def steps(circuit: QuantumCircuit, *, decompose: frozenset[str] = frozenset()) -> Iterator[Step]:
+    """Go through a circuit; definitions are written out on the way, never all at once.
+
+    Raises
+    ------
+    Unsupported
+        There is control flow beyond an ``if`` on one bit around X, Y and Z.
+
+    """
+    return _Walk(circuit, decompose).run()
+
+
+def seconds_of(instruction: Any) -> float | None:
+    """Tell how long a delay lasts; None where its unit is the clock of some device."""
+    unit = _SECONDS.get(instruction.operation.unit)
+    return None if unit is None else float(instruction.params[0]) * unit
+
+
+_Relative = tuple[Any, tuple[int, ...]]
+
+
+class _Walk:
+    def __init__(self, circuit: QuantumCircuit, decompose: frozenset[str]) -> None:
+        self._circuit = circuit
+        self._decompose = decompose
+        self._templates: dict[Any, list[_Relative] | None] = {}
+
+    def run(self) -> Iterator[Step]:
+        clbits = {bit: number for number, bit in enumerate(self._circuit.clbits)}
+        qubits = {bit: number for number, bit in enumerate(self._circuit.qubits)}
+        touched: set[int] = set()
+        for instruction in self._circuit.data:
+            name = instruction.name
+            if name == "barrier":
+                continue
+            on = tuple([qubits[bit] for bit in instruction.qubits])
+            if name == "measure":
+                yield Step(name, on, instruction, clbits[instruction.clbits[0]])
+            elif name == "reset":
+                if on[0] not in touched:
+                    continue  # It is 0 already.
+                yield Step(name, on, instruction)
+            elif name == "delay":
+                yield Step(name, on, instruction)
+                continue
+            elif name == "if_else":
+                yield from self._if(instruction.operation, on, clbits)
+            elif instruction.is_control_flow():
+                raise Unsupported(name)
+            else:
+                yield from self._gate(instruction, on)
+            touched.update(on)
+
+    def _if(
+        self, operation: IfElseOp, on: Sequence[int], clbits: dict[Clbit, int]
+    ) -> Iterator[Step]:
+        tested, value = operation.condition
+        if not isinstance(tested, Clbit):
+            if len(tested) != 1:
+                raise Unsupported("a condition on several bits")
+            tested = tested[0]
+        for block, wanted in zip(operation.blocks, (bool(value), not value), strict=False):
+            index = {bit: on[position] for position, bit in enumerate(block.qubits)}
+            for instruction in block.data:
+                if instruction.name == "barrier":
+                    continue
+                if instruction.name not in _PAULI:
+                    raise Unsupported(f"{instruction.name} under a condition")
+                yield Step(
+                    instruction.name,
+                    tuple([index[bit] for bit in instruction.qubits]),
+                    instruction,
+                    condition=(clbits[tested], wanted),
+                )
+
+    def _gate(self, instruction: Any, on: tuple[int, ...]) -> Iterator[Step]:
+        if self._is_plain(instruction):
+            yield Step(instruction.name, on, instruction)
+            return
+        template = self._template(instruction.operation)
+        if template is not None:
+            for inner, places in template:
+                yield Step(inner.name, tuple([on[place] for place in places]), inner)
+            return
+        for inner, places in _body(instruction.operation):
+            yield from self._gate(inner, tuple([on[place] for place in places]))
+
+    def _is_plain(self, instruction: Any) -> bool:
+        if instruction.name in self._decompose:
+            return False
+        if instruction.is_standard_gate():
+            return len(instruction.qubits) <= 2
+        return isinstance(instruction.operation, UnitaryGate) and len(instruction.qubits) <= 3
+
+    def _template(self, operation: Any) -> list[_Relative] | None:
+        key = _key(operation)
+        if key in self._templates:
+            return self._templates[key]
+        written: list[_Relative] | None = []
+        for inner, places in _body(operation):
+            if written is None:
+                break
+            if self._is_plain(inner):
+                written.append((inner, places))
+                continue
+            part = self._template(inner.operation)
+            if part is None or len(written) + len(part) > _TEMPLATE:
+                written = None
+                break
+            written += [(gate, tuple([places[at] for at in where])) for gate, where in part]
+        self._templates[key] = written
+        return written
+
+
+def _key(operation: Any) -> Any:
+    if isinstance(operation, DefinedGate):
+        return (id(operation.source), operation.name, *map(str, operation.params))
+    if isinstance(operation, UnitaryGate):
+        return id(operation)
+    return (operation.name, *operation.params)
+
+
+def _body(operation: Any) -> Iterator[_Relative]:
+    # Of a copy: a gate keeps its definition once it was written out.
+    definition = copy.copy(operation).definition
+    if definition is None:
+        raise Unsupported(operation.name)
+    index = {bit: number for number, bit in enumerate(definition.qubits)}
+    for instruction in definition.data:
+        if instruction.name != "barrier":
+            yield instruction, tuple([index[bit] for bit in instruction.qubits])

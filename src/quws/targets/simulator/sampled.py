@@ -1,0 +1,31 @@
+"""What engines have in common that run a circuit once and draw all shots from its end."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from quws.targets.simulator.engine import Order
+from quws.targets.simulator.outcomes import Outcomes, Tally, of_samples, rows_of
+from quws.targets.simulator.router import Method
+
+_CHUNK_BITS = 64_000_000
+
+
+def fits(order: Order) -> bool:
+    """Tell whether one state gives all shots: nothing happens after a measurement."""
+    return order.method is Method.STATEVECTOR and order.traits.sampled and not order.noisy
+
+
+def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order) -> Outcomes:
+    """Count drawn basis states, with the readout errors that NOISE asks for."""
+    writer = order.writer()
+    if order.errors is None:
+        return of_samples(samples, measured, writer, memory=order.memory)
+    random = np.random.default_rng(order.seed)
+    tally = Tally(writer, memory=order.memory)
+    chunk = max(1, _CHUNK_BITS // max(writer.clbits, 1))
+    for start in range(0, len(samples), chunk):
+        rows = rows_of(samples[start : start + chunk], measured, writer.clbits)
+        tally.add(order.errors.flip(rows, measured, random))
+    return tally.outcomes()

@@ -1,0 +1,221 @@
+"""The target ``simulator``."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits
+from quws.domain.errors import InvalidParameter
+from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.targets.base import CircuitResult, Compiled, Estimate, Progress, RunOptions, Target
+from quws.targets.simulator import limits as predict
+from quws.targets.simulator.noise import Errors
+from quws.targets.simulator.outcomes import MOST_BYTES
+from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose
+from quws.targets.simulator.traits import Traits, of_circuit, of_facts
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from quws.targets.simulator.engine import Engine, Order
+
+
+@dataclass(frozen=True, slots=True)
+class _Routed(Compiled):
+    """A circuit with the engine that will run it, translated."""
+
+    engine: Engine | None = None
+    order: Order | None = None
+    prepared: Any = None
+    choice: Choice | None = None
+    seconds: float = 0.0
+
+
+class Simulator(Target):
+    """Runs circuits by the method that fits, on the fastest engine that is installed.
+
+    Parameters
+    ----------
+    name
+        The target's name.
+    qubits
+        The largest state vector; by default what fits into half of the
+        machine's memory, at 16 bytes for each of the 2^n amplitudes.
+    threads
+        Threads of one run, 0 for one per core.
+    bond_dimension
+        The largest bond dimension of a matrix product state.
+
+    """
+
+    network = False
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        qubits: int | None = None,
+        threads: int = 0,
+        bond_dimension: int = predict.BOND_DIMENSION,
+    ) -> None:
+        super().__init__(name)
+        self._limits = predict.default_limits(qubits, bond_dimension)
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._engines: list[Engine] = []
+
+    @override
+    def describe(self) -> TargetDescription:
+        limits = self._limits
+        return TargetDescription(
+            name=self.name,
+            kind=TargetKind.SIMULATOR,
+            title=f"Simulator that chooses its method (state vectors up to {limits.qubits} qubits)",
+            qubits=limits.stabilizer_qubits,
+            features=[
+                Feature.MEMORY,
+                Feature.SEED,
+                Feature.MID_CIRCUIT,
+                Feature.RESET,
+                Feature.CONTROL_FLOW,
+                Feature.DELAY,
+                Feature.NOISE,
+                Feature.METHOD,
+            ],
+            methods=list(Method),
+            circuit_limits=CircuitLimits(qubits=limits.stabilizer_qubits),
+        )
+
+    @override
+    def load(self) -> None:
+        from quws.targets.simulator.engines import load_installed  # noqa: PLC0415
+
+        self._engines = load_installed()
+
+    @override
+    def warm(self) -> None:
+        from qiskit import QuantumCircuit  # noqa: PLC0415
+
+        circuit = QuantumCircuit(2, 2)
+        circuit.t(0)
+        circuit.h(0)
+        circuit.cx(0, 1)
+        circuit.measure([0, 1], [0, 1])
+        options = RunOptions(shots=16, seed=0)
+        traits = of_circuit(circuit)
+        for engine in self._engines:
+            method = Method.STABILIZER if engine.name == "stim" else Method.STATEVECTOR
+            order = self._order(circuit, traits, method, options)
+            if engine.name == "stim":
+                circuit_of_stim = circuit.copy_empty_like()
+                circuit_of_stim.h(0)
+                circuit_of_stim.measure([0, 1], [0, 1])
+                order = self._order(circuit_of_stim, traits, method, options)
+            engine.run(engine.prepare(order), order)
+
+    @override
+    def check(self, facts: CircuitFacts, options: RunOptions) -> None:
+        self._choice(of_facts(facts), options)
+
+    @override
+    def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
+        traits = of_facts(facts)
+        method = self._choice(traits, options).method
+        return predict.memory_bytes(
+            method, traits, self._limits, shots=options.shots, memory=options.memory
+        )
+
+    @override
+    def estimate(self, facts: CircuitFacts, options: RunOptions) -> Estimate | None:
+        traits = of_facts(facts)
+        errors = Errors.of(options.noise)
+        return predict.estimate(
+            self._choice(traits, options).method,
+            traits,
+            self._limits,
+            shots=options.shots,
+            noisy=errors is not None and errors.on_gates,
+        )
+
+    @override
+    def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
+        from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
+
+        started = time.perf_counter()
+        traits = of_circuit(circuit)
+        choice = self._choice(traits, options)
+        order = self._order(circuit, traits, choice.method, options)
+        for engine in self._candidates(order):
+            try:
+                prepared = engine.prepare(order)
+            except Unsupported:
+                continue
+            return _Routed(
+                circuit,
+                engine=engine,
+                order=order,
+                prepared=prepared,
+                choice=choice,
+                seconds=time.perf_counter() - started,
+            )
+        raise AssertionError("Aer takes everything")
+
+    @override
+    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
+        assert isinstance(compiled, _Routed)
+        engine, order, choice = compiled.engine, compiled.order, compiled.choice
+        assert engine is not None and order is not None and choice is not None
+        started = time.perf_counter()
+        outcomes = engine.run(compiled.prepared, order)
+        note = f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
+        notes = [note, *outcomes.notes]
+        if outcomes.approximate is not None:
+            notes.append(f"the result is approximate: {outcomes.approximate}")
+        return CircuitResult(
+            counts=outcomes.counts,
+            memory=outcomes.memory,
+            engine=f"{engine.name}/{choice.method}",
+            seconds=compiled.seconds + time.perf_counter() - started,
+            approximate=outcomes.approximate,
+            notes=notes,
+        )
+
+    def _choice(self, traits: Traits, options: RunOptions) -> Choice:
+        if options.memory and options.shots * traits.width > MOST_BYTES:
+            raise InvalidParameter(
+                f"MEMORY would hold {options.shots} shots of {traits.width} characters, and"
+                f" {MOST_BYTES >> 20} MiB are allowed; ask for fewer SHOTS",
+                parameter="MEMORY",
+            )
+        return choose(
+            traits, options.method, Errors.of(options.noise), self._limits, shots=options.shots
+        )
+
+    def _order(
+        self, circuit: QuantumCircuit, traits: Traits, method: Method, options: RunOptions
+    ) -> Order:
+        from quws.targets.simulator.engine import Order  # noqa: PLC0415
+
+        return Order(
+            circuit=circuit,
+            traits=traits,
+            method=method,
+            shots=options.shots,
+            seed=secrets.randbits(63) if options.seed is None else options.seed,
+            memory=options.memory,
+            errors=Errors.of(options.noise),
+            threads=self._threads,
+            bond_dimension=self._limits.bond_dimension,
+        )
+
+    def _candidates(self, order: Order) -> list[Engine]:
+        """List the engines that take it, fastest first."""
+        from quws.targets.simulator.engines import speed  # noqa: PLC0415
+
+        takers = [engine for engine in self._engines if engine.takes(order)]
+        return sorted(takers, key=lambda engine: speed(engine.name, order.traits.qubits))

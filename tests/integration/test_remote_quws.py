@@ -1,0 +1,132 @@
+"""A target of another quws: one job list over two sites, and each job run once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from circuits import BELL2, slow
+from elsewhere import worker_of
+from harness import Service, embedded, free_port, kill_tree, start_embedded, until
+from uws import create, job_json, wait
+
+TWO_REGISTERS = (
+    'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[3];\ncreg a[2];\ncreg b[1];\n'
+    "x q[0];\nmeasure q[0] -> a[0];\nmeasure q[1] -> a[1];\nmeasure q[2] -> b[0];\n"
+)
+
+
+class Other:
+    """The other site, which can be killed and started again at the same place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.start()
+
+    def start(self) -> None:
+        self.service: Service = start_embedded(self.folder, port=self.port)
+
+    def kill(self) -> None:
+        kill_tree(self.service.processes[0])
+
+    def jobs(self, job: str) -> list[dict[str, Any]]:
+        """All jobs there that came of one of ours."""
+        with self.service.client(headers={"Accept": "application/json"}) as http:
+            run_id = job.rsplit("/", 1)[1]
+            return [item for item in http.get("/jobs").json() if item["run_id"] == run_id]
+
+    def phases(self, job: str) -> list[str]:
+        return [item["phase"] for item in self.jobs(job)]
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
+    running = Other(tmp_path_factory.mktemp("other"))
+    yield running
+    running.service.processes[0].terminate()
+
+
+@pytest.fixture(scope="module")
+def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("here")
+    (folder / "targets.toml").write_text(
+        '[site]\nadapter = "remote"\n'
+        f'options = {{ url = "http://127.0.0.1:{other.port}", target = "simulator" }}\n'
+    )
+    with embedded(folder, {"QUWS_HEALTH_CHECK": "1"}) as service:
+        yield service
+
+
+@pytest.fixture
+def http(here: Service) -> Iterator[httpx.Client]:
+    with here.client() as client:
+        until(lambda: is_online(client), 60, "a target that is online")
+        yield client
+
+
+def is_online(http: httpx.Client) -> bool:
+    found = http.get("/targets", headers={"Accept": "application/json"}).json()
+    return [item["status"] for item in found] == ["online"]
+
+
+def test_the_other_sites_target_is_described_as_it_is_there(
+    http: httpx.Client, other: Other
+) -> None:
+    json = {"Accept": "application/json"}
+    mine = http.get("/targets/site", headers=json).json()
+    with other.service.client() as there:
+        theirs = there.get("/targets/simulator", headers=json).json()
+    assert mine["kind"] == "remote"
+    for key in ("qubits", "features", "max_shots", "languages", "circuit_limits"):
+        assert mine[key] == theirs[key]
+
+
+def test_results_come_back_with_registers_seed_and_shots(http: httpx.Client, other: Other) -> None:
+    circuits = [TWO_REGISTERS, BELL2]
+    job = create(http, circuits, SHOTS=50, SEED=1, MEMORY="true", PHASE="RUN")
+    assert wait(http, job) == "COMPLETED"
+    first, second = http.get(f"{job}/results/counts").json()["circuits"]
+    assert first["counts"] == {"0 01": 50}
+    assert [item["name"] for item in first["registers"]] == ["a", "b"]
+    with other.service.client() as there:
+        direct = create(there, circuits, SHOTS=50, SEED=1, PHASE="RUN")
+        wait(there, direct)
+        same = there.get(f"{direct}/results/counts").json()["circuits"][1]
+    assert second["counts"] == same["counts"]
+    shots = http.get(f"{job}/results/memory").json()["circuits"][1]["memory"]
+    assert len(shots) == 50
+    assert other.phases(job) == ["COMPLETED"]
+
+
+def test_a_worker_killed_here_leaves_one_job_there(
+    http: httpx.Client, here: Service, other: Other
+) -> None:
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
+    until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
+    worker = worker_of(here, "site")
+    worker.kill()
+    worker.wait(10)
+    assert wait(http, job, seconds=90) == "COMPLETED"
+    assert other.phases(job) == ["COMPLETED"]
+
+
+def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, other: Other) -> None:
+    job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
+    until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
+    other.kill()
+    until(lambda: "does not answer" in (job_json(http, job)["status"] or ""), 30, "a word about it")
+    other.start()
+    assert wait(http, job, seconds=90) == "COMPLETED"
+    assert other.phases(job) == ["COMPLETED"]
+    assert job_json(http, job)["attempt"] == 1
+
+
+def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:
+    job = create(http, slow(24, 400), PHASE="RUN")
+    until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
+    http.post(f"{job}/phase", data={"PHASE": "ABORT"})
+    until(lambda: other.phases(job) == ["ABORTED"], 30, "a job that is aborted there")
