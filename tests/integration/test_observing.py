@@ -40,11 +40,11 @@ def test_what_clients_make_up_is_no_label(service: Service) -> None:
     with service.client() as client:
         for path in ("/nowhere/made-up", "/jobs/made-up", "/static/made-up"):
             client.get(path)
-        client.request("MADEUP", "/jobs")
+        client.request("PROPFIND", "/jobs")
     # Each connection may meet another process.
     text = "".join(httpx.get(f"{service.url}/metrics").text for _ in range(4))
     assert "made-up" not in text
-    assert "MADEUP" not in text
+    assert "PROPFIND" not in text
     assert 'route="none"' in text
     assert 'method="OTHER"' in text
     names = {family.name for family in text_string_to_metric_families(text)}
