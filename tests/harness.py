@@ -255,6 +255,19 @@ def _is_run_zygote(process: psutil.Process) -> bool:
     return "quws.execution.zygote" in line and "run" in line
 
 
+def quws(service: Service, *arguments: str, stdin: str = "") -> str:
+    """Run a command of quws on the data of a service, and give what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", *arguments],
+        env=service.environment | {"QUWS_DATA": str(service.folder)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
 def base_environment(extra: dict[str, str]) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("QUWS_")}
     return kept | FAST | extra

@@ -159,7 +159,7 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
     from quws.execution.suiting import TargetChecks  # noqa: PLC0415
-    from quws.jobs import AccountService, Health, JobService  # noqa: PLC0415
+    from quws.jobs import AccountService, Health, JobService, Pictures  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
     configs = settings.target_configs()
@@ -196,6 +196,7 @@ def create_app(settings: Settings) -> FastAPI:
                         StoreClock(backends.jobs),
                     ),
                     targets=TargetService(backends.targets, quotes, backends.announcer),
+                    pictures=Pictures(checker),
                 )
             finally:
                 listening.cancel()

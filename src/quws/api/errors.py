@@ -53,10 +53,7 @@ _log = structlog.get_logger(__name__)
 async def refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal."""
     assert isinstance(refusal, Refusal)
-    status = next(
-        (_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS),
-        400,
-    )
+    status = status_of(refusal)
     if status >= 500:
         _log.warning("unavailable", error=str(refusal), path=request.url.path)
     extra: dict[str, Any] = {}
@@ -122,6 +119,11 @@ def answer(
             )
         case Rendering.XML:
             return PlainTextResponse(f"{code}: {sentence}\n", status, headers)
+
+
+def status_of(refusal: Refusal) -> int:
+    """Tell the HTTP status of a refusal."""
+    return next((_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS), 400)
 
 
 def sentence_of(refusal: Refusal) -> str:

@@ -140,8 +140,10 @@ class Sweeps:
                 done = await self._store.destroy(found.id, now)
             if done:
                 count += 1
-                phase = Phase.ARCHIVED if self._policy.keep_history else None
-                await self._announcer.changed(found.id, phase)
+                if self._policy.keep_history:
+                    await self._announcer.changed(found.id, Phase.ARCHIVED)
+                else:
+                    await self._announcer.deleted(found.id, found.owner)
         return count
 
     async def garbage(self) -> int:

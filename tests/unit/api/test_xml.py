@@ -268,7 +268,10 @@ def test_an_empty_run_id_or_owner_is_not_nil() -> None:
 
 def test_clients_find_the_prefixes_that_they_look_for_by_name() -> None:
     document = job_document(full_job(), details(*ENTRIES), URLS)
-    assert document.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<uws:job ")
+    declaration, stylesheet, rest = document.split(b"\n", 2)
+    assert declaration == b'<?xml version="1.0" encoding="UTF-8"?>'
+    assert stylesheet.startswith(b'<?xml-stylesheet type="text/css" href="')
+    assert rest.startswith(b"<uws:job ")
     root = etree.fromstring(document)
     assert root.nsmap["uws"] == UWS
     assert root.nsmap["xlink"] == NAMES["xlink"]
@@ -462,7 +465,7 @@ def refs(count: int) -> list[JobRef]:
 
 def streamed(entries: Sequence[JobRef], chunk: int = 7) -> bytes:
     chunks = [entries[at : at + chunk] for at in range(0, len(entries), chunk)]
-    text = list_head() + "".join(list_entries(part, URLS) for part in chunks) + LIST_END
+    text = list_head(URLS) + "".join(list_entries(part, URLS) for part in chunks) + LIST_END
     return text.encode()
 
 
@@ -519,6 +522,6 @@ def test_in_the_list_too_nobody_is_nil_and_no_run_id_is_missing() -> None:
 
 def test_an_awkward_address_of_the_service() -> None:
     urls = Urls("http://host/a&b/'x'/jobs")
-    text = list_head() + list_entries(refs(1), urls) + LIST_END
+    text = list_head(urls) + list_entries(refs(1), urls) + LIST_END
     href = validate(text.encode())[0].get(f"{{{NAMES['xlink']}}}href")
     assert (href or "").startswith("http://host/a&b/'x'/jobs/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -95,6 +95,11 @@ class DefinedGate(Gate):  # type: ignore[misc]
         """How many control qubits it has."""
         return self._controls
 
+    @property
+    def control_state(self) -> int:
+        """At which value of theirs it acts; bit 0 is the first control."""
+        return self._control_state
+
     @override
     def inverse(self, annotated: bool = False) -> Gate:
         if annotated:
@@ -134,3 +139,12 @@ def wrap(gate: Gate) -> DefinedGate:
     body.append(gate, body.qubits)
     free = tuple(body.parameters)
     return DefinedGate(Definition(gate.name, body, free), free)
+
+
+def definition_key(gate: Gate) -> Hashable:
+    """Give what is the same for gates of one circuit that have the same definition."""
+    if isinstance(gate, DefinedGate):
+        return (id(gate.source), gate.name, *map(str, gate.params))
+    # Powers that are no whole numbers have matrices for parameters.
+    values = (item.tobytes() if hasattr(item, "tobytes") else item for item in gate.params)
+    return (gate.name, gate.num_qubits, *values)

@@ -19,7 +19,7 @@ from qiskit.circuit import ControlFlowOp, ForLoopOp, Gate
 from qiskit.circuit.library import UnitaryGate
 
 from quws.targets.circuits.count import ENOUGH
-from quws.targets.circuits.gates import DefinedGate
+from quws.targets.circuits.gates import DefinedGate, definition_key
 
 PLAIN_CLIFFORD = frozenset(
     "id u0 x y z h s sdg sx sxdg cx cy cz swap iswap dcx ecr".split()  # noqa: SIM905
@@ -190,7 +190,7 @@ class _Look:
             return self._of_circuit(gate, depth)
         if isinstance(gate, UnitaryGate):
             return _Body(clifford=False, gates=1, wide=1 if gate.num_qubits > 1 else 0)
-        key = (gate.name, *gate.params)
+        key = definition_key(gate)
         if key not in self.known:
             # Of a copy: a gate keeps its definition once it was written out.
             self.known[key] = (

@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit, IfElseOp
 from qiskit.circuit.library import UnitaryGate
 
-from quws.targets.circuits.gates import DefinedGate
+from quws.targets.circuits.gates import definition_key
 
 _TEMPLATE = 4096
 """Definitions up to this many gates are kept written out; larger ones are walked each time."""
@@ -149,7 +149,7 @@ class _Walk:
 
     def _template(self, operation: Any, depth: int) -> list[_Relative] | None:
         """Write a definition out; None if that is too much to be kept."""
-        key = _key(operation)
+        key = definition_key(operation)
         if key in self._templates:
             return self._templates[key]
         if depth > _DEEPEST:
@@ -168,14 +168,6 @@ class _Walk:
             written += [(gate, tuple([places[at] for at in where])) for gate, where in part]
         self._templates[key] = written
         return written
-
-
-def _key(operation: Any) -> Any:
-    if isinstance(operation, DefinedGate):
-        return (id(operation.source), operation.name, *map(str, operation.params))
-    if isinstance(operation, UnitaryGate):
-        return id(operation)
-    return (operation.name, *operation.params)
 
 
 def _body(operation: Any) -> Iterator[_Relative]:

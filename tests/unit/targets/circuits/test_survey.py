@@ -46,6 +46,7 @@ def test_clifford_circuits_are_known_as_such(body: str) -> None:
         "gate f x { t x; } gate g x { h x; f x; } g q[0];",
         "if (c[0]) { t q[1]; }",
         "pow(0.5) @ x q[0];",
+        "ctrl @ pow(0.5) @ x q[0], q[1];",
         "for int k in [0:60000] { rz(0.1) q[0]; }",
     ],
 )

@@ -84,6 +84,21 @@ def test_more_than_64_bits(simulator: Simulator, method: str) -> None:
     assert run(simulator, text, method=method).counts == {"01" + "0" * 66 + "10": 200}
 
 
+@pytest.mark.parametrize("method", ["statevector", "density_matrix", "matrix_product_state"])
+def test_modifiers_mean_the_same_on_every_engine(simulator: Simulator, method: str) -> None:
+    # Three gates that are X together, the last under controls that are set.
+    text = (
+        f"{THREE} qubit[3] q; bit[3] c; x q[0]; x q[1]; gate g a {{ pow(0.5) @ x a; }}"
+        " pow(0.25) @ x q[2]; ctrl @ pow(0.25) @ x q[0], q[2]; ctrl(2) @ g q[0], q[1], q[2];"
+        " c = measure q;"
+    )
+    ones = run(simulator, text, method=method, shots=1000).counts["111"]
+    # A control turns the phase that X has to its own into one between states.
+    assert ones == 1000
+    small = run(simulator, text, method=method, shots=10, noise={"readout": {"p": 1}}).counts
+    assert small == {"000": 10}
+
+
 def test_wide_circuits(simulator: Simulator) -> None:
     result = run(simulator, ghz(1000))
     assert result.engine == "stim/stabilizer"
