@@ -43,8 +43,8 @@ def uv(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The adapter that docs/targets.md shows, as it stands there."""
-    text = (ROOT / "docs/targets.md").read_text()
+    """The adapter that docs/operate/targets.md shows, as it stands there."""
+    text = (ROOT / "docs/operate/targets.md").read_text()
     blocks = re.findall(r"```(toml|python)\n(.*?)```", text, flags=re.DOTALL)
     project = next(body for kind, body in blocks if kind == "toml" and "[project]" in body)
     module = next(body for kind, body in blocks if kind == "python")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
+
+import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
@@ -48,10 +50,12 @@ from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
 from quws.store import JobStore, ListFilter, MadeBefore, Once, StoreUnavailable, TargetStore
+from quws.telemetry import logs, metrics, tracing
 
 _CERTAINLY = 1000
 """No prediction is wrong by such a factor."""
 
+_log = structlog.get_logger(__name__)
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
 _QUEUE_SECONDS = 5.0
@@ -278,7 +282,7 @@ class JobService:
         """
         limit = self._policy.max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._events.watch(job_id) as watch:
+        with self._events.watch(job_id) as watch, _counted():
             found = await self.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -457,7 +461,11 @@ class JobService:
             # The same request, at the same time, was a little faster.
             await self._drop_artifacts(job_id)
             return await self._again(caller, posted, once, before)
-        await self._announcer.changed(job_id, job.phase)
+        metrics.entered(job.phase)
+        logs.note(job=job_id, target=target.name)
+        tracing.describe(job=job_id, target=target.name)
+        _log.info("job created", phase=job.phase, circuits=job.circuits)
+        await self._announcer.touched(job_id, job.phase)
         if queue:
             await self._announcer.work(target.name)
         elif run:
@@ -571,7 +579,7 @@ class JobService:
         ):
             await self._refuse(caller, job_id, "RUNID cannot be changed any more")
         if replace(control, phase=None) != Control():
-            await self._announcer.changed(job_id, (await self.authorise(caller, job_id)).phase)
+            await self._announcer.touched(job_id, (await self.authorise(caller, job_id)).phase)
         match control.phase:
             case "RUN":
                 await self.run(caller, job_id)
@@ -620,7 +628,7 @@ class JobService:
         }
         if not await self._store.set_parameters(job_id, parameters, changes):
             await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
-        await self._announcer.changed(job_id, Phase.PENDING)
+        await self._announcer.touched(job_id, Phase.PENDING)
 
     # -- helpers ----------------------------------------------------------------
 
@@ -659,6 +667,7 @@ class JobService:
             "tags": request.tags,
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
+            "origin": logs.origin() | tracing.carrier(),
         }
         size = size_of(facts, request.shots)
         return _Plan(
@@ -791,6 +800,15 @@ def _predicted(plan: _Plan, duration: int) -> str | None:
         f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
         " (EXECUTIONDURATION)"
     )
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    metrics.waits(1)
+    try:
+        yield
+    finally:
+        metrics.waits(-1)
 
 
 def _queued(now: datetime, target: str) -> TimelineEntry:

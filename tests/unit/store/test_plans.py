@@ -6,6 +6,7 @@ way to the driver and explained as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy import insert, text
 
 from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.phases import Phase
-from quws.store import Database, JobStore, ListFilter
+from quws.store import Database, JobStore, ListFilter, QueueStore
 from quws.store import tables as t
 from quws.store.schema import upgrade
 
@@ -236,3 +237,25 @@ async def test_a_page_of_a_table_is_read_off_the_index(
         with Caught() as caught:
             assert len(await full.rows(ListFilter(owner=owner), 10, older)) == 10
         assert_reads_in_order(caught.plan(full_url), NEWEST)
+
+
+async def test_the_lengths_of_queues(full: JobStore, full_url: str) -> None:
+    opened = Database(full_url)
+    try:
+        with Caught() as caught:
+            found = {item.target: item for item in await QueueStore(opened).lengths()}
+    finally:
+        await opened.close()
+    waiting = [row for row in rows() if row["phase"] in (Phase.QUEUED, Phase.SUSPENDED)]
+    for name in (TARGET, "other"):
+        mine = [row for row in waiting if row["target"] == name]
+        assert found[name].waiting == len(mine)
+        oldest = min((row["queued_time"] for row in mine), default=None)
+        assert found[name].oldest == oldest
+    assert found[TARGET].executing + found["other"].executing == ROWS / 1000
+    assert len(caught.sent) == 2
+    for sent in caught.sent:
+        # Of few jobs, those that are not over: an index that has only those is read.
+        plan = caught.plan(full_url, lambda statement, sent=sent: statement == sent[0])
+        assert re.search(r"\bix_jobs_(queue|turn|owner_turn|deadline|lease)\b", plan), plan
+        assert "Seq Scan" not in plan, plan
