@@ -116,6 +116,12 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
+    def copy(self, source: str, to: str) -> None:
+        """Copy a database into an empty one, as a backup and its restoration do."""
+        file = str(self.folder / "dump")
+        self._run("pg_dump", "--format=custom", "--file", file, source)
+        self._run("pg_restore", "--no-owner", "--exit-on-error", "--dbname", to, file)
+
     def stop(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):
             self.halt("immediate")
@@ -253,6 +259,19 @@ class Service:
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = process.cmdline()
     return "quws.execution.zygote" in line and "run" in line
+
+
+def quws(service: Service, *arguments: str, stdin: str = "") -> str:
+    """Run a command of quws on the data of a service, and give what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", *arguments],
+        env=service.environment | {"QUWS_DATA": str(service.folder)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
 
 
 def base_environment(extra: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from circuits import BELL2
-from harness import Service, embedded
+from harness import Service, embedded, quws
 from uws import create, document, listed, text, wait
 
 CHILDREN = (
@@ -21,24 +23,13 @@ CHILDREN = (
     "/quote",
     "/owner",
     "/error",
+    "/events",
     "/parameters",
     "/parameters/CIRCUIT",
     "/results",
     "/results/result",
     "/results/counts",
 )
-
-
-def quws(service: Service, *arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "quws", *arguments],
-        env=service.environment | {"QUWS_DATA": str(service.folder)},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +59,13 @@ def bob(closed: Service) -> Iterator[httpx.Client]:
 def test_O5_who_does_not_sign_in_is_challenged(closed: Service, alice: httpx.Client) -> None:
     job = create(alice)
     with closed.client() as nobody:
-        for method, url in (("GET", "/jobs"), ("POST", "/jobs"), ("GET", job), ("DELETE", job)):
+        for method, url in (
+            ("GET", "/jobs"),
+            ("GET", "/events"),
+            ("POST", "/jobs"),
+            ("GET", job),
+            ("DELETE", job),
+        ):
             answer = nobody.request(method, url)
             assert answer.status_code == 401
             challenges = answer.headers.get_list("www-authenticate")
@@ -126,6 +123,34 @@ def test_O2_L13_a_list_holds_the_callers_jobs_only(alice: httpx.Client, bob: htt
         seen = listed(bob, **query)
         assert other.rsplit("/", 1)[1] in seen
         assert mine.rsplit("/", 1)[1] not in seen
+
+
+def test_news_are_of_the_callers_jobs_only(alice: httpx.Client, bob: httpx.Client) -> None:
+    with closing_stream(bob) as lines:
+        assert next(lines) == "listening"
+        other, mine = create(alice), create(bob)
+        alice.delete(other)
+        assert next(lines) == f"job {mine}"
+        bob.delete(mine)
+        assert next(lines) == f"job_deleted {mine}"
+
+
+@contextlib.contextmanager
+def closing_stream(http: httpx.Client) -> Iterator[Iterator[str]]:
+    """The events of all jobs of a caller: kind, and the job that is meant."""
+
+    def read(answer: httpx.Response) -> Iterator[str]:
+        kind = ""
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                kind = value
+            elif name == "data":
+                yield f"{kind} {json.loads(value).get('url', '')}".strip()
+
+    with http.stream("GET", "/events", timeout=20) as answer:
+        assert answer.status_code == 200
+        yield read(answer)
 
 
 def test_O3_the_owner_is_who_signed_in(alice: httpx.Client) -> None:
@@ -208,3 +233,87 @@ def test_a_public_address_needs_users_or_a_flag(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "--allow-anonymous" in done.stderr
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def signed_in(service: Service, name: str = "alice", following: str = "") -> httpx.Response:
+    with service.client(headers=BROWSER) as http:
+        form = {"NAME": name, "PASSWORD": f"{name}-password", "NEXT": following}
+        return http.post("/account/sign-in", data=form)
+
+
+def test_a_browser_is_asked_by_a_page_and_a_program_by_a_challenge(closed: Service) -> None:
+    with closed.client() as http:
+        page = http.get("/jobs?LAST=3", headers=BROWSER)
+        assert page.status_code == 401
+        # With Basic in it the browser would ask by itself, before anybody sees the page.
+        assert "Basic" not in page.headers["www-authenticate"]
+        assert 'name="NEXT" value="/jobs?LAST=3"' in page.text
+        wrong = http.get("/jobs", headers=BROWSER, auth=("alice", "wrong"))
+        assert wrong.headers["www-authenticate"].startswith("Basic")
+
+
+def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(closed: Service) -> None:
+    answer = signed_in(closed, following="/jobs?LAST=3")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{closed.url}/jobs?LAST=3"
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    attributes = {part.strip().lower() for part in rest.split(";")[1:]}
+    assert {"httponly", "samesite=lax", "path=/", "max-age=604800"} <= attributes
+    assert "secure" not in attributes  # This service speaks plain http.
+    secret = rest.split(";")[0]
+    cookies = {"Cookie": f"{name}={secret}"}
+    with closed.client(headers=cookies) as http:
+        assert http.get("/account", headers=BROWSER).text.count("alice") > 0
+        job = create(http)
+        assert http.get(f"{job}/owner").text == "alice"
+        # A page of another site makes browsers send the request, but not as theirs.
+        foreign = http.post(
+            "/jobs", data={"CIRCUIT": BELL2}, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert foreign.status_code == 403
+        left = http.post("/account/sign-out", headers=BROWSER)
+        assert "max-age=0" in left.headers["set-cookie"].lower()
+        assert http.get("/jobs").status_code == 401
+    assert secret not in closed.log()
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(closed: Service) -> None:
+    quws(closed, "user", "add", "carol", "--password-stdin", stdin="carol-password\n")
+    cookie = signed_in(closed, "carol").headers["set-cookie"].split(";")[0]
+    with closed.client(headers={"Cookie": cookie}) as http:
+        assert http.get("/jobs").status_code == 200
+        quws(closed, "user", "password", "carol", "--password-stdin", stdin="another-password\n")
+        assert http.get("/jobs").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "jobs",
+    ],
+)
+def test_signing_in_leads_nowhere_else(closed: Service, following: str) -> None:
+    assert signed_in(closed, following=following).headers["location"] == f"{closed.url}/"
+
+
+def test_signing_in_adds_no_header(closed: Service) -> None:
+    answer = signed_in(closed, following="/jobs\r\nX-Evil: 1")
+    assert answer.headers["location"] == f"{closed.url}/jobs%0D%0AX-Evil:%201"
+    assert "x-evil" not in answer.headers
+
+
+def test_behind_https_the_cookie_is_for_https(tmp_path: Path) -> None:
+    settings = {"QUWS_AUTH": "users", "QUWS_PUBLIC_URL": "https://lab.example.org/quws"}
+    with embedded(tmp_path, settings) as service:
+        quws(service, "user", "add", "alice", "--password-stdin", stdin="alice-password\n")
+        cookie = signed_in(service).headers["set-cookie"].lower()
+    assert "secure" in cookie
+    assert "path=/quws" in cookie

@@ -52,7 +52,8 @@ CHECKS = [not_a_server_error, status_code_conformance]
 
 def test_no_answer_is_a_fault_or_undocumented(api_schema: Any) -> None:
     tried = 0
-    for found in api_schema.get_all_operations():
+    # /events has no end to wait for.
+    for found in api_schema.exclude(path="/events").get_all_operations():
         operation = found.ok()
 
         @settings(

@@ -19,11 +19,15 @@ from quws import __version__
 from quws.api.auth import Authentication, AuthSettings
 from quws.api.errors import FaultBarrier, answer, http_error, refused
 from quws.api.negotiation import Rendering, rendering_of
+from quws.api.observing import Observation
+from quws.api.observing import router as observing_router
 from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
+from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
 from quws.api.services import HttpSettings, Services
 from quws.api.targets import router as targets_router
+from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
@@ -73,13 +77,15 @@ def build_app(
         redoc_url=None,
     )
     app.state.stop_waiting = lambda: None
-    app.state.http = HttpSettings(public_url=public_url, max_body=max_body)
+    app.state.http = HttpSettings(public_url=public_url, max_body=max_body, auth=auth.method)
     # One flat list of routes: what a path allows can then be read off it.
     for mount in ("/jobs", "/async"):
         router = make_router(mount, in_schema=mount == "/jobs")
         app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
-    app.router.routes.extend([*sync_router.routes, *targets_router.routes, *vosi_router.routes])
+    app.router.routes.extend(pages_router.routes)
+    for part in (sync_router, events_router, targets_router, vosi_router, observing_router):
+        app.router.routes.extend(part.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)
@@ -88,6 +94,7 @@ def build_app(
     app.add_middleware(Authentication, settings=auth)
     app.add_middleware(SameSite, public=urlsplit(public_url or "").netloc)
     app.add_middleware(FaultBarrier)
+    app.add_middleware(Observation)
     app.add_middleware(CleanPath, prefix=urlsplit(public_url or "").path)
     return app
 

@@ -9,14 +9,18 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws.api.errors import refused
-from quws.api.services import Services
+from quws.api.negotiation import Rendering, rendering_of
+from quws.api.pages.account import account_page
+from quws.api.services import SESSION_COOKIE, Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
+from quws.telemetry import logs
 
-_OPEN = ("/health/", "/static/", "/availability", "/capabilities", "/openapi.json")
+_OPEN = ("/health/", "/static/", "/account/", "/availability", "/capabilities", "/openapi.json")
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 
@@ -69,14 +73,35 @@ class Authentication:
         try:
             caller = await self._caller(request)
         except (Unauthenticated, Unavailable) as refusal:
-            response = await refused(request, refusal)
-            if isinstance(refusal, Unauthenticated):
-                for challenge in self._challenges():
-                    response.headers.append("WWW-Authenticate", challenge)
+            response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        logs.note(owner=caller.name)
         await self._app(scope, receive, send)
+
+    async def _refuse(self, request: Request, refusal: Unauthenticated | Unavailable) -> Response:
+        if not isinstance(refusal, Unauthenticated):
+            return await refused(request, refusal)
+        challenges = self._challenges()
+        if (
+            self._settings.method is AuthMethod.USERS
+            and rendering_of(request) is Rendering.HTML
+            and "authorization" not in request.headers
+        ):
+            # A page of ours asks, not the browser itself, which a Basic challenge would make do so.
+            challenges = _CHALLENGES[1:]
+            following = request.url.path
+            if request.url.query:
+                following += f"?{request.url.query}"
+            response = await account_page(
+                request, following=following if request.method == "GET" else "", status=401
+            )
+        else:
+            response = await refused(request, refusal)
+        for challenge in challenges:
+            response.headers.append("WWW-Authenticate", challenge)
+        return response
 
     async def _caller(self, request: Request) -> Caller:
         match self._settings.method:
@@ -95,7 +120,7 @@ class Authentication:
     async def _signed_in(self, request: Request) -> Caller | None:
         header = request.headers.get("authorization")
         if header is None:
-            return None
+            return await self._in_session(request)
         scheme, _, rest = header.partition(" ")
         services: Services = request.state.services
         caller: Caller | None = None
@@ -110,6 +135,14 @@ class Authentication:
         if caller is None:
             raise Unauthenticated("these credentials are wrong, or have expired")
         return caller
+
+    async def _in_session(self, request: Request) -> Caller | None:
+        secret = request.cookies.get(SESSION_COOKIE)
+        if not secret or request.url.path.startswith("/static/"):
+            return None
+        services: Services = request.state.services
+        # One that is over is as good as none: its browser is asked to sign in again.
+        return await services.accounts.by_session(secret)
 
     def _named_by_proxy(self, request: Request) -> Caller | None:
         names = request.headers.getlist(self._settings.proxy_header)

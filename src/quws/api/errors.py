@@ -31,7 +31,7 @@ from quws.domain.errors import (
     UnknownTarget,
 )
 
-_STATUS: dict[type[Refusal], int] = {
+STATUS: dict[type[Refusal], int] = {
     # UWS 1.1, section 2.2.3.1: a job that is refused is a 403.
     InvalidParameter: 403,
     InvalidCircuit: 403,
@@ -53,10 +53,7 @@ _log = structlog.get_logger(__name__)
 async def refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal."""
     assert isinstance(refusal, Refusal)
-    status = next(
-        (_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS),
-        400,
-    )
+    status = status_of(refusal)
     if status >= 500:
         _log.warning("unavailable", error=str(refusal), path=request.url.path)
     extra: dict[str, Any] = {}
@@ -122,6 +119,11 @@ def answer(
             )
         case Rendering.XML:
             return PlainTextResponse(f"{code}: {sentence}\n", status, headers)
+
+
+def status_of(refusal: Refusal) -> int:
+    """Tell the HTTP status of a refusal."""
+    return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
 
 
 def sentence_of(refusal: Refusal) -> str:

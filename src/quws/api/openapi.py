@@ -37,7 +37,7 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-_JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
+JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "CIRCUIT": (
         _array({"type": "string"}),
         "The circuit, as OpenQASM 2 or 3 text; repeated for a batch. QUERY is the same."
@@ -75,13 +75,13 @@ _RUN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 _FORMS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
-    "/jobs": _JOB_PARAMETERS | _CONTROL | _RUN,
-    "/jobs/{job_id}": _ACTION | _CONTROL | _JOB_PARAMETERS,
+    "/jobs": JOB_PARAMETERS | _CONTROL | _RUN,
+    "/jobs/{job_id}": _ACTION | _CONTROL | JOB_PARAMETERS,
     "/jobs/{job_id}/phase": {"PHASE": _CONTROL["PHASE"]},
     "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": _CONTROL["EXECUTIONDURATION"]},
     "/jobs/{job_id}/destruction": {"DESTRUCTION": _CONTROL["DESTRUCTION"]},
-    "/jobs/{job_id}/parameters": _JOB_PARAMETERS,
-    "/sync": _JOB_PARAMETERS,
+    "/jobs/{job_id}/parameters": JOB_PARAMETERS,
+    "/sync": JOB_PARAMETERS,
     "/targets/{name}": {
         "STATUS": (
             {"type": "string", "enum": list(TargetStatus)},
@@ -109,10 +109,11 @@ _QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         ),
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
-    "/sync": _JOB_PARAMETERS,
+    "/sync": JOB_PARAMETERS,
 }
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
 _CONTENT: dict[str, dict[str, Any]] = {
     "/jobs": {
         **_XML,
@@ -124,6 +125,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _refers(JobJson)},
         "text/html": _TEXT,
     },
+    "/jobs/{job_id}/events": _EVENTS,
+    "/events": _EVENTS,
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,
         "application/json": {"schema": _refers(ErrorJson)},
@@ -238,7 +241,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
     refusals = ["503"]
-    if path.startswith(("/jobs", "/sync", "/targets")):
+    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
         refusals += ["400", "401", "403", "404"]
     if method in ("post", "put"):
         refusals += ["413", "415"]
@@ -248,6 +251,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
         responses["304"] = {"description": "Unchanged"}
         responses["416"] = {"description": "There is no such range"}
+    if path == "/jobs/{job_id}/events":
+        responses["204"] = {"description": "The client has seen the end of the job"}
     if path == "/jobs" and method == "post":
         del responses["404"]
     operation["responses"] = responses

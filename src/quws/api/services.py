@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from quws.domain.caller import ANONYMOUS, Caller
-from quws.jobs import AccountService, Health, JobService, TargetService
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.jobs import AccountService, Health, JobService, Pictures, Queues, TargetService
+
+SESSION_COOKIE = "quws_session"
+"""The cookie of a browser that has signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class Services:
     accounts: AccountService
     health: Health
     targets: TargetService
+    pictures: Pictures
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,13 @@ class HttpSettings:
     """What the HTTP room itself needs to know.
 
     ``public_url`` is the URL of the service as clients see it, without a slash
-    at its end; None to take it from each request. ``max_body`` is in bytes.
+    at its end; None to take it from each request. ``max_body`` is in bytes. ``auth``
+    is how callers are told apart.
     """
 
     public_url: str | None
     max_body: int
+    auth: AuthMethod = AuthMethod.NONE
 
 
 def jobs_of(request: Request) -> JobService:
@@ -44,16 +51,39 @@ def health_of(request: Request) -> Health:
     return services.health
 
 
+def accounts_of(request: Request) -> AccountService:
+    """Find the use cases of accounts."""
+    services: Services = request.state.services
+    return services.accounts
+
+
 def targets_of(request: Request) -> TargetService:
     """Find what knows the targets."""
     services: Services = request.state.services
     return services.targets
 
 
+def pictures_of(request: Request) -> Pictures:
+    """Find what draws circuits."""
+    services: Services = request.state.services
+    return services.pictures
+
+
+def queues_of(request: Request) -> Queues:
+    """Find what counts the queues."""
+    services: Services = request.state.services
+    return services.queues
+
+
 def http_settings(request: Request) -> HttpSettings:
     """Find the settings of the HTTP room."""
     settings: HttpSettings = request.app.state.http
     return settings
+
+
+def auth_method(request: Request) -> AuthMethod:
+    """Tell how callers are told apart."""
+    return http_settings(request).auth
 
 
 def caller_of(request: Request) -> Caller:

@@ -10,12 +10,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from quws.api.negotiation import wants_json
 from quws.api.services import base_url, health_of
+from quws.api.uws.urls import stylesheet
+from quws.api.uws.xml import head
 from quws.domain.times import format_instant
 
 router = APIRouter(tags=["Operation"])
 
 _XML = "text/xml"
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _UWS = "ivo://ivoa.net/std/UWS#rest-1.1"
 _AVAILABILITY = "ivo://ivoa.net/std/VOSI#availability"
 _CAPABILITIES = "ivo://ivoa.net/std/VOSI#capabilities"
@@ -39,7 +40,7 @@ async def get_capabilities(request: Request) -> Response:
         for standard, kind, url, use in entries
     )
     return Response(
-        f'{_HEAD}<vosi:capabilities xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0"'
+        f'{head(stylesheet(base))}<vosi:capabilities xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0"'
         ' xmlns:vs="http://www.ivoa.net/xml/VODataService/v1.1"'
         ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
         f"{capabilities}</vosi:capabilities>\n",
@@ -57,7 +58,7 @@ async def get_availability(request: Request) -> Response:
     if wants_json(request):
         return JSONResponse({"available": report.available, "up_since": since, "notes": notes})
     return Response(
-        f'{_HEAD}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
+        f'{head(stylesheet(base_url(request)))}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
         f"<vosi:available>{str(report.available).lower()}</vosi:available>"
         + ("" if since is None else f"<vosi:upSince>{since}</vosi:upSince>")
         + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in notes)

@@ -22,10 +22,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job changed. ``phase`` is None when it was deleted."""
+    """A job changed. ``phase`` is None when it was deleted.
+
+    ``owner`` is told with a deletion only: nobody can look it up any more.
+    """
 
     job_id: str
     phase: Phase | None
+    owner: str | None = None
 
 
 class Watch:
@@ -49,6 +53,25 @@ class Watch:
         return True
 
 
+class Feed(Watch):
+    """Wakes one listener whenever any job may have changed, and keeps the deletions for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deleted: list[JobEvent] = []
+
+    def hear(self, event: JobEvent) -> None:
+        """Take an event."""
+        if event.phase is None:
+            self._deleted.append(event)
+        self.wake()
+
+    def deleted(self) -> list[JobEvent]:
+        """Take the deletions since the last call."""
+        found, self._deleted = self._deleted, []
+        return found
+
+
 class EventHub:
     """Publishes news of jobs, and hands the news of all processes to local listeners.
 
@@ -60,6 +83,7 @@ class EventHub:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
         self._watches: dict[str, set[Watch]] = {}
+        self._feeds: set[Feed] = set()
         self._callbacks: list[Callable[[JobEvent], None]] = []
         self._on_connect: list[Callable[[], None]] = []
         self.connected = asyncio.Event()
@@ -73,7 +97,10 @@ class EventHub:
             Nobody was told; listeners find out when they next look.
 
         """
-        message = json.dumps({"job": event.job_id, "phase": event.phase})
+        body = {"job": event.job_id, "phase": event.phase}
+        if event.owner is not None:
+            body["owner"] = event.owner
+        message = json.dumps(body)
         try:
             await self._redis.publish(CHANNEL, message)
         except BUS_ERRORS as error:
@@ -91,6 +118,16 @@ class EventHub:
             if not self._watches[job_id]:
                 del self._watches[job_id]
 
+    @contextmanager
+    def feed(self) -> Iterator[Feed]:
+        """Listen to all jobs while the block lasts."""
+        feed = Feed()
+        self._feeds.add(feed)
+        try:
+            yield feed
+        finally:
+            self._feeds.discard(feed)
+
     def listen(self, on_event: Callable[[JobEvent], None], on_connect: Callable[[], None]) -> None:
         """Hear of every event, and of every new connection (events may have been missed)."""
         self._callbacks.append(on_event)
@@ -101,6 +138,8 @@ class EventHub:
         for watches in list(self._watches.values()):
             for watch in list(watches):
                 watch.wake()
+        for feed in list(self._feeds):
+            feed.wake()
 
     async def run(self) -> None:
         """Receive until cancelled, and reconnect as often as it takes."""
@@ -129,11 +168,15 @@ class EventHub:
         try:
             body = json.loads(data)
             phase = body["phase"]
-            event = JobEvent(str(body["job"]), None if phase is None else Phase(phase))
+            event = JobEvent(
+                str(body["job"]), None if phase is None else Phase(phase), body.get("owner")
+            )
         except (ValueError, KeyError, TypeError, RecursionError):
             _log.warning("unreadable event", data=data[:100])
             return
         for watch in list(self._watches.get(event.job_id, ())):
             watch.wake()
+        for feed in list(self._feeds):
+            feed.hear(event)
         for callback in self._callbacks:
             callback(event)

@@ -44,6 +44,16 @@ class Token:
     expires: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that has signed in, known by the hash of its cookie."""
+
+    hash: str
+    user: str
+    created: datetime
+    expires: datetime
+
+
 def check_name(name: str) -> str:
     """Make sure that a user name is one.
 
@@ -95,7 +105,7 @@ def new_token() -> str:
 
 
 def hash_token(secret: str) -> str:
-    """Hash a token for storing and for looking it up."""
+    """Hash a token, or the secret of a session, for storing and for looking it up."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

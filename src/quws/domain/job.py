@@ -84,12 +84,16 @@ REQUEUED = "requeued"
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """Something that happened to a job: when, what, who said it, and in which words."""
+    """Something that happened to a job: when, what, who said it, and in which words.
+
+    ``id`` grows with every entry that is written, whatever the job; None before that.
+    """
 
     time: datetime
     status: str
     source: str
     message: str | None = None
+    id: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,32 @@ class JobRef:
     run_id: str | None
     owner: str | None
     creation_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """What a table of jobs says of a job, beyond the list of UWS."""
+
+    ref: JobRef
+    target: str
+    tags: list[str]
+    circuits: int
+    circuits_done: int
+    start_time: datetime | None
+    end_time: datetime | None
+    destruction_time: datetime | None
+    quote: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job in the hands of a worker."""
+
+    ref: JobRef
+    target: str
+    worker: str
+    attempt: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

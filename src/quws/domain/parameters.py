@@ -1,7 +1,7 @@
 """The parameters of a job: which there are, and what their values may be.
 
 This is the job description language of the service in the sense of UWS 1.1,
-section 1.3; ``docs/uws.md`` is its page for people.
+section 1.3; ``docs/reference/uws.md`` is its page for people.
 """
 
 from __future__ import annotations

@@ -25,9 +25,12 @@ class CheckRole(Role):
 
     @override
     def load(self) -> None:
-        from quws.targets.circuits.parse import parse  # noqa: PLC0415
+        from quws.targets.circuits.drawing import draw  # noqa: PLC0415
+        from quws.targets.circuits.parse import parse, read  # noqa: PLC0415
 
         self._parse = parse
+        self._read = read
+        self._draw = draw
         for language, sample in _SAMPLE.items():
             self._parse(sample, language, CircuitLimits())
 
@@ -46,21 +49,35 @@ class CheckRole(Role):
         )
         limits = CircuitLimits.model_validate(request["limits"])
         language = None if request["language"] is None else Language(request["language"])
+        if "draw" in request:
+            connection.send(self._drawn(request["draw"], language, limits))
+            return
         facts = []
         for index, source in enumerate(request["circuits"]):
             try:
                 _, found = self._parse(source, language, limits)
             except InvalidCircuit as refusal:
-                connection.send(
-                    {
-                        "refused": {
-                            "sentence": refusal.sentence,
-                            "line": refusal.line,
-                            "column": refusal.column,
-                            "circuit": index,
-                        }
-                    }
-                )
+                connection.send(_refused(refusal, index))
                 return
             facts.append(found.model_dump(mode="json"))
         connection.send({"facts": facts})
+
+    def _drawn(
+        self, source: str, language: Language | None, limits: CircuitLimits
+    ) -> dict[str, Any]:
+        try:
+            circuit, _, _ = self._read(source, language, limits)
+        except InvalidCircuit as refusal:
+            return _refused(refusal, 0)
+        return {"drawing": self._draw(circuit).model_dump(mode="json")}
+
+
+def _refused(refusal: InvalidCircuit, index: int) -> dict[str, Any]:
+    return {
+        "refused": {
+            "sentence": refusal.sentence,
+            "line": refusal.line,
+            "column": refusal.column,
+            "circuit": index,
+        }
+    }

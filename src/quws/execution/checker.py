@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
 from quws.execution.children import Child, ChildLost, ChildPool, ChildrenUnavailable
 
@@ -50,6 +51,21 @@ class ChildChecker:
         self, circuits: list[str], language: Language | None, limits: CircuitLimits
     ) -> list[CircuitFacts]:
         """Tell what each circuit is; see ``quws.jobs.Checker``."""
+        answer = await self._answer({"circuits": circuits}, circuits, language, limits)
+        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+
+    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+        """Lay out a picture of a circuit; see ``quws.jobs.Checker``."""
+        answer = await self._answer({"draw": circuit}, [circuit], language, limits)
+        return Drawing.model_validate(answer["drawing"])
+
+    async def _answer(
+        self,
+        wanted: dict[str, Any],
+        circuits: list[str],
+        language: Language | None,
+        limits: CircuitLimits,
+    ) -> dict[str, Any]:
         _refuse_long_ones(circuits, limits)
         try:
             async with asyncio.timeout(_TURN_SECONDS):
@@ -57,16 +73,22 @@ class ChildChecker:
         except TimeoutError:
             raise Unavailable("too many circuits are being checked right now; try again") from None
         try:
-            answer = await self._checked(circuits, language, limits)
+            answer = await self._asked(
+                wanted
+                | {
+                    "language": language,
+                    "limits": limits.model_dump(),
+                    "memory_bytes": _MEMORY_BYTES,
+                    "cpu_seconds": int(self._seconds) + 1,
+                }
+            )
         finally:
             self._turns.release()
         if "refused" in answer:
             raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
-        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+        return answer
 
-    async def _checked(
-        self, circuits: list[str], language: Language | None, limits: CircuitLimits
-    ) -> dict[str, Any]:
+    async def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
         for last in (False, True):
             try:
                 child = await self._pool.acquire()
@@ -74,7 +96,7 @@ class ChildChecker:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
             try:
                 async with asyncio.timeout(self._seconds):
-                    return await self._ask(child, circuits, language, limits)
+                    return await _ask(child, request)
             except TimeoutError:
                 raise InvalidCircuit(
                     f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
@@ -93,25 +115,12 @@ class ChildChecker:
                 self._pool.retire(child)
         raise AssertionError
 
-    async def _ask(
-        self,
-        child: Child,
-        circuits: list[str],
-        language: Language | None,
-        limits: CircuitLimits,
-    ) -> dict[str, Any]:
-        await child.send(
-            {
-                "circuits": circuits,
-                "language": language,
-                "limits": limits.model_dump(),
-                "memory_bytes": _MEMORY_BYTES,
-                "cpu_seconds": int(self._seconds) + 1,
-            }
-        )
-        async for message in child.messages():
-            return message
-        raise ChildLost(await child.exited)
+
+async def _ask(child: Child, request: dict[str, Any]) -> dict[str, Any]:
+    await child.send(request)
+    async for message in child.messages():
+        return message
+    raise ChildLost(await child.exited)
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:

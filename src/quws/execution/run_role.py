@@ -90,11 +90,6 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        try:
-            facts = self._facts(request)
-        except Refusal as refusal:
-            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
-            return
         options = RunOptions(
             shots=request["shots"],
             seed=request["seed"],
@@ -103,6 +98,7 @@ class RunRole(Role):
             noise=request["noise"],
         )
         try:
+            facts = self._facts(request)
             for item in facts:
                 self._target.check(item, options)
             confine.limit(
@@ -153,6 +149,9 @@ class RunRole(Role):
                 teller.circuit = index
                 teller.notes(result.notes)
                 entries[index] = _entry(index, facts[index], compiled, result)
+                if not options.memory:
+                    # Who finds a job again at the other side may not know what was asked for.
+                    entries[index].pop("memory", None)
                 text = _write_compiled(index, compiled, teller)
                 if batch:
                     name = f"circuit-{index}.json"

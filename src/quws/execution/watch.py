@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from quws.domain.job import TimelineEntry
+from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.execution.children import ChildLost, ChildPool, ChildrenUnavailable
 from quws.execution.executor import Executor
@@ -145,4 +146,5 @@ class Watch:
     async def _close(self, duty: Submission, sentence: str) -> None:
         entry = TimelineEntry(self._clock(), "cancelled remotely", self._worker, sentence)
         await self._submissions.close(duty.key, entry)
-        await self._announcer.changed(duty.job_id, None)
+        # It was aborted, or deleted since: whoever looks at it looks again.
+        await self._announcer.changed(duty.job_id, Phase.ABORTED)

@@ -3,8 +3,10 @@
 from quws.jobs.accounts import AccountService
 from quws.jobs.checking import Checker
 from quws.jobs.health import Health, HealthReport
+from quws.jobs.pictures import Pictures
+from quws.jobs.queues import Queues
 from quws.jobs.quoting import Quotes
-from quws.jobs.service import JobService, Payload
+from quws.jobs.service import JobService, News, Payload, Preview
 from quws.jobs.snapshots import JobDetails, Snapshot
 from quws.jobs.sweeps import Due, Sweeps, due
 from quws.jobs.targets import TargetReport, TargetService
@@ -17,7 +19,11 @@ __all__ = [
     "HealthReport",
     "JobDetails",
     "JobService",
+    "News",
     "Payload",
+    "Pictures",
+    "Preview",
+    "Queues",
     "Quotes",
     "Snapshot",
     "Sweeps",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from quws.domain.accounts import (
+    Session,
     Token,
     User,
     check_name,
@@ -22,6 +23,9 @@ from quws.domain.caller import Caller
 from quws.domain.errors import InvalidParameter, NotFound
 from quws.jobs.clock import utc_now
 from quws.store import AccountStore
+
+SESSION = timedelta(days=7)
+"""How long a browser stays signed in."""
 
 _REMEMBER_SECONDS = 30.0
 _REMEMBER_AT_MOST = 10_000
@@ -62,6 +66,24 @@ class AccountService:
         user = await self._store.token_user(hash_token(secret), self._clock())
         return None if user is None else Caller(user.name, user.operator)
 
+    async def sign_in(self, name: str, password: str) -> str | None:
+        """Begin a session and give its secret; None if the password is wrong."""
+        caller = await self.by_password(name, password)
+        if caller is None or caller.name is None:
+            return None
+        secret, now = secrets.token_urlsafe(32), self._clock()
+        await self._store.add_session(Session(hash_token(secret), caller.name, now, now + SESSION))
+        return secret
+
+    async def by_session(self, secret: str) -> Caller | None:
+        """Tell whose session this is; None if it is nobody's, or over."""
+        user = await self._store.session_user(hash_token(secret), self._clock())
+        return None if user is None else Caller(user.name, user.operator)
+
+    async def sign_out(self, secret: str) -> None:
+        """End a session."""
+        await self._store.remove_session(hash_token(secret))
+
     async def users(self) -> list[User]:
         """List all users."""
         return await self._store.users()
@@ -94,6 +116,8 @@ class AccountService:
         """
         if not await self._store.change_user(name, password=hash_password(password)):
             raise NotFound(f"there is no user '{name[:70]}'")
+        # Whoever got in with the old one is out.
+        await self._store.remove_sessions(name)
 
     async def remove(self, name: str) -> None:
         """Remove a user with all tokens. The jobs stay until their destruction.

@@ -10,6 +10,7 @@ from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub, JobEvent
 from quws.domain.phases import Phase
+from quws.telemetry import metrics
 
 _SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -26,13 +27,29 @@ class Announcer:
         self._dispatcher = dispatcher
         self._events = events
 
-    async def changed(self, job_id: str, phase: Phase | None) -> None:
-        """Tell that a job is in a new phase, or was deleted (None)."""
+    async def changed(self, job_id: str, phase: Phase) -> None:
+        """Tell that a job is in a new phase, or has otherwise changed in it."""
+        if phase is not Phase.EXECUTING:
+            # Jobs that execute are counted where they are claimed: they change often.
+            metrics.entered(phase)
+            _log.info("job moved", job=job_id, phase=phase)
+        await self.touched(job_id, phase)
+
+    async def touched(self, job_id: str, phase: Phase) -> None:
+        """Tell that something of a job changed, but not its phase."""
+        await self._publish(JobEvent(job_id, phase))
+
+    async def deleted(self, job_id: str, owner: str | None) -> None:
+        """Tell that somebody's job was deleted."""
+        metrics.deleted()
+        await self._publish(JobEvent(job_id, None, owner))
+
+    async def _publish(self, event: JobEvent) -> None:
         try:
             async with asyncio.timeout(_SECONDS):
-                await self._events.publish(JobEvent(job_id, phase))
+                await self._events.publish(event)
         except (BusUnavailable, TimeoutError) as error:
-            _log.warning("event lost", job=job_id, phase=phase, error=str(error))
+            _log.warning("event lost", job=event.job_id, phase=event.phase, error=str(error))
 
     async def work(self, target: str) -> None:
         """Tell that a job waits for a target."""

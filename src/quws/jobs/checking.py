@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.drawings import Drawing
 from quws.domain.parameters import JobRequest
 
 
@@ -23,6 +24,16 @@ class Checker(Protocol):
             The first one that cannot be read or asks for too much.
         Unavailable
             Nothing can be checked right now.
+
+        """
+        ...
+
+    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+        """Lay out a picture of a circuit, whether a target could run it or not.
+
+        Raises
+        ------
+        InvalidCircuit, Unavailable
 
         """
         ...

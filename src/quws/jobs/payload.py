@@ -29,8 +29,10 @@ async def keep(
     return kept
 
 
-async def circuits(artifacts: ArtifactStore, parameters: Sequence[Parameter]) -> list[str]:
-    """Read the circuits back from a job's parameters.
+async def circuits(
+    artifacts: ArtifactStore, parameters: Sequence[Parameter], only: int | None = None
+) -> list[str]:
+    """Read the circuits back from a job's parameters: all, or ``only`` the one of an index.
 
     Raises
     ------
@@ -38,9 +40,8 @@ async def circuits(artifacts: ArtifactStore, parameters: Sequence[Parameter]) ->
 
     """
     found = []
-    for item in parameters:
-        if item.name not in ("CIRCUIT", "QUERY"):
-            continue
+    given = [item for item in parameters if item.name in ("CIRCUIT", "QUERY")]
+    for item in given if only is None else given[only : only + 1]:
         content = await read(artifacts, item)
         if content.startswith(REFERENCE):
             name = content[len(REFERENCE) :].decode()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
 
+import structlog
+
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
 from quws.domain.caller import Caller
+from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import (
     Forbidden,
     IllegalMove,
@@ -26,15 +29,17 @@ from quws.domain.errors import (
 from quws.domain.job import (
     Job,
     JobRef,
+    JobRow,
     Parameter,
     Result,
+    Running,
     TimelineEntry,
     is_job_id,
     new_job_id,
 )
 from quws.domain.noise import Noise
 from quws.domain.parameters import Control, JobRequest, Posted, read_control, read_job
-from quws.domain.phases import ACTIVE, Move, Phase, sources
+from quws.domain.phases import ACTIVE, FINAL, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
 from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
@@ -45,12 +50,19 @@ from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
 from quws.store import JobStore, ListFilter, MadeBefore, Once, StoreUnavailable, TargetStore
+from quws.telemetry import logs, metrics, tracing
 
 _CERTAINLY = 1000
 """No prediction is wrong by such a factor."""
 
+_log = structlog.get_logger(__name__)
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
+_QUEUE_SECONDS = 5.0
+"""How often one who follows a waiting job looks: nobody tells of its place in the queue."""
+_FEED_PAUSE_SECONDS = 0.3
+_LATE_ENTRIES = 200
+"""Two transactions that overlap may commit in the other order than they drew their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +75,29 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What happened to a caller's jobs. ``cursor`` is the newest timeline entry that is known."""
+
+    cursor: int
+    changed: list[JobRef]
+    deleted: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a job would be: where, of which circuits, and when it would be done if it ran now."""
+
+    target: TargetDescription
+    facts: list[CircuitFacts]
+    quote: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """What follows from a request: where it will run, what the worker gets, how large it is."""
 
     target: TargetDescription
+    facts: list[CircuitFacts]
     spec: dict[str, Any]
     size: int
     cost_ms: int
@@ -178,6 +209,62 @@ class JobService:
             )
         )
 
+    async def rows(
+        self,
+        caller: Caller,
+        limit: int,
+        *,
+        older: str | None = None,
+        phases: frozenset[Phase] = frozenset(),
+        after: datetime | None = None,
+        last: int | None = None,
+    ) -> list[JobRow]:
+        """Read one page of the caller's jobs, newest first, with what a table says of them."""
+        wanted = ListFilter(caller.name, caller.operator, phases, after, last)
+        return await self._store.rows(wanted, limit, older)
+
+    async def running(self) -> list[Running]:
+        """List the jobs that workers hold: everybody's, for operators."""
+        return await self._store.running()
+
+    async def preview(self, posted: Sequence[Posted]) -> Preview:
+        """Check a job as its creation would, and make none.
+
+        Raises
+        ------
+        InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+
+        """
+        control, rest = read_control(posted)
+        self._policy.destruction(control.destruction, self._clock())
+        plan = await self._plan(read_job(rest, default_shots=self._policy.shots))
+        return Preview(plan.target, plan.facts, plan.quote)
+
+    async def quote(self, job: Job) -> datetime | None:
+        """Tell when a job will probably be done; of one that may still be run, if it ran now."""
+        if job.phase not in sources(Move.QUEUE):
+            return job.quote
+        return self._quotes.of_new(await self._quotes.state(job.target), job.size)
+
+    @property
+    def policy(self) -> Policy:
+        """The defaults and limits of jobs."""
+        return self._policy
+
+    async def circuits(self, job: Job, only: int | None = None) -> list[str]:
+        """Read the circuits of a job: all, or ``only`` the one of an index.
+
+        Raises
+        ------
+        NotFound
+            Their files are gone.
+
+        """
+        try:
+            return await payload.circuits(self._artifacts, job.parameters, only)
+        except ArtifactMissing:
+            raise NotFound("the circuits are not there any more") from None
+
     async def wait(
         self,
         caller: Caller,
@@ -195,7 +282,7 @@ class JobService:
         """
         limit = self._policy.max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._events.watch(job_id) as watch:
+        with self._events.watch(job_id) as watch, _counted():
             found = await self.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -205,6 +292,61 @@ class JobService:
                 await watch.changed(min(left, _REREAD_SECONDS))
                 found = await self.snapshot(caller, job_id)
             return found
+
+    async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Snapshot, None]:
+        """Read a job now, whenever it may have changed, and now and then besides.
+
+        Ends with the first snapshot that is final, or when the process is about to
+        end. The database is not held while waiting.
+
+        Raises
+        ------
+        NotFound, Forbidden
+            Also later, when the job was deleted.
+
+        """
+        with self._events.watch(job_id) as watch:
+            while True:
+                found = await self.snapshot(caller, job_id)
+                yield found
+                if found.job.phase in FINAL:
+                    return
+                queued = found.job.phase is Phase.QUEUED
+                if not self._closing:
+                    await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
+                if self._closing:
+                    return
+
+    async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
+        """Tell what happens to the caller's jobs, from a timeline entry on or from now.
+
+        Ends when the process is about to end. Where nothing happens, there are news
+        without anything in them now and then. Deletions are told as they happen, and
+        never afterwards.
+        """
+        with self._events.feed() as feed:
+            start = cursor = await self._store.newest_entry() if cursor is None else cursor
+            told: dict[str, int] = {}
+            yield News(cursor, [], [])
+            spoken = monotonic()
+            while not self._closing:
+                late = max(cursor - _LATE_ENTRIES, 0)
+                found = await self._store.news(caller.name, everybody=caller.operator, after=late)
+                changed = []
+                for entry, ref in found:
+                    if entry > told.get(ref.id, start):
+                        told[ref.id] = entry
+                        cursor = max(cursor, entry)
+                        changed.append(ref)
+                told = {key: entry for key, entry in told.items() if entry > late}
+                gone = [item.job_id for item in feed.deleted() if caller.may_see(item.owner)]
+                if changed or gone or monotonic() - spoken >= _REREAD_SECONDS:
+                    yield News(cursor, changed, gone)
+                    spoken = monotonic()
+                if not changed:  # Else there may be more of them than one look finds.
+                    await feed.changed(max(spoken + _REREAD_SECONDS - monotonic(), 0))
+                if not self._closing:
+                    await asyncio.sleep(_FEED_PAUSE_SECONDS)
 
     def stop_waiting(self) -> None:
         """Answer everybody who waits, as the standard allows: the process is about to end."""
@@ -319,6 +461,11 @@ class JobService:
             # The same request, at the same time, was a little faster.
             await self._drop_artifacts(job_id)
             return await self._again(caller, posted, once, before)
+        metrics.entered(job.phase)
+        logs.note(job=job_id, target=target.name)
+        tracing.describe(job=job_id, target=target.name)
+        _log.info("job created", phase=job.phase, circuits=job.circuits)
+        await self._announcer.touched(job_id, job.phase)
         if queue:
             await self._announcer.work(target.name)
         elif run:
@@ -398,10 +545,10 @@ class JobService:
         NotFound, Forbidden
 
         """
-        await self.authorise(caller, job_id)
+        head = await self.authorise(caller, job_id)
         if not await self._store.delete(job_id, self._clock()):
             raise NotFound(f"there is no job {job_id}")
-        await self._announcer.changed(job_id, None)
+        await self._announcer.deleted(job_id, head.owner)
         await self._drop_artifacts(job_id)
 
     async def control(self, caller: Caller, job_id: str, control: Control) -> None:
@@ -427,11 +574,12 @@ class JobService:
             seconds = self._policy.duration(control.execution_duration)
             if not await self._store.set_execution_duration(job_id, seconds):
                 await self._refuse(caller, job_id, "EXECUTIONDURATION needs a job that is not over")
-            await self._announcer.changed(job_id, (await self.get(caller, job_id)).phase)
         if control.run_id is not None and not await self._store.set_run_id(
             job_id, control.run_id or None
         ):
             await self._refuse(caller, job_id, "RUNID cannot be changed any more")
+        if replace(control, phase=None) != Control():
+            await self._announcer.touched(job_id, (await self.authorise(caller, job_id)).phase)
         match control.phase:
             case "RUN":
                 await self.run(caller, job_id)
@@ -480,6 +628,7 @@ class JobService:
         }
         if not await self._store.set_parameters(job_id, parameters, changes):
             await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
+        await self._announcer.touched(job_id, Phase.PENDING)
 
     # -- helpers ----------------------------------------------------------------
 
@@ -518,10 +667,12 @@ class JobService:
             "tags": request.tags,
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
+            "origin": logs.origin() | tracing.carrier(),
         }
         size = size_of(facts, request.shots)
         return _Plan(
             target,
+            facts,
             spec,
             size,
             self._quotes.cost_ms(queue, size),
@@ -650,6 +801,15 @@ def _predicted(plan: _Plan, duration: int) -> str | None:
         f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
         " (EXECUTIONDURATION)"
     )
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    metrics.waits(1)
+    try:
+        yield
+    finally:
+        metrics.waits(-1)
 
 
 def _queued(now: datetime, target: str) -> TimelineEntry:

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from quws.domain.accounts import Token, User
+from quws.domain.accounts import Session, Token, User
 from quws.store import tables as t
 from quws.store.database import Database
 
 _u = t.users.c
 _t = t.tokens.c
+_s = t.sessions.c
 
 
 class AccountStore:
@@ -45,8 +46,10 @@ class AccountStore:
                     created=user.created,
                 )
                 .on_conflict_do_nothing()
+                # PostgreSQL's driver tells no count of inserted rows.
+                .returning(_u.name)
             )
-            return added.rowcount == 1
+            return added.first() is not None
 
     async def change_user(self, name: str, **values: Any) -> bool:
         """Change a user's password or rank. False when there is none of this name."""
@@ -102,3 +105,38 @@ class AccountStore:
                 delete(t.tokens).where(_t.user == user, _t.name == name)
             )
             return removed.rowcount
+
+    async def add_session(self, session: Session) -> None:
+        """Add a session, and forget those that have expired."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(t.sessions).where(_s.expires <= session.created))
+            await connection.execute(
+                insert(t.sessions).values(
+                    hash=session.hash,
+                    user=session.user,
+                    created=session.created,
+                    expires=session.expires,
+                )
+            )
+
+    async def session_user(self, session_hash: str, now: datetime) -> User | None:
+        """Find whose session this is, if it has not expired."""
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(
+                    select(t.users)
+                    .join(t.sessions, _s.user == _u.name)
+                    .where(_s.hash == session_hash, _s.expires > now)
+                )
+            ).first()
+            return None if row is None else User(*row)
+
+    async def remove_session(self, session_hash: str) -> None:
+        """End a session."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(t.sessions).where(_s.hash == session_hash))
+
+    async def remove_sessions(self, user: str) -> None:
+        """End all sessions of a user."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(t.sessions).where(_s.user == user))

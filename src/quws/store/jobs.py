@@ -45,8 +45,10 @@ from quws.domain.job import (
     Job,
     JobError,
     JobRef,
+    JobRow,
     Parameter,
     Result,
+    Running,
     TimelineEntry,
 )
 from quws.domain.phases import Move, Phase
@@ -57,6 +59,7 @@ from quws.store.targets import is_online, state_of
 
 _CHUNK = 1000
 _j = t.jobs.c
+_REQUEST = _j.spec["origin"]["request"].as_string().label("request")
 _WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
 _QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 
@@ -102,6 +105,9 @@ class Overdue:
     attempt: int
     phase: Phase
     target: str
+    owner: str | None = field(default=None, compare=False)
+    request: str | None = field(default=None, compare=False)
+    """Which request made it, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ class JobStore:
             job = await _whole(connection, row)
             c = t.timeline.c
             entries = await connection.execute(
-                select(c.time, c.status, c.source, c.message)
+                select(c.time, c.status, c.source, c.message, c.id)
                 .where(c.job_id == job.id)
                 .order_by(c.id)
             )
@@ -217,6 +223,82 @@ class JobStore:
                 select(c.message).where(c.job_id == job_id, c.status == REQUEUED).order_by(c.id)
             )
             return [message or "" for message in rows]
+
+    async def rows(self, wanted: ListFilter, limit: int, older: str | None = None) -> list[JobRow]:
+        """Read one page of a table of jobs, newest first; ``older`` is the last job before it."""
+        query = select(
+            *_refs().selected_columns,
+            _j.target,
+            _j.spec["tags"].label("tags"),
+            _j.circuits,
+            _j.circuits_done,
+            _j.start_time,
+            _j.end_time,
+            _j.destruction_time,
+            _j.quote,
+        ).where(*_list_clauses(wanted))
+        if older is not None:
+            created = select(_j.creation_time).where(_j.id == older).scalar_subquery()
+            query = query.where(tuple_(_j.creation_time, _j.id) < tuple_(created, literal(older)))
+        query = query.order_by(_j.creation_time.desc(), _j.id.desc())
+        query = query.limit(limit if wanted.last is None else min(limit, wanted.last))
+        async with self._database.read() as connection:
+            return [
+                JobRow(
+                    _ref(row),
+                    row.target,
+                    row.tags or [],
+                    row.circuits,
+                    row.circuits_done,
+                    row.start_time,
+                    row.end_time,
+                    row.destruction_time,
+                    row.quote,
+                )
+                for row in await connection.execute(query)
+            ]
+
+    async def running(self, limit: int = 200) -> list[Running]:
+        """List the jobs that workers hold, longest first."""
+        query = (
+            select(*_refs().selected_columns, _j.target, _j.worker, _j.attempt, _j.claimed_time)
+            .where(_in({Phase.EXECUTING}))
+            .order_by(_j.claimed_time)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [
+                Running(_ref(row), row.target, row.worker, row.attempt, row.claimed_time)
+                for row in await connection.execute(query)
+            ]
+
+    async def newest_entry(self) -> int:
+        """Tell the id of the newest entry in all timelines, 0 where there is none."""
+        async with self._database.read() as connection:
+            return int(await connection.scalar(select(func.max(t.timeline.c.id))) or 0)
+
+    async def news(
+        self, owner: str | None, *, everybody: bool, after: int
+    ) -> list[tuple[int, JobRef]]:
+        """Find jobs with timeline entries newer than an id: the newest entry's id, and the job.
+
+        In the order of these ids, at most a thousand. ``owner`` counts only when
+        ``everybody`` is False.
+        """
+        newest = func.max(t.timeline.c.id).label("newest")
+        query = (
+            _refs()
+            .add_columns(newest)
+            .join(t.timeline, t.timeline.c.job_id == _j.id)
+            .where(t.timeline.c.id > after)
+            .group_by(_j.id)
+            .order_by(newest)
+            .limit(_CHUNK)
+        )
+        if not everybody:
+            query = query.where(_j.owner == (owner or ""))
+        async with self._database.read() as connection:
+            return [(row.newest, _ref(row)) for row in await connection.execute(query)]
 
     async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
         """Find the stored results of a batch's finished circuits: index to artifact key."""
@@ -954,12 +1036,15 @@ class JobStore:
     async def _find(self, order: Any, *clauses: Any, limit: int) -> list[Overdue]:
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(_j.id, _j.attempt, _j.phase, _j.target)
+                select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner, _REQUEST)
                 .where(*clauses)
                 .order_by(order)
                 .limit(limit)
             )
-            return [Overdue(r.id, r.attempt, Phase(r.phase), r.target) for r in rows]
+            return [
+                Overdue(r.id, r.attempt, Phase(r.phase), r.target, r.owner or None, r.request)
+                for r in rows
+            ]
 
     async def _release(self, found: Overdue, entry: TimelineEntry, **values: Any) -> bool:
         async with self._database.write() as connection:
@@ -1037,7 +1122,7 @@ def _refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
     return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
 
 
-def _ref(row: Row[Any]) -> JobRef:
+def _ref(row: Any) -> JobRef:
     return JobRef(row.id, Phase(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 

@@ -196,6 +196,8 @@ timeline = Table(
     Column("status", String(40), nullable=False),
     Column("source", Text, nullable=False),
     Column("message", Text),
+    # An id is a place in the stream of events: it must not come back after a deletion.
+    sqlite_autoincrement=True,
 )
 
 targets = Table(
@@ -309,6 +311,16 @@ tokens = Table(
     Column("name", Text, nullable=False),
     Column("created", Instant, nullable=False),
     Column("expires", Instant),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # Of browsers that have signed in; of the cookie only a hash is kept.
+    Column("hash", String(64), primary_key=True),
+    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
 )
 
 garbage = Table(

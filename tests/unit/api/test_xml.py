@@ -137,8 +137,10 @@ def full_job(**changes: Any) -> Job:
     return new_job(**(values | changes))
 
 
-def details(*entries: TimelineEntry, position: int | None = None) -> JobDetails:
-    return JobDetails(list(entries), position)
+def details(
+    *entries: TimelineEntry, position: int | None = None, status: str | None = None
+) -> JobDetails:
+    return JobDetails(list(entries), position, status)
 
 
 NOTHING = details()
@@ -266,7 +268,10 @@ def test_an_empty_run_id_or_owner_is_not_nil() -> None:
 
 def test_clients_find_the_prefixes_that_they_look_for_by_name() -> None:
     document = job_document(full_job(), details(*ENTRIES), URLS)
-    assert document.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<uws:job ")
+    declaration, stylesheet, rest = document.split(b"\n", 2)
+    assert declaration == b'<?xml version="1.0" encoding="UTF-8"?>'
+    assert stylesheet.startswith(b'<?xml-stylesheet type="text/css" href="')
+    assert rest.startswith(b"<uws:job ")
     root = etree.fromstring(document)
     assert root.nsmap["uws"] == UWS
     assert root.nsmap["xlink"] == NAMES["xlink"]
@@ -294,7 +299,7 @@ def test_awkward_texts_wherever_they_may_stand(text: str) -> None:
         error=JobError(ErrorType.FATAL, "code", text),
         results=[Result(text, "k", 1, "text/plain; x=" + text)],
     )
-    document = job_document(job, details(TimelineEntry(NOW, "noted", "s", text)), URLS)
+    document = job_document(job, details(TimelineEntry(NOW, "noted", "s", text), status=text), URLS)
     assert_says(document, job)
     root = etree.fromstring(document)
     found = root.find("uws:jobInfo/q:details", NAMES)
@@ -324,13 +329,15 @@ def test_texts_of_ours_that_xml_cannot_hold_are_shown_as_far_as_it_can(text: str
     assert len(safe) == len(text)
     assert all(one in (other, "\ufffd") for one, other in zip(safe, text, strict=True))
     assert xml_safe(safe) == safe
-    job = full_job(message=text, error=JobError(ErrorType.FATAL, "code", text))
-    validate(job_document(job, details(TimelineEntry(NOW, "noted", text, text)), URLS))
+    job = full_job(error=JobError(ErrorType.FATAL, "code", text))
+    found = details(TimelineEntry(NOW, "noted", text, text), status=text)
+    validate(job_document(job, found, URLS))
 
 
 def test_what_quws_adds() -> None:
-    job = full_job()
-    root = validate(job_document(job, details(*ENTRIES, position=12), URLS))
+    job = full_job(calibration_id="monday")
+    described = details(*ENTRIES, position=12, status="all is well")
+    root = validate(job_document(job, described, URLS))
     info = root.find("uws:jobInfo", NAMES)
     assert info is not None
     (found,) = info
@@ -338,6 +345,7 @@ def test_what_quws_adds() -> None:
     del said["timeline"]
     assert said == {
         "target": "simulator",
+        "calibration": "monday",
         "attempt": "3",
         "circuits": "300",
         "circuitsDone": "299",
@@ -457,7 +465,7 @@ def refs(count: int) -> list[JobRef]:
 
 def streamed(entries: Sequence[JobRef], chunk: int = 7) -> bytes:
     chunks = [entries[at : at + chunk] for at in range(0, len(entries), chunk)]
-    text = list_head() + "".join(list_entries(part, URLS) for part in chunks) + LIST_END
+    text = list_head(URLS) + "".join(list_entries(part, URLS) for part in chunks) + LIST_END
     return text.encode()
 
 
@@ -514,6 +522,6 @@ def test_in_the_list_too_nobody_is_nil_and_no_run_id_is_missing() -> None:
 
 def test_an_awkward_address_of_the_service() -> None:
     urls = Urls("http://host/a&b/'x'/jobs")
-    text = list_head() + list_entries(refs(1), urls) + LIST_END
+    text = list_head(urls) + list_entries(refs(1), urls) + LIST_END
     href = validate(text.encode())[0].get(f"{{{NAMES['xlink']}}}href")
     assert (href or "").startswith("http://host/a&b/'x'/jobs/")

@@ -1264,3 +1264,61 @@ async def test_a_list_is_read_on_while_jobs_come_and_go(
             await added(store, creation_time=later(50))
     gone_before_they_were_read = {jobs[1000], jobs[1500]}
     assert found == [job_id for job_id in jobs if job_id not in gone_before_they_were_read]
+
+
+# -- tables and news --------------------------------------------------------------
+
+
+async def test_a_page_of_a_table_goes_on_where_the_last_one_ended(store: JobStore) -> None:
+    spec = {"tags": ["a", "é"], "circuits": []}
+    jobs = [
+        new_job(owner="anna", creation_time=later(number // 2), spec=spec) for number in range(5)
+    ]
+    for job in [*jobs, new_job(owner="bert", creation_time=later(9))]:
+        await store.add(job, [TimelineEntry(NOW, "received", "quws")])
+    wanted = ListFilter(owner="anna")
+    seen = []
+    older = None
+    while page := await store.rows(wanted, 2, older):
+        assert len(page) <= 2
+        seen += page
+        older = page[-1].ref.id
+    assert [row.ref.id for row in seen] == await ids(store, owner="anna")
+    assert {row.ref.id for row in seen} == {job.id for job in jobs}
+    assert all(row.tags == ["a", "é"] and row.target == jobs[0].target for row in seen)
+    assert await store.rows(wanted, 2, new_job().id) == []
+    assert len(await store.rows(ListFilter(owner="anna", last=1), 5)) == 1
+    assert len(await store.rows(ListFilter(everybody=True), 50)) == 6
+
+
+async def test_news_are_the_jobs_with_newer_entries(store: JobStore) -> None:
+    assert await store.newest_entry() == 0
+    first = await queued(store, owner="anna")
+    seen = await store.newest_entry()
+    second, other = await queued(store, owner="anna"), await queued(store, owner="bert")
+    found = await store.news("anna", everybody=False, after=seen)
+    assert [ref.id for _, ref in found] == [second.id]
+    assert found[0][0] > seen
+    everybody = await store.news(None, everybody=True, after=seen)
+    assert [ref.id for _, ref in everybody] == [second.id, other.id]
+    assert await store.news("anna", everybody=False, after=everybody[-1][0]) == []
+    await store.abort(first.id, TimelineEntry(NOW, "aborted", "anna"))
+    ((entry, ref),) = await store.news("anna", everybody=False, after=everybody[-1][0])
+    assert (ref.id, ref.phase) == (first.id, Phase.ABORTED)
+    assert entry == await store.newest_entry()
+
+
+async def test_the_id_of_an_entry_never_comes_back(store: JobStore) -> None:
+    job = await queued(store)
+    seen = await store.newest_entry()
+    await store.delete(job.id, NOW)
+    await queued(store)
+    assert await store.newest_entry() > seen
+
+
+async def test_what_runs_is_listed_with_its_worker(store: JobStore) -> None:
+    await queued(store)
+    held = await claimed(store, owner="anna")
+    (found,) = await store.running()
+    assert (found.ref.id, found.worker, found.attempt) == (held.id, "worker-1", 1)
+    assert found.since.tzinfo is not None

@@ -2,92 +2,295 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+from lxml import etree
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.pages.templates import render
-from quws.api.services import caller_of, jobs_of
-from quws.api.uws.urls import Urls
-from quws.domain.job import Job, JobRef
-from quws.domain.phases import ACTIVE, FINAL
-from quws.jobs import JobDetails
+from quws.api.body import parse_form, read_posted
+from quws.api.pages import snippets
+from quws.api.pages.drawing import picture
+from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_counts
+from quws.api.pages.phases import lengths_of, phases_svg, steps_of
+from quws.api.pages.templates import render, texts_of
+from quws.api.services import base_url, caller_of, jobs_of, pictures_of, targets_of
+from quws.api.uws import json as as_json
+from quws.api.uws import xml
+from quws.api.uws.filters import query_of, read_after, read_last, read_phases
+from quws.api.uws.urls import Urls, see_other
+from quws.domain.circuits import Language
+from quws.domain.drawings import Drawing, Drawn, Shape
+from quws.domain.errors import InvalidParameter, NotFound, Refusal
+from quws.domain.job import Job
+from quws.domain.parameters import REFERENCE
+from quws.domain.phases import FINAL, Move, Phase, sources
+from quws.domain.times import format_instant
+from quws.jobs import Snapshot
+from quws.jobs.clock import utc_now
 
-_LIST_ROWS = 200
-_TOP_OUTCOMES = 32
-_SHOWN_BYTES = 4 * 1024 * 1024
-
-EXAMPLE = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
+_ROWS = 50
+_HOME_ROWS = 8
+_SHOWN_BYTES = 8 * 1024 * 1024
+_DRAWN_BYTES = 64 * 1024
+_PATIENCE_SECONDS = 2.0
+"""How long the page of a job waits for a picture of its circuit."""
+_SOURCE = 20_000
+_BULK = 200
+_GREETING = Drawing(
+    qubits=["q[0]", "q[1]", "q[2]"],
+    registers=[("c", 3)],
+    columns=6,
+    operations=[
+        Drawn(column=0, shape=Shape.BOX, qubits=[0], label="H"),
+        Drawn(column=1, shape=Shape.NOT, qubits=[1], controls=[(0, True)]),
+        Drawn(column=2, shape=Shape.NOT, qubits=[2], controls=[(1, True)]),
+        *(
+            Drawn(column=3 + bit, shape=Shape.MEASURE, qubits=[bit], clbits=[(0, bit)])
+            for bit in range(3)
+        ),
+    ],
+)
+"""The circuit on the first page."""
+_MOVING = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 
 
 async def home_page(request: Request) -> Response:
-    """Greet: a form for a new job, and the newest jobs."""
-    refs = [ref async for ref in jobs_of(request).refs(caller_of(request), last=10)]
-    return render(request, "home.html", {"example": EXAMPLE, "refs": refs})
-
-
-async def list_page(request: Request, refs: AsyncIterator[JobRef], urls: Urls) -> Response:
-    """Show the job list; the longest part of it that a page can hold."""
-    shown: list[JobRef] = []
-    async for ref in refs:
-        shown.append(ref)
-        if len(shown) > _LIST_ROWS:
-            break
-    return render(
-        request,
-        "list.html",
-        {"refs": shown[:_LIST_ROWS], "more": len(shown) > _LIST_ROWS, "list_url": urls.list},
+    """Greet: what this is, what can run circuits, and the caller's newest jobs."""
+    t = texts_of(request)
+    targets, rows = await asyncio.gather(
+        targets_of(request).all(), jobs_of(request).rows(caller_of(request), _HOME_ROWS)
     )
+    context = {"targets": targets, "rows": rows, "now": utc_now(), "picture": picture(_GREETING, t)}
+    return render(request, "home.html", context)
 
 
-async def job_page(request: Request, job: Job, details: JobDetails, urls: Urls) -> Response:
+async def list_page(request: Request, urls: Urls) -> Response:
+    """Show the job list: one page of what the filters leave."""
+    query = query_of(request)
+    older = query.get("OLDER", [None])[-1]
+    phases, after, last = read_phases(query), read_after(query), read_last(query)
+    rows = await jobs_of(request).rows(
+        caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
+    )
+    filters = [("PHASE", str(phase)) for phase in sorted(phases)]
+    filters += [("AFTER", format_instant(after))] if after is not None else []
+    filters += [("LAST", str(last))] if last is not None else []
+    more = len(rows) > _ROWS
+    context = {
+        "rows": rows[:_ROWS],
+        "older": urlencode([*filters, ("OLDER", rows[_ROWS - 1].ref.id)])
+        if more and last is None
+        else None,
+        "newest": urlencode(filters) if older else None,
+        "filters": filters,
+        "phases": phases,
+        "all_phases": list(Phase),
+        "after": None if after is None else format_instant(after),
+        "last": last,
+        "list_url": urls.list,
+        "query": request.url.query,
+        "told": _told(request, query),
+        "now": utc_now(),
+        "example_instant": format_instant(utc_now() - timedelta(days=1)),
+        "abortable": sources(Move.ABORT),
+    }
+    return render(request, "list.html", context)
+
+
+async def bulk(request: Request) -> Response:
+    """Abort or delete the chosen jobs, as many of them as possible, and tell how many."""
+    posted = await read_posted(request)
+    chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
+    action = next((item.value for item in posted if item.name == "ACTION"), b"")
+    jobs, caller = jobs_of(request), caller_of(request)
+    known = {b"ABORT": jobs.abort, b"DELETE": jobs.delete}
+    if action not in known:
+        raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
+    done = failed = 0
+    for job_id in dict.fromkeys(chosen[:_BULK]):
+        try:
+            await known[action](caller, job_id)
+            done += 1
+        except Refusal:
+            failed += 1
+    filters = [
+        (part.name, part.value)
+        for item in posted
+        if item.name == "BACK"
+        for part in parse_form(item.value)
+    ]
+    told = ("DONE", f"{action.decode().lower()}-{done}-{failed}")
+    return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
+
+
+async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
     """Show one job: where it stands, what came out, and what can be done."""
-    return render(
-        request,
-        "job.html",
-        {
-            "job": job,
-            "details": details,
-            "url": urls.job(job.id),
-            "results": [(item, urls.result(job.id, item.id)) for item in job.results],
-            "parameters": job.parameters,
-            "circuits": await _counts(request, job),
-            "active": job.phase in ACTIVE,
-            "final": job.phase in FINAL,
-        },
-        headers={"Refresh": "1"} if job.phase in ACTIVE and job.phase != "PENDING" else {},
+    job, t = found.job, texts_of(request)
+    index = _index(request, job)
+    counts, drawing, compiled = await asyncio.gather(
+        _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
+    )
+    quote = await jobs_of(request).quote(job)
+    lengths = lengths_of(job, utc_now())
+    parameters = [
+        item
+        for item in job.parameters
+        if item.name not in ("CIRCUIT", "QUERY")
+        or (item.value or "").startswith(REFERENCE.decode())
+    ]
+    context: dict[str, Any] = {
+        "job": job,
+        "details": found.details,
+        "url": urls.job(job.id),
+        "list_url": urls.list,
+        "state": as_json.state_of(found, urls),
+        "results": [(item, urls.result(job.id, item.id)) for item in job.results],
+        "parameters": [
+            (item, urls.parameter(job.id, item.name, 0) if item.by_reference else None)
+            for item in parameters
+        ],
+        "steps": steps_of(job),
+        "bar": phases_svg(lengths),
+        "lengths": lengths,
+        "quote": quote,
+        "index": index,
+        "counts": counts,
+        "histogram": histogram_svg(counts, t) if counts is not None and counts.top else None,
+        "marginals": [(item, marginal_svg(item, t)) for item in counts.marginals]
+        if counts is not None
+        else [],
+        "too_large": _is_too_large(job),
+        "drawing": drawing,
+        "compiled": compiled,
+        "source": await _source(request, job, index),
+        "moving": job.phase in _MOVING,
+        "final": job.phase in FINAL,
+        "runnable": job.phase in sources(Move.QUEUE),
+        "abortable": job.phase in sources(Move.ABORT),
+        "late": quote is not None
+        and job.destruction_time is not None
+        and quote > job.destruction_time,
+        "curl": snippets.curl(urls.list, job.parameters, job.run_id),
+        "python": snippets.python(base_url(request), job.parameters, job.run_id),
+        "xml": _pretty(xml.job_document(job, found.details, urls)),
+        "example_instant": format_instant(utc_now() + timedelta(days=1)),
+        "now": utc_now(),
+    }
+    return render(request, "job.html", context)
+
+
+async def circuit_page(request: Request, job_id: str, index: str) -> Response:
+    """Show one circuit of a job, however large: its picture and its text."""
+    job = await jobs_of(request).get(caller_of(request), job_id)
+    if not index.isdecimal() or int(index[:9]) >= job.circuits:
+        raise NotFound(f"job {job_id} has no circuit {index[:20]}")
+    (source,) = await jobs_of(request).circuits(job, int(index))
+    drawn = await pictures_of(request).try_to_draw(source, _language(job))
+    context = {
+        "job": job,
+        "index": int(index),
+        "drawing": None if drawn is None else picture(drawn, texts_of(request)),
+        "source": source[:_SOURCE],
+        "cut": len(source) > _SOURCE,
+    }
+    return render(request, "circuit.html", context)
+
+
+def _index(request: Request, job: Job) -> int:
+    text = query_of(request).get("SHOW", ["0"])[-1]
+    return min(int(text[:9]), job.circuits - 1) if text.isascii() and text.isdecimal() else 0
+
+
+def _language(job: Job) -> Language | None:
+    name = job.spec.get("language")
+    return None if name is None else Language(name)
+
+
+def _size(job: Job) -> int:
+    return max(
+        (
+            item.size if item.by_reference else len(item.value or "")
+            for item in job.parameters
+            if item.name not in ("METADATA", "TAG")
+        ),
+        default=0,
     )
 
 
-async def _counts(request: Request, job: Job) -> list[dict[str, Any]]:
-    """Read the counts back for a histogram: the most frequent outcomes of each circuit."""
-    found = next((item for item in job.results if item.id == "counts"), None)
-    if found is None or found.size > _SHOWN_BYTES:
-        return []
-    payload = jobs_of(request).result(job, "counts")
-    content = b"".join([chunk async for chunk in payload.read(0, None)])
-    shown = []
-    for circuit in json.loads(content)["circuits"]:
-        counts = list(circuit["counts"].items())
-        total = sum(count for _, count in counts)
-        shown.append(
-            {
-                "index": circuit["index"],
-                "outcomes": [
-                    {"bits": bits, "count": count, "percent": round(100 * count / total, 2)}
-                    for bits, count in counts[:_TOP_OUTCOMES]
-                ],
-                "rest": len(counts) - _TOP_OUTCOMES,
-            }
-        )
-    return shown
+async def _source(request: Request, job: Job, index: int) -> str | None:
+    """Read a circuit's text, unless it is too long for the page."""
+    if _size(job) > _DRAWN_BYTES:
+        return None
+    try:
+        return (await jobs_of(request).circuits(job, index))[0]
+    except (NotFound, IndexError):
+        return None
+
+
+async def _drawing(request: Request, job: Job, index: int) -> Markup | None:
+    source = await _source(request, job, index)
+    if source is None:
+        return None
+    drawn = await pictures_of(request).try_to_draw(source, _language(job), _PATIENCE_SECONDS)
+    return None if drawn is None else picture(drawn, texts_of(request))
+
+
+async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
+    """Draw what a circuit was compiled to, where the target says so."""
+    found = next((item for item in job.results if item.id == f"circuit-{index}"), None)
+    if found is None or found.size > _DRAWN_BYTES:
+        return None
+    content = await _read(request, job, found.id)
+    text = content.decode("utf-8", "replace")
+    drawn = await pictures_of(request).try_to_draw(text, seconds=_PATIENCE_SECONDS)
+    return None if drawn is None else picture(drawn, texts_of(request))
+
+
+def _is_too_large(job: Job) -> bool:
+    return any(item.id == "counts" and item.size > _SHOWN_BYTES for item in job.results)
+
+
+async def _counts(request: Request, job: Job, index: int) -> Counts | None:
+    """Read the counts of one circuit back: of the whole job, or while it is still running."""
+    sizes = {item.id: item.size for item in job.results}
+    for name in ("counts", f"counts-{index}"):
+        if name not in sizes or sizes[name] > _SHOWN_BYTES:
+            continue
+        content = await _read(request, job, name)
+        # Many outcomes take a while, and others must not wait for that.
+        return await asyncio.to_thread(_parsed, content, index)
+    return None
+
+
+def _parsed(content: bytes, index: int) -> Counts | None:
+    document = json.loads(content)
+    circuits = document.get("circuits", [document])
+    entry = next((item for item in circuits if item.get("index") == index), None)
+    return None if entry is None or not entry.get("counts") else read_counts(entry)
+
+
+async def _read(request: Request, job: Job, name: str) -> bytes:
+    payload = jobs_of(request).result(job, name)
+    return b"".join([chunk async for chunk in payload.read(0, None)])
+
+
+def _pretty(document: bytes) -> str:
+    root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
+    return etree.tostring(root, pretty_print=True, encoding="unicode")
+
+
+def _told(request: Request, query: dict[str, list[str]]) -> str | None:
+    """Write what a bulk action did."""
+    action, _, numbers = query.get("DONE", [""])[-1].partition("-")
+    done, _, failed = numbers.partition("-")
+    if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
+        return None
+    words = texts_of(request)
+    text = words.n(words.list[f"told_{action}"], int(done[:6]))
+    return f"{text} {words.n(words.list['told_failed'], int(failed[:6]))}" if int(failed) else text

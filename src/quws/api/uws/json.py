@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2s
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, TypeAdapter
@@ -12,7 +13,7 @@ from quws.api.uws.urls import Urls
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Result
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
-from quws.jobs import JobDetails
+from quws.jobs import JobDetails, Snapshot
 
 Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str)]
 """An instant, written as in XML: UTC, milliseconds, ``Z``."""
@@ -124,6 +125,22 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         ],
     )
     return document.model_dump_json().encode()
+
+
+def snapshot_json(found: Snapshot, urls: Urls) -> bytes:
+    """Write a job, once for all who look at the same moment."""
+    key = ("json", urls)
+    content = found.rendered.get(key)
+    if content is None:
+        content = found.rendered[key] = job_json(found.job, found.details, urls)
+    return content
+
+
+def state_of(found: Snapshot, urls: Urls) -> str:
+    """Name the state that a job's document tells of: its newest entry and a digest of all."""
+    newest = max((entry.id or 0 for entry in found.details.timeline), default=0)
+    digest = blake2s(snapshot_json(found, urls), digest_size=8).hexdigest()
+    return f"{newest}-{digest}"
 
 
 def parameters_json(job: Job, urls: Urls) -> dict[str, Any]:

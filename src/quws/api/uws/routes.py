@@ -18,9 +18,10 @@ from quws.api.services import caller_of, jobs_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.bytes import serve_payload
+from quws.api.uws.events import job_events
 from quws.api.uws.filters import query_of, read_after, read_last, read_phases, read_wait
 from quws.api.uws.idempotency import read_key
-from quws.api.uws.urls import Urls, urls_of
+from quws.api.uws.urls import Urls, see_other, urls_of
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobError, JobRef
 from quws.domain.parameters import CONTROL, Posted, read_control
@@ -70,6 +71,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     change(
         "POST", "/{job_id}/destruction", post_control("DESTRUCTION"), "Change the destruction time"
     )
+    get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
     get("/{job_id}/error", get_error, "Show why a job failed")
@@ -94,6 +96,9 @@ async def get_list(request: Request) -> Response:
     given; IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
     jobs are listed only when PHASE asks for them.
     """
+    rendering, urls = rendering_of(request), urls_of(request)
+    if rendering is Rendering.HTML:
+        return await list_page(request, urls)
     query = query_of(request)
     refs = jobs_of(request).refs(
         caller_of(request),
@@ -102,14 +107,9 @@ async def get_list(request: Request) -> Response:
         last=read_last(query),
         key=query.get("IDEMPOTENCY-KEY", [None])[-1],
     )
-    urls = urls_of(request)
-    match rendering_of(request):
-        case Rendering.HTML:
-            return await list_page(request, refs, urls)
-        case Rendering.JSON:
-            write, media_type = _list_json, JSON
-        case Rendering.XML:
-            write, media_type = _list_xml, XML
+    write, media_type = _list_xml, XML
+    if rendering is Rendering.JSON:
+        write, media_type = _list_json, JSON
     # Read before the answer begins: a fault must not become a document that breaks off.
     chunks = _chunks(refs)
     first: list[JobRef] = await anext(chunks, [])
@@ -119,7 +119,7 @@ async def get_list(request: Request) -> Response:
 async def _list_xml(
     first: list[JobRef], others: AsyncIterator[list[JobRef]], urls: Urls
 ) -> AsyncIterator[str]:
-    yield xml.list_head() + xml.list_entries(first, urls)
+    yield xml.list_head(urls) + xml.list_entries(first, urls)
     async for chunk in others:
         yield xml.list_entries(chunk, urls)
     yield xml.LIST_END
@@ -177,15 +177,17 @@ async def get_job(request: Request, job_id: str) -> Response:
             raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
         found = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
-    rendering = rendering_of(request)
-    if rendering is Rendering.HTML:
-        return await job_page(request, found.job, found.details, urls)
-    key = (rendering, urls)
-    content = found.rendered.get(key)
-    if content is None:
-        write = as_json.job_json if rendering is Rendering.JSON else xml.job_document
-        content = found.rendered[key] = write(found.job, found.details, urls)
-    return Response(content, media_type=JSON if rendering is Rendering.JSON else XML)
+    match rendering_of(request):
+        case Rendering.HTML:
+            return await job_page(request, found, urls)
+        case Rendering.JSON:
+            return Response(as_json.snapshot_json(found, urls), media_type=JSON)
+        case Rendering.XML:
+            content = found.rendered.get(urls)
+            if content is None:
+                content = xml.job_document(found.job, found.details, urls)
+                found.rendered[urls] = content
+            return Response(content, media_type=XML)
 
 
 async def change_job(request: Request, job_id: str) -> Response:
@@ -345,11 +347,6 @@ async def get_result(request: Request, job_id: str, result_id: str) -> Response:
 
 
 # -- helpers ----------------------------------------------------------------------
-
-
-def see_other(url: str) -> Response:
-    """Send the client on with a GET."""
-    return Response(status_code=303, headers={"Location": url})
 
 
 def error_response(error: JobError, *, json: bool, status: int = 200) -> Response:

@@ -16,7 +16,8 @@ from quws.api.errors import answer
 from quws.api.negotiation import wants_json
 from quws.api.services import base_url, caller_of, jobs_of
 from quws.api.uws.idempotency import read_key
-from quws.api.uws.routes import error_response, see_other
+from quws.api.uws.routes import error_response
+from quws.api.uws.urls import see_other
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase

@@ -171,17 +171,17 @@ def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
         job_info=JobInfoXml(details=_extras(job, details)),
         **optional,
     )
-    return _bytes(document)
+    return _bytes(document, urls)
 
 
 def parameters_document(job: Job, urls: Urls) -> bytes:
     """Write the list of a job's parameters."""
-    return _bytes(_parameters(job.id, job.parameters, urls))
+    return _bytes(_parameters(job.id, job.parameters, urls), urls)
 
 
 def results_document(job: Job, urls: Urls) -> bytes:
     """Write the list of a job's results."""
-    return _bytes(_results(job, urls))
+    return _bytes(_results(job, urls), urls)
 
 
 def list_document(refs: Sequence[JobRef], urls: Urls) -> bytes:
@@ -199,13 +199,24 @@ def list_document(refs: Sequence[JobRef], urls: Urls) -> bytes:
                 **optional,
             )
         )
-    return _bytes(JobsXml(version=VERSION, jobref=entries))
+    return _bytes(JobsXml(version=VERSION, jobref=entries), urls)
 
 
-def list_head() -> str:
+def head(stylesheet: str) -> str:
+    """Write what stands before the root of a document: a browser then shows it as a page.
+
+    With CSS and not XSLT, which browsers are giving up.
+    """
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<?xml-stylesheet type="text/css" href={quoteattr(stylesheet)}?>\n'
+    )
+
+
+def list_head(urls: Urls) -> str:
     """Write the beginning of a streamed job list."""
     declared = " ".join(f"xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in NSMAP.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<uws:jobs {declared} version="{VERSION}">'
+    return f'{head(urls.stylesheet)}<uws:jobs {declared} version="{VERSION}">'
 
 
 def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
@@ -305,6 +316,7 @@ def _extras(job: Job, details: JobDetails) -> ExtrasXml:
     )
 
 
-def _bytes(document: BaseXmlModel) -> bytes:
-    written = document.to_xml(exclude_unset=True, xml_declaration=True, encoding="UTF-8")
-    return written if isinstance(written, bytes) else written.encode()
+def _bytes(document: BaseXmlModel, urls: Urls) -> bytes:
+    written = document.to_xml(exclude_unset=True, encoding="UTF-8")
+    root = written if isinstance(written, bytes) else written.encode()
+    return head(urls.stylesheet).encode() + root

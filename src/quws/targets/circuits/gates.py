@@ -95,6 +95,11 @@ class DefinedGate(Gate):  # type: ignore[misc]
         """How many control qubits it has."""
         return self._controls
 
+    @property
+    def control_state(self) -> int:
+        """At which value of theirs it acts; bit 0 is the first control."""
+        return self._control_state
+
     @override
     def inverse(self, annotated: bool = False) -> Gate:
         if annotated:

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import openqasm3
@@ -55,17 +55,10 @@ def parse(
         Whatever is wrong with it, with the place if there is one to name.
 
     """
-    language = scan(source, language, limits)
-    source = source.removeprefix(BYTE_ORDER_MARK)
-    read = _read_openqasm2 if language is Language.OPENQASM_2 else _read_openqasm3
-    try:
-        circuit, operations = read(source, limits)
+    circuit, language, operations = read(source, language, limits)
+    with _explained(source, language):
         _check(circuit, limits)
         found = survey(circuit)
-    except (InvalidCircuit, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
-        raise explain(error, source, language) from None
     return circuit, CircuitFacts(
         language=language,
         qubits=circuit.num_qubits,
@@ -84,6 +77,36 @@ def parse(
         control_flow=found.control_flow,
         delays=found.delays,
     )
+
+
+def read(
+    source: str, language: Language | None, limits: CircuitLimits
+) -> tuple[QuantumCircuit, Language, int]:
+    """Read a circuit, whether a target could run it or not; count its operations.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
+    language = scan(source, language, limits)
+    source = source.removeprefix(BYTE_ORDER_MARK)
+    with _explained(source, language):
+        if language is Language.OPENQASM_2:
+            circuit, operations = _read_openqasm2(source, limits)
+        else:
+            circuit, operations = _read_openqasm3(source, limits)
+    return circuit, language, operations
+
+
+@contextlib.contextmanager
+def _explained(source: str, language: Language) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidCircuit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
+        raise explain(error, source, language) from None
 
 
 # Reading --------------------------------------------------------------------------------------

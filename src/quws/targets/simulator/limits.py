@@ -1,6 +1,6 @@
 """How much memory and time a run takes, predicted from facts alone.
 
-The rates were measured (``docs/simulator.md``); they tell orders of magnitude.
+The rates were measured (``docs/reference/simulator.md``); they tell orders of magnitude.
 """
 
 from __future__ import annotations

@@ -1,0 +1,42 @@
+"""The routes that only browsers use; all other pages are renderings of the API's resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quws.api.pages import account, new
+from quws.api.pages.jobs import bulk, circuit_page
+from quws.api.pages.operator import operator_page
+
+router = APIRouter(include_in_schema=False)
+
+
+def _get(path: str, handler: Callable[..., Any]) -> None:
+    router.add_api_route(path, handler, methods=["GET", "HEAD"], response_model=None)
+
+
+def _post(path: str, handler: Callable[..., Any]) -> None:
+    router.add_api_route(path, handler, methods=["POST"], response_model=None)
+
+
+async def _account(request: Request) -> Response:
+    return await account.account_page(request)
+
+
+_get("/new", new.new_page)
+_post("/new", new.post_new)
+_post("/new/check", new.check_fragment)
+_post("/bulk", bulk)
+_get("/jobs/{job_id}/circuits/{index}", circuit_page)
+_get("/async/{job_id}/circuits/{index}", circuit_page)
+_get("/account", _account)
+_post("/account/sign-in", account.sign_in)
+_post("/account/sign-out", account.sign_out)
+_post("/account/tokens", account.create_token)
+_post("/account/tokens/revoke", account.revoke_token)
+_get("/operator", operator_page)
