@@ -19,7 +19,15 @@ from quws.api.services import SESSION_COOKIE, Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 
-_OPEN = ("/health/", "/static/", "/account/", "/availability", "/capabilities", "/openapi.json")
+_OPEN = (
+    "/health/",
+    "/static/",
+    "/account/",
+    "/favicon.ico",
+    "/availability",
+    "/capabilities",
+    "/openapi.json",
+)
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 
