@@ -223,7 +223,8 @@ def start_site(folder: Path) -> Iterator[Site]:
     vendor = Vendor().start()
     (folder / "targets.toml").write_text(
         '[simulator]\nadapter = "simulator"\noptions = { qubits = 26, threads = 1 }\n'
-        f'[vendor]\nadapter = "vendor"\noptions = {{ url = "{vendor.url}" }}\n'
+        '[vendor]\nadapter = "vendor"\nconformance = "none"\n'
+        f'options = {{ url = "{vendor.url}" }}\n'
     )
     environment = {
         "QUWS_AUTH": "users",

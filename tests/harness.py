@@ -116,6 +116,12 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
+    def copy(self, source: str, to: str) -> None:
+        """Copy a database into an empty one, as a backup and its restoration do."""
+        file = str(self.folder / "dump")
+        self._run("pg_dump", "--format=custom", "--file", file, source)
+        self._run("pg_restore", "--no-owner", "--exit-on-error", "--dbname", to, file)
+
     def stop(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):
             self.halt("immediate")

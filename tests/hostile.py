@@ -181,8 +181,8 @@ _OPENQASM_3 = [
     _three("physical-qubit", lambda: "x $1000000000;"),
     _three("physical-qubit-beyond-64-bits", lambda: f"x ${'9' * 300};"),
     _three(
-        "gate-on-1000-qubits",
-        lambda: f"gate g {','.join(f'a{i}' for i in range(1000))} {{}}",
+        "gate-on-5000-qubits",
+        lambda: f"gate g {','.join(f'a{i}' for i in range(5000))} {{}}",
         guarded=False,
     ),
     _three("too-many-bytes", lambda: "//" + " " * (1 << 20) + "\n"),

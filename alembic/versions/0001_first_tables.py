@@ -10,6 +10,8 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+# The oldest revision whose code can work with this schema; see docs/operate/upgrade.md.
+compatible_down_to = "0001"
 
 
 def upgrade() -> None:

@@ -10,6 +10,8 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+# Code of 0001 knows nothing of shares and holds, and may go on without them.
+compatible_down_to = "0001"
 
 _WAITING = sa.text("phase IN ('QUEUED', 'SUSPENDED')")
 

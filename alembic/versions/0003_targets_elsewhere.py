@@ -10,6 +10,8 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+# It only adds what older code neither reads nor needs.
+compatible_down_to = "0001"
 
 _TARGET_COLUMNS = (
     ("status", sa.String(length=16), False, sa.text("'online'")),

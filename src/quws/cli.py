@@ -52,8 +52,7 @@ def serve(
     from quws.targets import ConfigError  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
-    if data is not None:
-        os.environ["QUWS_DATA"] = str(data.absolute())
+    _use(data)
     try:
         supervisor = Supervisor(_settings(), host, port)
     except ConfigError as error:
@@ -72,14 +71,14 @@ def api(
 
     from quws.main import (  # noqa: PLC0415
         check_database,
-        configure_logging,
+        configure_telemetry,
         create_app,
         run_server,
     )
     from quws.store import StoreUnavailable  # noqa: PLC0415
 
     _refuse_public(host, allow_anonymous=allow_anonymous)
-    configure_logging()
+    configure_telemetry("api")
     _die_with_parent()
     try:
         settings = _settings()
@@ -115,12 +114,48 @@ def sweeper() -> None:
     _run(main.sweeper)
 
 
+@app.command()
+def health(
+    ready: Annotated[
+        bool, typer.Option(help="Ask whether it can work, not only whether it lives.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Where the process is.", envvar="QUWS_MONITOR_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Its port for monitoring.", envvar="QUWS_MONITOR_PORT")
+    ] = 0,
+) -> None:
+    """Ask a running process on this machine how it is; the exit status says it."""
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
+    if not port:
+        _stop("QUWS_MONITOR_PORT is not set, so processes do not answer; set it, or give --port")
+    local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is compared
+    url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/health/{'ready' if ready else 'live'}", timeout=4) as answer:
+            typer.echo(answer.read().decode().strip())
+    except urllib.error.HTTPError as error:
+        _stop(error.read().decode().strip())
+    except OSError as error:
+        _stop(f"nobody answers at {url}: {error}")
+
+
 @db.command()
 def upgrade() -> None:
     """Make the schema, or bring it to the one of this version."""
-    from quws.store import schema  # noqa: PLC0415
+    _migrate(lambda schema, url: schema.upgrade(url))
 
-    schema.upgrade(_settings().resolved_database_url())
+
+@db.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="The revision of the earlier release.")],
+) -> None:
+    """Take the schema back to an earlier revision. Stop all processes and make a backup first."""
+    _migrate(lambda schema, url: schema.downgrade(url, revision))
 
 
 @db.command()
@@ -142,6 +177,15 @@ def check() -> None:
     except StoreUnavailable as error:
         _stop(str(error))
     typer.echo("the schema is up to date")
+
+
+def _migrate(work: Callable[[Any, str], None]) -> None:
+    from quws.store import StoreUnavailable, schema  # noqa: PLC0415
+
+    try:
+        work(schema, _settings().resolved_database_url())
+    except StoreUnavailable as error:
+        _stop(str(error))
 
 
 Data = Annotated[
@@ -319,13 +363,12 @@ def targets_set(
 def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     import asyncio  # noqa: PLC0415
 
-    from quws.main import configure_logging  # noqa: PLC0415
+    from quws.main import configure_telemetry  # noqa: PLC0415
     from quws.store import StoreUnavailable  # noqa: PLC0415
     from quws.targets import ConfigError  # noqa: PLC0415
 
-    if data is not None:
-        os.environ["QUWS_DATA"] = str(data.absolute())
-    configure_logging()
+    _use(data)
+    configure_telemetry("admin")
 
     async def run() -> T:
         return await work(_settings())
@@ -368,6 +411,60 @@ def admin_due(data: Data = None) -> None:
         typer.echo(f"files of {owner}: delete, there is no such job")
     if not any((found.overrun, found.lost, found.destruction, found.garbage, found.orphans)):
         typer.echo("nothing is due")
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Look at everything that quws needs, with the settings of this shell, and say what to do."""
+    import asyncio  # noqa: PLC0415
+
+    from quws.doctor import Doctor, Level  # noqa: PLC0415
+
+    _use(data)
+
+    async def examine() -> bool:
+        sound = True
+        async for finding in Doctor(_settings()).examine():
+            sound = sound and finding.level is not Level.FAULT
+            typer.echo(f"{finding.level:9}{finding.part:11}{finding.text}")
+            if finding.advice:
+                typer.echo(f"{'':20}-> {finding.advice}")
+        return sound
+
+    if not asyncio.run(examine()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")], data: Data = None
+) -> None:
+    """Copy SQLite and artifacts, while the service runs or not."""
+    from quws.backup import CannotBackUp, back_up  # noqa: PLC0415
+
+    _use(data)
+    try:
+        count = back_up(_settings(), folder)
+    except CannotBackUp as error:
+        _stop(str(error))
+    typer.echo(f"{folder} holds the database and {count} files")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What 'quws backup' has made.")],
+    data: Data = None,
+) -> None:
+    """Make a data folder from a backup; jobs that ran then will run again."""
+    from quws.backup import CannotBackUp  # noqa: PLC0415
+    from quws.backup import restore as restore_to  # noqa: PLC0415
+
+    _use(data)
+    try:
+        note = restore_to(_settings(), folder)
+    except CannotBackUp as error:
+        _stop(str(error))
+    typer.echo(f"restored what quws {note['quws']} held at {note['made']}")
 
 
 @app.command()
@@ -424,8 +521,7 @@ def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) 
 
     from quws.store import Database, StoreUnavailable  # noqa: PLC0415
 
-    if data is not None:
-        os.environ["QUWS_DATA"] = str(data.absolute())
+    _use(data)
     settings = _settings()
 
     async def run() -> T:
@@ -440,6 +536,11 @@ def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) 
         return asyncio.run(run())
     except StoreUnavailable as error:
         _stop(str(error))
+
+
+def _use(data: Path | None) -> None:
+    if data is not None:
+        os.environ["QUWS_DATA"] = str(data.absolute())
 
 
 def _settings() -> Any:
@@ -458,15 +559,18 @@ def _settings() -> Any:
 def _run(process: Any, *args: Any, **kwargs: Any) -> None:
     import asyncio  # noqa: PLC0415
 
-    from quws.main import configure_logging  # noqa: PLC0415
+    from quws.main import configure_telemetry  # noqa: PLC0415
     from quws.store import StoreUnavailable  # noqa: PLC0415
+    from quws.telemetry import tracing  # noqa: PLC0415
 
-    configure_logging()
+    configure_telemetry(process.__name__)
     _die_with_parent()
     try:
         asyncio.run(process(_settings(), *args, **kwargs))
     except (StoreUnavailable, ValueError) as error:
         _stop(str(error))
+    finally:
+        tracing.shutdown()
 
 
 def _die_with_parent() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +16,32 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import structlog
 from typing_extensions import override
 
+from quws import __version__
 from quws.artifacts import ArtifactStore
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
+from quws.jobs import Health, Queues
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.sweeps import Sweeps
 from quws.jobs.targets import TargetService
+from quws.schema_version import REVISION
 from quws.settings import Settings
 from quws.store import (
     Database,
     HoldStore,
     JobStore,
+    QueueStore,
     StoreUnavailable,
     SubmissionStore,
     TargetStore,
 )
 from quws.targets import ConfigError, NotLoaded, TargetConfig, create_target
+from quws.telemetry import logs, metrics, tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from quws.domain.policy import Policy
     from quws.domain.targets import TargetDescription
     from quws.execution.children import ChildPool
+    from quws.targets import Target
 
 _LOOK_AGAIN_SECONDS = 10.0
 _SHUTDOWN_SECONDS = 10
@@ -121,8 +125,8 @@ async def _await_schema(database: Database, seconds: float) -> None:
         await asyncio.sleep(_SCHEMA_POLL_SECONDS)
 
 
-def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescription]:
-    """Tell what the targets are that can say so here, without their libraries and secrets.
+def known_targets(configs: Sequence[TargetConfig]) -> dict[Target, TargetDescription]:
+    """Make the targets that can tell here what they are, without their libraries and secrets.
 
     The others are known from when their workers have looked at them.
 
@@ -132,14 +136,14 @@ def known_descriptions(configs: Sequence[TargetConfig]) -> list[TargetDescriptio
         An adapter is not installed here or does not take its options.
 
     """
-    found = []
+    found = {}
     for config in configs:
         # In an environment of its own may be what this one has not; and a secret is for its
         # worker only.
         if config.interpreter is None and not config.secrets:
             with contextlib.suppress(NotLoaded):
                 target = create_target(config.revealed())
-                found.append(config.apply(target.describe()))
+                found[target] = config.apply(target.describe())
     return found
 
 
@@ -157,11 +161,13 @@ def create_app(settings: Settings) -> FastAPI:
     from quws.api.auth import AuthSettings  # noqa: PLC0415
     from quws.api.services import Services  # noqa: PLC0415
     from quws.execution.checker import ChildChecker  # noqa: PLC0415
-    from quws.jobs import AccountService, Health, JobService, Pictures  # noqa: PLC0415
+    from quws.execution.suiting import TargetChecks  # noqa: PLC0415
+    from quws.jobs import AccountService, JobService, Pictures  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
     from quws.store import AccountStore  # noqa: PLC0415
 
     configs = settings.target_configs()
-    descriptions = known_descriptions(configs)
+    known = known_targets(configs)
 
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
@@ -169,36 +175,40 @@ def create_app(settings: Settings) -> FastAPI:
             checker = ChildChecker(seconds=settings.check_seconds)
             await checker.start()
             # So that a job can be sent before the first worker is up.
-            await backends.targets.register(descriptions, utc_now(), replace=False)
+            await backends.targets.register(known.values(), utc_now(), replace=False)
+            health = make_health(backends)
+            queues = Queues(QueueStore(backends.database))
             listening = asyncio.create_task(backends.events.run())
             quotes = Quotes(backends.jobs)
             try:
-                yield Services(
-                    jobs=JobService(
-                        store=backends.jobs,
-                        targets=backends.targets,
-                        artifacts=backends.artifacts,
-                        events=backends.events,
-                        announcer=backends.announcer,
-                        checker=checker,
-                        quotes=quotes,
-                        policy=_policy(settings, configs),
-                        expected=frozenset(item.name for item in configs),
-                    ),
-                    accounts=AccountService(AccountStore(backends.database)),
-                    health=Health(
-                        backends.database,
-                        backends.dispatcher,
-                        backends.artifacts,
-                        StoreClock(backends.jobs),
-                    ),
-                    targets=TargetService(backends.targets, quotes, backends.announcer),
-                    pictures=Pictures(checker),
-                )
+                async with monitored(
+                    settings.monitor_host, settings.monitor_port, health, queues.refresh
+                ):
+                    yield Services(
+                        jobs=JobService(
+                            store=backends.jobs,
+                            targets=backends.targets,
+                            artifacts=backends.artifacts,
+                            events=backends.events,
+                            announcer=backends.announcer,
+                            checker=checker,
+                            quotes=quotes,
+                            policy=_policy(settings, configs),
+                            expected=frozenset(item.name for item in configs),
+                            suits=TargetChecks({target.name: target for target in known}),
+                        ),
+                        accounts=AccountService(AccountStore(backends.database)),
+                        health=health,
+                        targets=TargetService(backends.targets, quotes, backends.announcer),
+                        queues=queues,
+                        pictures=Pictures(checker),
+                    )
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
                 await checker.close()
+                # Here, since the server ends by the signal that it was sent.
+                await asyncio.to_thread(tracing.shutdown)
 
     return build_app(
         services,
@@ -234,6 +244,7 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
         port=port,
         access_log=False,
         log_level="warning",
+        log_config=None,
         server_header=False,
         # Who asks is told by the connection, not by a header that anybody can send; the
         # public URL is a setting.
@@ -258,6 +269,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     from quws.execution.scratch import Scratch  # noqa: PLC0415
     from quws.execution.watch import Watch  # noqa: PLC0415
     from quws.execution.worker import HintListener, run_worker  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
 
     config = settings.target_config(target_name)
     stop = stop_event()
@@ -271,6 +283,10 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
+            health = make_health(backends, {"the process for circuits": children.check})
+            await stack.enter_async_context(
+                monitored(settings.monitor_host, settings.monitor_port, health)
+            )
             if sole:
                 await backends.jobs.release(target_name)
             description = await _look(children, backends.targets, target_name, stop)
@@ -402,13 +418,30 @@ async def _conform(
 async def sweeper(settings: Settings) -> None:
     """Run the periodic task until SIGTERM or SIGINT."""
     from quws.execution.sweeper import run_sweeper  # noqa: PLC0415
+    from quws.monitor import monitored  # noqa: PLC0415
 
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
         quotes = Quotes(backends.jobs)
         targets = TargetService(backends.targets, quotes, backends.announcer)
-        await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
+        health = make_health(backends)
+        queues = Queues(QueueStore(backends.database))
+        async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):
+            await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
+
+
+def make_health(
+    backends: Backends, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None
+) -> Health:
+    """Make what looks whether a process can do its work."""
+    return Health(
+        backends.database,
+        backends.dispatcher,
+        backends.artifacts,
+        StoreClock(backends.jobs),
+        more=more,
+    )
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
@@ -435,24 +468,8 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
-def configure_logging(*, verbose: bool = False) -> None:
-    """Log one line per event to standard error: JSON, or readable on a terminal."""
-    level = logging.DEBUG if verbose else logging.INFO
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+def configure_telemetry(process: str) -> None:
+    """Begin to log, count and trace, as the kind of process that this is."""
+    logs.configure(process)
+    metrics.runs(process, __version__, REVISION)
+    tracing.configure(process, __version__)

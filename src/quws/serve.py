@@ -197,12 +197,17 @@ class Supervisor:
 
     def _start(self, part: _Part) -> None:
         part.started = time.monotonic()
-        part.process = self._python(*part.arguments)
+        part.process = self._python(*part.arguments, port=self._monitor_port(part))
 
-    def _python(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _monitor_port(self, part: _Part) -> int:
+        # One process a port: they cannot share one.
+        first = self._settings.monitor_port
+        return first and first + self._parts.index(part)
+
+    def _python(self, *arguments: str, port: int = 0) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "quws", *arguments],
-            env=self._environment,
+            env=self._environment | {"QUWS_MONITOR_PORT": str(port)},
             stdin=subprocess.DEVNULL,
             # Ctrl-C on a terminal is for the supervisor, which stops all in order.
             process_group=0,

@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     simulator_qubits: int | None = Field(
         None,
         ge=1,
-        description="Without a list of targets: largest circuit; by default what fits into half the"
-        " memory.",
+        description="Without a list of targets: largest state vector; by default what fits into"
+        " half the memory.",
     )
     simulator_threads: int = Field(
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
@@ -116,6 +116,14 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How old files must be to be deleted that belong to no job."
     )
     check_seconds: float = Field(10.0, gt=0, description="How long reading circuits may take.")
+    monitor_host: str = Field("127.0.0.1", description="Address of the port for monitoring.")
+    monitor_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port on which each process answers /metrics and /health; 0 for none. Under"
+        " 'quws serve' the API takes it, the sweeper the next one, the workers those after.",
+    )
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
 

@@ -43,7 +43,7 @@ def test_the_phases_come_in_order_and_the_times_too(http: httpx.Client) -> None:
     wait(http, job)
     told = job_json(http, job)
     statuses = [entry["status"] for entry in told["timeline"]]
-    assert statuses == ["received", "validated", "queued", "claimed", "completed"]
+    assert statuses == ["received", "validated", "queued", "claimed", "note", "completed"]
     times = [told[f"{name}_time"] for name in ("creation", "queued", "start", "end")]
     assert times == sorted(times)
     assert told["attempt"] == 1

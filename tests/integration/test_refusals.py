@@ -16,6 +16,12 @@ from uws import create, listed
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
+ENTANGLED = (
+    'OPENQASM 2.0; include "qelib1.inc"; qreg q[{}]; creg c[1];'
+    + "ry(0.1) q[0]; cx q[0], q[8];" * 10
+    + "measure q[8] -> c[0];"
+)
+
 REFUSED = {
     "no circuit": ({"SHOTS": "10"}, ["CIRCUIT is missing"]),
     "syntax": ({"CIRCUIT": BELL2.replace("h q[0];", "h q[0]")}, ["CIRCUIT", "line 6"]),
@@ -24,8 +30,53 @@ REFUSED = {
         ["CIRCUIT, line 5, column 1", "hadamard"],
     ),
     "qubits": (
-        {"CIRCUIT": BELL2.replace("q[2]", "q[99]").replace("c[2]", "c[99]")},
-        ["CIRCUIT", "99 qubits", "26"],
+        {"CIRCUIT": BELL2.replace("q[2]", "q[5000]").replace("c[2]", "c[5000]")},
+        ["CIRCUIT", "5000 qubits", "4096"],
+    ),
+    "too large a state": (
+        {"CIRCUIT": ENTANGLED.format(99)},
+        ["CIRCUIT", "99 qubits", "at most 26", "Clifford", "METHOD=matrix_product_state"],
+    ),
+    "too large a state with noise": (
+        {"CIRCUIT": ENTANGLED.format(99), "NOISE": "depolarizing:0.1"},
+        ["99 qubits", "NOISE", "at most 26"],
+    ),
+    "too large a density matrix": (
+        {"CIRCUIT": ENTANGLED.format(20), "METHOD": "density_matrix"},
+        ["20 qubits", "METHOD=density_matrix", "at most 13"],
+    ),
+    "method": (
+        {"CIRCUIT": BELL2, "METHOD": "fast"},
+        ["METHOD", "auto, stabilizer, statevector, density_matrix", "'fast'"],
+    ),
+    "method of other gates": (
+        {"CIRCUIT": ENTANGLED.format(9), "METHOD": "stabilizer"},
+        ["METHOD=stabilizer", "Clifford"],
+    ),
+    "method of other noise": (
+        {"CIRCUIT": BELL2, "METHOD": "statevector", "NOISE": "bit_flip:0.1"},
+        ["METHOD=statevector", "trajectories"],
+    ),
+    "noise": ({"CIRCUIT": BELL2, "NOISE": "gaussian:p=1"}, ["NOISE", "gaussian", "thermal:t1"]),
+    "noise of nobody": (
+        {"CIRCUIT": BELL2, "NOISE": "device:moon"},
+        ["NOISE", "'moon'", "no calibration"],
+    ),
+    "every shot of too many": (
+        {
+            "CIRCUIT": BELL2.replace("c[2]", "c[2]; creg d[4000]"),
+            "SHOTS": "1000000",
+            "MEMORY": "true",
+        },
+        ["MEMORY", "256 MiB", "SHOTS"],
+    ),
+    "certainly too long": (
+        {
+            "CIRCUIT": BELL2.replace("q[2]", "q[26]") + "t q[0]; measure q[0] -> c[0];",
+            "SHOTS": "1000000",
+            "EXECUTIONDURATION": "10",
+        },
+        ["EXECUTIONDURATION", "10 seconds"],
     ),
     "shots text": ({"CIRCUIT": BELL2, "SHOTS": "many"}, ["SHOTS", "whole number"]),
     "shots zero": ({"CIRCUIT": BELL2, "SHOTS": "0"}, ["SHOTS", "from 1"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,20 @@ def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:
     until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
     http.post(f"{job}/phase", data={"PHASE": "ABORT"})
     until(lambda: other.phases(job) == ["ABORTED"], 30, "a job that is aborted there")
+
+
+def test_the_other_sites_target_passes_the_conformance_circuits(
+    http: httpx.Client, here: Service
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quws", "targets", "check", "site", "--quick"],
+        env=here.environment | {"QUWS_DATA": str(here.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed   A job that is cancelled" in done.stdout
+    assert "passed   A job that is found again after a crash" in done.stdout
+    found = http.get("/targets/site", headers={"Accept": "application/json"}).json()
+    assert found["conformance_time"]

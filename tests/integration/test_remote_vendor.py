@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from circuits import BELL2
 from elsewhere import Gate, Site, Vendor
 from harness import until
 from uws import create, job_json, wait
+
+from quws.domain.times import parse_instant
 
 
 def statuses(http: httpx.Client, job: str) -> list[str]:
@@ -169,6 +172,17 @@ def test_what_is_aborted_or_deleted_here_is_cancelled_there(
             "a submission that is cancelled",
         )
     until(lambda: "cancelled remotely" in statuses(site_http, aborted), 30, "the news of it")
+
+
+def test_waiting_there_is_no_execution(vendor: Vendor, site_http: httpx.Client) -> None:
+    vendor.status = "queued"
+    job = create(site_http, TARGET="vendor", PHASE="RUN", EXECUTIONDURATION=2)
+    found = wait_for_status(site_http, job, "queued at the other side")
+    started = parse_instant(found["start_time"])
+    until(lambda: (datetime.now(UTC) - started).total_seconds() > 5, 30, "more than its duration")
+    assert job_json(site_http, job)["phase"] == "EXECUTING"
+    vendor.set_all("running")
+    assert wait(site_http, job) == "ABORTED"
 
 
 def test_what_is_aborted_while_it_is_handed_over_is_cancelled_when_it_turns_up(

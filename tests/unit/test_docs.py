@@ -2,55 +2,72 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from pydantic.fields import FieldInfo
+import yaml
 
 from quws.domain.parameters import CONTROL, IGNORED, KNOWN
-from quws.domain.policy import Policy
-from quws.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 
 
-def _default(field: FieldInfo) -> str:
-    value = field.default
-    if field.default_factory is not None or value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools/reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def rows() -> list[str]:
-    """The lines of the table of settings."""
-    found = [(f"QUWS_{name.upper()}", field) for name, field in Settings.model_fields.items()]
-    found += [
-        (f"QUWS_POLICY__{name.upper()}", field) for name, field in Policy.model_fields.items()
-    ]
-    return [
-        f"| `{name}` | {_default(field)} | {field.description} |"
-        for name, field in found
-        if name != "QUWS_POLICY"
-    ]
+reference = _generator()
 
 
-def test_every_setting_is_documented_as_it_is() -> None:
-    text = (ROOT / "docs/settings.md").read_text()
-    listed = [line for line in text.splitlines() if line.startswith("| `QUWS_")]
-    assert listed == rows()
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_reference_says_what_the_code_says(name: str) -> None:
+    text = (ROOT / "docs/reference" / name).read_text()
+    assert text == reference.written(name), "run ./quws docs and commit what it writes"
 
 
 def test_every_parameter_is_documented() -> None:
-    text = (ROOT / "docs/uws.md").read_text()
+    text = (ROOT / "docs/reference/uws.md").read_text()
     for name in KNOWN | IGNORED | set(CONTROL):
         assert f"`{name}`" in text, name
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not link.startswith("http"):
             assert (page.parent / link).exists(), link
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(_navigation())))
+    found = {str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")}
+    assert listed == found
+
+
+def _navigation() -> object:
+    return yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+
+
+def test_the_site_is_built_and_no_link_in_it_is_broken(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "zensical", "build", "--strict", "-f", "mkdocs.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "site/operate/failures/index.html").exists()

@@ -19,6 +19,8 @@ from quws import __version__
 from quws.api.auth import Authentication, AuthSettings
 from quws.api.errors import FaultBarrier, answer, http_error, refused
 from quws.api.negotiation import Rendering, rendering_of
+from quws.api.observing import Observation
+from quws.api.observing import router as observing_router
 from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
 from quws.api.pages.routes import router as pages_router
@@ -82,7 +84,7 @@ def build_app(
         app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
     app.router.routes.extend(pages_router.routes)
-    for part in (sync_router, events_router, targets_router, vosi_router):
+    for part in (sync_router, events_router, targets_router, vosi_router, observing_router):
         app.router.routes.extend(part.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
@@ -92,6 +94,7 @@ def build_app(
     app.add_middleware(Authentication, settings=auth)
     app.add_middleware(SameSite, public=urlsplit(public_url or "").netloc)
     app.add_middleware(FaultBarrier)
+    app.add_middleware(Observation)
     app.add_middleware(CleanPath, prefix=urlsplit(public_url or "").path)
     return app
 

@@ -18,6 +18,7 @@ from quws.api.pages.account import account_page
 from quws.api.services import SESSION_COOKIE, Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
+from quws.telemetry import logs
 
 _OPEN = (
     "/health/",
@@ -84,6 +85,7 @@ class Authentication:
             await response(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 
     async def _refuse(self, request: Request, refusal: Unauthenticated | Unavailable) -> Response:

@@ -31,7 +31,7 @@ from quws.domain.errors import (
     UnknownTarget,
 )
 
-_STATUS: dict[type[Refusal], int] = {
+STATUS: dict[type[Refusal], int] = {
     # UWS 1.1, section 2.2.3.1: a job that is refused is a 403.
     InvalidParameter: 403,
     InvalidCircuit: 403,
@@ -123,7 +123,7 @@ def answer(
 
 def status_of(refusal: Refusal) -> int:
     """Tell the HTTP status of a refusal."""
-    return next((_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS), 400)
+    return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
 
 
 def sentence_of(refusal: Refusal) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
-from quws.jobs import AccountService, Health, JobService, Pictures, TargetService
+from quws.jobs import AccountService, Health, JobService, Pictures, Queues, TargetService
 
 SESSION_COOKIE = "quws_session"
 """The cookie of a browser that has signed in."""
@@ -22,6 +22,7 @@ class Services:
     health: Health
     targets: TargetService
     pictures: Pictures
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ def pictures_of(request: Request) -> Pictures:
     """Find what draws circuits."""
     services: Services = request.state.services
     return services.pictures
+
+
+def queues_of(request: Request) -> Queues:
+    """Find what counts the queues."""
+    services: Services = request.state.services
+    return services.queues
 
 
 def http_settings(request: Request) -> HttpSettings:

@@ -202,7 +202,9 @@ def target_votable(report: TargetReport, calibration: Calibration | None) -> str
     )
     if calibration is not None:
         return _document(params + _calibrated(calibration), _calibration_tables(calibration))
-    qubits = [(index, *[None] * 5) for index in range(description.qubits)]
+    # Where any qubit can be joined with any, none is different from the others.
+    count = 0 if description.coupling is None else description.qubits
+    qubits = [(index, *[None] * 5) for index in range(count)]
     gates = [(gate, None, None, None) for gate in description.native_gates]
     return _document(params, _table("qubits", _QUBITS, qubits) + _table("gates", _GATES, gates))
 

@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from quws.domain.errors import Unavailable
+from quws.telemetry import metrics
 
 _CHUNK = 1024 * 1024
 
@@ -80,9 +81,11 @@ class ArtifactStore:
         """
         try:
             await obstore.put_async(self._store, key, content)
-            return content.stat().st_size if isinstance(content, Path) else len(content)  # noqa: ASYNC240
+            size = content.stat().st_size if isinstance(content, Path) else len(content)  # noqa: ASYNC240
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
+        metrics.moved_bytes("written", size)
+        return size
 
     async def read(self, key: str) -> bytes:
         """Read a whole artifact into memory: for small ones."""
@@ -111,6 +114,7 @@ class ArtifactStore:
             else:
                 found = await obstore.get_async(self._store, key)
             async for chunk in found.stream(min_chunk_size=_CHUNK):
+                metrics.moved_bytes("read", len(chunk))
                 yield bytes(chunk)
         except (NotFoundError, FileNotFoundError) as error:
             raise ArtifactMissing(key) from error

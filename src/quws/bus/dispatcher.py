@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arq.connections import ArqRedis
+from arq.constants import health_check_key_suffix
 
 from quws.bus.connection import BUS_ERRORS, BusUnavailable
 
@@ -50,6 +51,21 @@ class Dispatcher:
         """
         try:
             return int(await self._redis.zcard(queue_name(target)))
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def attended(self, target: str) -> bool:
+        """Tell whether a worker of a target has listened within the last seconds.
+
+        Raises
+        ------
+        BusUnavailable
+            Redis cannot be reached.
+
+        """
+        try:
+            # Where arq's workers say that they are well, each over the others.
+            return bool(await self._redis.exists(f"{queue_name(target)}{health_check_key_suffix}"))
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
 

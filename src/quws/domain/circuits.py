@@ -74,6 +74,7 @@ class CircuitFacts(BaseModel):
     mid_circuit: bool = False
     """Whether something happens to a qubit after it was measured."""
     resets: bool = False
-    """Whether a qubit is reset after something has happened to it."""
+    sampled: bool = False
+    """Whether all is measured at the end, so that a simulator can draw all shots from one state."""
     control_flow: bool = False
     delays: bool = False

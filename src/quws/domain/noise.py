@@ -2,7 +2,7 @@
 
 Several models may be joined by ``+``: ``depolarizing:p=0.001,p2=0.01+readout:p=0.02``.
 JSON says the same: ``{"depolarizing": {"p": 0.001, "p2": 0.01}, "readout": {"p": 0.02}}``.
-``docs/simulator.md`` is the page for people.
+``docs/reference/simulator.md`` is the page for people.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parameters of a job: which there are, and what their values may be.
 
 This is the job description language of the service in the sense of UWS 1.1,
-section 1.3; ``docs/uws.md`` is its page for people.
+section 1.3; ``docs/reference/uws.md`` is its page for people.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter
+from quws.domain.noise import Noise, read_noise
 from quws.domain.times import parse_instant
 
 CONTROL = ("RUNID", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
@@ -100,6 +101,9 @@ class JobRequest:
     response_format: ResponseFormat
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    method: str | None = None
+    """None lets the target choose; which there are is the target's affair."""
+    noise: Noise | None = None
 
 
 def read_control(posted: Iterable[Posted]) -> tuple[Control, list[Posted]]:
@@ -179,6 +183,8 @@ def read_job(posted: Sequence[Posted], *, default_shots: int) -> JobRequest:
         response_format=_one(given, "RESPONSEFORMAT", _format, ResponseFormat.VOTABLE),
         tags=[_tag(text_of(item)) for item in given.get("TAG", [])],
         metadata=_one(given, "METADATA", _metadata, {}),
+        method=_one(given, "METHOD", _method, None),
+        noise=_one(given, "NOISE", read_noise, None),
     )
 
 
@@ -191,6 +197,8 @@ KNOWN = frozenset(
         "TARGET",
         "SEED",
         "MEMORY",
+        "METHOD",
+        "NOISE",
         "RESPONSEFORMAT",
         "TAG",
         "METADATA",
@@ -334,6 +342,11 @@ def _seed(text: str) -> int:
 
 def _name(text: str) -> str:
     return text.strip()
+
+
+def _method(text: str) -> str | None:
+    name = text.strip().lower().replace("-", "_")
+    return None if name in ("", "auto") else name
 
 
 def _tag(text: str) -> str:

@@ -17,9 +17,11 @@ from typing import Any
 import structlog
 
 from quws import __version__
+from quws.domain.errors import Unavailable
 
 _LINE_LIMIT = 16 * 1024 * 1024
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
+"""Vendors' packages take up to half a minute of a core to load."""
 _RESTART_SECONDS = 0.5
 _UNUSABLE_SECONDS = 10.0
 _REFILL_SECONDS = 0.05
@@ -179,6 +181,18 @@ class ChildPool:
             ) from None
         if self._leash_seconds is not None:
             self._keep(self._stay_on_leash(self._leash_seconds))
+
+    async def check(self) -> None:
+        """Make sure that children can be had.
+
+        Raises
+        ------
+        Unavailable
+            Not yet, or not just now.
+
+        """
+        if not self._loaded:
+            raise Unavailable("the process that children are forked from has not loaded")
 
     async def acquire(self) -> Child:
         """Take a child that is ready.

@@ -33,6 +33,8 @@ _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
 _FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
+_ENOUGH = 3
+"""After so many circuits of which none could be run, no further one is tried."""
 _LOOK_AGAIN_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
@@ -108,6 +110,7 @@ class Conformance:
         probes = [probe for check in checks for probe in check.probes]
         wrong: dict[int, str | None] = {}
         memory: str | None = None
+        ran = False
         size = max(1, min(self._target.max_circuits, len(probes)))
         for first in range(0, len(probes), size):
             part = probes[first : first + size]
@@ -115,13 +118,16 @@ class Conformance:
                 if isinstance(found, str):
                     wrong[id(probe)] = found
                     continue
+                ran = True
                 counts, shots = found.counts[0], found.memory[0]
                 wrong[id(probe)] = self._judge(probe, counts)
                 if self._memory:
                     memory = memory or conformance.judge_memory(shots, counts)
         done = [_checked(check, [wrong[id(probe)] for probe in check.probes]) for check in checks]
         title = "The bits of each shot"
-        if self._memory:
+        if self._memory and not ran:
+            done.append(_skipped("memory", title, "no circuit could be run"))
+        elif self._memory:
             done.append(_outcome("memory", title, memory))
         else:
             done.append(_skipped("memory", title, f"it does not claim {Feature.MEMORY}"))
@@ -134,7 +140,13 @@ class Conformance:
         except _Failed as failed:
             if len(probes) == 1:
                 return [str(failed)]
-            return [item for probe in probes for item in await self._apart([probe])]
+            alone: list[_Found | str] = []
+            for probe in probes:
+                if len(alone) >= _ENOUGH and all(isinstance(item, str) for item in alone):
+                    alone.append(alone[-1])  # It is none of them by itself.
+                else:
+                    alone += await self._apart([probe])
+            return alone
         pairs = zip(found.counts, found.memory, strict=True)
         return [_Found([counts], [memory]) for counts, memory in pairs]
 

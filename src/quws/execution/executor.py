@@ -12,7 +12,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
 from quws.store import JobStore, StoreUnavailable, SubmissionStore, TargetStore
+from quws.telemetry import logs, metrics, tracing
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class _Run:
     shifted: float
     """How far the store's clock had been set when the deadline was last right."""
     began: float = field(default_factory=monotonic)
+    started: bool = False
+    """A circuit was begun."""
     child: Child | None = None
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     """The job was taken away: aborted, deleted, over its time or requeued."""
@@ -61,6 +64,8 @@ class _Run:
     """Something happened to the job: look now rather than at the next heartbeat."""
     handing_back: str | None = None
     """Why the job is to be given back to the queue; the child is killed for it."""
+    waiting_since: float | None = None
+    """From when on it waits at the other side, as far as its deadline has not moved yet for it."""
     submitting: bool = False
     """The other side is getting the job: to be killed now would leave that in doubt."""
 
@@ -245,9 +250,7 @@ class Executor:
     async def _slot(self, run: _Run | None) -> None:
         # A slot that ends a job takes the next one by itself: hints are for idle workers.
         while run is not None:
-            with structlog.contextvars.bound_contextvars(
-                job=run.claim.id, attempt=run.claim.attempt, target=self._target.name
-            ):
+            with self._told(run.claim):
                 await self._run(run)
             if self._stopping or self._resting:
                 return
@@ -256,6 +259,24 @@ class Executor:
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return
+
+    @contextlib.contextmanager
+    def _told(self, claim: Claim) -> Iterator[None]:
+        """Say on every line of the log, and in the trace, which job it is about."""
+        job, origin = claim.job, logs.origin_of(claim.job.spec)
+        fields: dict[str, Any] = {
+            "job": job.id,
+            "owner": job.owner,
+            "target": self._target.name,
+            "attempt": claim.attempt,
+            "request": origin.get("request"),
+        }
+        now = self._clock()
+        since = job.queued_time or job.creation_time
+        metrics.claimed(self._target.name, max(0.0, (now - since).total_seconds()))
+        with logs.about(**fields), tracing.span("job", origin, **fields):
+            _log.info("job claimed", worker=self.worker)
+            yield
 
     # -- one job ------------------------------------------------------------------
 
@@ -351,6 +372,9 @@ class Executor:
             "shots": spec["shots"],
             "seed": spec["seed"],
             "memory": spec["memory"],
+            # Jobs of before have neither.
+            "method": spec.get("method"),
+            "noise": spec.get("noise"),
             "response_format": spec["response_format"],
             "done": done,
             "folder": str(folder),
@@ -373,6 +397,7 @@ class Executor:
         started = self._clock()
         failure: dict[str, Any] | None = None
         async for message in child.messages():
+            self._watched(run, child, message, started)
             match message:
                 case {"started": _}:
                     started = self._clock()
@@ -382,22 +407,55 @@ class Executor:
                     await self._note(run, note)
                 case {"progress": _, "message": str(sentence)}:
                     await self._progress(run, sentence)
-                case {"submitting": str(key)}:
-                    await self._submitting(run, child, key)
-                case {"not_submitted": _}:
-                    run.submitting = False
-                    run.check.set()
-                case {"submitted": str(handle), "key": str(key)}:
-                    await self._submitted(run, child, key, handle)
-                case {"doubt": str(sentence), "key": str(key)}:
-                    await self._doubt(run, child, key, sentence)
                 case {"calibration": dict(content)}:
                     await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
                 case {"failed": dict(what)}:
                     failure = what
+                case _:
+                    await self._hear_from_elsewhere(run, child, message)
         return failure
+
+    async def _hear_from_elsewhere(self, run: _Run, child: Child, message: dict[str, Any]) -> None:
+        """Write down how a job gets on that is handed over; ``remote_run`` says what is said."""
+        match message:
+            case {"waiting": waiting}:
+                await self._waiting(run, waiting=waiting)
+            case {"submitting": str(key)}:
+                await self._submitting(run, child, key)
+            case {"not_submitted": _}:
+                run.submitting = False
+                run.check.set()
+            case {"submitted": str(handle), "key": str(key)}:
+                await self._submitted(run, child, key, handle)
+            case {"doubt": str(sentence), "key": str(key)}:
+                await self._doubt(run, child, key, sentence)
+
+    async def _waiting(self, run: _Run, *, waiting: bool) -> None:
+        """Let the execution duration rest while the job waits at the other side."""
+        if waiting:
+            run.waiting_since = monotonic()
+            return
+        if not await self._persistently(run, lambda: self._rested(run)):
+            raise Fenced
+        run.waiting_since = None
+
+    async def _rested(self, run: _Run) -> bool:
+        """Move the deadline by what the job has waited. False when it is not ours any more."""
+        since, now = run.waiting_since, monotonic()
+        if since is None:
+            return True
+        run.waiting_since = now
+        try:
+            moved = await self._store.shift(run.claim, now - since)
+        except StoreUnavailable:
+            run.waiting_since = since
+            raise
+        if moved is None:
+            return False
+        run.claim = moved
+        return True
 
     async def _submitting(self, run: _Run, child: Child, key: str) -> None:
         now = self._clock()
@@ -452,6 +510,16 @@ class Executor:
         if not await self._persistently(run, lambda: self._store.say(run.claim, sentence)):
             raise Fenced
         await self._announcer.changed(run.claim.id, Phase.EXECUTING)
+
+    def _watched(self, run: _Run, child: Child, message: dict[str, Any], started: datetime) -> None:
+        """Count and trace what a child reports: it tells nobody but us."""
+        match message:
+            case {"started": _} if not run.started:
+                run.started = True
+                metrics.started(self._target.name, monotonic() - run.began)
+            case {"finished": index, "engine": engine}:
+                facts = {"circuit": index, "engine": engine, "pid": child.pid}
+                tracing.tell("circuit", started, self._clock(), **facts)
 
     async def _store_circuit(
         self,
@@ -517,6 +585,7 @@ class Executor:
 
     async def _died(self, run: _Run, lost: ChildLost) -> None:
         attempt = run.claim.attempt
+        metrics.child_died("run")
         _log.warning("child died", status=lost.status)
         reason = f"the process of attempt {attempt} died: {lost}"
         if attempt < self._max_attempts:
@@ -545,6 +614,7 @@ class Executor:
     async def _end(self, run: _Run, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
         if not await self._persistently(run, write):
             raise Fenced
+        metrics.ended(self._target.name, phase, monotonic() - run.began)
         await self._announcer.changed(run.claim.id, phase)
 
     async def _persistently(self, run: _Run, work: Callable[[], Awaitable[T]]) -> T:
@@ -569,7 +639,10 @@ class Executor:
         try:
             named = await self._store.named(claim.id)
             await self._artifacts.delete(f"{claim.id}/{claim.attempt}", keep=named)
-            if await self._store.head(claim.id) is None:
+            head = await self._store.head(claim.id)
+            ended = head is None or head.phase is Phase.ABORTED
+            metrics.taken_away(self._target.name, "ended" if ended else "lost")
+            if head is None:
                 await self._artifacts.delete(claim.id)
         except (StoreUnavailable, ArtifactStoreUnavailable) as error:
             _log.warning("files of a lost job left to the sweep", error=str(error))
@@ -583,6 +656,8 @@ class Executor:
             pause = self._lease_seconds / 3
             if run.claim.deadline is not None:
                 left = (run.claim.deadline - self._store_clock.now()).total_seconds()
+                if run.waiting_since is not None:
+                    left /= 2  # The deadline must have moved before it comes.
                 pause = min(pause, max(_SHORTEST_PAUSE, left))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -601,6 +676,7 @@ class Executor:
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
         if run.child is not None:
+            metrics.child_killed("run")
             run.child.kill()
 
     async def _beat(self, run: _Run) -> None:
@@ -623,6 +699,10 @@ class Executor:
         run.claim = held
         if changed:
             self._limit_cpu(run)
+        if not await self._rested(run):
+            run.lost.set()
+            return
+        held = run.claim
         if held.deadline is None or held.deadline > now:
             return
         entry = TimelineEntry(

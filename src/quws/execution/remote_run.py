@@ -80,6 +80,7 @@ class RemoteRun:
         self._options = options
         self._connection = connection
         self._said: str | None = None
+        self._waiting = False
 
     def results(self) -> list[CircuitResult]:
         """Hand the job over if nobody has, wait for it and fetch what came out.
@@ -183,6 +184,7 @@ class RemoteRun:
         calibrated = False
         while True:
             state = self._persistently(lambda: self._target.poll(handle))
+            self._tell_waiting(state.status is RemoteStatus.QUEUED)
             if not calibrated and state.status in (RemoteStatus.RUNNING, RemoteStatus.DONE):
                 calibrated = True
                 self._calibrate(handle)
@@ -205,6 +207,12 @@ class RemoteRun:
                     )
             self._say(_described(state))
             time.sleep(self._target.poll_seconds)
+
+    def _tell_waiting(self, waiting: bool) -> None:
+        # What a job waits there does not count as its execution.
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self._connection.send({"waiting": waiting})
 
     def _calibrate(self, handle: str) -> None:
         try:

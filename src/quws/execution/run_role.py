@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 import time
@@ -89,20 +90,26 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        try:
-            facts = self._facts(request)
-        except Refusal as refusal:
-            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
-            return
-        options = RunOptions(shots=request["shots"], seed=request["seed"], memory=request["memory"])
-        confine.limit(
-            memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
-            + _SLACK_BYTES,
-            cpu_seconds=None,
-            file_bytes=request["file_bytes"],
+        options = RunOptions(
+            shots=request["shots"],
+            seed=request["seed"],
+            memory=request["memory"],
+            method=request["method"],
+            noise=request["noise"],
         )
         try:
+            facts = self._facts(request)
+            for item in facts:
+                self._target.check(item, options)
+            confine.limit(
+                memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
+                + _SLACK_BYTES,
+                cpu_seconds=None,
+                file_bytes=request["file_bytes"],
+            )
             self._run(request, facts, options, connection)
+        except Refusal as refusal:
+            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
         except MemoryError:
             connection.send(
                 _failure(
@@ -142,6 +149,9 @@ class RunRole(Role):
                 teller.circuit = index
                 teller.notes(result.notes)
                 entries[index] = _entry(index, facts[index], compiled, result)
+                if not options.memory:
+                    # Who finds a job again at the other side may not know what was asked for.
+                    entries[index].pop("memory", None)
                 text = _write_compiled(index, compiled, teller)
                 if batch:
                     name = f"circuit-{index}.json"
@@ -175,9 +185,10 @@ class RunRole(Role):
             work.connection.send({"started": index})
             work.teller.circuit = index
             try:
-                compiled = self._compiled(work, index)
+                options = _of_circuit(work.options, index)
+                compiled = self._compiled(work, index, options)
                 work.teller.notes(compiled.notes)
-                result = self._target.run(compiled, work.options, work.teller.progress)
+                result = self._target.run(compiled, options, work.teller.progress)
             except Refusal as refusal:
                 raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
             except MemoryError:
@@ -200,7 +211,9 @@ class RunRole(Role):
 
         def ready() -> list[Compiled]:
             # Once handed over they are not needed any more.
-            circuits.extend(self._compiled(work, index) for index in range(len(work.facts)))
+            circuits.extend(
+                self._compiled(work, index, work.options) for index in range(len(work.facts))
+            )
             return circuits
 
         run = RemoteRun(
@@ -234,10 +247,10 @@ class RunRole(Role):
             compiled = circuits[index] if circuits else Compiled(None)
             yield index, compiled, results[index]
 
-    def _compiled(self, work: _Work, index: int) -> Compiled:
+    def _compiled(self, work: _Work, index: int, options: RunOptions) -> Compiled:
         source, language = work.request["circuits"][index], Language(work.facts[index].language)
         circuit, _ = self._parse(source, language, work.limits)
-        compiled = self._target.compile(circuit, work.options)
+        compiled = self._target.compile(circuit, options)
         return dataclasses.replace(compiled, source=source, language=language)
 
     def _tell_calibration(self, connection: Connection) -> None:
@@ -248,6 +261,17 @@ class RunRole(Role):
             return
         if found is not None:
             connection.send({"calibration": found.model_dump(mode="json")})
+
+
+def _of_circuit(options: RunOptions, index: int) -> RunOptions:
+    """Give each circuit of a batch random numbers of its own, also where the job has one seed.
+
+    The first has the job's seed, as if it were alone.
+    """
+    if options.seed is None or index == 0:
+        return options
+    digest = hashlib.blake2b(f"{options.seed}/{index}".encode(), digest_size=8).digest()
+    return dataclasses.replace(options, seed=int.from_bytes(digest, "big") >> 1)
 
 
 class _Failed(Exception):

@@ -17,6 +17,7 @@ import structlog
 from quws.artifacts import ArtifactStoreUnavailable
 from quws.jobs import Quotes, Sweeps, TargetService
 from quws.store import StoreUnavailable
+from quws.telemetry import metrics
 
 _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
@@ -67,11 +68,14 @@ async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = 
     try:
         count = await sweep()
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+        metrics.sweep_failed(name)
         _log.warning("sweep failed", sweep=name, error=str(error))
     except Exception:  # noqa: BLE001
         # One sweep's fault must not keep the others from their duty.
+        metrics.sweep_failed(name)
         _log.exception("sweep failed", sweep=name)
     else:
+        metrics.swept(name, 0 if quiet else count)
         if count and not quiet:
             _log.info("swept", sweep=name, count=count)
         return count

@@ -4,6 +4,7 @@ from quws.jobs.accounts import AccountService
 from quws.jobs.checking import Checker
 from quws.jobs.health import Health, HealthReport
 from quws.jobs.pictures import Pictures
+from quws.jobs.queues import Queues
 from quws.jobs.quoting import Quotes
 from quws.jobs.service import JobService, News, Payload, Preview
 from quws.jobs.snapshots import JobDetails, Snapshot
@@ -22,6 +23,7 @@ __all__ = [
     "Payload",
     "Pictures",
     "Preview",
+    "Queues",
     "Quotes",
     "Snapshot",
     "Sweeps",

@@ -10,6 +10,7 @@ from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub, JobEvent
 from quws.domain.phases import Phase
+from quws.telemetry import metrics
 
 _SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -28,10 +29,19 @@ class Announcer:
 
     async def changed(self, job_id: str, phase: Phase) -> None:
         """Tell that a job is in a new phase, or has otherwise changed in it."""
+        if phase is not Phase.EXECUTING:
+            # Jobs that execute are counted where they are claimed: they change often.
+            metrics.entered(phase)
+            _log.info("job moved", job=job_id, phase=phase)
+        await self.touched(job_id, phase)
+
+    async def touched(self, job_id: str, phase: Phase) -> None:
+        """Tell that something of a job changed, but not its phase."""
         await self._publish(JobEvent(job_id, phase))
 
     async def deleted(self, job_id: str, owner: str | None) -> None:
         """Tell that somebody's job was deleted."""
+        metrics.deleted()
         await self._publish(JobEvent(job_id, None, owner))
 
     async def _publish(self, event: JobEvent) -> None:

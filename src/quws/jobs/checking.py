@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
+from quws.domain.parameters import JobRequest
 
 
 class Checker(Protocol):
@@ -32,6 +34,29 @@ class Checker(Protocol):
         Raises
         ------
         InvalidCircuit, Unavailable
+
+        """
+        ...
+
+
+class Suits(Protocol):
+    """Knows what targets can run, from the facts of circuits alone."""
+
+    def __call__(
+        self,
+        target: str,
+        facts: Sequence[CircuitFacts],
+        request: JobRequest,
+        noise: dict[str, Any] | None,
+    ) -> float | None:
+        """Predict how many seconds a job runs; None where nothing is known.
+
+        ``noise`` is what NOISE says, with the calibration of the device that it names.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+            The target cannot run it.
 
         """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -39,7 +39,11 @@ class HealthReport:
 
 
 class Health:
-    """Looks at database, bus and artifact store, at most once a second."""
+    """Looks at database, bus and artifact store, at most once a second.
+
+    ``more`` are further parts of a process by name; each raises ``Unavailable`` when it does
+    not work.
+    """
 
     def __init__(
         self,
@@ -47,12 +51,15 @@ class Health:
         dispatcher: Dispatcher,
         artifacts: ArtifactStore,
         store_clock: StoreClock,
+        *,
+        more: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {
             "the database": database.check,
             "the message bus": dispatcher.check,
             "the artifact store": artifacts.check,
+            **(more or {}),
         }
         self._store_clock = store_clock
         self._clock = clock

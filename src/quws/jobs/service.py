@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
+
+import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import EventHub
@@ -35,19 +37,25 @@ from quws.domain.job import (
     is_job_id,
     new_job_id,
 )
+from quws.domain.noise import Noise
 from quws.domain.parameters import Control, JobRequest, Posted, read_control, read_job
 from quws.domain.phases import ACTIVE, FINAL, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
-from quws.domain.targets import TargetDescription, TargetStatus
+from quws.domain.targets import Feature, TargetDescription, TargetStatus
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
-from quws.jobs.checking import Checker
+from quws.jobs.checking import Checker, Suits
 from quws.jobs.clock import utc_now
 from quws.jobs.quoting import Quotes
 from quws.jobs.snapshots import Snapshot, Snapshots
 from quws.store import JobStore, ListFilter, MadeBefore, Once, StoreUnavailable, TargetStore
+from quws.telemetry import logs, metrics, tracing
 
+_CERTAINLY = 1000
+"""No prediction is wrong by such a factor."""
+
+_log = structlog.get_logger(__name__)
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case that an event was lost."""
 _QUEUE_SECONDS = 5.0
@@ -94,6 +102,8 @@ class _Plan:
     size: int
     cost_ms: int
     quote: datetime | None
+    seconds: float | None = None
+    """What the target predicts."""
 
 
 class JobService:
@@ -111,6 +121,7 @@ class JobService:
         quotes: Quotes,
         policy: Policy,
         expected: frozenset[str] = frozenset(),
+        suits: Suits | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -124,6 +135,7 @@ class JobService:
         self._quotes = quotes
         self._policy = policy
         self._expected = expected
+        self._suits = suits
         self._clock = clock
 
     # -- reading --------------------------------------------------------------
@@ -270,7 +282,7 @@ class JobService:
         """
         limit = self._policy.max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._events.watch(job_id) as watch:
+        with self._events.watch(job_id) as watch, _counted():
             found = await self.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -399,13 +411,14 @@ class JobService:
         request = read_job(rest, default_shots=self._policy.shots)
         plan = await self._plan(request)
         target = plan.target
+        warning = _predicted(plan, duration)
 
         job_id = new_job_id()
         run = control.phase == "RUN"
         checked = self._clock()
         entries = [
             TimelineEntry(now, "received", "quws"),
-            TimelineEntry(checked, "validated", "quws"),
+            TimelineEntry(checked, "validated", "quws", warning),
         ]
         # Under a quota only the guarded move can tell whether there is room.
         queue = run and not self._policy.max_queued
@@ -448,7 +461,11 @@ class JobService:
             # The same request, at the same time, was a little faster.
             await self._drop_artifacts(job_id)
             return await self._again(caller, posted, once, before)
-        await self._announcer.changed(job_id, job.phase)
+        metrics.entered(job.phase)
+        logs.note(job=job_id, target=target.name)
+        tracing.describe(job=job_id, target=target.name)
+        _log.info("job created", phase=job.phase, circuits=job.circuits)
+        await self._announcer.touched(job_id, job.phase)
         if queue:
             await self._announcer.work(target.name)
         elif run:
@@ -562,7 +579,7 @@ class JobService:
         ):
             await self._refuse(caller, job_id, "RUNID cannot be changed any more")
         if replace(control, phase=None) != Control():
-            await self._announcer.changed(job_id, (await self.authorise(caller, job_id)).phase)
+            await self._announcer.touched(job_id, (await self.authorise(caller, job_id)).phase)
         match control.phase:
             case "RUN":
                 await self.run(caller, job_id)
@@ -611,7 +628,7 @@ class JobService:
         }
         if not await self._store.set_parameters(job_id, parameters, changes):
             await self._refuse(caller, job_id, "parameters can be changed while PENDING only")
-        await self._announcer.changed(job_id, Phase.PENDING)
+        await self._announcer.touched(job_id, Phase.PENDING)
 
     # -- helpers ----------------------------------------------------------------
 
@@ -629,20 +646,28 @@ class JobService:
                 f" {target.name}, not {len(request.circuits)} times",
                 parameter="CIRCUIT",
             )
+        _check_features(request, target)
         facts, queue = await asyncio.gather(
             self._checker.check(request.circuits, request.language, target.circuit_limits),
             self._quotes.state(target.name),
         )
         target.check(facts, memory=request.memory)
+        noise = None if request.noise is None else await self._noise(request.noise)
+        seconds = None
+        if self._suits is not None:
+            seconds = self._suits(target.name, facts, request, noise)
         spec = {
             "language": request.language,
             "shots": request.shots,
             "seed": request.seed,
             "memory": request.memory,
+            "method": request.method,
+            "noise": noise,
             "response_format": request.response_format,
             "tags": request.tags,
             "metadata": request.metadata,
             "circuits": [item.model_dump(mode="json") for item in facts],
+            "origin": logs.origin() | tracing.carrier(),
         }
         size = size_of(facts, request.shots)
         return _Plan(
@@ -652,7 +677,27 @@ class JobService:
             size,
             self._quotes.cost_ms(queue, size),
             self._quotes.of_new(queue, size),
+            seconds,
         )
+
+    async def _noise(self, noise: Noise) -> dict[str, Any]:
+        """Fill the present calibration of the device in, so that the job keeps it."""
+        if noise.device is not None:
+            name = noise.device.name
+            record = await self._targets.record(name)
+            calibration = None
+            if record is not None and record.calibration is not None:
+                calibration = await self._targets.calibration(name, record.calibration)
+            if calibration is None:
+                known = [item.name for item in await self._targets.records() if item.calibration]
+                raise InvalidParameter(
+                    f"NOISE names the device '{name[:60]}', of which no calibration is known; it"
+                    f" may be a target that has one: {', '.join(known) or 'there is none'}",
+                    parameter="NOISE",
+                )
+            device = noise.device.model_copy(update={"calibration": calibration})
+            noise = noise.model_copy(update={"device": device})
+        return noise.model_dump(mode="json", exclude_none=True)
 
     async def _in_service(self, name: str) -> TargetDescription:
         records = await self._targets.records()
@@ -716,6 +761,54 @@ def _fingerprint(posted: Sequence[Posted]) -> str:
         for part in (item.name.upper().encode(), item.value):
             found.update(len(part).to_bytes(8) + part)
     return found.hexdigest()
+
+
+def _check_features(request: JobRequest, target: TargetDescription) -> None:
+    methods = ["auto", *target.methods]
+    if request.method is not None and request.method not in methods:
+        raise InvalidParameter(
+            f"METHOD must be one of {', '.join(methods)} on target {target.name},"
+            f" not '{request.method[:40]}'",
+            parameter="METHOD",
+        )
+    if request.noise is not None and Feature.NOISE not in target.features:
+        raise InvalidParameter(
+            f"NOISE must be none on target {target.name}, which has no noise models",
+            parameter="NOISE",
+        )
+
+
+def _predicted(plan: _Plan, duration: int) -> str | None:
+    """Compare the prediction with the execution duration (0: unlimited); say what is likely.
+
+    Raises
+    ------
+    InvalidParameter
+        The job certainly takes longer.
+
+    """
+    seconds = plan.seconds
+    if seconds is None or not duration or seconds <= duration:
+        return None
+    if seconds > _CERTAINLY * duration:
+        raise InvalidParameter(
+            f"EXECUTIONDURATION is {duration} seconds, and the job would take about {seconds:.2g}"
+            f" on target {plan.target.name}; allow more time, or ask for less",
+            parameter="EXECUTIONDURATION",
+        )
+    return (
+        f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
+        " (EXECUTIONDURATION)"
+    )
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    metrics.waits(1)
+    try:
+        yield
+    finally:
+        metrics.waits(-1)
 
 
 def _queued(now: datetime, target: str) -> TimelineEntry:

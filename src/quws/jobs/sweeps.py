@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -18,6 +19,7 @@ from quws.domain.targets import TargetStatus
 from quws.jobs.announcing import Announcer
 from quws.jobs.clock import StoreClock, utc_now
 from quws.store import JobStore, Overdue, StoreUnavailable, TargetStore
+from quws.telemetry import logs
 
 _KEYS_KEPT = timedelta(days=7)
 _log = structlog.get_logger(__name__)
@@ -95,7 +97,7 @@ class Sweeps:
         """Abort jobs whose execution duration is over, should their worker not have done it."""
         count = 0
         now = self._clock.now()
-        for found in await self._store.overdue(now):
+        for found in _each(await self._store.overdue(now)):
             entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
             if await self._store.abort(found.id, entry, past_deadline=now) is not None:
                 count += 1
@@ -105,7 +107,7 @@ class Sweeps:
     async def lost(self) -> int:
         """Requeue jobs whose worker is gone; after the last attempt they end in ERROR."""
         count = 0
-        for found in await self._store.abandoned():
+        for found in _each(await self._store.abandoned()):
             reason = f"the worker of attempt {found.attempt} was lost"
             if found.attempt < self._policy.max_attempts:
                 entry = TimelineEntry(utc_now(), REQUEUED, "quws", f"{reason}; it is tried again")
@@ -130,7 +132,7 @@ class Sweeps:
         """Destroy jobs whose time has come: stop, delete files, forget or archive."""
         count = 0
         now = self._clock.now()
-        for found in await self._store.expired(now):
+        for found in _each(await self._store.expired(now)):
             if self._policy.keep_history:
                 if found.phase not in FINAL:
                     entry = TimelineEntry(now, "aborted", "quws", "destruction time")
@@ -221,6 +223,19 @@ async def _orphans(store: JobStore, artifacts: ArtifactStore, seconds: float) ->
     # A job's files are written before its row: younger than this they may be just that.
     young = utc_now() - timedelta(seconds=seconds)
     return [owner for owner in owners if owner not in known and _made(owner) < young]
+
+
+def _each(jobs: list[Overdue]) -> Iterator[Overdue]:
+    """Go through jobs; what is logged meanwhile says which of them it is about."""
+    for found in jobs:
+        with logs.about(
+            job=found.id,
+            owner=found.owner,
+            target=found.target,
+            attempt=found.attempt,
+            request=found.request,
+        ):
+            yield found
 
 
 def _made(job_id: str) -> datetime:

@@ -12,6 +12,7 @@ from quws.store.jobs import (
     QueueState,
     SubmissionState,
 )
+from quws.store.queues import QueueLength, QueueStore
 from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
 
@@ -24,7 +25,9 @@ __all__ = [
     "MadeBefore",
     "Once",
     "Overdue",
+    "QueueLength",
     "QueueState",
+    "QueueStore",
     "StoreUnavailable",
     "Submission",
     "SubmissionState",

@@ -46,8 +46,10 @@ class AccountStore:
                     created=user.created,
                 )
                 .on_conflict_do_nothing()
+                # PostgreSQL's driver tells no count of inserted rows.
+                .returning(_u.name)
             )
-            return added.rowcount == 1
+            return added.first() is not None
 
     async def change_user(self, name: str, **values: Any) -> bool:
         """Change a user's password or rank. False when there is none of this name."""

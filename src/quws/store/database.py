@@ -8,13 +8,17 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
+    MetaData,
+    String,
     Table,
     event,
     func,
     literal_column,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
@@ -29,6 +33,14 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from quws.domain.errors import Unavailable
 from quws.schema_version import REVISION
+
+OLDEST_CODE = Table(
+    "alembic_oldest_code", MetaData(), Column("revision", String(32), nullable=False)
+)
+"""The revision of the oldest code that can work with this schema.
+
+It belongs to the migrations, as their own ``alembic_version`` does, and so not to the tables.
+"""
 
 
 class StoreUnavailable(Unavailable):
@@ -132,7 +144,10 @@ class Database:
         return sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
 
     async def check(self) -> None:
-        """Make sure that the database answers and has the schema of this code.
+        """Make sure that the database answers and has a schema with which this code can work.
+
+        That is its own, or a later one whose revisions say so: while a release replaces another,
+        both run on the schema of the new one.
 
         Raises
         ------
@@ -143,7 +158,10 @@ class Database:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
         found = await self.revision()
-        if found != REVISION:
+        if found is not None and found > REVISION:
+            if not works_with(found, await self._oldest_code()):
+                raise StoreUnavailable(too_new(found))
+        elif found != REVISION:
             state = f"has schema {found}" if found else "has no quws schema yet"
             raise StoreUnavailable(
                 f"the database {state}, this quws needs {REVISION}: run 'quws db upgrade'"
@@ -157,6 +175,13 @@ class Database:
         except (DBAPIError, StoreUnavailable):
             return None  # PostgreSQL and SQLite disagree about what a missing table is.
         return None if found is None else str(found)
+
+    async def _oldest_code(self) -> str | None:
+        try:
+            async with self.read() as connection:
+                return await connection.scalar(select(OLDEST_CODE.c.revision))
+        except (DBAPIError, StoreUnavailable):
+            return None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -184,6 +209,19 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
             raise StoreUnavailable(
                 f"QUWS_DATABASE_URL is for '{other}'; allowed are sqlite:///FILE and postgresql://…"
             )
+
+
+def works_with(found: str, oldest: str | None) -> bool:
+    """Tell whether this code can work with a schema, given the oldest code that can."""
+    return found == REVISION or (oldest is not None and oldest <= REVISION <= found)
+
+
+def too_new(found: str) -> str:
+    """Say that a schema is of a later release, and what to do."""
+    return (
+        f"the database has schema {found}, which a later quws has made and this one, which needs"
+        f" {REVISION}, cannot work with: run the later quws"
+    )
 
 
 @contextmanager

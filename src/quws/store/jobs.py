@@ -59,6 +59,7 @@ from quws.store.targets import is_online, state_of
 
 _CHUNK = 1000
 _j = t.jobs.c
+_REQUEST = _j.spec["origin"]["request"].as_string().label("request")
 _WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
 _QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 
@@ -104,7 +105,9 @@ class Overdue:
     attempt: int
     phase: Phase
     target: str
-    owner: str | None = None
+    owner: str | None = field(default=None, compare=False)
+    request: str | None = field(default=None, compare=False)
+    """Which request made it, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1033,13 +1036,14 @@ class JobStore:
     async def _find(self, order: Any, *clauses: Any, limit: int) -> list[Overdue]:
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner)
+                select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner, _REQUEST)
                 .where(*clauses)
                 .order_by(order)
                 .limit(limit)
             )
             return [
-                Overdue(r.id, r.attempt, Phase(r.phase), r.target, r.owner or None) for r in rows
+                Overdue(r.id, r.attempt, Phase(r.phase), r.target, r.owner or None, r.request)
+                for r in rows
             ]
 
     async def _release(self, found: Overdue, entry: TimelineEntry, **values: Any) -> bool:

@@ -7,13 +7,14 @@ does not give is said to be missing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Doubt,
+    Gone,
     NotLoaded,
     Progress,
     RemoteState,
@@ -95,8 +97,8 @@ class QiskitBackend(Target):
     remote
         Whether the device is elsewhere: then it is looked up anew in each process.
     kind, title
-        For the description; the kind is by default an emulator where the
-        backend tells of errors, else a simulator.
+        For the description; the kind is by default an emulator where the backend
+        has a coupling or tells of errors, else a simulator.
     optimization
         How hard the compiler tries, 0 to 3.
 
@@ -192,8 +194,14 @@ class QiskitBackend(Target):
             )
         # Some build their target anew at every look.
         self._target = made.target
-        self._passes = generate_preset_pass_manager(
-            self._optimization, target=self._target, seed_transpiler=0
+        self._passes, self._scheduling = (
+            generate_preset_pass_manager(
+                self._optimization,
+                target=self._target,
+                seed_transpiler=0,
+                scheduling_method=scheduling,
+            )
+            for scheduling in (None, "alap")
         )
         self._known_options = frozenset(getattr(made.options, "__dict__", {})) | frozenset(
             getattr(made.options, "_fields", {})
@@ -234,8 +242,10 @@ class QiskitBackend(Target):
     def _guessed_kind(self) -> TargetKind:
         if self._elsewhere:
             return TargetKind.HARDWARE
+        # What stands for a device has its coupling, and errors even if it does not tell them.
+        device = self._target.build_coupling_map() is not None
         wrong = any(item.error for item in self.calibration().gates)
-        return TargetKind.EMULATOR if wrong else TargetKind.SIMULATOR
+        return TargetKind.EMULATOR if device or wrong else TargetKind.SIMULATOR
 
     def _gives_memory(self) -> bool:
         return "memory" in self._known_options if self._memory is None else self._memory
@@ -266,6 +276,13 @@ class QiskitBackend(Target):
             gates=gates,
         )
 
+    def _aligned(self) -> bool:
+        """Tell whether delays must fit its pulses: then the whole circuit needs a schedule."""
+        target = self._target
+        return target.dt is not None and (
+            target.acquire_alignment != 1 or target.pulse_alignment != 1
+        )
+
     # -- running --------------------------------------------------------------------------
 
     @override
@@ -276,7 +293,10 @@ class QiskitBackend(Target):
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         _ = self.backend
-        compiled = compile_with(self._passes, circuit)
+        passes = self._passes
+        if circuit.count_ops().get("delay") and self._aligned():
+            passes = self._scheduling
+        compiled = compile_with(passes, circuit)
         return Compiled(compiled, layout=layout_of(compiled), changed=compiled != circuit)
 
     @override
@@ -347,23 +367,26 @@ class RemoteQiskitBackend(QiskitBackend, RemoteTarget):
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        job = self._job(handle)
-        status = job.status()
-        name = str(getattr(status, "name", status)).upper()
-        position = getattr(job, "queue_position", None)
-        return RemoteState(
-            _STATUS.get(name, RemoteStatus.RUNNING),
-            message=_error_of(job) if name == "ERROR" else None,
-            position=position() if callable(position) and name == "QUEUED" else None,
-        )
+        with _asking():
+            job = self._job(handle)
+            status = job.status()
+            name = str(getattr(status, "name", status)).upper()
+            position = getattr(job, "queue_position", None)
+            return RemoteState(
+                _STATUS.get(name, RemoteStatus.RUNNING),
+                message=_error_of(job) if name == "ERROR" else None,
+                position=position() if callable(position) and name == "QUEUED" else None,
+            )
 
     @override
     def cancel(self, handle: str) -> None:
-        self._job(handle).cancel()
+        with _asking():
+            self._job(handle).cancel()
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        result = self._job(handle).result()
+        with _asking():
+            result = self._job(handle).result()
         options = self._asked or RunOptions(shots=0, memory=self._gives_memory())
         return [
             read_result(
@@ -385,7 +408,7 @@ class RemoteQiskitBackend(QiskitBackend, RemoteTarget):
                     self._jobs[handle] = retrieve(handle)
                     break
             else:
-                raise Doubt(f"{self._engine()} cannot be asked for a job by its id")
+                raise Gone(f"{self._engine()} cannot be asked for a job by its id")
         return self._jobs[handle]
 
 
@@ -467,6 +490,9 @@ def _registers_of(found: Any) -> list[tuple[str, int]]:
 
 # -- what differs from vendor to vendor -------------------------------------------------------
 
+_UNREACHABLE = frozenset({"ConnectionError", "Timeout", "TransportError"})
+"""What the usual HTTP clients raise that have no errors of Python's own."""
+
 _STATUS = {
     "INITIALIZING": RemoteStatus.QUEUED,
     "QUEUED": RemoteStatus.QUEUED,
@@ -476,6 +502,18 @@ _STATUS = {
     "ERROR": RemoteStatus.FAILED,
     "CANCELLED": RemoteStatus.CANCELLED,
 }
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    """Tell a vendor that does not answer from one that refuses, whatever its client is built on."""
+    try:
+        yield
+    except Exception as error:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if isinstance(error, OSError) or names & _UNREACHABLE:
+            raise ConnectionError(str(error)) from error
+        raise
 
 
 def _is_over(job: Any) -> bool:

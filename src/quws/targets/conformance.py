@@ -308,6 +308,8 @@ def expect(bits: str, wrong: float) -> Judge:
             share = sum(count for key, count in counts.items() if key[place] != wanted) / shots
             if share > wrong:
                 common = max(counts, key=lambda key: counts[key])
+                if common == bits:
+                    return f"a bit of '{_short(bits)}' is wrong in {share:.0%} of the shots"
                 return f"it gives '{_short(common)}' where '{_short(bits)}' is right"
         return None
 

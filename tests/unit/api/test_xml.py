@@ -137,8 +137,10 @@ def full_job(**changes: Any) -> Job:
     return new_job(**(values | changes))
 
 
-def details(*entries: TimelineEntry, position: int | None = None) -> JobDetails:
-    return JobDetails(list(entries), position)
+def details(
+    *entries: TimelineEntry, position: int | None = None, status: str | None = None
+) -> JobDetails:
+    return JobDetails(list(entries), position, status)
 
 
 NOTHING = details()
@@ -297,7 +299,7 @@ def test_awkward_texts_wherever_they_may_stand(text: str) -> None:
         error=JobError(ErrorType.FATAL, "code", text),
         results=[Result(text, "k", 1, "text/plain; x=" + text)],
     )
-    document = job_document(job, details(TimelineEntry(NOW, "noted", "s", text)), URLS)
+    document = job_document(job, details(TimelineEntry(NOW, "noted", "s", text), status=text), URLS)
     assert_says(document, job)
     root = etree.fromstring(document)
     found = root.find("uws:jobInfo/q:details", NAMES)
@@ -327,13 +329,15 @@ def test_texts_of_ours_that_xml_cannot_hold_are_shown_as_far_as_it_can(text: str
     assert len(safe) == len(text)
     assert all(one in (other, "\ufffd") for one, other in zip(safe, text, strict=True))
     assert xml_safe(safe) == safe
-    job = full_job(message=text, error=JobError(ErrorType.FATAL, "code", text))
-    validate(job_document(job, details(TimelineEntry(NOW, "noted", text, text)), URLS))
+    job = full_job(error=JobError(ErrorType.FATAL, "code", text))
+    found = details(TimelineEntry(NOW, "noted", text, text), status=text)
+    validate(job_document(job, found, URLS))
 
 
 def test_what_quws_adds() -> None:
-    job = full_job()
-    root = validate(job_document(job, details(*ENTRIES, position=12), URLS))
+    job = full_job(calibration_id="monday")
+    described = details(*ENTRIES, position=12, status="all is well")
+    root = validate(job_document(job, described, URLS))
     info = root.find("uws:jobInfo", NAMES)
     assert info is not None
     (found,) = info
@@ -341,6 +345,7 @@ def test_what_quws_adds() -> None:
     del said["timeline"]
     assert said == {
         "target": "simulator",
+        "calibration": "monday",
         "attempt": "3",
         "circuits": "300",
         "circuitsDone": "299",

@@ -7,21 +7,20 @@ way to the driver and explained as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Postgres
-from sqlalchemy import Connection, Engine, create_engine, event, insert, text
+from plans import Caught, assert_reads_in_order, assert_uses, connected
+from sqlalchemy import insert, text
 
 from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.phases import Phase
-from quws.store import Database, JobStore, ListFilter
+from quws.store import Database, JobStore, ListFilter, QueueStore
 from quws.store import tables as t
-from quws.store.database import driver_url
 from quws.store.schema import upgrade
 
 pytestmark = pytest.mark.anyio
@@ -78,16 +77,6 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
-@contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url, asynchronous=False))
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
 @pytest.fixture(scope="module", params=KINDS)
 def full_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     if request.param == "postgresql":
@@ -112,50 +101,6 @@ async def full(full_url: str) -> AsyncIterator[JobStore]:
     opened = Database(full_url)
     yield JobStore(opened)
     await opened.close()
-
-
-class Caught:
-    """The statements about jobs that were sent while the block lasted."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, Any]] = []
-
-    def __enter__(self) -> Caught:
-        event.listen(Engine, "before_cursor_execute", self._catch)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(Engine, "before_cursor_execute", self._catch)
-
-    def _catch(self, _c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "jobs" in statement:
-            self.sent.append((statement, parameters))
-
-    def plan(self, url: str, only: Callable[[str], bool] = lambda _: True) -> str:
-        """Explain the one statement that was sent."""
-        ((statement, parameters),) = [item for item in self.sent if only(item[0])]
-        with connected(url) as connection:
-            if connection.dialect.name == "sqlite":
-                found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                lines = [row.detail for row in found]
-            else:
-                found = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-                lines = [row[0] for row in found]
-        return "\n".join(lines)
-
-
-def assert_uses(plan: str, *indexes: str) -> None:
-    """One of the indexes is used, and the table is not read from end to end."""
-    assert any(re.search(rf"\b{index}\b", plan) for index in indexes), plan
-    assert "SCAN jobs" not in plan, plan
-    assert "Seq Scan on jobs" not in plan, plan
-
-
-def assert_reads_in_order(plan: str, index: str) -> None:
-    """The index gives the order too: nothing is read that is not answered."""
-    assert_uses(plan, index)
-    assert "TEMP B-TREE" not in plan, plan
-    assert "Sort" not in plan, plan
 
 
 async def plan_of_list(
@@ -292,3 +237,25 @@ async def test_a_page_of_a_table_is_read_off_the_index(
         with Caught() as caught:
             assert len(await full.rows(ListFilter(owner=owner), 10, older)) == 10
         assert_reads_in_order(caught.plan(full_url), NEWEST)
+
+
+async def test_the_lengths_of_queues(full: JobStore, full_url: str) -> None:
+    opened = Database(full_url)
+    try:
+        with Caught() as caught:
+            found = {item.target: item for item in await QueueStore(opened).lengths()}
+    finally:
+        await opened.close()
+    waiting = [row for row in rows() if row["phase"] in (Phase.QUEUED, Phase.SUSPENDED)]
+    for name in (TARGET, "other"):
+        mine = [row for row in waiting if row["target"] == name]
+        assert found[name].waiting == len(mine)
+        oldest = min((row["queued_time"] for row in mine), default=None)
+        assert found[name].oldest == oldest
+    assert found[TARGET].executing + found["other"].executing == ROWS / 1000
+    assert len(caught.sent) == 2
+    for sent in caught.sent:
+        # Of few jobs, those that are not over: an index that has only those is read.
+        plan = caught.plan(full_url, lambda statement, sent=sent: statement == sent[0])
+        assert re.search(r"\bix_jobs_(queue|turn|owner_turn|deadline|lease)\b", plan), plan
+        assert "Seq Scan" not in plan, plan

@@ -7,28 +7,17 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from harness import Postgres, base_environment, until
+from migrations import BOOKKEEPING, VERSION_TABLE, connected, revisions, some_value, tables_of
 from sqlalchemy import (
-    Boolean,
     Connection,
     Engine,
-    Float,
-    Integer,
-    MetaData,
-    Numeric,
-    String,
-    Table,
-    create_engine,
     event,
     func,
     insert,
@@ -36,59 +25,13 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql.json import JSON as POSTGRES_JSON
-from sqlalchemy.types import JSON, LargeBinary
 
 from quws.schema_version import REVISION
 from quws.store import Database, StoreUnavailable
-from quws.store.database import driver_url
-from quws.store.schema import differences, downgrade, scripts, upgrade
+from quws.store.schema import differences, downgrade, upgrade
 from quws.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
-VERSION_TABLE = "alembic_version"
-
-
-def revisions() -> list[str]:
-    """All revisions, oldest first."""
-    config = Config()
-    config.set_main_option("script_location", str(scripts()))
-    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
-    return found[::-1]
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url, asynchronous=False))
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def tables_of(connection: Connection) -> dict[str, Table]:
-    found = MetaData()
-    found.reflect(connection)
-    return {table.name: table for table in found.sorted_tables if table.name != VERSION_TABLE}
-
-
-def some_value(column: Any, row: dict[str, Any]) -> Any:
-    for key in column.foreign_keys:
-        return row.get(f"{key.column.table.name}.{key.column.name}")
-    match column.type:
-        case JSON() | POSTGRES_JSON():
-            return {"a": [1, "é"]}
-        case Boolean():
-            return True
-        case Integer() | Numeric() | Float():
-            return 7
-        case LargeBinary():
-            return b"x"
-        case String():
-            return "x"
-        case other:
-            raise AssertionError(f"{column} is of the type {other!r}; teach the test about it")
 
 
 def fill(connection: Connection) -> None:
@@ -135,7 +78,7 @@ def exact(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {}
     look = inspect(connection)
     for name in look.get_table_names():
-        if name == VERSION_TABLE:
+        if name in BOOKKEEPING:
             continue
         found[name] = {
             "columns": {

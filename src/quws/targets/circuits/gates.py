@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -139,3 +139,12 @@ def wrap(gate: Gate) -> DefinedGate:
     body.append(gate, body.qubits)
     free = tuple(body.parameters)
     return DefinedGate(Definition(gate.name, body, free), free)
+
+
+def definition_key(gate: Gate) -> Hashable:
+    """Give what is the same for gates of one circuit that have the same definition."""
+    if isinstance(gate, DefinedGate):
+        return (id(gate.source), gate.name, *map(str, gate.params))
+    # Powers that are no whole numbers have matrices for parameters.
+    values = (item.tobytes() if hasattr(item, "tobytes") else item for item in gate.params)
+    return (gate.name, gate.num_qubits, *values)

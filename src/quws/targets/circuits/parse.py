@@ -73,6 +73,7 @@ def parse(
         measurements=found.measurements,
         mid_circuit=found.mid_circuit,
         resets=found.resets,
+        sampled=found.sampled,
         control_flow=found.control_flow,
         delays=found.delays,
     )

@@ -19,7 +19,7 @@ from qiskit.circuit import ControlFlowOp, ForLoopOp, Gate
 from qiskit.circuit.library import UnitaryGate
 
 from quws.targets.circuits.count import ENOUGH
-from quws.targets.circuits.gates import DefinedGate
+from quws.targets.circuits.gates import DefinedGate, definition_key
 
 PLAIN_CLIFFORD = frozenset(
     "id u0 x y z h s sdg sx sxdg cx cy cz swap iswap dcx ecr".split()  # noqa: SIM905
@@ -47,6 +47,7 @@ class Survey:
     measurements: int
     mid_circuit: bool
     resets: bool
+    sampled: bool
     control_flow: bool
     delays: bool
     gates: int
@@ -64,6 +65,7 @@ def survey(circuit: QuantumCircuit) -> Survey:
         measurements=min(look.measurements, ENOUGH),
         mid_circuit=look.mid_circuit,
         resets=look.resets,
+        sampled=not (look.mid_circuit or look.late_resets or look.control_flow),
         control_flow=look.control_flow,
         delays=look.delays,
         gates=min(look.gates, ENOUGH),
@@ -106,6 +108,8 @@ class _Look:
     measurements: int = 0
     mid_circuit: bool = False
     resets: bool = False
+    late_resets: bool = False
+    """Whether a qubit is reset after something has happened to it."""
     control_flow: bool = False
     delays: bool = False
     cuts: list[int] = field(init=False)
@@ -145,14 +149,14 @@ class _Look:
     def _measure(self, qubit: int, times: int) -> None:
         self.measurements += times
         self.gates += times
-        if self.measured[qubit] or times > 1:
-            self.mid_circuit = True
+        # Measured once more at once, it gives the same.
         self.measured[qubit] = self.touched[qubit] = 1
 
     def _reset(self, qubit: int, times: int) -> None:
         self.gates += times
-        if self.touched[qubit] or times > 1:
-            self.resets = True
+        self.resets = True
+        if self.touched[qubit]:
+            self.late_resets = True
             self.mid_circuit = self.mid_circuit or bool(self.measured[qubit])
 
     def _gate(self, on: Sequence[int], times: int, body: _Body) -> None:
@@ -186,7 +190,7 @@ class _Look:
             return self._of_circuit(gate, depth)
         if isinstance(gate, UnitaryGate):
             return _Body(clifford=False, gates=1, wide=1 if gate.num_qubits > 1 else 0)
-        key = (gate.name, *gate.params)
+        key = definition_key(gate)
         if key not in self.known:
             # Of a copy: a gate keeps its definition once it was written out.
             self.known[key] = (

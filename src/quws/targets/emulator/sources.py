@@ -7,6 +7,7 @@ from typing import Any
 
 from quws.targets.backend import find_attribute
 from quws.targets.emulator.device import Device, device_of, own_device, own_devices
+from quws.targets.emulator.iqm import device_of_profile
 
 SOURCES = (
     "generic:QUBITS (Qiskit's GenericBackendV2), ibm:CLASS (qiskit-ibm-runtime's fake provider,"
@@ -41,7 +42,10 @@ def find_device(name: str, seed: int) -> Device:
                 f"there is no device '{name}'; quws has {', '.join(own_devices())}, and others"
                 f" are given as {SOURCES}"
             ) from None
-    return device_of(_backend(name, seed), name)
+    backend = _backend(name, seed)
+    if hasattr(backend, "error_profile"):
+        return device_of_profile(backend, name)
+    return device_of(backend, name)
 
 
 def _backend(name: str, seed: int) -> Any:

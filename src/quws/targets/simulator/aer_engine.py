@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
 from qiskit.transpiler import PassManager
@@ -19,7 +20,7 @@ from typing_extensions import override
 
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS, Errors
-from quws.targets.simulator.outcomes import Outcomes, refuse_if_too_large
+from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally, refuse_if_too_large
 from quws.targets.simulator.program import seconds_of
 from quws.targets.simulator.router import Method
 
@@ -63,16 +64,25 @@ class AerEngine(Engine):
 
     @override
     def run(self, prepared: QuantumCircuit, order: Order) -> Outcomes:
-        small = order.circuit.num_qubits < _THREADED_QUBITS
+        qubits = order.circuit.num_qubits
+        # Aer reads a bit wrong twice where it is written twice. That matters only where the bit
+        # decides what happens next, else bits are made wrong here, after the shots.
+        flipping = (
+            order.errors is not None
+            and not order.traits.control_flow
+            and order.errors.reads_wrong(qubits)
+        )
         options: dict[str, Any] = {
             "shots": order.shots,
             "seed_simulator": order.short_seed,
-            "memory": order.memory,
+            "memory": order.memory or flipping,
             # Waking a second thread takes longer than a small circuit does.
-            "max_parallel_threads": 1 if small and order.traits.sampled else order.threads,
+            "max_parallel_threads": (
+                1 if qubits < _THREADED_QUBITS and order.traits.sampled else order.threads
+            ),
         }
         if order.errors is not None:
-            options["noise_model"] = order.errors.model(order.circuit.num_qubits)
+            options["noise_model"] = order.errors.model(qubits, readout=not flipping)
         tensors = order.method is Method.MATRIX_PRODUCT_STATE
         logged = tensors and order.traits.sampled and not order.noisy
         if tensors:
@@ -85,12 +95,14 @@ class AerEngine(Engine):
             if "memory" in status.lower():
                 raise MemoryError
             raise RuntimeError(f"Aer could not run the circuit: {status}")
-        counts = {key: int(value) for key, value in result.get_counts().items()}
-        refuse_if_too_large(len(counts), len(next(iter(counts), "")))
         approximate = None
         if tensors:
             log = self._new_log(result) if logged else None
             approximate = _approximation(log, order)
+        if flipping:
+            return _flipped(result.get_memory(), order, approximate)
+        counts = {key: int(value) for key, value in result.get_counts().items()}
+        refuse_if_too_large(len(counts), len(next(iter(counts), "")))
         return Outcomes(counts, list(result.get_memory()) if order.memory else None, approximate)
 
     def _new_log(self, result: Any) -> str:
@@ -101,14 +113,31 @@ class AerEngine(Engine):
         return new
 
 
+def _flipped(memory: list[str], order: Order, approximate: str | None) -> Outcomes:
+    """Count the shots with the bits that are read wrong."""
+    assert order.errors is not None
+    index = {bit: number for number, bit in enumerate(order.circuit.clbits)}
+    measured = {
+        index[instruction.clbits[0]]: order.circuit.find_bit(instruction.qubits[0]).index
+        for instruction in order.circuit.data
+        if instruction.name == "measure"
+    }
+    writer = order.writer()
+    tally = Tally(writer, memory=order.memory)
+    random = np.random.default_rng(order.seed)
+    chunk = max(1, CHUNK_BITS // max(writer.clbits, 1))
+    for start in range(0, len(memory), chunk):
+        rows = writer.rows(memory[start : start + chunk])
+        tally.add(order.errors.flip(rows, measured, random))
+    return tally.outcomes(approximate=approximate)
+
+
 def _approximation(log: str | None, order: Order) -> str | None:
     """Say by how much the bond dimension changed the state."""
     largest = order.bond_dimension
-    if order.traits.crossing < largest.bit_length() or order.traits.qubits // 2 < (
-        largest.bit_length()
-    ):
-        return None  # No state of such a circuit needs more.
     if log is None:
+        if 1 << (order.traits.qubits // 2) <= largest:
+            return None  # No state of so few qubits needs more.
         return (
             f"the bond dimension was held at {largest} while each shot was run, and how much that"
             " changed is not known"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from quws.targets.simulator.noise import Errors
@@ -37,8 +38,11 @@ class Order:
 
     @property
     def short_seed(self) -> int:
-        """The seed for engines that take 31 bits: the rest is folded in rather than lost."""
-        return (self.seed ^ (self.seed >> 31) ^ (self.seed >> 62)) & 0x7FFFFFFF
+        """A seed for engines that take 31 bits: longer ones are hashed, so that all bits count."""
+        if self.seed >> 31 == 0:
+            return self.seed
+        digest = blake2b(self.seed.to_bytes(8, "big"), digest_size=4).digest()
+        return int.from_bytes(digest, "big") >> 1
 
     def writer(self) -> Writer:
         """Make what writes the bits of its registers."""

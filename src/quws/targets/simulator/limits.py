@@ -1,6 +1,6 @@
 """How much memory and time a run takes, predicted from facts alone.
 
-The rates were measured (``docs/simulator.md``); they tell orders of magnitude.
+The rates were measured (``docs/reference/simulator.md``); they tell orders of magnitude.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _STEP_BYTES = 500
 
 _STATE_SECONDS = 1.5e-9
 """For one gate and one amplitude; several are done at once by vector instructions and threads."""
+_NOISY_SECONDS = 7e-9
+"""The same with an error after each gate, of a density matrix too."""
 _GATE_SECONDS = 1e-5
+"""To translate a gate."""
 _FLIP_SECONDS = 1e-9
 _BOND_SECONDS = 1e-7
 _SHOT_SECONDS = 1e-6
@@ -70,7 +73,7 @@ def default_limits(qubits: int | None, bond_dimension: int = BOND_DIMENSION) -> 
 
 def bond(traits: Traits, limits: Limits) -> int:
     """Predict the largest bond dimension of a matrix product state."""
-    return min(limits.bond_dimension, 2 ** min(traits.crossing, traits.qubits // 2, 30))
+    return min(limits.bond_dimension, 1 << min(traits.crossing, traits.qubits // 2, 30))
 
 
 def state_bytes(method: str, traits: Traits, limits: Limits) -> int:
@@ -92,7 +95,7 @@ def state_bytes(method: str, traits: Traits, limits: Limits) -> int:
 
 def memory_bytes(method: str, traits: Traits, limits: Limits, *, shots: int, memory: bool) -> int:
     """Predict the memory of a whole run."""
-    outcomes = min(shots, 2 ** min(traits.clbits, 62))
+    outcomes = min(shots, 1 << min(traits.clbits, 62))
     results = outcomes * (traits.width + 500)
     if memory:
         results += shots * (4 * traits.width + 200)
@@ -111,11 +114,13 @@ def estimate(method: str, traits: Traits, limits: Limits, *, shots: int, noisy: 
             work = gates * (1e-6 + shots * _FLIP_SECONDS + traits.qubits * 1e-10)
         case "density_matrix":
             runs = 1 if traits.sampled else shots
-            work = runs * gates * (1e-6 + 2 * _STATE_SECONDS * 4.0**traits.qubits)
+            work = runs * gates * (1e-6 + _NOISY_SECONDS * 4.0**traits.qubits)
         case "matrix_product_state":
             d = float(bond(traits, limits))
             work = runs * (gates * 2e-6 + traits.wide_gates * (1e-6 + _BOND_SECONDS * d**3))
             drawing += shots * traits.qubits * (1e-7 + 1e-8 * d**2)
+        case "trajectories":
+            work = runs * gates * (2e-6 + _NOISY_SECONDS * 2.0**traits.qubits)
         case _:
             work = runs * gates * (1e-7 + _STATE_SECONDS * 2.0**traits.qubits)
     seconds = 2e-3 + gates * _GATE_SECONDS + work + drawing

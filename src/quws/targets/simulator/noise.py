@@ -88,6 +88,10 @@ class Errors:
             )
         return up, down
 
+    def reads_wrong(self, qubits: int) -> bool:
+        """Whether a measured bit can be wrong."""
+        return any(any(self.readout(qubit)) for qubit in range(qubits))
+
     def flip(self, rows: Rows, measured: Mapping[int, int], random: np.random.Generator) -> Rows:
         """Make the bits wrong that are read wrong; ``measured`` has the qubit of each bit."""
         for clbit in sorted(measured):
@@ -114,7 +118,7 @@ class Errors:
 
     # -- gates, as channels ---------------------------------------------------------
 
-    def model(self, qubits: int) -> NoiseModel:
+    def model(self, qubits: int, *, readout: bool) -> NoiseModel:
         """Make Aer's model, for gates by the names of ``ONE_QUBIT`` and ``TWO_QUBITS``."""
         from qiskit_aer.noise import NoiseModel, ReadoutError  # noqa: PLC0415
 
@@ -126,7 +130,7 @@ class Errors:
                 error = self._everywhere(width)
                 if error is not None:
                     model.add_all_qubit_quantum_error(error, list(names))
-        for qubit in range(qubits):
+        for qubit in range(qubits if readout else 0):
             up, down = self.readout(qubit)
             if up or down:
                 model.add_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]), [qubit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ Rows = npt.NDArray[np.bool_]
 MOST_BYTES = 256 << 20
 """What the bit strings of one circuit may have together, in bytes."""
 
+CHUNK_BITS = 64_000_000
+"""Measured bits that are held at once, a byte each."""
+
+_WORD = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -36,24 +42,38 @@ class Writer:
 
     def __init__(self, circuit: QuantumCircuit) -> None:
         index = {bit: number for number, bit in enumerate(circuit.clbits)}
-        places: list[int] = []
-        for register in reversed(circuit.cregs):
-            if places:
-                places.append(-1)
-            places += [index[bit] for bit in reversed(register)]
-        self.width = len(places)
         self.clbits = circuit.num_clbits
-        self._at = np.array([at for at, bit in enumerate(places) if bit >= 0], dtype=np.intp)
-        self._bits = np.array([bit for bit in places if bit >= 0], dtype=np.intp)
+        self._registers: list[tuple[slice, slice | list[int]]] = []
+        start = 0
+        for register in reversed(circuit.cregs):
+            bits = [index[bit] for bit in register]
+            end = start + len(bits)
+            # Slices are many times quicker than lists of places.
+            whole = bits == list(range(bits[0], bits[0] + len(bits)))
+            last = None if bits[0] == 0 else bits[0] - 1
+            self._registers.append(
+                (slice(start, end), slice(bits[-1], last, -1) if whole else bits[::-1])
+            )
+            start = end + 1
+        self.width = start - 1
 
     def strings(self, rows: Rows) -> list[str]:
         """Write each row."""
         text = np.full((len(rows), self.width), ord(" "), dtype=np.uint8)
-        text[:, self._at] = rows[:, self._bits]
-        text[:, self._at] += ord("0")
+        for characters, bits in self._registers:
+            np.add(rows[:, bits], ord("0"), out=text[:, characters], casting="unsafe")
         whole = text.tobytes().decode("ascii")
         width = self.width
         return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+    def rows(self, strings: list[str]) -> Rows:
+        """Read what ``strings`` has written."""
+        text = np.frombuffer("".join(strings).encode("ascii"), dtype=np.uint8)
+        text = text.reshape(len(strings), self.width)
+        rows = np.zeros((len(strings), self.clbits), dtype=np.bool_)
+        for characters, bits in self._registers:
+            rows[:, bits] = text[:, characters] == ord("1")
+        return rows
 
 
 def refuse_if_too_large(distinct: int, width: int) -> None:
@@ -83,11 +103,21 @@ class Tally:
     def add(self, rows: Rows) -> None:
         """Take the rows of some shots."""
         packed = np.packbits(rows, axis=1)
-        keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
-        values, counts = np.unique(keys, return_counts=True)
-        for value, count in zip(values, counts, strict=True):
-            key = value.tobytes()
-            self._counts[key] = self._counts.get(key, 0) + int(count)
+        width = packed.shape[1]
+        if width <= _WORD:
+            # As numbers, which are sorted quickly where there are many shots.
+            words = np.zeros((len(rows), _WORD), dtype=np.uint8)
+            words[:, :width] = packed
+            values, counts = np.unique(words.view(np.uint64).ravel(), return_counts=True)
+            found: Mapping[bytes, int] = {
+                value.tobytes()[:width]: int(count)
+                for value, count in zip(values, counts, strict=True)
+            }
+        else:
+            whole = packed.tobytes()
+            found = Counter(whole[start : start + width] for start in range(0, len(whole), width))
+        for key, count in found.items():
+            self._counts[key] = self._counts.get(key, 0) + count
         refuse_if_too_large(len(self._counts), self._writer.width)
         if self._memory is not None:
             self._memory += self._writer.strings(rows)

@@ -10,10 +10,13 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit, IfElseOp
 from qiskit.circuit.library import UnitaryGate
 
-from quws.targets.circuits.gates import DefinedGate
+from quws.targets.circuits.gates import definition_key
 
 _TEMPLATE = 4096
 """Definitions up to this many gates are kept written out; larger ones are walked each time."""
+
+_DEEPEST = 100
+"""Definitions within definitions that are written out at once."""
 
 _PAULI = frozenset(["x", "y", "z", "id"])
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
@@ -117,13 +120,25 @@ class _Walk:
         if self._is_plain(instruction):
             yield Step(instruction.name, on, instruction)
             return
-        template = self._template(instruction.operation)
-        if template is not None:
-            for inner, places in template:
-                yield Step(inner.name, tuple([on[place] for place in places]), inner)
-            return
-        for inner, places in _body(instruction.operation):
-            yield from self._gate(inner, tuple([on[place] for place in places]))
+        # A stack of our own: definitions may be nested deeper than Python's goes.
+        stack: list[tuple[Iterator[_Relative], tuple[int, ...]]] = [
+            (iter([(instruction, tuple(range(len(on))))]), on)
+        ]
+        while stack:
+            body, around = stack[-1]
+            for inner, places in body:
+                where = tuple([around[place] for place in places])
+                if self._is_plain(inner):
+                    yield Step(inner.name, where, inner)
+                    continue
+                template = self._template(inner.operation, 0)
+                if template is None:
+                    stack.append((_body(inner.operation), where))
+                    break
+                for gate, spots in template:
+                    yield Step(gate.name, tuple([where[spot] for spot in spots]), gate)
+            else:
+                stack.pop()
 
     def _is_plain(self, instruction: Any) -> bool:
         if instruction.name in self._decompose:
@@ -132,10 +147,13 @@ class _Walk:
             return len(instruction.qubits) <= 2
         return isinstance(instruction.operation, UnitaryGate) and len(instruction.qubits) <= 3
 
-    def _template(self, operation: Any) -> list[_Relative] | None:
-        key = _key(operation)
+    def _template(self, operation: Any, depth: int) -> list[_Relative] | None:
+        """Write a definition out; None if that is too much to be kept."""
+        key = definition_key(operation)
         if key in self._templates:
             return self._templates[key]
+        if depth > _DEEPEST:
+            return None
         written: list[_Relative] | None = []
         for inner, places in _body(operation):
             if written is None:
@@ -143,21 +161,13 @@ class _Walk:
             if self._is_plain(inner):
                 written.append((inner, places))
                 continue
-            part = self._template(inner.operation)
+            part = self._template(inner.operation, depth + 1)
             if part is None or len(written) + len(part) > _TEMPLATE:
                 written = None
                 break
             written += [(gate, tuple([places[at] for at in where])) for gate, where in part]
         self._templates[key] = written
         return written
-
-
-def _key(operation: Any) -> Any:
-    if isinstance(operation, DefinedGate):
-        return (id(operation.source), operation.name, *map(str, operation.params))
-    if isinstance(operation, UnitaryGate):
-        return id(operation)
-    return (operation.name, *operation.params)
 
 
 def _body(operation: Any) -> Iterator[_Relative]:

@@ -6,10 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quws.targets.simulator.engine import Order
-from quws.targets.simulator.outcomes import Outcomes, Tally, of_samples, rows_of
+from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally, of_samples, rows_of
 from quws.targets.simulator.router import Method
-
-_CHUNK_BITS = 64_000_000
 
 
 def fits(order: Order) -> bool:
@@ -24,7 +22,7 @@ def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order
         return of_samples(samples, measured, writer, memory=order.memory)
     random = np.random.default_rng(order.seed)
     tally = Tally(writer, memory=order.memory)
-    chunk = max(1, _CHUNK_BITS // max(writer.clbits, 1))
+    chunk = max(1, CHUNK_BITS // max(writer.clbits, 1))
     for start in range(0, len(samples), chunk):
         rows = rows_of(samples[start : start + chunk], measured, writer.clbits)
         tally.add(order.errors.flip(rows, measured, random))

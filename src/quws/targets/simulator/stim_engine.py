@@ -12,7 +12,7 @@ from typing_extensions import override
 from quws.targets.circuits.survey import PLAIN_CLIFFORD
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS
-from quws.targets.simulator.outcomes import Outcomes, Tally
+from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally
 from quws.targets.simulator.program import Step, Unsupported, steps
 from quws.targets.simulator.router import Method
 
@@ -35,8 +35,6 @@ _NAMES = {
 _WITHOUT_NOISE = PLAIN_CLIFFORD.difference(ONE_QUBIT, TWO_QUBITS)
 _CONTROLLED = {"x": "CX", "y": "CY", "z": "CZ"}
 _LINES = 100_000
-_CHUNK_BITS = 64_000_000
-"""Measured bits that are held at once, a byte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +75,23 @@ class StimEngine(Engine):
         clbits = order.circuit.num_clbits
         written = np.array(sorted(prepared.records), dtype=np.intp)
         columns = np.array([prepared.records[clbit] for clbit in written], dtype=np.intp)
+        # Each bit written once and in order, as most circuits do, there is nothing to move.
+        everything = np.arange(clbits)
+        as_measured = (
+            prepared.circuit.num_measurements == clbits
+            and np.array_equal(written, everything)
+            and np.array_equal(columns, everything)
+        )
         tally = Tally(order.writer(), memory=order.memory)
         random = np.random.default_rng(order.seed)
-        chunk = max(1, _CHUNK_BITS // max(prepared.circuit.num_measurements, clbits, 1))
+        chunk = max(1, CHUNK_BITS // max(prepared.circuit.num_measurements, clbits, 1))
         left = order.shots
         while left > 0:
             shots = min(left, chunk)
-            rows = np.zeros((shots, clbits), dtype=np.bool_)
-            rows[:, written] = sampler.sample(shots)[:, columns]
+            rows = sampler.sample(shots)
+            if not as_measured:
+                records, rows = rows, np.zeros((shots, clbits), dtype=np.bool_)
+                rows[:, written] = records[:, columns]
             if order.errors is not None:
                 rows = order.errors.flip(rows, prepared.measured, random)
             tally.add(rows)

@@ -45,7 +45,7 @@ def of_facts(facts: CircuitFacts) -> Traits:
         crossing=wide if facts.crossing is None else facts.crossing,
         measurements=facts.operations if facts.measurements is None else facts.measurements,
         clifford=facts.clifford,
-        sampled=not (facts.mid_circuit or facts.resets or facts.control_flow),
+        sampled=facts.sampled,
         control_flow=facts.control_flow,
     )
 
@@ -64,6 +64,6 @@ def of_circuit(circuit: QuantumCircuit) -> Traits:
         crossing=found.crossing,
         measurements=found.measurements,
         clifford=found.clifford,
-        sampled=not (found.mid_circuit or found.resets or found.control_flow),
+        sampled=found.sampled,
         control_flow=found.control_flow,
     )

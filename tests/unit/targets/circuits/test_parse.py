@@ -59,6 +59,11 @@ def test_reads_a_bell_circuit(source: str, language: Language) -> None:
         operations=4,
         depth=3,
         registers=[Register(name="c", size=2, qubits=[0, 1])],
+        clifford=True,
+        wide_gates=1,
+        crossing=1,
+        measurements=2,
+        sampled=True,
     )
 
 

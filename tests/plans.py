@@ -1,0 +1,66 @@
+"""How a database goes about the statements that the store really sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from quws.store.database import driver_url
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(url, asynchronous=False))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+class Caught:
+    """The statements about jobs that were sent while the block lasted."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+
+    def __enter__(self) -> Caught:
+        event.listen(Engine, "before_cursor_execute", self._catch)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", self._catch)
+
+    def _catch(self, _c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "jobs" in statement:
+            self.sent.append((statement, parameters))
+
+    def plan(self, url: str, only: Callable[[str], bool] = lambda _: True) -> str:
+        """Explain the one statement that was sent."""
+        ((statement, parameters),) = [item for item in self.sent if only(item[0])]
+        with connected(url) as connection:
+            if connection.dialect.name == "sqlite":
+                found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                lines = [row.detail for row in found]
+            else:
+                found = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+                lines = [row[0] for row in found]
+        return "\n".join(lines)
+
+
+def assert_uses(plan: str, *indexes: str) -> None:
+    """One of the indexes is used, and the table is not read from end to end."""
+    assert any(re.search(rf"\b{index}\b", plan) for index in indexes), plan
+    assert "SCAN jobs" not in plan, plan
+    assert "Seq Scan on jobs" not in plan, plan
+
+
+def assert_reads_in_order(plan: str, index: str) -> None:
+    """The index gives the order too: nothing is read that is not answered."""
+    assert_uses(plan, index)
+    assert "TEMP B-TREE" not in plan, plan
+    assert "Sort" not in plan, plan
