@@ -72,8 +72,9 @@ async def home_page(request: Request) -> Response:
 
 async def list_page(request: Request, urls: Urls) -> Response:
     """Show the job list: one page of what the filters leave."""
-    query = query_of(request)
-    older = query.get("OLDER", [None])[-1]
+    # A form sends its empty fields too.
+    query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
+    older = next(iter(query.get("OLDER", [])), None)
     phases, after, last = read_phases(query), read_after(query), read_last(query)
     rows = await jobs_of(request).rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
@@ -287,7 +288,7 @@ def _pretty(document: bytes) -> str:
 
 def _told(request: Request, query: dict[str, list[str]]) -> str | None:
     """Write what a bulk action did."""
-    action, _, numbers = query.get("DONE", [""])[-1].partition("-")
+    action, _, numbers = next(iter(query.get("DONE", [])), "").partition("-")
     done, _, failed = numbers.partition("-")
     if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
         return None
