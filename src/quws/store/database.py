@@ -124,7 +124,9 @@ class Database:
             return literal_column(
                 "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
             )
-        return literal_column("(extract(epoch FROM statement_timestamp()) * 1000)::bigint", BigInteger)
+        return literal_column(
+            "(extract(epoch FROM statement_timestamp()) * 1000)::bigint", BigInteger
+        )
 
     def greatest(self, *values: ColumnElement[int]) -> ColumnElement[int]:
         """Take the largest of several values."""
