@@ -66,7 +66,7 @@ async def home_page(request: Request) -> Response:
     targets, rows = await asyncio.gather(
         targets_of(request).all(), jobs_of(request).rows(caller_of(request), _HOME_ROWS)
     )
-    context = {"targets": targets, "rows": rows, "now": utc_now(), "picture": picture(_GREETING, t)}
+    context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
     return render(request, "home.html", context)
 
 
@@ -95,11 +95,9 @@ async def list_page(request: Request, urls: Urls) -> Response:
         "after": None if after is None else format_instant(after),
         "last": last,
         "list_url": urls.list,
-        "query": request.url.query,
         "told": _told(request, query),
         "now": utc_now(),
         "example_instant": format_instant(utc_now() - timedelta(days=1)),
-        "abortable": sources(Move.ABORT),
     }
     return render(request, "list.html", context)
 
