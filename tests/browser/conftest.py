@@ -39,7 +39,7 @@ adapter = "simulator"
 [device]
 adapter = "emulator"
 conformance = "none"
-options = { device = "heather-20", overhead = 0.0, speed = 100.0 }
+options = { device = "bluebell-5", overhead = 0.0, speed = 100.0 }
 """
 
 Open = Callable[..., Page]

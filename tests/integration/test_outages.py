@@ -168,8 +168,8 @@ CLOCK = """
 CREATE SCHEMA skewed;
 CREATE TABLE skewed.step (by interval NOT NULL);
 INSERT INTO skewed.step VALUES ('0');
-CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT pg_catalog.clock_timestamp() + by FROM skewed.step $$;
+CREATE FUNCTION skewed.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT pg_catalog.statement_timestamp() + by FROM skewed.step $$;
 ALTER DATABASE {name} SET search_path = skewed, public, pg_catalog;
 """
 """A database whose clock can be set: it is found before PostgreSQL's own."""

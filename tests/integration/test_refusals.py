@@ -72,7 +72,8 @@ REFUSED = {
     ),
     "certainly too long": (
         {
-            "CIRCUIT": BELL2.replace("q[2]", "q[26]") + "t q[0]; measure q[0] -> c[0];",
+            "CIRCUIT": BELL2.replace("q[2]", "q[26]").replace("c[2]", "c[26]")
+            + "t q[0]; measure q[0] -> c[0];",
             "SHOTS": "1000000",
             "EXECUTIONDURATION": "10",
         },

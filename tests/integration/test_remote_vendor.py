@@ -97,7 +97,7 @@ def test_a_worker_killed_at_this_point_has_nothing_run_twice(
     kill(site.worker("vendor"))
     if where is in_submit_before_it_arrives:
         # It turns up after the next attempt has looked for it, in vain.
-        until(lambda: vendor.finds > finds, 30, "a look for the submission")
+        until(lambda: vendor.finds > finds, 90, "a look for the submission")
     gate.open()
     assert wait(site_http, job) == "COMPLETED"
     assert len(vendor.of(job)) == 1
@@ -112,7 +112,7 @@ def test_a_worker_killed_while_it_waits_goes_on_with_the_same_submission(
     job = create(site_http, TARGET="vendor", PHASE="RUN")
     wait_for_status(site_http, job, "running at the other side")
     kill(site.worker("vendor"))
-    until(lambda: job_json(site_http, job)["attempt"] == 2, 30, "the next attempt")
+    until(lambda: job_json(site_http, job)["attempt"] == 2, 90, "the next attempt")
     vendor.set_all("done")
     assert wait(site_http, job) == "COMPLETED"
     assert len(vendor.of(job)) == 1
@@ -195,7 +195,7 @@ def test_what_is_aborted_while_it_is_handed_over_is_cancelled_when_it_turns_up(
     finds = vendor.finds
     site_http.post(f"{job}/phase", data={"PHASE": "ABORT"})
     kill(site.worker("vendor"))  # The duty is in the database, not in a process.
-    until(lambda: vendor.finds > finds, 30, "a look for the submission")
+    until(lambda: vendor.finds > finds, 90, "a look for the submission")
     vendor.before_arrival.open()
     until(
         lambda: [item.status for item in vendor.of(job)] == ["cancelled"],

@@ -77,7 +77,8 @@ def test_circuits_of_a_batch_draw_from_seeds_of_their_own(http: httpx.Client) ->
 
 def test_a_job_that_may_take_too_long_says_so(http: httpx.Client) -> None:
     # Never run: it would keep the worker busy.
-    circuit = BELL2.replace("q[2]", "q[24]") + "t q[0]; measure q[0] -> c[0];"
+    circuit = BELL2.replace("q[2]", "q[24]").replace("c[2]", "c[24]")
+    circuit += "t q[0]; measure q[0] -> c[0];"
     job = create(http, circuit, SHOTS=2000, EXECUTIONDURATION=60)
     (told,) = [
         entry["message"]

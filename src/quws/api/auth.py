@@ -20,7 +20,15 @@ from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
 
-_OPEN = ("/health/", "/static/", "/account/", "/availability", "/capabilities", "/openapi.json")
+_OPEN = (
+    "/health/",
+    "/static/",
+    "/account/",
+    "/favicon.ico",
+    "/availability",
+    "/capabilities",
+    "/openapi.json",
+)
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 

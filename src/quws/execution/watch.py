@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 
@@ -25,6 +26,7 @@ from quws.store import StoreUnavailable, Submission, SubmissionStore, TargetStor
 
 _GLANCE_SECONDS = 1.0
 _CANCEL_SECONDS = 60.0
+_LONGEST_PAUSE = 30.0
 _MISSING = timedelta(seconds=90)
 """How long something that was being handed over when its job ended may turn up late."""
 _log = structlog.get_logger(__name__)
@@ -65,6 +67,8 @@ class Watch:
         self._check_seconds = check_seconds
         self._clock = clock
         self._online = True
+        self._again: dict[str, tuple[float, float]] = {}
+        """For duties that were tried in vain: when to try again, and the pause before that."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -126,8 +130,14 @@ class Watch:
     # -- what must be cancelled at the other side ---------------------------------
 
     async def _cancel_all(self) -> None:
-        for duty in await self._submissions.duties(self._target):
-            await self._cancel(duty)
+        duties = await self._submissions.duties(self._target)
+        self._again = {duty.key: self._again.get(duty.key, (0.0, 0.5)) for duty in duties}
+        for duty in duties:
+            due, pause = self._again[duty.key]
+            if monotonic() >= due:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._again[duty.key] = monotonic() + pause, pause
+                await self._cancel(duty)
 
     async def _cancel(self, duty: Submission) -> None:
         try:

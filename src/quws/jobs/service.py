@@ -42,7 +42,7 @@ from quws.domain.parameters import Control, JobRequest, Posted, read_control, re
 from quws.domain.phases import ACTIVE, FINAL, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
-from quws.domain.targets import Feature, TargetDescription, TargetStatus
+from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
 from quws.jobs import payload
 from quws.jobs.announcing import Announcer
 from quws.jobs.checking import Checker, Suits
@@ -652,7 +652,7 @@ class JobService:
             self._quotes.state(target.name),
         )
         target.check(facts, memory=request.memory)
-        noise = None if request.noise is None else await self._noise(request.noise)
+        noise = None if request.noise is None else await self._noise(request.noise, target)
         seconds = None
         if self._suits is not None:
             seconds = self._suits(target.name, facts, request, noise)
@@ -680,9 +680,10 @@ class JobService:
             seconds,
         )
 
-    async def _noise(self, noise: Noise) -> dict[str, Any]:
+    async def _noise(self, noise: Noise, target: TargetDescription) -> dict[str, Any]:
         """Fill the present calibration of the device in, so that the job keeps it."""
-        if noise.device is not None:
+        # Another service knows devices of its own.
+        if noise.device is not None and target.kind is not TargetKind.REMOTE:
             name = noise.device.name
             record = await self._targets.record(name)
             calibration = None

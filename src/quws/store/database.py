@@ -117,13 +117,16 @@ class Database:
     def now(self) -> ColumnElement[int]:
         """The database's own clock in milliseconds since 1970, for leases.
 
-        Processes on several hosts disagree about the time; the database does not.
+        Processes on several hosts disagree about the time; the database does not. It is
+        the same wherever it stands in one statement.
         """
         if self.is_sqlite:
             return literal_column(
                 "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
             )
-        return literal_column("(extract(epoch FROM clock_timestamp()) * 1000)::bigint", BigInteger)
+        return literal_column(
+            "(extract(epoch FROM statement_timestamp()) * 1000)::bigint", BigInteger
+        )
 
     def greatest(self, *values: ColumnElement[int]) -> ColumnElement[int]:
         """Take the largest of several values."""

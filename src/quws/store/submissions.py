@@ -102,7 +102,7 @@ class SubmissionStore:
         """Write down that nobody can tell whether a submission has arrived."""
         return await self._settle(claim, key, entry, state=SubmissionState.DOUBT)
 
-    async def duties(self, target: str, limit: int = 20) -> list[Submission]:
+    async def duties(self, target: str, limit: int = 200) -> list[Submission]:
         """List what must be cancelled at the other side, oldest first."""
         async with self._database.read() as connection:
             rows = await connection.execute(

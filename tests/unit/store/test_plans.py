@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from harness import Postgres
 from plans import Caught, assert_reads_in_order, assert_uses, connected
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.phases import Phase
@@ -246,13 +246,15 @@ async def test_the_lengths_of_queues(full: JobStore, full_url: str) -> None:
             found = {item.target: item for item in await QueueStore(opened).lengths()}
     finally:
         await opened.close()
-    waiting = [row for row in rows() if row["phase"] in (Phase.QUEUED, Phase.SUSPENDED)]
+    c = t.jobs.c
+    with connected(full_url) as connection:
+        # As it is by now: other tests of this file have claimed some.
+        there = connection.execute(select(c.target, c.phase, c.queued_time)).all()
     for name in (TARGET, "other"):
-        mine = [row for row in waiting if row["target"] == name]
-        assert found[name].waiting == len(mine)
-        oldest = min((row["queued_time"] for row in mine), default=None)
-        assert found[name].oldest == oldest
-    assert found[TARGET].executing + found["other"].executing == ROWS / 1000
+        mine = [row for row in there if row.target == name]
+        times = [row.queued_time for row in mine if row.phase in (Phase.QUEUED, Phase.SUSPENDED)]
+        assert (found[name].waiting, found[name].oldest) == (len(times), min(times, default=None))
+        assert found[name].executing == sum(row.phase == Phase.EXECUTING for row in mine)
     assert len(caught.sent) == 2
     for sent in caught.sent:
         # Of few jobs, those that are not over: an index that has only those is read.

@@ -66,14 +66,15 @@ async def home_page(request: Request) -> Response:
     targets, rows = await asyncio.gather(
         targets_of(request).all(), jobs_of(request).rows(caller_of(request), _HOME_ROWS)
     )
-    context = {"targets": targets, "rows": rows, "now": utc_now(), "picture": picture(_GREETING, t)}
+    context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
     return render(request, "home.html", context)
 
 
 async def list_page(request: Request, urls: Urls) -> Response:
     """Show the job list: one page of what the filters leave."""
-    query = query_of(request)
-    older = query.get("OLDER", [None])[-1]
+    # A form sends its empty fields too.
+    query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
+    older = next(iter(query.get("OLDER", [])), None)
     phases, after, last = read_phases(query), read_after(query), read_last(query)
     rows = await jobs_of(request).rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
@@ -94,11 +95,9 @@ async def list_page(request: Request, urls: Urls) -> Response:
         "after": None if after is None else format_instant(after),
         "last": last,
         "list_url": urls.list,
-        "query": request.url.query,
         "told": _told(request, query),
         "now": utc_now(),
         "example_instant": format_instant(utc_now() - timedelta(days=1)),
-        "abortable": sources(Move.ABORT),
     }
     return render(request, "list.html", context)
 
@@ -287,7 +286,7 @@ def _pretty(document: bytes) -> str:
 
 def _told(request: Request, query: dict[str, list[str]]) -> str | None:
     """Write what a bulk action did."""
-    action, _, numbers = query.get("DONE", [""])[-1].partition("-")
+    action, _, numbers = next(iter(query.get("DONE", [])), "").partition("-")
     done, _, failed = numbers.partition("-")
     if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
         return None

@@ -7,11 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from quws.api.pages import account, new
 from quws.api.pages.jobs import bulk, circuit_page
 from quws.api.pages.operator import operator_page
+from quws.api.pages.templates import FOLDER
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,6 +29,12 @@ async def _account(request: Request) -> Response:
     return await account.account_page(request)
 
 
+async def _icon() -> Response:
+    # Where a document names none, as XML cannot, browsers ask for this.
+    return FileResponse(FOLDER / "static/quws.svg", media_type="image/svg+xml")
+
+
+_get("/favicon.ico", _icon)
 _get("/new", new.new_page)
 _post("/new", new.post_new)
 _post("/new/check", new.check_fragment)

@@ -23,6 +23,7 @@ from qiskit.circuit.tools import pi_check
 
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.targets.circuits.gates import DefinedGate
+from quws.targets.circuits.names import RESERVED
 
 _ROWS = 64
 """Qubits that get a row."""
@@ -199,7 +200,7 @@ def _shape(operation: Any, qubits: list[int]) -> dict[str, Any]:
             "shape": Shape.BOX,
             "qubits": qubits,
             "controls": controls,
-            "label": _short(operation.source.name),
+            "label": _given(operation.source.name),
             "parameters": _parameters(operation.params),
         }
     found: dict[str, Any] = {"qubits": qubits, "controls": controls}
@@ -209,9 +210,8 @@ def _shape(operation: Any, qubits: list[int]) -> dict[str, Any]:
         return found | {"shape": Shape.DOT}
     if base.name == "swap":
         return found | {"shape": Shape.SWAP}
-    label = _NAMES.get(base.name) or (
-        base.name.upper() if len(base.name) <= 2 else _short(base.name)
-    )
+    name = _given(base.name)
+    label = _NAMES.get(name) or (name.upper() if len(name) <= 2 else name)
     if base.name in ("rx", "ry", "rz"):
         label = f"R{base.name[1]}"
     return found | {
@@ -305,6 +305,12 @@ def _names(circuit: QuantumCircuit) -> list[str]:
             text = _short(register.name)
             names.setdefault(bit, f"{text}[{number}]" if register.size > 1 else text)
     return [names.get(bit, f"qubit {number}") for number, bit in enumerate(circuit.qubits)]
+
+
+def _given(name: str) -> str:
+    """Show a gate by the name that its definition gave it; see ``names.safe_name``."""
+    plain = name.rstrip("_")
+    return _short(plain if plain in RESERVED else name)
 
 
 def _short(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,6 @@ class Outcomes:
     counts: dict[str, int]
     memory: list[str] | None
     approximate: str | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 class Writer:

@@ -101,21 +101,14 @@ class Simulator(Target):
     def warm(self) -> None:
         from qiskit import QuantumCircuit  # noqa: PLC0415
 
-        circuit = QuantumCircuit(2, 2)
-        circuit.t(0)
-        circuit.h(0)
-        circuit.cx(0, 1)
-        circuit.measure([0, 1], [0, 1])
         options = RunOptions(shots=16, seed=0)
-        traits = of_circuit(circuit)
         for engine in self._engines:
             method = Method.STABILIZER if engine.name == "stim" else Method.STATEVECTOR
-            order = self._order(circuit, traits, method, options)
-            if engine.name == "stim":
-                circuit_of_stim = circuit.copy_empty_like()
-                circuit_of_stim.h(0)
-                circuit_of_stim.measure([0, 1], [0, 1])
-                order = self._order(circuit_of_stim, traits, method, options)
+            circuit = QuantumCircuit(2, 2)
+            circuit.h(0)
+            circuit.cx(0, 1)
+            circuit.measure([0, 1], [0, 1])
+            order = self._order(circuit, of_circuit(circuit), method, options)
             engine.run(engine.prepare(order), order)
 
     @override
@@ -173,7 +166,7 @@ class Simulator(Target):
         started = time.perf_counter()
         outcomes = engine.run(compiled.prepared, order)
         note = f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
-        notes = [note, *outcomes.notes]
+        notes = [note]
         if outcomes.approximate is not None:
             notes.append(f"the result is approximate: {outcomes.approximate}")
         return CircuitResult(

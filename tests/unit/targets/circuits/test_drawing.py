@@ -167,3 +167,8 @@ def test_of_a_device_only_the_qubits_in_use_have_rows() -> None:
     assert drawing.hidden_qubits == 69
     assert [item.qubits for item in drawing.operations] == [[1], [1], [1], [0]]
     assert drawing.operations[1].controls == [(0, True)]
+
+
+def test_a_gate_of_a_standard_name_is_shown_by_it() -> None:
+    source = "gate r(a, b) q { U(a, b, 0) q; } qubit[1] q; r(pi, 0) q[0];"
+    assert drawn(f"OPENQASM 3.0; {source}").operations[0].label == "R"
