@@ -10,6 +10,8 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+# It only adds what older code neither reads nor needs.
+compatible_down_to = "0001"
 
 
 def upgrade() -> None:

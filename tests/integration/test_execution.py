@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +124,16 @@ def test_what_fell_due_while_the_service_was_down_is_destroyed_when_it_is_back(
     folder = service.artifacts / job.rsplit("/", 1)[1]
     assert folder.exists()
     until(lambda: datetime.now(UTC) > instant, 5, "the instant")
+    # Who wants to know what the periodic task will do can ask, and nothing is done.
+    due = subprocess.run(
+        [sys.executable, "-m", "quws", "admin", "due", "--data", str(tmp_path)],
+        env=service.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert due.stdout.splitlines() == [f"job {folder.name} (COMPLETED, target simulator): destroy"]
+    assert folder.exists()
     again = start_embedded(tmp_path, port=port)
     try:
         with again.client() as http:
