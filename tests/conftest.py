@@ -6,6 +6,7 @@ import pytest
 from harness import Postgres
 
 
+@pytest.hookimpl(tryfirst=True)  # Before the groups are read.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a service, when several processes run the tests.
 

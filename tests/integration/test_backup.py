@@ -21,6 +21,7 @@ from harness import (
     until,
     wait_ready,
 )
+from uws import create, wait
 
 
 def quws(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -96,6 +97,9 @@ def test_a_backup_gives_everything_back(
 
 
 def test_the_doctor_finds_a_service_well(service: Service) -> None:
+    with service.client() as http:
+        # Its worker is up, then.
+        assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
     found = quws(service.environment | {"QUWS_DATA": str(service.folder)}, "doctor")
     assert found.returncode == 0, found.stdout + found.stderr
     assert "FAULT" not in found.stdout
