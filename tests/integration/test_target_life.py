@@ -69,7 +69,8 @@ def test_where_nobody_knows_until_when_there_is_no_quote(
 def test_offline_suspends_what_runs_and_maintenance_lets_it_end(
     simulator: httpx.Client, site_http: httpx.Client
 ) -> None:
-    job = create(site_http, slow(22, 120), SHOTS=10, PHASE="RUN")
+    # Long enough to be seen running twice.
+    job = create(site_http, slow(24, 60), SHOTS=10, PHASE="RUN")
     wait(site_http, job, "EXECUTING")
     set_status(simulator, "simulator", STATUS="offline", MESSAGE="helium")
     until(lambda: job_json(site_http, job)["phase"] == "SUSPENDED", 30, "a job that is suspended")
