@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from quws.targets.base import Estimate
 from quws.targets.simulator.traits import Traits
 
+MOST_BYTES = 256 << 20
+"""What the bit strings of one circuit may have together, in bytes."""
+
 AMPLITUDE_BYTES = 16
 STABILIZER_QUBITS = 4096
 TENSOR_QUBITS = 1000

@@ -8,16 +8,15 @@ from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from quws.domain.errors import InvalidParameter
 from quws.domain.noise import Device, Noise, Thermal
-from quws.targets.simulator.outcomes import Rows
 
 if TYPE_CHECKING:
+    import numpy as np
     from qiskit_aer.noise import NoiseModel
 
     from quws.domain.targets import Calibration
+    from quws.targets.simulator.outcomes import Rows
 
 ONE_QUBIT = tuple("id x y z h s sdg sx sxdg t tdg rx ry rz p u1 u2 u3 u r".split())  # noqa: SIM905
 TWO_QUBITS = tuple(
@@ -94,6 +93,9 @@ class Errors:
 
     def flip(self, rows: Rows, measured: Mapping[int, int], random: np.random.Generator) -> Rows:
         """Make the bits wrong that are read wrong; ``measured`` has the qubit of each bit."""
+        # Here, since service processes read noise models too and do without numpy.
+        import numpy as np  # noqa: PLC0415
+
         for clbit in sorted(measured):
             up, down = self.readout(measured[clbit])
             if up or down:

@@ -11,15 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from quws.domain.errors import InvalidCircuit
+from quws.targets.simulator.limits import MOST_BYTES
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Rows = npt.NDArray[np.bool_]
 """One row for each shot, one column for each classical bit."""
-
-MOST_BYTES = 256 << 20
-"""What the bit strings of one circuit may have together, in bytes."""
 
 CHUNK_BITS = 64_000_000
 """Measured bits that are held at once, a byte each."""

@@ -16,7 +16,6 @@ from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.targets.base import CircuitResult, Compiled, Estimate, Progress, RunOptions, Target
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
-from quws.targets.simulator.outcomes import MOST_BYTES
 from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose
 from quws.targets.simulator.traits import Traits, of_circuit, of_facts
 
@@ -179,10 +178,10 @@ class Simulator(Target):
         )
 
     def _choice(self, traits: Traits, options: RunOptions) -> Choice:
-        if options.memory and options.shots * traits.width > MOST_BYTES:
+        if options.memory and options.shots * traits.width > predict.MOST_BYTES:
             raise InvalidParameter(
                 f"MEMORY would hold {options.shots} shots of {traits.width} characters, and"
-                f" {MOST_BYTES >> 20} MiB are allowed; ask for fewer SHOTS",
+                f" {predict.MOST_BYTES >> 20} MiB are allowed; ask for fewer SHOTS",
                 parameter="MEMORY",
             )
         return choose(
