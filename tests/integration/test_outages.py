@@ -18,7 +18,7 @@ from harness import Postgres, Service, cluster, embedded, until
 from uws import create, document, job_json, text, wait
 
 SLOW = slow()
-SOME_SECONDS = slow(22, 120)
+SOME_SECONDS = slow(24, 60)
 
 
 def notes(http: httpx.Client) -> tuple[bool, list[str]]:

@@ -80,9 +80,7 @@ class Database:
             self._reader = _sqlite_engine(self.url, "BEGIN", 4, full_sync=full_sync)
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
         else:
-            self._reader = self._writer = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
-            )
+            self._reader = self._writer = _postgres_engine(self.url, pool_size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -236,6 +234,21 @@ def _telling() -> Iterator[None]:
     except (DBAPIError, PoolTimeoutError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error
+
+
+def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        # A process that is frozen in a transaction must not keep its rows from all others.
+        cursor = connection.cursor()
+        cursor.execute("SET idle_in_transaction_session_timeout = '15s'")
+        cursor.execute("SET lock_timeout = '20s'")
+        cursor.close()
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: URL, begin: str, pool_size: int, *, full_sync: bool) -> AsyncEngine:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from quws.domain.job import (
     Claim,
@@ -1342,3 +1342,14 @@ async def test_what_runs_is_listed_with_its_worker(store: JobStore) -> None:
     (found,) = await store.running()
     assert (found.ref.id, found.worker, found.attempt) == (held.id, "worker-1", 1)
     assert found.since.tzinfo is not None
+
+
+async def test_a_frozen_writer_does_not_keep_its_rows_for_ever(
+    dialect: str, database: Database, store: JobStore
+) -> None:
+    """On PostgreSQL; with SQLite there is one host, and one writer at a time."""
+    if dialect == "postgresql":
+        async with database.read() as connection:
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
+                found = await connection.scalar(text(f"SHOW {name}"))
+                assert found not in (None, "0")
