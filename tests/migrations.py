@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from alembic.config import Config
@@ -17,12 +15,10 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
-    create_engine,
 )
 from sqlalchemy.dialects.postgresql.json import JSON as POSTGRES_JSON
 from sqlalchemy.types import JSON, LargeBinary
 
-from quws.store.database import driver_url
 from quws.store.schema import scripts
 
 VERSION_TABLE = "alembic_version"
@@ -35,16 +31,6 @@ def revisions() -> list[str]:
     config.set_main_option("script_location", str(scripts()))
     found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     return found[::-1]
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url, asynchronous=False))
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def tables_of(connection: Connection) -> dict[str, Table]:

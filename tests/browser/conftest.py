@@ -7,15 +7,14 @@ the content security policy or a request to another host fails the test.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import CannotStart, Service, embedded, quws
+from harness import Service, embedded, quws
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from programs import debian
 
 ARGUMENTS = [
     "--headless",
@@ -47,23 +46,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    found = shutil.which("chromium")
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (
-            ["apt-get", "update", "-qq"],
-            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"],
-        ):
-            subprocess.run(
-                command,
-                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-        found = shutil.which("chromium")
-    if found is None:
-        raise CannotStart("these tests need Chromium: install Debian's package chromium")
-    return found
+    return debian("chromium", "chromium")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
 import shutil
 import subprocess
 import threading
@@ -15,6 +14,7 @@ import pytest
 import requests
 from circuits import BELL2, slow
 from harness import CannotStart, Service
+from programs import debian
 from pyvo.dal import AsyncTAPJob, TAPService
 from uws import create, text, wait
 from uws import document as fetch
@@ -30,19 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture(scope="module")
 def stilts() -> str:
     """STILTS as Debian ships it; on a fresh machine it is installed from there."""
-    found = shutil.which("stilts")
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (
-            ["apt-get", "update", "-qq"],
-            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "stilts"],
-        ):
-            subprocess.run(
-                command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
-        found = shutil.which("stilts")
-    if found is None:
-        raise CannotStart("these tests need STILTS: install Debian's package stilts")
-    return found
+    return debian("stilts", "stilts")
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from migrations import connected, revisions, some_value, tables_of
+from migrations import revisions, some_value, tables_of
+from plans import connected
 from sqlalchemy import inspect, select, update
 
 from quws.schema_version import REVISION

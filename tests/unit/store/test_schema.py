@@ -14,7 +14,8 @@ import psutil
 import psycopg
 import pytest
 from harness import Postgres, base_environment, until
-from migrations import BOOKKEEPING, VERSION_TABLE, connected, revisions, some_value, tables_of
+from migrations import BOOKKEEPING, VERSION_TABLE, revisions, some_value, tables_of
+from plans import connected
 from sqlalchemy import (
     Connection,
     Engine,
