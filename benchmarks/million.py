@@ -26,7 +26,8 @@ from sqlalchemy import text
 
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Phase
-from quws.store import Database, JobStore, ListFilter
+from quws.store.database import Database
+from quws.store.jobs import JobStore, ListFilter
 from quws.store.schema import upgrade
 
 ROWS = 1_000_000

@@ -19,9 +19,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits, Language
 from quws.targets.base import RunOptions
-from quws.targets.circuits.parse import parse
 from quws.targets.simulator import Simulator
 
 Ops = list[tuple[str, tuple[int, ...], tuple[float, ...]]]

@@ -45,7 +45,8 @@ from harness import (
     wait_ready,
 )
 
-from quws.store import Database, JobStore
+from quws.store.database import Database
+from quws.store.jobs import JobStore
 
 LEASE = 3.0
 FINAL = {"COMPLETED", "ERROR", "ABORTED"}

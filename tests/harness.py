@@ -260,7 +260,7 @@ class Service:
 
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = process.cmdline()
-    return "quws.execution.zygote" in line and "run" in line
+    return "quws.sandbox.zygote" in line and "quws.runner.run:RunRole" in line
 
 
 def quws(service: Service, *arguments: str, stdin: str = "") -> str:

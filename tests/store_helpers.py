@@ -7,7 +7,7 @@ from typing import Any
 
 from quws.domain.job import Claim, Job, Parameter, TimelineEntry, new_job_id
 from quws.domain.phases import Phase
-from quws.store import JobStore
+from quws.store.jobs import JobStore
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
 TARGET = "simulator"

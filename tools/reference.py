@@ -14,8 +14,8 @@ import typer.main
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
 
-from quws.api import errors
-from quws.cli import app
+from quws.api.kit import errors
+from quws.cli.app import app
 from quws.domain.errors import Refusal
 from quws.domain.policy import Policy
 from quws.main import create_app
@@ -135,7 +135,12 @@ def _job_errors() -> set[str]:
     made = re.compile(
         r"(?:_fail(?:ure)?\(\s*(?:run,\s*)?|ErrorType\.\w+,\s*)\"([a-z_]+)\"", re.DOTALL
     )
-    files = [*_SOURCE.glob("execution/*.py"), *_SOURCE.glob("jobs/*.py")]
+    files = [
+        *_SOURCE.glob("runner/*.py"),
+        *_SOURCE.glob("sandbox/*.py"),
+        *_SOURCE.glob("services/*.py"),
+        *_SOURCE.glob("worker/*.py"),
+    ]
     return {code for path in files for code in made.findall(path.read_text(encoding="utf-8"))}
 
 

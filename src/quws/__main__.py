@@ -1,5 +1,5 @@
 """``python -m quws`` is the ``quws`` command."""
 
-from quws.cli import app
+from quws.cli.app import app
 
 app()

@@ -31,7 +31,7 @@ from harness import (
 from programs import kubectl
 
 from quws.bus.server import ValkeyServer
-from quws.cli import app
+from quws.cli.app import app
 from quws.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -331,7 +331,7 @@ def test_secrets_reach_the_target_and_nobody_else(site: Service, http: httpx.Cli
     found = []
     for process in site.processes[0].family():
         line = process.cmdline()
-        if "quws.execution.zygote" in line and "qpu" in line:
+        if "quws.sandbox.zygote" in line and "qpu" in line:
             found.append(process)
             assert not any("bluebell" in part for part in line)
             assert "LAB_DEVICE" not in process.environ()

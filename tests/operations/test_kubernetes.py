@@ -15,9 +15,10 @@ import typer.main
 import yaml
 from manifests import OVERLAYS, Manifest, container, environment, of_kind, pod, rendered, workloads
 
-from quws.cli import app
+from quws.cli.app import app
 from quws.domain.policy import Policy
-from quws.main import _SHUTDOWN_SECONDS, create_app
+from quws.main import create_app
+from quws.processes.api import _SHUTDOWN_SECONDS
 from quws.settings import Settings
 
 ROOT = Path(__file__).parents[2]

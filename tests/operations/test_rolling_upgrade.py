@@ -33,7 +33,7 @@ from programs import debian
 from prometheus_client.parser import text_string_to_metric_families
 
 from quws.bus.server import ValkeyServer
-from quws.schema_version import REVISION
+from quws.store.revision import REVISION
 from quws.store.schema import scripts
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def later_release(folder: Path) -> Path:
     (package / "store/migrations/versions/9999_later.py").write_text(REVISION_FILE)
     for name, old, new in (
         ("__init__.py", '__version__ = "', '__version__ = "later-'),
-        ("schema_version.py", f'REVISION = "{REVISION}"', f'REVISION = "{LATER}"'),
+        ("store/revision.py", f'REVISION = "{REVISION}"', f'REVISION = "{LATER}"'),
     ):
         text = (package / name).read_text()
         assert old in text

@@ -16,17 +16,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws import __version__
-from quws.api.auth import Authentication, AuthSettings
-from quws.api.errors import FaultBarrier, answer, http_error, refused
-from quws.api.negotiation import Rendering, rendering_of
-from quws.api.observing import Observation
-from quws.api.observing import router as observing_router
+from quws.api.kit.auth import Authentication, AuthSettings
+from quws.api.kit.errors import FaultBarrier, answer, http_error, refused
+from quws.api.kit.negotiation import Rendering, rendering_of
+from quws.api.kit.observing import Observation
+from quws.api.kit.observing import router as observing_router
+from quws.api.kit.services import HttpSettings, Services
 from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
-from quws.api.services import HttpSettings, Services
-from quws.api.targets import router as targets_router
+from quws.api.targets.routes import router as targets_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.sync import router as sync_router

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from quws.api.target_documents import (
+from quws.api.targets.documents import (
     CalibrationJson,
     CalibrationRefJson,
     TargetJson,

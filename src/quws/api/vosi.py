@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from quws.api.negotiation import wants_json
-from quws.api.services import base_url, health_of
-from quws.api.uws.urls import stylesheet
+from quws.api.kit.negotiation import wants_json
+from quws.api.kit.services import base_url, health_of
+from quws.api.kit.urls import stylesheet
 from quws.api.uws.xml import head
 from quws.domain.times import format_instant
 

@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from quws.domain.errors import Unavailable
-from quws.schema_version import REVISION
+from quws.store.revision import REVISION
 
 OLDEST_CODE = Table(
     "alembic_oldest_code", MetaData(), Column("revision", String(32), nullable=False)

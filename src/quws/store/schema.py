@@ -16,14 +16,8 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
-from quws.schema_version import REVISION
-from quws.store.database import (
-    OLDEST_CODE,
-    StoreUnavailable,
-    driver_url,
-    too_new,
-    works_with,
-)
+from quws.store.database import OLDEST_CODE, StoreUnavailable, driver_url, too_new, works_with
+from quws.store.revision import REVISION
 from quws.store.tables import metadata
 
 _ADVISORY_LOCK = 0x71757773  # "quws"

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from harness import Postgres
 
-from quws.store import Database, JobStore
+from quws.store.database import Database
+from quws.store.jobs import JobStore
 from quws.store.schema import upgrade
 from quws.store.tables import metadata
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from quws.domain.accounts import User
-from quws.store import AccountStore, Database
+from quws.store.accounts import AccountStore
+from quws.store.database import Database
 
 pytestmark = pytest.mark.anyio
 

@@ -30,7 +30,8 @@ from quws.domain.job import (
     new_job_id,
 )
 from quws.domain.phases import FINAL, Move, Phase, sources, target
-from quws.store import Database, JobStore, Overdue
+from quws.store.database import Database
+from quws.store.jobs import JobStore, Overdue
 from quws.store.schema import upgrade
 from quws.store.tables import metadata
 

@@ -25,9 +25,10 @@ from quws.domain.job import (
 )
 from quws.domain.parameters import MAX_SECONDS
 from quws.domain.phases import MOVES, Move, Phase
-from quws.store import Database, HoldStore, JobStore, ListFilter
 from quws.store import tables as t
-from quws.store.jobs import Overdue
+from quws.store.database import Database
+from quws.store.holds import HoldStore
+from quws.store.jobs import JobStore, ListFilter, Overdue
 
 pytestmark = pytest.mark.anyio
 

@@ -19,8 +19,10 @@ from sqlalchemy import insert, select, text
 
 from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.phases import Phase
-from quws.store import Database, JobStore, ListFilter, QueueStore
 from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs import JobStore, ListFilter
+from quws.store.queues import QueueStore
 from quws.store.schema import upgrade
 
 pytestmark = pytest.mark.anyio

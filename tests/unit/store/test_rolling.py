@@ -13,8 +13,9 @@ from migrations import revisions, some_value, tables_of
 from plans import connected
 from sqlalchemy import inspect, select, update
 
-from quws.schema_version import REVISION
-from quws.store import Database, StoreUnavailable, schema
+from quws.store import schema
+from quws.store.database import Database, StoreUnavailable
+from quws.store.revision import REVISION
 
 pytestmark = pytest.mark.anyio
 

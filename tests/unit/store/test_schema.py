@@ -27,8 +27,8 @@ from sqlalchemy import (
     text,
 )
 
-from quws.schema_version import REVISION
-from quws.store import Database, StoreUnavailable
+from quws.store.database import Database, StoreUnavailable
+from quws.store.revision import REVISION
 from quws.store.schema import differences, downgrade, upgrade
 from quws.store.tables import metadata
 

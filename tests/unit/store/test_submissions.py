@@ -12,16 +12,9 @@ from store_helpers import NOW, TARGET, a_claim, a_job, a_queued_job, an_entry
 
 from quws.domain.job import Claim, ErrorType, JobError
 from quws.domain.phases import Phase
-from quws.store import (
-    Database,
-    JobStore,
-    ListFilter,
-    MadeBefore,
-    Once,
-    Overdue,
-    SubmissionState,
-    SubmissionStore,
-)
+from quws.store.database import Database
+from quws.store.jobs import JobStore, ListFilter, MadeBefore, Once, Overdue, SubmissionState
+from quws.store.submissions import SubmissionStore
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,9 @@ from quws.domain.targets import (
     TargetState,
     TargetStatus,
 )
-from quws.store import Database, JobStore, TargetStore
+from quws.store.database import Database
+from quws.store.jobs import JobStore
+from quws.store.targets import TargetStore
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from qiskit_aer import AerSimulator
 
+from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.targets import Feature, TargetDescription, TargetKind
-from quws.targets.circuits.parse import parse
 from quws.targets.conformance import Check, checks, judge_memory
 
 Counts = dict[str, int]

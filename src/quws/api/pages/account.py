@@ -8,13 +8,13 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.body import read_posted
+from quws.api.kit.body import read_posted
+from quws.api.kit.services import SESSION_COOKIE, accounts_of, auth_method, base_url, caller_of
+from quws.api.kit.urls import see_other
 from quws.api.pages.templates import render, texts_of
-from quws.api.services import SESSION_COOKIE, accounts_of, auth_method, base_url, caller_of
-from quws.api.uws.urls import see_other
 from quws.domain.caller import AuthMethod
 from quws.domain.errors import Forbidden, InvalidParameter, Unauthenticated
-from quws.jobs.accounts import SESSION
+from quws.services.accounts import SESSION
 
 _IN_URLS = "/?&=%:+,;@!$'()*~"
 

@@ -13,17 +13,17 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.body import parse_form, read_posted
+from quws.api.kit.body import parse_form, read_posted
+from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, targets_of
+from quws.api.kit.urls import Urls, see_other
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
 from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_counts
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
-from quws.api.services import base_url, caller_of, jobs_of, pictures_of, targets_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
-from quws.api.uws.filters import query_of, read_after, read_last, read_phases
-from quws.api.uws.urls import Urls, see_other
 from quws.domain.circuits import Language
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
@@ -31,8 +31,8 @@ from quws.domain.job import Job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
-from quws.jobs import Snapshot
-from quws.jobs.clock import utc_now
+from quws.services.clock import utc_now
+from quws.services.snapshots import Snapshot
 
 _ROWS = 50
 _HOME_ROWS = 8

@@ -12,20 +12,20 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.body import read_posted
-from quws.api.errors import sentence_of, status_of
+from quws.api.kit.body import read_posted
+from quws.api.kit.errors import sentence_of, status_of
+from quws.api.kit.filters import query_of
+from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, targets_of
+from quws.api.kit.urls import see_other
 from quws.api.openapi import JOB_PARAMETERS
 from quws.api.pages.drawing import picture
 from quws.api.pages.templates import FOLDER, render, texts_of
-from quws.api.services import base_url, caller_of, jobs_of, pictures_of, targets_of
-from quws.api.uws.filters import query_of
-from quws.api.uws.urls import see_other
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Job
 from quws.domain.parameters import Posted, ResponseFormat
 from quws.domain.times import format_instant
-from quws.jobs.clock import utc_now
+from quws.services.clock import utc_now
 
 EXAMPLES = ("bell", "ghz", "teleport", "qft", "grover")
 _MOST_CIRCUITS = 20

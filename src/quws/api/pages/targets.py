@@ -9,11 +9,11 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quws.api.kit.services import base_url
 from quws.api.pages.coupling import coupling_svg
 from quws.api.pages.templates import render, texts_of
-from quws.api.services import base_url
 from quws.domain.targets import Calibration, Load, TargetStatus
-from quws.jobs import TargetReport
+from quws.services.targets import TargetReport
 
 _GATE_ROWS = 400
 

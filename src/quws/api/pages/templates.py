@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from quws.api.kit.services import auth_method, base_url, caller_of
 from quws.api.pages.texts import Texts, texts_for
-from quws.api.services import auth_method, base_url, caller_of
 from quws.domain.times import format_instant
 
 FOLDER = Path(__file__).parent

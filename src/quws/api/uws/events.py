@@ -16,12 +16,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from quws.api.services import caller_of, jobs_of
+from quws.api.kit.services import caller_of, jobs_of
+from quws.api.kit.urls import Urls, urls_of
 from quws.api.uws import json as as_json
-from quws.api.uws.urls import Urls, urls_of
 from quws.domain.errors import NotFound
 from quws.domain.phases import FINAL
-from quws.jobs import News, Snapshot
+from quws.services.jobs import News
+from quws.services.snapshots import Snapshot
 
 router = APIRouter(tags=["UWS"])
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, TypeAdapter
 
-from quws.api.uws.urls import Urls
+from quws.api.kit.urls import Urls
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Result
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
-from quws.jobs import JobDetails, Snapshot
+from quws.services.snapshots import JobDetails, Snapshot
 
 Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str)]
 """An instant, written as in XML: UTC, milliseconds, ``Z``."""

@@ -11,17 +11,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from quws.api.body import read_body, read_posted
-from quws.api.negotiation import Rendering, rendering_of, wants_json
+from quws.api.kit.body import read_body, read_posted
+from quws.api.kit.bytes import serve_payload
+from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_wait
+from quws.api.kit.idempotency import read_key
+from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
+from quws.api.kit.services import caller_of, jobs_of
+from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.pages.jobs import job_page, list_page
-from quws.api.services import caller_of, jobs_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
-from quws.api.uws.bytes import serve_payload
 from quws.api.uws.events import job_events
-from quws.api.uws.filters import query_of, read_after, read_last, read_phases, read_wait
-from quws.api.uws.idempotency import read_key
-from quws.api.uws.urls import Urls, see_other, urls_of
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobError, JobRef
 from quws.domain.parameters import CONTROL, Posted, read_control

@@ -11,13 +11,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.body import parse_form, read_posted
-from quws.api.errors import answer
-from quws.api.negotiation import wants_json
-from quws.api.services import base_url, caller_of, jobs_of
-from quws.api.uws.idempotency import read_key
+from quws.api.kit.body import parse_form, read_posted
+from quws.api.kit.errors import answer
+from quws.api.kit.idempotency import read_key
+from quws.api.kit.negotiation import wants_json
+from quws.api.kit.services import base_url, caller_of, jobs_of
+from quws.api.kit.urls import see_other
 from quws.api.uws.routes import error_response
-from quws.api.uws.urls import see_other
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase

@@ -14,11 +14,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydantic_xml import BaseXmlModel, attr, element
 
-from quws.api.uws.urls import Urls
+from quws.api.kit.urls import Urls
 from quws.domain.job import Job, JobRef, Parameter
 from quws.domain.parameters import is_xml_text
 from quws.domain.times import format_instant
-from quws.jobs import JobDetails
+from quws.services.snapshots import JobDetails
 
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
 OURS = "urn:quws:job:1"

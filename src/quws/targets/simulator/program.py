@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit, IfElseOp
 from qiskit.circuit.library import UnitaryGate
 
-from quws.targets.circuits.gates import definition_key
+from quws.circuits.gates import definition_key
 
 _TEMPLATE = 4096
 """Definitions up to this many gates are kept written out; larger ones are walked each time."""

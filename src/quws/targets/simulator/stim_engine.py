@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from quws.targets.circuits.survey import PLAIN_CLIFFORD
+from quws.circuits.survey import PLAIN_CLIFFORD
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS
 from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally

@@ -52,7 +52,7 @@ def of_facts(facts: CircuitFacts) -> Traits:
 
 def of_circuit(circuit: QuantumCircuit) -> Traits:
     """Take them from the circuit itself."""
-    from quws.targets.circuits.survey import survey  # noqa: PLC0415 - it imports Qiskit
+    from quws.circuits.survey import survey  # noqa: PLC0415 - it imports Qiskit
 
     found = survey(circuit)
     return Traits(

@@ -9,11 +9,11 @@ from statistics import mean
 
 import pytest
 
+from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.targets import TargetStatus
 from quws.targets.base import CircuitResult, Compiled, RunOptions
-from quws.targets.circuits.parse import parse
 from quws.targets.emulator import Emulator
 from quws.targets.emulator.device import own_device, own_devices
 from quws.targets.emulator.drift import calibrated

@@ -13,9 +13,9 @@ import pytest
 from qiskit import QuantumCircuit
 from scipy.stats import chi2
 
+from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits
 from quws.targets.base import RunOptions
-from quws.targets.circuits.parse import parse
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.engines import ENGINES
 from quws.targets.simulator.noise import Errors

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from circuits import BELL2, BELL3
 
+from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
 from quws.domain.noise import Device, Noise
 from quws.domain.targets import Calibration, GateCalibration, QubitCalibration
 from quws.targets.base import CircuitResult, RunOptions
-from quws.targets.circuits.parse import parse
 from quws.targets.simulator import Simulator
 
 TWO = 'OPENQASM 2.0; include "qelib1.inc"; '

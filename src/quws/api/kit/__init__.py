@@ -1,0 +1,1 @@
+"""What every room of HTTP needs: negotiation, bodies, refusals, bytes, links, sign-in."""

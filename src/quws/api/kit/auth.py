@@ -1,0 +1,182 @@
+"""Who asks: nobody in particular, a user who signs in, or whom a trusted proxy names."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quws.api.kit.errors import refused
+from quws.api.kit.negotiation import Rendering, rendering_of
+from quws.api.kit.services import SESSION_COOKIE, Services
+from quws.api.pages.account import account_page
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.errors import Unauthenticated, Unavailable
+from quws.telemetry import logs
+
+_OPEN = (
+    "/health/",
+    "/static/",
+    "/account/",
+    "/favicon.ico",
+    "/availability",
+    "/capabilities",
+    "/openapi.json",
+)
+_CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """How to tell who asks.
+
+    Parameters
+    ----------
+    method
+        ``none``: everybody is the one anonymous user. ``users``: Basic and
+        bearer tokens of the accounts in the database. ``proxy``: a header that
+        a proxy sets.
+    anonymous
+        Whether requests without credentials may use the service all the same.
+    proxy_header
+        The header in which the proxy names the user.
+    proxy_networks
+        From where that header is believed.
+    operators
+        Users whom the proxy names and who may see everything.
+
+    """
+
+    method: AuthMethod = AuthMethod.NONE
+    anonymous: bool = False
+    proxy_header: str = "X-Forwarded-User"
+    proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(default_factory=tuple)
+    operators: frozenset[str] = frozenset()
+
+
+class Authentication:
+    """Finds out who asks, once, before anything else looks at a request.
+
+    A client that sent no credentials gets a 401 with a challenge: STILTS and
+    browsers sign in only when they are asked to. One that sent wrong ones gets
+    it too, and is never served as somebody else.
+    """
+
+    def __init__(self, app: ASGIApp, settings: AuthSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller, or challenge it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            caller = await self._caller(request)
+        except (Unauthenticated, Unavailable) as refusal:
+            response = await self._refuse(request, refusal)
+            await response(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        logs.note(owner=caller.name)
+        await self._app(scope, receive, send)
+
+    async def _refuse(self, request: Request, refusal: Unauthenticated | Unavailable) -> Response:
+        if not isinstance(refusal, Unauthenticated):
+            return await refused(request, refusal)
+        challenges = self._challenges()
+        if (
+            self._settings.method is AuthMethod.USERS
+            and rendering_of(request) is Rendering.HTML
+            and "authorization" not in request.headers
+        ):
+            # A page of ours asks, not the browser itself, which a Basic challenge would make do so.
+            challenges = _CHALLENGES[1:]
+            following = request.url.path
+            if request.url.query:
+                following += f"?{request.url.query}"
+            response = await account_page(
+                request, following=following if request.method == "GET" else "", status=401
+            )
+        else:
+            response = await refused(request, refusal)
+        for challenge in challenges:
+            response.headers.append("WWW-Authenticate", challenge)
+        return response
+
+    async def _caller(self, request: Request) -> Caller:
+        match self._settings.method:
+            case AuthMethod.NONE:
+                return ANONYMOUS
+            case AuthMethod.USERS:
+                caller = await self._signed_in(request)
+            case AuthMethod.PROXY:
+                caller = self._named_by_proxy(request)
+        if caller is not None:
+            return caller
+        if self._settings.anonymous or f"{request.url.path}/".startswith(_OPEN):
+            return ANONYMOUS
+        raise Unauthenticated("sign in: this service needs to know who asks")
+
+    async def _signed_in(self, request: Request) -> Caller | None:
+        header = request.headers.get("authorization")
+        if header is None:
+            return await self._in_session(request)
+        scheme, _, rest = header.partition(" ")
+        services: Services = request.state.services
+        caller: Caller | None = None
+        match scheme.lower():
+            case "basic":
+                name, password = _basic(rest)
+                if not name and not password:
+                    return None  # How some UWS clients say that they have no user.
+                caller = await services.accounts.by_password(name, password)
+            case "bearer":
+                caller = await services.accounts.by_token(rest.strip())
+        if caller is None:
+            raise Unauthenticated("these credentials are wrong, or have expired")
+        return caller
+
+    async def _in_session(self, request: Request) -> Caller | None:
+        secret = request.cookies.get(SESSION_COOKIE)
+        if not secret or request.url.path.startswith("/static/"):
+            return None
+        services: Services = request.state.services
+        # One that is over is as good as none: its browser is asked to sign in again.
+        return await services.accounts.by_session(secret)
+
+    def _named_by_proxy(self, request: Request) -> Caller | None:
+        names = request.headers.getlist(self._settings.proxy_header)
+        if not any(names) or not self._from_proxy(request.scope.get("client")):
+            return None
+        if len(names) > 1:
+            # One of them may be the client's own.
+            raise Unauthenticated(f"{self._settings.proxy_header} was sent more than once")
+        return Caller(names[0], names[0] in self._settings.operators)
+
+    def _from_proxy(self, client: Any) -> bool:
+        try:
+            address = ip_address(client[0])
+        except (TypeError, ValueError):
+            return False
+        return any(address in network for network in self._settings.proxy_networks)
+
+    def _challenges(self) -> tuple[str, ...]:
+        return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]
+
+
+def _basic(text: str) -> tuple[str, str]:
+    try:
+        name, _, password = b64decode(text, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("the Authorization header is not Basic as RFC 7617 has it") from None
+    if "\0" in name:
+        raise Unauthenticated("these credentials are wrong, or have expired")
+    return name, password

@@ -1,0 +1,178 @@
+"""The parameters of a request, byte for byte: from the query, a form, or a multipart form.
+
+Starlette's own form parser cuts fields at 1 MiB and replaces bytes that are
+not UTF-8; a job's parameters must come back as they were sent.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from quws.api.kit.services import http_settings
+from quws.domain.errors import Refusal, TooLarge
+from quws.domain.parameters import Posted
+
+_MAX_FIELDS = 10_000
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_TEXT = "text/plain; charset=utf-8"
+_BINARY = "application/octet-stream"
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w.+-]+=\"?[\w .+-]+\"?)*", re.ASCII)
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is of a type that has no parameters in it."""
+
+    code = "unsupported_media_type"
+
+
+class MalformedBody(Refusal):
+    """The body is not what its type says."""
+
+    code = "malformed_body"
+
+
+async def read_posted(request: Request) -> list[Posted]:
+    """Read the parameters of a POST: those of the query first, then those of the body.
+
+    Raises
+    ------
+    TooLarge
+        Before the body is read, when its length is announced.
+    UnsupportedMediaType, MalformedBody
+
+    """
+    posted = parse_form(request.scope["query_string"])
+    body = await read_body(request)
+    if not body:
+        return posted
+    media_type, options = parse_options_header(request.headers.get("content-type", _FORM))
+    match media_type.decode("latin-1").lower():
+        case "application/x-www-form-urlencoded":
+            return posted + parse_form(body)
+        case "multipart/form-data":
+            return posted + _parse_multipart(body, options.get(b"boundary", b""))
+        case other:
+            raise UnsupportedMediaType(
+                f"the body must be {_FORM} or {_MULTIPART}, not '{other[:60]}'"
+            )
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a body of at most the size that the service takes.
+
+    Raises
+    ------
+    TooLarge
+
+    """
+    limit = http_settings(request).max_body
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def parse_form(data: bytes) -> list[Posted]:
+    """Read ``name=value&…``; repeated names and empty values are kept.
+
+    Raises
+    ------
+    MalformedBody
+        There are too many fields.
+
+    """
+    if data.count(b"&") >= _MAX_FIELDS:
+        raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields")
+    # As latin-1 every character is one byte, so any bytes come through unchanged.
+    pairs = parse_qsl(data.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return [
+        Posted(name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1"))
+        for name, value in pairs
+    ]
+
+
+def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
+    parts: list[Posted] = []
+    headers: dict[bytes, bytes] = {}
+    name, value, content = bytearray(), bytearray(), bytearray()
+
+    def part_begin() -> None:
+        headers.clear()
+        content.clear()
+
+    def header_field(data: bytes, start: int, end: int) -> None:
+        name.extend(data[start:end])
+
+    def header_value(data: bytes, start: int, end: int) -> None:
+        value.extend(data[start:end])
+
+    def header_end() -> None:
+        headers[bytes(name).lower()] = bytes(value)
+        name.clear()
+        value.clear()
+
+    def part_data(data: bytes, start: int, end: int) -> None:
+        content.extend(data[start:end])
+
+    def part_end() -> None:
+        _, options = parse_options_header(headers.get(b"content-disposition", b""))
+        if b"name" not in options:
+            raise MalformedBody("a part of the multipart body has no name")
+        uploaded = b"filename" in options
+        mime_type = headers.get(b"content-type", b"").decode("latin-1")
+        parts.append(
+            Posted(
+                options[b"name"].decode("utf-8", "replace"),
+                bytes(content),
+                mime_type if _MEDIA_TYPE.fullmatch(mime_type) else _BINARY if uploaded else _TEXT,
+                uploaded,
+            )
+        )
+        if len(parts) > _MAX_FIELDS:
+            raise MalformedBody(f"the multipart body has more than {_MAX_FIELDS} parts")
+
+    complete = False
+
+    def end() -> None:
+        nonlocal complete
+        complete = True
+
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": part_begin,
+                "on_header_field": header_field,
+                "on_header_value": header_value,
+                "on_header_end": header_end,
+                "on_part_data": part_data,
+                "on_part_end": part_end,
+                "on_end": end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except Refusal:
+        raise
+    except Exception as error:
+        # The parser's own errors, and whatever else a broken body makes it throw.
+        raise MalformedBody("the multipart body is malformed") from error
+    if not complete:
+        raise MalformedBody("the multipart body is cut short")
+    return parts
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the request body is larger than the {limit} bytes that are allowed")

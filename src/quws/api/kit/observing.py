@@ -1,0 +1,90 @@
+"""Every request gets an id, a line in the log, its numbers and its trace; and ``/metrics``."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import structlog
+from fastapi import APIRouter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quws.api.kit.services import caller_of, http_settings, queues_of
+from quws.domain.caller import AuthMethod
+from quws.domain.errors import Forbidden
+from quws.domain.job import is_job_id
+from quws.telemetry import logs, metrics, tracing
+
+router = APIRouter(tags=["Operation"])
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+_QUIET = ("/health/", "/metrics", "/static/")
+_log = structlog.get_logger(__name__)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics of this process, for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def get_metrics(request: Request) -> Response:
+    """Write the metrics of this process; where people sign in, only operators may read them."""
+    open_to_all = http_settings(request).auth is AuthMethod.NONE
+    if not (open_to_all or caller_of(request).operator):
+        raise Forbidden("only operators may read the metrics")
+    await queues_of(request).refresh()
+    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+class Observation:
+    """Watches requests from outside all handlers.
+
+    The id comes from ``X-Request-ID`` where a client or proxy sends a sane one; it
+    is in the answer, on every line of the log, and kept with the jobs that the request makes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and tell of it when it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = logs.request_id(headers.get("x-request-id"))
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        job = next((part for part in scope["path"].split("/") if is_job_id(part)), None)
+        status = 500
+        start = perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        with (
+            logs.about(request=request_id, **({} if job is None else {"job": job})),
+            tracing.span(method, {**headers}, server=True, request=request_id, job=job),
+        ):
+            try:
+                await self._app(scope, receive, watched)
+            finally:
+                seconds = perf_counter() - start
+                # The router leaves behind which of its routes it took.
+                route = getattr(scope.get("route"), "path", None) or "none"
+                metrics.answered(method, route, status, seconds)
+                tracing.describe(f"{method} {route}", status=status)
+                log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+                log(
+                    "request",
+                    method=method,
+                    path=scope["path"][:200],
+                    status=status,
+                    seconds=round(seconds, 4),
+                )

@@ -1,0 +1,104 @@
+"""What the handlers work with, found through the application of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.services.accounts import AccountService
+from quws.services.health import Health
+from quws.services.jobs import JobService
+from quws.services.pictures import Pictures
+from quws.services.queues import Queues
+from quws.services.targets import TargetService
+
+SESSION_COOKIE = "quws_session"
+"""The cookie of a browser that has signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, as the wiring made them."""
+
+    jobs: JobService
+    accounts: AccountService
+    health: Health
+    targets: TargetService
+    pictures: Pictures
+    queues: Queues
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What the HTTP room itself needs to know.
+
+    ``public_url`` is the URL of the service as clients see it, without a slash
+    at its end; None to take it from each request. ``max_body`` is in bytes. ``auth``
+    is how callers are told apart.
+    """
+
+    public_url: str | None
+    max_body: int
+    auth: AuthMethod = AuthMethod.NONE
+
+
+def jobs_of(request: Request) -> JobService:
+    """Find the use cases of jobs."""
+    services: Services = request.state.services
+    return services.jobs
+
+
+def health_of(request: Request) -> Health:
+    """Find what knows whether the service works."""
+    services: Services = request.state.services
+    return services.health
+
+
+def accounts_of(request: Request) -> AccountService:
+    """Find the use cases of accounts."""
+    services: Services = request.state.services
+    return services.accounts
+
+
+def targets_of(request: Request) -> TargetService:
+    """Find what knows the targets."""
+    services: Services = request.state.services
+    return services.targets
+
+
+def pictures_of(request: Request) -> Pictures:
+    """Find what draws circuits."""
+    services: Services = request.state.services
+    return services.pictures
+
+
+def queues_of(request: Request) -> Queues:
+    """Find what counts the queues."""
+    services: Services = request.state.services
+    return services.queues
+
+
+def http_settings(request: Request) -> HttpSettings:
+    """Find the settings of the HTTP room."""
+    settings: HttpSettings = request.app.state.http
+    return settings
+
+
+def auth_method(request: Request) -> AuthMethod:
+    """Tell how callers are told apart."""
+    return http_settings(request).auth
+
+
+def caller_of(request: Request) -> Caller:
+    """Tell who asks."""
+    return getattr(request.state, "caller", ANONYMOUS)
+
+
+def base_url(request: Request) -> str:
+    """Tell the URL of the service as this client sees it, without a slash at its end."""
+    public = http_settings(request).public_url
+    if public is not None:
+        return public
+    return str(request.base_url).rstrip("/")

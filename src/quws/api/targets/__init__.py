@@ -1,0 +1,1 @@
+"""What targets are, over HTTP: ``/targets`` as JSON and VOTable."""

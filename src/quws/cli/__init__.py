@@ -1,0 +1,1 @@
+"""The commands of ``quws``, one file for each group."""

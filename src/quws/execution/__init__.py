@@ -1,1 +1,0 @@
-"""Where jobs run: workers, their child processes, and the sweeps."""

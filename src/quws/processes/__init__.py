@@ -1,0 +1,1 @@
+"""Wiring: one file for each kind of process that quws has."""

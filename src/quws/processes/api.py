@@ -1,0 +1,142 @@
+"""The HTTP service as a process: its use cases, opened and closed with the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+
+from quws.api.kit.services import Services
+from quws.domain.policy import Policy
+from quws.domain.targets import TargetDescription
+from quws.processes.backends import make_health, open_backends
+from quws.processes.monitor import monitored
+from quws.services.accounts import AccountService
+from quws.services.checker import ChildChecker
+from quws.services.clock import utc_now
+from quws.services.jobs import JobService
+from quws.services.pictures import Pictures
+from quws.services.queues import Queues
+from quws.services.quotes import Quotes
+from quws.services.suitability import TargetChecks
+from quws.services.targets import TargetService
+from quws.settings import Settings
+from quws.store.accounts import AccountStore
+from quws.store.queues import QueueStore
+from quws.targets import NotLoaded, Target, TargetConfig, create_target
+from quws.telemetry import tracing
+
+_SHUTDOWN_SECONDS = 10
+
+
+def known_targets(configs: Sequence[TargetConfig]) -> dict[Target, TargetDescription]:
+    """Make the targets that can tell here what they are, without their libraries and secrets.
+
+    The others are known from when their workers have looked at them.
+
+    Raises
+    ------
+    ConfigError
+        An adapter is not installed here or does not take its options.
+
+    """
+    found = {}
+    for config in configs:
+        # In an environment of its own may be what this one has not; and a secret is for its
+        # worker only.
+        if config.interpreter is None and not config.secrets:
+            with contextlib.suppress(NotLoaded):
+                target = create_target(config.revealed())
+                found[target] = config.apply(target.describe())
+    return found
+
+
+def _policy(settings: Settings, configs: Sequence[TargetConfig]) -> Policy:
+    policy = settings.policy
+    if "target" in policy.model_fields_set or any(item.name == policy.target for item in configs):
+        return policy
+    # The default's default is not among them: then it is whichever stands first.
+    return policy.model_copy(update={"target": configs[0].name})
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, configs: Sequence[TargetConfig], known: Mapping[Target, TargetDescription]
+) -> AsyncIterator[Services]:
+    """Open what the handlers work with, for as long as the application runs."""
+    async with open_backends(settings) as backends:
+        checker = ChildChecker(seconds=settings.check_seconds)
+        await checker.start()
+        # So that a job can be sent before the first worker is up.
+        await backends.targets.register(known.values(), utc_now(), replace=False)
+        health = make_health(backends)
+        queues = Queues(QueueStore(backends.database))
+        listening = asyncio.create_task(backends.events.run())
+        quotes = Quotes(backends.jobs)
+        try:
+            async with monitored(
+                settings.monitor_host, settings.monitor_port, health, queues.refresh
+            ):
+                yield Services(
+                    jobs=JobService(
+                        store=backends.jobs,
+                        targets=backends.targets,
+                        artifacts=backends.artifacts,
+                        events=backends.events,
+                        announcer=backends.announcer,
+                        checker=checker,
+                        quotes=quotes,
+                        policy=_policy(settings, configs),
+                        expected=frozenset(item.name for item in configs),
+                        suits=TargetChecks({target.name: target for target in known}),
+                    ),
+                    accounts=AccountService(AccountStore(backends.database)),
+                    health=health,
+                    targets=TargetService(backends.targets, quotes, backends.announcer),
+                    queues=queues,
+                    pictures=Pictures(checker),
+                )
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await checker.close()
+            # Here, since the server ends by the signal that it was sent.
+            await asyncio.to_thread(tracing.shutdown)
+
+
+def run_server(app: FastAPI, host: str, port: int) -> None:
+    """Serve an application until SIGTERM or SIGINT."""
+
+    class Server(uvicorn.Server):
+        @override
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # It lets requests end before it stops; who waits for a job would keep it.
+            app.state.stop_waiting()
+            # Not the inherited one, which raises the signal again in the end: a process
+            # that stopped in order has ended well.
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        log_config=None,
+        server_header=False,
+        # Who asks is told by the connection, not by a header that anybody can send; the
+        # public URL is a setting.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        raise SystemExit(1)

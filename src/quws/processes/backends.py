@@ -1,0 +1,121 @@
+"""What every process opens: database, artifacts and bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from quws.artifacts import ArtifactStore
+from quws.bus.connection import connect
+from quws.bus.dispatcher import Dispatcher
+from quws.bus.events import EventHub
+from quws.services.announcer import Announcer
+from quws.services.clock import StoreClock
+from quws.services.health import Health
+from quws.services.sweeps import Sweeps
+from quws.settings import Settings
+from quws.store.database import Database, StoreUnavailable
+from quws.store.jobs import JobStore
+from quws.store.targets import TargetStore
+
+_SCHEMA_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """What every process needs: database, artifacts and bus."""
+
+    database: Database
+    jobs: JobStore
+    targets: TargetStore
+    artifacts: ArtifactStore
+    dispatcher: Dispatcher
+    events: EventHub
+    announcer: Announcer
+
+
+@asynccontextmanager
+async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
+    """Connect to database, artifacts and bus.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database does not answer or has another schema.
+
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(settings.resolved_database_url(), full_sync=settings.sqlite_full_sync)
+        stack.push_async_callback(database.close)
+        await _await_schema(database, settings.wait_for_schema)
+        redis = connect(settings.resolved_redis_url())
+        stack.push_async_callback(redis.aclose)
+        events = EventHub(redis)
+        dispatcher = Dispatcher(redis)
+        yield Backends(
+            database=database,
+            jobs=JobStore(database),
+            targets=TargetStore(database),
+            artifacts=ArtifactStore(settings.resolved_artifacts_url()),
+            dispatcher=dispatcher,
+            events=events,
+            announcer=Announcer(dispatcher, events),
+        )
+
+
+async def check_database(settings: Settings) -> None:
+    """Make sure that the database answers and has the schema of this code.
+
+    Raises
+    ------
+    StoreUnavailable
+        With a sentence that says what to run.
+
+    """
+    database = Database(settings.resolved_database_url())
+    try:
+        await _await_schema(database, settings.wait_for_schema)
+    finally:
+        await database.close()
+
+
+async def _await_schema(database: Database, seconds: float) -> None:
+    limit = monotonic() + seconds
+    while True:
+        try:
+            return await database.check()
+        except StoreUnavailable:
+            if monotonic() >= limit:
+                raise
+        await asyncio.sleep(_SCHEMA_POLL_SECONDS)
+
+
+def make_health(
+    backends: Backends, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None
+) -> Health:
+    """Make what looks whether a process can do its work."""
+    return Health(
+        backends.database,
+        backends.dispatcher,
+        backends.artifacts,
+        StoreClock(backends.jobs),
+        more=more,
+    )
+
+
+def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
+    """Make the periodic duties, for the sweeper and for those who want to see what is due."""
+    return Sweeps(
+        store=backends.jobs,
+        targets=backends.targets,
+        artifacts=backends.artifacts,
+        dispatcher=backends.dispatcher,
+        announcer=backends.announcer,
+        policy=settings.policy,
+        clock=StoreClock(backends.jobs),
+        lease_seconds=settings.lease,
+        orphan_seconds=settings.orphan_age,
+    )

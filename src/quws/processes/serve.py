@@ -1,0 +1,247 @@
+"""``quws serve``: the supervisor of everything that one machine needs.
+
+It starts and restarts processes and does nothing else, so that nothing can
+crash it. Its children die with it, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from quws import __version__
+from quws.bus.server import NoServer, ValkeyServer
+from quws.sandbox.confine import die_with_parent
+from quws.settings import Settings
+from quws.store.revision import REVISION
+
+_POLL_SECONDS = 0.1
+_START_SECONDS = 60
+_BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+_STEADY_SECONDS = 60
+_KILL_SECONDS = 10
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine, whatever proxies the environment names."""
+
+EXAMPLE = (
+    "curl -L -d SHOTS=1000 -d PHASE=RUN --data-urlencode"
+    ' \'CIRCUIT=OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2];'
+    " h q[0]; cx q[0],q[1]; measure q -> c;'"
+)
+
+
+class _CannotServe(Exception):
+    """With a sentence that says why."""
+
+
+@dataclass
+class _Part:
+    """One process that must always run."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    next_start: float = field(default=0.0)
+
+
+class Supervisor:
+    """Runs the embedded form until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    ConfigError
+        The list of targets cannot be used.
+
+    """
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._stop = threading.Event()
+        self._environment = dict(os.environ) | {"QUWS_SUPERVISOR": str(os.getpid())}
+        self._environment["QUWS_DATA"] = str(settings.data.absolute())
+        self._valkey: ValkeyServer | None = None
+        self._migration: subprocess.Popen[bytes] | None = None
+        self._parts = [
+            _Part(
+                "api",
+                # Whether the address is public was decided before.
+                ["api", "--host", host, "--port", str(port), "--allow-anonymous"],
+            ),
+            _Part("sweeper", ["sweeper"]),
+            *(
+                _Part(f"worker {config.name}", ["worker", "--target", config.name, "--sole"])
+                for config in settings.target_configs()
+            ),
+        ]
+
+    def run(self) -> int:
+        """Serve. Gives the exit status."""
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(sig, lambda *_: self._stop.set())
+        try:
+            with self._lock():
+                try:
+                    self._prepare()
+                    self._supervise()
+                finally:
+                    self._stop_all()
+        except (_CannotServe, NoServer) as error:
+            print(f"quws: {error}", file=sys.stderr)  # noqa: T201
+            return 1
+        return 0
+
+    @contextlib.contextmanager
+    def _lock(self):  # type: ignore[no-untyped-def]
+        data = self._settings.data
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (data / "serve.lock").open("w") as file:
+                self._take(file)
+                yield
+        except OSError as error:
+            raise _CannotServe(f"the data folder {data} cannot be used: {error}") from error
+
+    def _take(self, file: TextIO) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _CannotServe(
+                f"another 'quws serve' uses {self._settings.data}; give --data another folder"
+            ) from None
+
+    def _prepare(self) -> None:
+        if self._settings.redis_url is None:
+            self._valkey = ValkeyServer(
+                self._settings.data / "valkey", partial(die_with_parent, os.getpid())
+            )
+            self._valkey.start()
+            self._environment["QUWS_REDIS_URL"] = self._valkey.url
+        if not self._schema_is_current():
+            # The API loads meanwhile, and waits for the schema.
+            self._environment.setdefault("QUWS_WAIT_FOR_SCHEMA", str(_START_SECONDS))
+            self._migration = self._python("db", "upgrade")
+
+    def _schema_is_current(self) -> bool:
+        # A look with the standard library: alembic takes longer to load than all the rest.
+        url = self._settings.resolved_database_url()
+        if not url.startswith("sqlite:///"):
+            return False
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists():
+            return False
+        try:
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.Error:
+            return False
+        return bool(found == (REVISION,))
+
+    def _supervise(self) -> None:
+        # The API alone first: on few cores the others would only slow its start.
+        self._start(self._parts[0])
+        limit = time.monotonic() + _START_SECONDS
+        ready = False
+        while not self._stop.wait(_POLL_SECONDS if ready else 0.02):
+            self._look_after_valkey()
+            if self._migration is not None and self._migration.poll():
+                raise _CannotServe("the database could not be prepared; see above")
+            for part in self._parts if ready else self._parts[:1]:
+                self._look_after(part, ready=ready)
+            if not ready:
+                ready = self._answers()
+                if ready:
+                    self._greet()
+                elif time.monotonic() > limit:
+                    raise _CannotServe(f"the service does not answer at {self._url}")
+
+    def _look_after(self, part: _Part, *, ready: bool) -> None:
+        now = time.monotonic()
+        if part.process is None:
+            if now >= part.next_start:
+                self._start(part)
+            return
+        status = part.process.poll()
+        if status is None:
+            return
+        if not ready:
+            raise _CannotServe(f"the {part.name} process does not start; see above")
+        part.failures = 0 if now - part.started > _STEADY_SECONDS else part.failures + 1
+        pause = _BACKOFF_SECONDS[min(max(part.failures, 1), len(_BACKOFF_SECONDS)) - 1]
+        self._say(f"the {part.name} process ended with status {status}; it is started again")
+        part.process = None
+        part.next_start = now + pause
+
+    def _look_after_valkey(self) -> None:
+        if self._valkey is not None and self._valkey.process.poll() is not None:
+            self._say("the private Valkey ended; it is started again")
+            try:
+                self._valkey.start()
+            except NoServer as error:
+                self._say(str(error))  # Jobs run without it, only less promptly.
+
+    def _start(self, part: _Part) -> None:
+        part.started = time.monotonic()
+        part.process = self._python(*part.arguments, port=self._monitor_port(part))
+
+    def _monitor_port(self, part: _Part) -> int:
+        # One process a port: they cannot share one.
+        first = self._settings.monitor_port
+        return first and first + self._parts.index(part)
+
+    def _python(self, *arguments: str, port: int = 0) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "quws", *arguments],
+            env=self._environment | {"QUWS_MONITOR_PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            # Ctrl-C on a terminal is for the supervisor, which stops all in order.
+            process_group=0,
+        )
+
+    def _answers(self) -> bool:
+        try:
+            with _OPENER.open(f"{self._url}/health/live", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def _greet(self) -> None:
+        self._say(
+            f"quws {__version__} listens on {self._url} (Ctrl-C ends it)\n"
+            f"data lies in {self._settings.data.absolute()}\n"
+            f"run a first circuit with\n\n  {EXAMPLE} {self._url}/jobs\n\n"
+            f"or open {self._url} in a browser"
+        )
+
+    def _stop_all(self) -> None:
+        running = [part.process for part in self._parts if part.process is not None]
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        limit = time.monotonic() + self._settings.grace + _KILL_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.0, limit - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._valkey is not None:
+            self._valkey.stop()
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201

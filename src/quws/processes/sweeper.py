@@ -1,0 +1,103 @@
+"""The periodic task: enforces execution duration and destruction, and mends what was lost.
+
+A loop of its own rather than arq's cron: what repairs the queue must not hang
+on it, and with Redis away the durations must still hold. Any number of
+sweepers may run; every step is a guarded statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactStoreUnavailable
+from quws.processes.backends import make_health, make_sweeps, open_backends
+from quws.processes.monitor import monitored
+from quws.processes.runtime import stop_event
+from quws.services.queues import Queues
+from quws.services.quotes import Quotes
+from quws.services.sweeps import Sweeps
+from quws.services.targets import TargetService
+from quws.settings import Settings
+from quws.store.database import StoreUnavailable
+from quws.store.queues import QueueStore
+from quws.telemetry import metrics
+
+_WAITING_SECONDS = 10.0
+_QUOTES_SECONDS = 5.0
+_LOAD_SECONDS = 300.0
+_log = structlog.get_logger(__name__)
+
+
+async def sweeper(settings: Settings) -> None:
+    """Run the periodic task until SIGTERM or SIGINT."""
+    stop = stop_event()
+    async with open_backends(settings) as backends:
+        sweeps = make_sweeps(backends, settings)
+        quotes = Quotes(backends.jobs)
+        targets = TargetService(backends.targets, quotes, backends.announcer)
+        health = make_health(backends)
+        queues = Queues(QueueStore(backends.database))
+        async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):
+            await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
+
+
+async def run_sweeper(
+    sweeps: Sweeps,
+    quotes: Quotes,
+    targets: TargetService,
+    stop: asyncio.Event,
+    pause_seconds: float,
+    orphan_seconds: float,
+) -> None:
+    """Sweep until told to stop."""
+    by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+        ("overrun", sweeps.overrun),
+        ("lost", sweeps.lost),
+        ("destruction", sweeps.destruction),
+        ("retired", sweeps.retired),
+    ]
+    next_waiting = next_orphans = next_quotes = next_load = 0.0
+    while not stop.is_set():
+        if await _try("clock", sweeps.settled, quiet=True):
+            for name, sweep in by_the_clock:
+                await _try(name, sweep)
+        await _try("garbage", sweeps.garbage)
+        if monotonic() >= next_quotes:
+            next_quotes = monotonic() + _QUOTES_SECONDS
+            await _try("quotes", quotes.refresh, quiet=True)
+        if monotonic() >= next_waiting:
+            next_waiting = monotonic() + _WAITING_SECONDS
+            await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
+        if monotonic() >= next_orphans:
+            next_orphans = monotonic() + orphan_seconds
+            await _try("orphans", sweeps.orphans)
+            await _try("keys", sweeps.keys)
+        if monotonic() >= next_load:
+            next_load = monotonic() + _LOAD_SECONDS
+            await _try("load", targets.sample_load)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_seconds):
+                await stop.wait()
+
+
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
+    try:
+        count = await sweep()
+    except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+        metrics.sweep_failed(name)
+        _log.warning("sweep failed", sweep=name, error=str(error))
+    except Exception:  # noqa: BLE001
+        # One sweep's fault must not keep the others from their duty.
+        metrics.sweep_failed(name)
+        _log.exception("sweep failed", sweep=name)
+    else:
+        metrics.swept(name, 0 if quiet else count)
+        if count and not quiet:
+            _log.info("swept", sweep=name, count=count)
+        return count
+    return 0

@@ -1,0 +1,270 @@
+"""In a child: hand a job over to a target with a queue of its own, and look after it.
+
+Exactly one submission comes of a job, whatever dies in between. The worker
+writes the intent before anything is sent (``submitting``, which it must
+answer) and the handle after it (``submitted``), so the next attempt knows where
+the last one stopped:
+
+- no intent: nothing was sent;
+- an intent without a handle: it is looked for by its key, and sent again only
+  when it surely is not there;
+- a handle: it is looked after, and nothing is ever sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from quws.domain.errors import Refusal
+from quws.sandbox.roles import Connection
+from quws.targets.base import (
+    CircuitResult,
+    Compiled,
+    Doubt,
+    Gone,
+    RemoteState,
+    RemoteStatus,
+    RemoteTarget,
+    RunOptions,
+)
+
+T = TypeVar("T")
+
+_LONGEST_PAUSE = 5.0
+_GO_SECONDS = 10.0
+"""How old the worker's leave to submit may be: later the job may be somebody else's."""
+
+
+class RemoteFailure(Exception):
+    """The job fails, with the fields of a ``failed`` message."""
+
+    def __init__(self, code: str, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.transient = transient
+
+
+class RemoteRun:
+    """One job on a remote target.
+
+    Parameters
+    ----------
+    submission
+        What the worker knows of it: ``key``; ``begun``, whether an intent is written; ``age`` of
+        that intent in seconds; ``handle``, if it is known.
+    circuits
+        Makes the circuits ready, of which there are ``count``; called only when they must be sent.
+
+    """
+
+    def __init__(
+        self,
+        target: RemoteTarget,
+        submission: dict[str, Any],
+        circuits: Callable[[], Sequence[Compiled]],
+        options: RunOptions,
+        connection: Connection,
+        *,
+        count: int,
+    ) -> None:
+        self._target = target
+        self._count = count
+        self._key: str = submission["key"]
+        self._handle: str | None = submission["handle"]
+        self._begun: bool = submission["begun"]
+        self._settled = time.monotonic() + target.settle_seconds - submission["age"]
+        self._circuits = circuits
+        self._options = options
+        self._connection = connection
+        self._said: str | None = None
+        self._waiting = False
+
+    def results(self) -> list[CircuitResult]:
+        """Hand the job over if nobody has, wait for it and fetch what came out.
+
+        Raises
+        ------
+        RemoteFailure
+        Refusal
+            The other side does not take it.
+
+        """
+        handle = self._handle or self._found() or self._submitted()
+        try:
+            self._wait(handle)
+            results = self._persistently(lambda: self._target.fetch(handle))
+        except Gone as error:
+            raise RemoteFailure(
+                "submission_gone", f"the other side has lost the job: {error}", transient=True
+            ) from error
+        if len(results) != self._count:
+            raise RemoteFailure(
+                "remote_failed",
+                f"the other side has results of {len(results)} circuits, not of {self._count}",
+                transient=False,
+            )
+        return results
+
+    # -- handing over -----------------------------------------------------------
+
+    def _found(self) -> str | None:
+        """Find what an attempt before this one may have sent; None if nothing has arrived."""
+        if not self._begun:
+            return None
+        while True:
+            try:
+                handle = self._persistently(lambda: self._target.find(self._key))
+            except Doubt as error:
+                self._give_up(error)
+            if handle is not None:
+                return self._arrived(handle)
+            left = self._settled - time.monotonic()
+            if self._target.idempotent or left <= 0:
+                return None
+            # It may be on its way still.
+            self._say("looking whether the other side has got the job")
+            time.sleep(min(left, self._target.poll_seconds))
+
+    def _submitted(self) -> str:
+        circuits = self._circuits()
+        pause = self._target.poll_seconds
+        while True:
+            # Each time anew: the intent's time is that of the last try.
+            self._connection.send({"submitting": self._key})
+            asked = time.monotonic()
+            if self._connection.receive() is None:
+                raise SystemExit  # The worker is gone, and so are we.
+            if time.monotonic() - asked > _GO_SECONDS:
+                continue
+            try:
+                return self._arrived(self._target.submit(circuits, self._options, self._key))
+            except Refusal:
+                raise
+            except Doubt:
+                if (handle := self._looked_for()) is not None:
+                    return handle
+            except ConnectionError as error:
+                self._connection.send({"not_submitted": True})
+                self._unreachable(error)
+            except Exception:
+                # Whatever went wrong, it may have arrived before that.
+                if (handle := self._looked_for()) is not None:
+                    return handle
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _looked_for(self) -> str | None:
+        self._connection.send({"not_submitted": True})
+        self._begun = True
+        self._settled = time.monotonic() + self._target.settle_seconds
+        return self._found()
+
+    def _arrived(self, handle: str) -> str:
+        self._connection.send({"submitted": handle, "key": self._key})
+        if self._connection.receive() is None:
+            raise SystemExit
+        return handle
+
+    def _give_up(self, error: Doubt) -> None:
+        sentence = (
+            f"nobody can tell whether the other side has got the job ({error}); it is not sent"
+            " again, lest it run twice"
+        )
+        self._connection.send({"doubt": sentence, "key": self._key})
+        self._connection.receive()
+        raise RemoteFailure("submission_in_doubt", sentence, transient=True) from error
+
+    # -- looking after it -------------------------------------------------------
+
+    def _wait(self, handle: str) -> None:
+        calibrated = False
+        while True:
+            state = self._persistently(lambda: self._target.poll(handle))
+            self._tell_waiting(state.status is RemoteStatus.QUEUED)
+            if not calibrated and state.status in (RemoteStatus.RUNNING, RemoteStatus.DONE):
+                calibrated = True
+                self._calibrate(handle)
+            match state.status:
+                case RemoteStatus.DONE:
+                    self._say("fetching the results")
+                    return
+                case RemoteStatus.FAILED:
+                    raise RemoteFailure(
+                        "remote_failed",
+                        f"it failed at the other side: {state.message or 'no reason given'}",
+                        transient=state.transient,
+                    )
+                case RemoteStatus.CANCELLED:
+                    raise RemoteFailure(
+                        "remote_cancelled",
+                        "it was cancelled at the other side"
+                        + (f": {state.message}" if state.message else ""),
+                        transient=True,
+                    )
+            self._say(_described(state))
+            time.sleep(self._target.poll_seconds)
+
+    def _tell_waiting(self, waiting: bool) -> None:
+        # What a job waits there does not count as its execution.
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self._connection.send({"waiting": waiting})
+
+    def _calibrate(self, handle: str) -> None:
+        try:
+            found = self._target.calibration_of(handle)
+        except (ConnectionError, Gone):
+            return  # The results are worth more.
+        if found is not None:
+            self._connection.send({"calibration": found.model_dump(mode="json")})
+
+    def _persistently(self, ask: Callable[[], T]) -> T:
+        """Ask until the other side answers: that it is away is no fault of the job's."""
+        pause = self._target.poll_seconds
+        while True:
+            try:
+                return ask()
+            except ConnectionError as error:
+                self._unreachable(error)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _unreachable(self, error: ConnectionError) -> None:
+        self._say(f"the other side does not answer, and is asked again: {error}")
+
+    def _say(self, message: str) -> None:
+        if message != self._said:
+            self._said = message
+            self._connection.send({"progress": None, "message": message[:500]})
+
+
+def cancel(target: RemoteTarget, key: str, handle: str | None) -> dict[str, Any]:
+    """Cancel a submission. Tells ``done`` with a sentence, ``missing``, or ``again`` with why."""
+    try:
+        handle = handle or target.find(key)
+        if handle is None:
+            return {"missing": "there was nothing to be cancelled at the other side"}
+        target.cancel(handle)
+        status = target.poll(handle).status
+    except Gone:
+        return {"done": "the other side does not know it any more"}
+    except Doubt as error:
+        return {"missing": f"nobody can tell whether the other side has got it: {error}"}
+    except ConnectionError as error:
+        return {"again": f"the other side does not answer: {error}"}
+    if status in (RemoteStatus.QUEUED, RemoteStatus.RUNNING):
+        return {"again": "the other side has not stopped it yet"}
+    return {"done": f"it is {status} at the other side"}
+
+
+def _described(state: RemoteState) -> str:
+    text = f"{state.status} at the other side"
+    if state.position is not None:
+        text += f", {state.position} before it"
+    if state.done:
+        text += f", {state.done} circuits done"
+    return f"{text}: {state.message}" if state.message else text

@@ -1,0 +1,459 @@
+"""Child processes as their parent sees them: one zygote, and children that wait ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+
+from quws import __version__
+from quws.domain.errors import Unavailable
+
+_LINE_LIMIT = 16 * 1024 * 1024
+_START_SECONDS = 120.0
+"""Vendors' packages take up to half a minute of a core to load."""
+_RESTART_SECONDS = 0.5
+_UNUSABLE_SECONDS = 10.0
+_REFILL_SECONDS = 0.05
+_log = structlog.get_logger(__name__)
+
+_ENVIRONMENT = {
+    # One thread each at import: a zygote with threads cannot be forked.
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "QISKIT_PARALLEL": "FALSE",
+    "PYTHONUNBUFFERED": "1",
+}
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+_OWN = ("PYTHONPATH", "VIRTUAL_ENV")
+"""What belongs to this environment, and would mislead the interpreter of another."""
+
+
+class ChildLost(Exception):
+    """A child ended before it had answered. ``status`` is negative for a signal."""
+
+    def __init__(self, status: int | None) -> None:
+        self.status = status
+        super().__init__(describe_exit(status))
+
+
+class ChildrenUnavailable(Exception):
+    """No child can be had: the zygote does not start. The sentence says why, if that is known."""
+
+
+class Child:
+    """One child, which takes one request."""
+
+    def __init__(
+        self, pool: ChildPool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._pool = pool
+        self._reader = reader
+        self._writer = writer
+        self.pid: int | None = None
+        self.spawned = asyncio.Event()
+        self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, request: dict[str, Any]) -> None:
+        """Give the child its request.
+
+        Raises
+        ------
+        ChildLost
+
+        """
+        try:
+            self._writer.write(json.dumps(request).encode() + b"\n")
+            await self._writer.drain()
+        except OSError:
+            raise ChildLost(await self.exited) from None
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Receive what the child says, until it ends well.
+
+        Raises
+        ------
+        ChildLost
+            It ended otherwise.
+
+        """
+        while line := await self._line():
+            yield json.loads(line)
+        status = await self.exited
+        if status != 0:
+            raise ChildLost(status)
+
+    async def _line(self) -> bytes:
+        try:
+            line = await self._reader.readline()
+        except (OSError, ValueError):
+            self.kill()
+            return b""
+        # Killed in the middle of a message, it said nothing.
+        return line if line.endswith(b"\n") else b""
+
+    def kill(self) -> None:
+        """Kill the child and whatever it started. Does not wait; ``exited`` tells."""
+        if self.pid is not None and not self.exited.done():
+            self._pool.kill(self.pid)
+
+    async def close(self) -> None:
+        """Kill the child if it still lives, and wait until it is gone."""
+        self.kill()
+        await self.exited
+        self._writer.close()
+
+    def ended(self, status: int | None) -> None:
+        """Note that the child is gone (called by its pool)."""
+        self.spawned.set()
+        if not self.exited.done():
+            self.exited.set_result(status)
+
+
+class ChildPool:
+    """Children of one role, some of them ready ahead of need.
+
+    Parameters
+    ----------
+    role
+        What the children are for, as ``module:Class`` of a ``Role``: the zygote imports it, and
+        this process does not.
+    options
+        What that class takes by keyword. May hold secrets: they are shown nowhere.
+    name
+        What the children serve, for whoever lists the processes of the machine.
+    spares
+        How many wait ready.
+    interpreter
+        The Python that runs them.
+    leash_seconds
+        How long they live on when this process is frozen; None for ever.
+
+    """
+
+    def __init__(
+        self,
+        role: str,
+        options: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        spares: int,
+        interpreter: str = sys.executable,
+        leash_seconds: float | None = None,
+    ) -> None:
+        self._role = role
+        self._options = options or {}
+        self._name = name
+        self._leash_seconds = leash_seconds
+        self._spares = spares
+        self._interpreter = interpreter
+        self._ready: deque[Child] = deque()
+        self._getting_ready = 0
+        self._children: dict[int, Child] = {}
+        self._spawning: dict[int, Child] = {}
+        self._number = 0
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._loaded = False
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._trouble: str | None = None
+
+    def start(self) -> None:
+        """Start the zygote, from the main thread; returns before it has loaded its libraries.
+
+        Raises
+        ------
+        ChildrenUnavailable
+            The interpreter cannot be started.
+
+        """
+        if self._closing:
+            return
+        try:
+            self._start_zygote()
+        except OSError as error:
+            raise ChildrenUnavailable(
+                f"the interpreter {self._interpreter} cannot be started: {error.strerror}"
+            ) from None
+        if self._leash_seconds is not None:
+            self._keep(self._stay_on_leash(self._leash_seconds))
+
+    async def check(self) -> None:
+        """Make sure that children can be had.
+
+        Raises
+        ------
+        Unavailable
+            Not yet, or not just now.
+
+        """
+        if not self._loaded:
+            raise Unavailable("the process that children are forked from has not loaded")
+
+    async def acquire(self) -> Child:
+        """Take a child that is ready.
+
+        Raises
+        ------
+        ChildrenUnavailable
+
+        """
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._loaded or self._trouble)
+                    if self._trouble is not None:
+                        raise ChildrenUnavailable(self._trouble)
+                    while True:
+                        self._refill(need=1)
+                        while self._ready:
+                            child = self._ready.popleft()
+                            if not child.exited.done():
+                                self._refill_soon()
+                                return child
+                        await self._changed.wait()
+        except TimeoutError:
+            raise ChildrenUnavailable("no child process could be started in time") from None
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Give a child a request that has one answer; the child goes afterwards.
+
+        Raises
+        ------
+        ChildLost, ChildrenUnavailable
+
+        """
+        child = await self.acquire()
+        try:
+            await child.send(request)
+            async for message in child.messages():
+                return message
+            raise ChildLost(await child.exited)
+        finally:
+            self.retire(child)
+
+    def kill(self, pid: int) -> None:
+        """Kill a child's process group, through the zygote, which knows whether it still lives."""
+        self._command({"kill": pid})
+
+    def retire(self, child: Child) -> None:
+        """Kill a child and let it go, without waiting until it is gone."""
+        self._keep(child.close())
+
+    async def close(self) -> None:
+        """Kill everybody and wait for the zygote to end."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            # At the end of its control stream it kills its children and goes.
+            process = self._process
+            try:
+                await asyncio.to_thread(process.wait, 2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+        for child in [*self._children.values(), *self._spawning.values()]:
+            child.ended(None)
+
+    # -- the zygote -------------------------------------------------------------
+
+    def _start_zygote(self) -> None:
+        ours, theirs = socket.socketpair()
+        names = _INHERITED + (_OWN if self._interpreter == sys.executable else ())
+        inherited = {name: os.environ[name] for name in names if name in os.environ}
+        with theirs, contextlib.ExitStack() as stack:
+            stack.callback(ours.close)
+            # From the main thread, to which the kernel ties the zygote's life.
+            self._process = subprocess.Popen(
+                [
+                    self._interpreter,
+                    "-P",  # The folder in which somebody stands is no place for our modules.
+                    "-m",
+                    "quws.sandbox.zygote",
+                    str(os.getpid()),
+                    __version__,
+                    self._role,
+                    *filter(None, [self._name]),
+                ],
+                stdin=theirs.fileno(),
+                env=inherited | _ENVIRONMENT,
+            )
+            stack.pop_all()
+        role = {
+            "role": self._role,
+            "options": self._options,
+            "leash_seconds": self._leash_seconds,
+        }
+        with contextlib.suppress(OSError):  # Gone already: its end is heard below.
+            ours.sendall(json.dumps(role).encode() + b"\n")
+        ours.setblocking(False)
+        self._control = ours
+        self._rest = b""
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._zygote_lost()
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "loaded" in message:
+                self._trouble = None
+                self._loaded = True
+                self._refill()
+                self._keep(self._tell())
+            elif "unusable" in message:
+                self._trouble = message["unusable"]
+            elif "failed" in message:
+                self._spawning.pop(message["failed"]).ended(None)
+            elif "spawned" in message:
+                child = self._spawning.pop(message["spawned"])
+                child.pid = message["pid"]
+                self._children[child.pid] = child
+                child.spawned.set()
+            else:
+                child = self._children.pop(message["exited"])
+                child.ended(message["status"])
+                if child in self._ready:
+                    # The first to go when memory is short are those that wait.
+                    self._ready.remove(child)
+                    self._keep(child.close())
+                    self._refill_soon()
+
+    def _zygote_lost(self) -> None:
+        assert self._control is not None and self._process is not None
+        asyncio.get_running_loop().remove_reader(self._control.fileno())
+        self._control.close()
+        self._control = None
+        loaded, self._loaded = self._loaded, False
+        lost = [*self._children.values(), *self._spawning.values()]
+        self._children.clear()
+        self._spawning.clear()
+        self._ready.clear()
+        self._getting_ready = 0
+        for child in lost:
+            child.ended(-signal.SIGKILL)
+        if not self._closing:
+            self._keep(self._restart(self._process, loaded=loaded))
+
+    async def _stay_on_leash(self, seconds: float) -> None:
+        while True:
+            self._command({"alive": True})
+            await asyncio.sleep(seconds / 4)
+
+    async def _restart(self, process: subprocess.Popen[bytes], *, loaded: bool) -> None:
+        try:
+            # Its stream ends a moment before it does, and only its own status tells why.
+            status = await asyncio.to_thread(process.wait, 1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = await asyncio.to_thread(process.wait)
+        if not loaded and status > 0 and self._trouble is None:
+            self._trouble = (
+                f"{self._interpreter} ended before it was ready; is quws {__version__} installed"
+                " in its environment? The log above says more"
+            )
+        _log.error("zygote lost", role=self._role, status=status, why=self._trouble)
+        await self._tell()
+        while not self._closing:
+            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else _RESTART_SECONDS)
+            try:
+                self._start_zygote()
+            except OSError as error:
+                _log.error("zygote does not start", error=str(error))
+            else:
+                return
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _command(self, command: dict[str, Any], *fds: int) -> None:
+        if self._control is None:
+            return
+        # Commands are far smaller than the socket's buffer, so this does not block.
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._control, [json.dumps(command).encode() + b"\n"], fds)
+
+    # -- spares -------------------------------------------------------------------
+
+    def _refill(self, need: int = 0) -> None:
+        if self._control is None or not self._loaded:
+            return
+        missing = max(self._spares, need) - len(self._ready) - self._getting_ready
+        for _ in range(missing):
+            self._getting_ready += 1
+            self._keep(self._spawn())
+
+    def _refill_soon(self) -> None:
+        # Not at once: getting the next child ready would take a core from the
+        # one that has just got its job, and most jobs are short.
+        asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._refill)
+
+    async def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        control = self._control
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+            child = Child(self, reader, writer)
+            if control is None or control is not self._control:
+                writer.close()
+                return
+            self._number += 1
+            self._spawning[self._number] = child
+            self._command({"spawn": self._number}, theirs.fileno())
+        line = await child._line()
+        # Two sockets: the child may be heard before the zygote has told its pid.
+        await child.spawned.wait()
+        async with self._changed:
+            if control is self._control:
+                self._getting_ready -= 1
+                if line:
+                    self._ready.append(child)
+            self._changed.notify_all()
+        if not line and control is self._control:
+            _log.error("child died while it got ready", status=await child.exited)
+            await asyncio.sleep(_RESTART_SECONDS)
+            self._refill()
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def describe_exit(status: int | None) -> str:
+    """Say in plain words how a process ended."""
+    if status is None:
+        return "it was stopped"
+    if status >= 0:
+        return f"it ended with status {status}"
+    try:
+        return f"it was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was killed by signal {-status}"

@@ -1,0 +1,226 @@
+"""The process that children are forked from: it has loaded the libraries, once.
+
+A program of its own (``python -m quws.sandbox.zygote``) rather than
+``multiprocessing``'s fork server: that one imports the parent's main module
+again in every child, hides errors of its preload, reaps its children where the
+parent cannot see it, and runs only under the parent's interpreter.
+
+It talks to its parent over a stream socket on standard input, one JSON object
+per line. The first one tells its role; it comes this way and not as an argument
+since it may hold secrets, and arguments can be read by everybody on the machine.
+Then:
+
+- ``{"spawn": N}``, with a file descriptor: fork a child that talks over it.
+  Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
+- ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
+  ids, since only this process reaps.
+- ``{"alive": true}``: the parent is there and well.
+- It says ``{"loaded": true}`` when it can fork, or ``{"unusable": why}`` before
+  it gives up, and ``{"exited": P, "status": S}`` (negative: the signal) for each
+  child that ended.
+
+At the end of the stream everybody is killed, and so are the children when the
+parent has not been heard of for the length of its leash: a parent that is
+frozen cannot stop a job that is somebody else's by now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Any, NoReturn
+
+from quws import __version__
+from quws.sandbox import confine
+from quws.sandbox.roles import Role, make_role
+
+_MAX_FDS = 16
+
+
+class Zygote:
+    """Forks, kills and reaps children."""
+
+    def __init__(self, control: socket.socket, role: Role, leash_seconds: float | None) -> None:
+        self._control = control
+        self._role = role
+        self._leash_seconds = leash_seconds
+        self._children: set[int] = set()
+        self._fds: list[int] = []
+        self._rest = b""
+
+    def run(self) -> None:
+        """Serve the parent until it goes."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._say({"loaded": True})
+        control = self._control.fileno()
+        heard = time.monotonic()
+        try:
+            while True:
+                ready, _, _ = select.select([control, wake_read], [], [], self._leash_seconds)
+                now = time.monotonic()
+                if control in ready:
+                    heard = now
+                elif self._leash_seconds is not None and now - heard >= self._leash_seconds:
+                    self._kill_all()
+                if wake_read in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake_read, 4096)
+                    self._reap()
+                if control in ready and not self._receive():
+                    return
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        finally:
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        for pid in self._children:
+            _kill_group(pid)
+
+    def _receive(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, 65536, _MAX_FDS)
+        if not data:
+            return False
+        self._fds.extend(fds)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            if "spawn" in command:
+                self._spawn(command["spawn"], self._fds.pop(0))
+            elif command.get("kill") in self._children:
+                _kill_group(command["kill"])
+        return True
+
+    def _spawn(self, number: int, fd: int) -> None:
+        zygote = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            # No room for one more; those that are there must go on.
+            os.close(fd)
+            self._say({"failed": number})
+            return
+        if pid == 0:
+            self._become_child(fd, zygote)
+        os.close(fd)
+        # In both processes, since either may be first: the group must exist
+        # before anybody can ask to kill it.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._children.add(pid)
+        self._say({"spawned": number, "pid": pid})
+
+    def _become_child(self, fd: int, parent: int) -> None:
+        status = 1
+        try:
+            with contextlib.suppress(OSError):
+                os.setpgid(0, 0)
+            confine.die_with_parent(parent)
+            confine.first_to_go()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._control.close()
+            os.close(0)
+            # Connections of children yet to come: held here, they would not end with those.
+            for other in self._fds:
+                os.close(other)
+            random.seed()
+            with socket.socket(fileno=fd) as connection:
+                self._role.serve(connection)
+            status = 0
+        except BaseException:  # noqa: BLE001 - its log is the only place for it
+            traceback.print_exc()
+        finally:
+            # Whatever happens, this copy must not go on as a zygote.
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while self._children:
+            pid = _ended()
+            if pid is None:
+                return
+            # Whatever the child started goes with it; before it is reaped, while
+            # its process id still cannot belong to anybody else.
+            _kill_group(pid)
+            _, status = os.waitpid(pid, 0)
+            self._children.discard(pid)
+            self._say({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _ended() -> int | None:
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return None if found is None else found.si_pid
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Load what the role needs, then serve.
+
+    Arguments: the parent's pid, its version of quws, and for people who look at the list of
+    processes what this one is for.
+    """
+    parent, version, *_ = sys.argv[1:]
+    confine.die_with_parent(int(parent))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    control = socket.socket(fileno=os.dup(0))
+    if version != __version__:
+        _give_up(
+            control,
+            f"{sys.executable} has quws {__version__}, and this service is quws {version};"
+            " install the same there",
+        )
+    config = json.loads(_first_line(control))
+    try:
+        role = make_role(config)
+        if not role.network:
+            confine.no_network()
+        role.load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+        traceback.print_exc()
+        _give_up(control, f"{type(error).__name__}: {error}")
+    gc.collect()
+    # Keeps the collector from touching, and so copying, pages shared with the children.
+    gc.freeze()
+    Zygote(control, role, config["leash_seconds"]).run()
+
+
+def _first_line(control: socket.socket) -> bytes:
+    # Not a byte more: what comes behind it is for the loop.
+    line = b""
+    while not line.endswith(b"\n"):
+        seen = control.recv(65536, socket.MSG_PEEK)
+        if not seen:
+            sys.exit(1)
+        line += control.recv(seen.find(b"\n") + 1 or len(seen))
+    return line
+
+
+def _give_up(control: socket.socket, why: str) -> NoReturn:
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps({"unusable": why[:1000]}).encode() + b"\n")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

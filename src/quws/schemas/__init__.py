@@ -1,0 +1,1 @@
+"""Models of what goes over a wire: the API writes them, the client and the target read them."""

@@ -1,0 +1,140 @@
+"""Checks circuits in child processes, so that no input can harm the service."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import structlog
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.drawings import Drawing
+from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
+
+_MEMORY_BYTES = 1 << 30
+_START_AFTER_SECONDS = 0.1
+_TURN_SECONDS = 30.0
+_KILLED = (None, -signal.SIGKILL)
+_log = structlog.get_logger(__name__)
+
+
+class ChildChecker:
+    """Implements ``quws.services.Checker`` with one child per request.
+
+    Parameters
+    ----------
+    seconds
+        How long one check may take.
+    at_once
+        How many checks run at the same time; others wait their turn.
+
+    """
+
+    def __init__(self, *, seconds: float = 10.0, at_once: int = 2) -> None:
+        self._pool = ChildPool("quws.runner.check:CheckRole", spares=at_once)
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(at_once)
+
+    async def start(self) -> None:
+        """Begin to load; checks wait until that is done."""
+        # A moment later: whoever starts the service waits for its first answer,
+        # and loading the parsers would take a core from that.
+        asyncio.get_running_loop().call_later(_START_AFTER_SECONDS, self._pool.start)
+
+    async def close(self) -> None:
+        """Stop all checks."""
+        await self._pool.close()
+
+    async def check(
+        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+    ) -> list[CircuitFacts]:
+        """Tell what each circuit is; see ``quws.services.Checker``."""
+        answer = await self._answer({"circuits": circuits}, circuits, language, limits)
+        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+
+    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+        """Lay out a picture of a circuit; see ``quws.services.Checker``."""
+        answer = await self._answer({"draw": circuit}, [circuit], language, limits)
+        return Drawing.model_validate(answer["drawing"])
+
+    async def _answer(
+        self,
+        wanted: dict[str, Any],
+        circuits: list[str],
+        language: Language | None,
+        limits: CircuitLimits,
+    ) -> dict[str, Any]:
+        _refuse_long_ones(circuits, limits)
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("too many circuits are being checked right now; try again") from None
+        try:
+            answer = await self._asked(
+                wanted
+                | {
+                    "language": language,
+                    "limits": limits.model_dump(),
+                    "memory_bytes": _MEMORY_BYTES,
+                    "cpu_seconds": int(self._seconds) + 1,
+                }
+            )
+        finally:
+            self._turns.release()
+        if "refused" in answer:
+            raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
+        return answer
+
+    async def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
+        for last in (False, True):
+            try:
+                child = await self._pool.acquire()
+            except ChildrenUnavailable as error:
+                raise Unavailable("circuits cannot be checked right now; try again") from error
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await _ask(child, request)
+            except TimeoutError:
+                raise InvalidCircuit(
+                    f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
+                    " send fewer or smaller circuits"
+                ) from None
+            except ChildLost as lost:
+                _log.warning("check died", status=lost.status)
+                if lost.status not in _KILLED:
+                    raise InvalidCircuit(
+                        "CIRCUIT cannot be read within the limits of time and memory for a check"
+                    ) from lost
+                # From outside, and so perhaps not by this circuit's fault.
+                if last:
+                    raise Unavailable("the check was killed twice; try again later") from lost
+            finally:
+                self._pool.retire(child)
+        raise AssertionError
+
+
+async def _ask(child: Child, request: dict[str, Any]) -> dict[str, Any]:
+    await child.send(request)
+    async for message in child.messages():
+        return message
+    raise ChildLost(await child.exited)
+
+
+def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
+    longest = max(limits.bytes_openqasm2, limits.bytes_openqasm3)
+    for text in circuits:
+        if len(text) > longest:
+            raise TooLarge(
+                f"CIRCUIT has {len(text)} characters; at most {longest} are allowed",
+                parameter="CIRCUIT",
+            )
+
+
+def _placed(refused: dict[str, Any], circuits: int) -> dict[str, Any]:
+    # With several circuits the sentence must say which one is meant.
+    if circuits > 1:
+        refused["sentence"] = f"circuit {refused['circuit']}: {refused['sentence']}"
+    return refused

@@ -1,0 +1,122 @@
+"""Whether the service can do its work, and since when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactStore
+from quws.bus.connection import BusUnavailable
+from quws.bus.dispatcher import Dispatcher
+from quws.domain.errors import Unavailable
+from quws.domain.times import format_instant
+from quws.services.clock import StoreClock, utc_now
+from quws.store.database import Database
+
+_FRESH_SECONDS = 1.0
+_LIMIT_SECONDS = 5.0
+_TOLD_FOR = timedelta(minutes=10)
+_APART_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What works. ``problems`` is for users: it names parts, not hosts.
+
+    ``notices`` is what users should know although all works.
+    """
+
+    available: bool
+    since: datetime | None
+    problems: list[str]
+    notices: list[str]
+
+
+class Health:
+    """Looks at database, bus and artifact store, at most once a second.
+
+    ``more`` are further parts of a process by name; each raises ``Unavailable`` when it does
+    not work.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        artifacts: ArtifactStore,
+        store_clock: StoreClock,
+        *,
+        more: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "the database": database.check,
+            "the message bus": dispatcher.check,
+            "the artifact store": artifacts.check,
+            **(more or {}),
+        }
+        self._store_clock = store_clock
+        self._clock = clock
+        self._clock_set: datetime | None = None
+        self._since: datetime | None = None
+        self._report: HealthReport | None = None
+        self._fresh_until = 0.0
+        self._looking = asyncio.Lock()
+
+    async def report(self) -> HealthReport:
+        """Tell what works; as it was at most a second ago."""
+        async with self._looking:
+            if self._report is None or monotonic() >= self._fresh_until:
+                self._report = await self._look()
+                self._fresh_until = monotonic() + _FRESH_SECONDS
+            return self._report
+
+    async def _look(self) -> HealthReport:
+        found = await asyncio.gather(
+            *(self._works(name, check) for name, check in self._parts.items())
+        )
+        problems = [problem for problem in found if problem is not None]
+        if problems:
+            self._since = None
+        elif self._since is None:
+            self._since = self._clock()
+        return HealthReport(not problems, self._since, problems, await self._time())
+
+    async def _time(self) -> list[str]:
+        """Tell what is wrong with the clocks, if anything was lately."""
+        try:
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                step = await self._store_clock.look()
+        except (Unavailable, TimeoutError):
+            return []  # That it does not answer is told already.
+        now = self._clock()
+        notices = []
+        if step:
+            self._clock_set = now
+        if self._clock_set is not None and abs(now - self._clock_set) < _TOLD_FOR:
+            notices.append(
+                f"the clock was set at {format_instant(self._clock_set)}; what is due by it may"
+                " have been late or early"
+            )
+        apart = (now - self._store_clock.now()).total_seconds()
+        if abs(apart) > _APART_SECONDS:
+            _log.warning("clocks differ", seconds=round(apart, 1))
+            notices.append(
+                f"the clock of this host differs from the database's by {abs(apart):.0f} seconds"
+            )
+        return notices
+
+    async def _works(self, name: str, check: Callable[[], Awaitable[None]]) -> str | None:
+        try:
+            async with asyncio.timeout(_LIMIT_SECONDS):
+                await check()
+        except (Unavailable, BusUnavailable, TimeoutError) as error:
+            _log.warning("unavailable", part=name, error=str(error))
+            return f"{name} does not answer"
+        return None

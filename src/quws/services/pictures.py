@@ -1,0 +1,52 @@
+"""Pictures of circuits: laid out where parsing can do no harm, and remembered for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from hashlib import sha256
+
+from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.drawings import Drawing
+from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.services.checking import Checker
+
+_REMEMBERED = 256
+_LIMITS = CircuitLimits(qubits=10_000)
+"""Any circuit may be looked at, whatever a target can run."""
+
+
+class Pictures:
+    """Draws circuits."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._remembered: OrderedDict[bytes, Drawing] = OrderedDict()
+
+    async def draw(self, circuit: str, language: Language | None = None) -> Drawing:
+        """Lay out a picture of a circuit.
+
+        Raises
+        ------
+        InvalidCircuit, TooLarge, Unavailable
+
+        """
+        key = sha256(f"{language}\0{circuit}".encode()).digest()
+        drawing = self._remembered.get(key)
+        if drawing is None:
+            drawing = await self._checker.draw(circuit, language, _LIMITS)
+        self._remembered[key] = drawing
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return drawing
+
+    async def try_to_draw(
+        self, circuit: str, language: Language | None = None, seconds: float | None = None
+    ) -> Drawing | None:
+        """Lay out a picture, or give None where there can be none, or not so soon."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.draw(circuit, language)
+        except (InvalidCircuit, TooLarge, Unavailable, TimeoutError):
+            return None

@@ -1,0 +1,112 @@
+"""Writes down when waiting jobs will probably be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+
+from quws.domain.quotes import predict
+from quws.domain.times import to_millis
+from quws.services.clock import utc_now
+from quws.store.jobs import JobStore, QueueState
+
+_WORTH_SECONDS = 1.0
+_WORTH_PART = 0.1
+_FAR_SECONDS = 10 * 365 * 86_400
+_UNKNOWN_MS = 1000
+_MOST_MS = 86_400_000
+
+
+class Quotes:
+    """Predicts the end of jobs from a target's queue and from what it has learned."""
+
+    def __init__(self, store: JobStore, clock: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def state(self, target: str) -> QueueState:
+        """Read what a prediction on a target needs."""
+        return await self._store.queue_of(target)
+
+    def of_new(self, state: QueueState, size: int) -> datetime | None:
+        """Predict the end of a job if it were queued now; None when nothing is known yet."""
+        seconds, wait = predict(size, state.known), self.wait(state)
+        if seconds is None or wait is None:
+            return None
+        return _at(self._clock(), wait + seconds)
+
+    def wait(self, state: QueueState) -> float | None:
+        """Predict in how many seconds a job would start if it were queued now.
+
+        None when nobody knows when the target takes work again.
+        """
+        free = _free_slots(state, self._clock())
+        if free is None:
+            return None
+        for _, waiting, _ in state.waiting:
+            ahead = predict(waiting, state.known) or 0.0
+            heappush(free, heappop(free) + ahead)
+        return free[0]
+
+    def cost_ms(self, state: QueueState, size: int) -> int:
+        """Predict how long a job of this size runs, for the fair share of its owner."""
+        seconds = predict(size, state.known)
+        return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
+
+    async def refresh(self) -> int:
+        """Renew the quotes of waiting jobs where they have moved. Tells how many."""
+        count = 0
+        for target in await self._store.targets_with_work():
+            state = await self._store.queue_of(target)
+            now = self._clock()
+            free = _free_slots(state, now)
+            moved: dict[str, datetime | None] = {}
+            for job_id, size, old in state.waiting:
+                seconds = predict(size, state.known)
+                if free is None:
+                    if old is not None:
+                        moved[job_id] = None  # It was a promise that nobody can keep now.
+                    continue
+                if seconds is None:
+                    break  # Nothing is known of this target.
+                end = heappop(free) + seconds
+                heappush(free, end)
+                quote = _at(now, end)
+                if quote is None:
+                    break
+                if old is None or _differs(old, quote, now):
+                    moved[job_id] = quote
+            if moved:
+                await self._store.set_quotes(moved)
+                count += len(moved)
+        return count
+
+
+def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
+    """Predict in how many seconds each slot is free: as many slots as jobs run, at least one.
+
+    None when the target takes no work and nobody knows until when.
+    """
+    back = 0.0
+    if not state.state.takes_work:
+        if state.state.until is None:
+            return None
+        back = max(0.0, (state.state.until - now).total_seconds())
+    free = []
+    for size, since in state.running:
+        seconds = predict(size, state.known) or 0.0
+        free.append(max(back, seconds - (now - since).total_seconds()))
+    free = free or [back]
+    heapify(free)
+    return free
+
+
+def _at(now: datetime, seconds: float) -> datetime | None:
+    # Beyond this nobody knows, and before long a date cannot say it.
+    return to_millis(now + timedelta(seconds=seconds)) if seconds < _FAR_SECONDS else None
+
+
+def _differs(old: datetime, new: datetime, now: datetime) -> bool:
+    apart = abs((new - old).total_seconds())
+    return apart > max(_WORTH_SECONDS, _WORTH_PART * (new - now).total_seconds())

@@ -1,0 +1,60 @@
+"""Asks targets, when a job is created, whether they could run it: from facts, without libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from quws.domain.circuits import CircuitFacts
+from quws.domain.errors import InvalidCircuit, Refusal
+from quws.domain.parameters import JobRequest
+from quws.targets import RunOptions, Target
+
+_log = structlog.get_logger(__name__)
+
+
+class TargetChecks:
+    """Implements ``quws.services.Suits`` with the adapters that are installed here."""
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self._targets = targets
+
+    def __call__(
+        self,
+        target: str,
+        facts: Sequence[CircuitFacts],
+        request: JobRequest,
+        noise: dict[str, Any] | None,
+    ) -> float | None:
+        """Refuse what the target cannot run, and predict the rest; see ``quws.services.Suits``."""
+        found = self._targets.get(target)
+        if found is None:
+            return None
+        options = RunOptions(
+            shots=request.shots,
+            seed=request.seed,
+            memory=request.memory,
+            method=request.method,
+            noise=noise,
+        )
+        seconds = 0.0
+        for index, item in enumerate(facts):
+            try:
+                found.check(item, options)
+                estimate = found.estimate(item, options)
+            except InvalidCircuit as refusal:
+                if len(facts) == 1:
+                    raise
+                raise InvalidCircuit(f"circuit {index}: {refusal}", circuit=index) from None
+            except Refusal:
+                raise
+            except Exception:  # noqa: BLE001 - the worker asks again
+                # A fault of an adapter need not stop the service.
+                _log.exception("target could not check a circuit", target=target)
+                return None
+            if estimate is None:
+                return None
+            seconds += estimate.seconds
+        return seconds

@@ -1,0 +1,249 @@
+"""What the clock does to jobs. Every sweep may run twice at once and stop at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
+from quws.bus.connection import BusUnavailable
+from quws.bus.dispatcher import Dispatcher
+from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
+from quws.domain.phases import FINAL, Phase
+from quws.domain.policy import Policy
+from quws.domain.targets import TargetStatus
+from quws.services.announcer import Announcer
+from quws.services.clock import StoreClock, utc_now
+from quws.store.database import StoreUnavailable
+from quws.store.jobs import JobStore, Overdue
+from quws.store.targets import TargetStore
+from quws.telemetry import logs
+
+_KEYS_KEPT = timedelta(days=7)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What sweeps would do: jobs to abort, requeue and destroy, and files to delete."""
+
+    overrun: list[Overdue]
+    lost: list[Overdue]
+    destruction: list[Overdue]
+    garbage: list[str]
+    orphans: list[str]
+
+
+class Sweeps:
+    """The periodic duties of the service.
+
+    Parameters
+    ----------
+    clock
+        By which jobs are due: that of the database.
+    lease_seconds
+        How long a worker's lease lasts that is not renewed.
+    orphan_seconds
+        How old files must be that belong to no job.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        targets: TargetStore,
+        artifacts: ArtifactStore,
+        dispatcher: Dispatcher,
+        announcer: Announcer,
+        policy: Policy,
+        clock: StoreClock,
+        lease_seconds: float,
+        orphan_seconds: float,
+    ) -> None:
+        self._store = store
+        self._targets = targets
+        self._artifacts = artifacts
+        self._dispatcher = dispatcher
+        self._announcer = announcer
+        self._policy = policy
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._orphan_seconds = orphan_seconds
+        self._settled = 0.0
+        self._away = False
+
+    async def settled(self) -> bool:
+        """Look at the clock; tells whether it can be trusted to say that something is due.
+
+        After it was set, or after the database was away, workers need the time
+        of a lease to renew theirs and to move deadlines. A clock that was set
+        wrong for less than that has done no harm.
+        """
+        try:
+            step = await self._clock.look()
+        except StoreUnavailable:
+            self._away = True
+            raise
+        if step or self._away:
+            await self._store.shorten(self._lease_seconds)
+            self._settled = monotonic() + self._lease_seconds
+            self._away = False
+        return monotonic() >= self._settled
+
+    async def overrun(self) -> int:
+        """Abort jobs whose execution duration is over, should their worker not have done it."""
+        count = 0
+        now = self._clock.now()
+        for found in _each(await self._store.overdue(now)):
+            entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
+            if await self._store.abort(found.id, entry, past_deadline=now) is not None:
+                count += 1
+                await self._announcer.changed(found.id, Phase.ABORTED)
+        return count
+
+    async def lost(self) -> int:
+        """Requeue jobs whose worker is gone; after the last attempt they end in ERROR."""
+        count = 0
+        for found in _each(await self._store.abandoned()):
+            reason = f"the worker of attempt {found.attempt} was lost"
+            if found.attempt < self._policy.max_attempts:
+                entry = TimelineEntry(utc_now(), REQUEUED, "quws", f"{reason}; it is tried again")
+                if await self._store.requeue(found, entry):
+                    count += 1
+                    await self._announcer.changed(found.id, Phase.QUEUED)
+                    await self._announcer.work(found.target)
+                continue
+            error = JobError(
+                ErrorType.TRANSIENT,
+                "worker_lost",
+                f"the worker was lost {found.attempt} times while it ran this job",
+                "\n".join([*await self._store.troubles(found.id), reason]),
+            )
+            entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
+            if await self._store.give_up(found, error, entry):
+                count += 1
+                await self._announcer.changed(found.id, Phase.ERROR)
+        return count
+
+    async def destruction(self) -> int:
+        """Destroy jobs whose time has come: stop, delete files, forget or archive."""
+        count = 0
+        now = self._clock.now()
+        for found in _each(await self._store.expired(now)):
+            if self._policy.keep_history:
+                if found.phase not in FINAL:
+                    entry = TimelineEntry(now, "aborted", "quws", "destruction time")
+                    await self._store.abort(found.id, entry)
+                done = await self._store.archive(found.id, now)
+            else:
+                done = await self._store.destroy(found.id, now)
+            if done:
+                count += 1
+                if self._policy.keep_history:
+                    await self._announcer.changed(found.id, Phase.ARCHIVED)
+                else:
+                    await self._announcer.deleted(found.id, found.owner)
+        return count
+
+    async def garbage(self) -> int:
+        """Delete the files of jobs that are gone, and those of attempts that came to nothing."""
+        count = 0
+        for prefix in await self._store.garbage():
+            try:
+                named = await self._store.named(prefix.partition("/")[0])
+                await self._artifacts.delete(prefix, keep=named)
+            except ArtifactStoreUnavailable as error:
+                _log.warning("artifact store unavailable", error=str(error))
+                break
+            await self._store.forget_garbage(prefix)
+            count += 1
+        return count
+
+    async def waiting(self, seconds: float) -> int:
+        """Hint again for targets where a job has waited so long that its hint may be lost."""
+        count = 0
+        before = utc_now() - timedelta(seconds=seconds)
+        for target, jobs in await self._store.forgotten(before):
+            try:
+                hints = await self._dispatcher.waiting(target)
+            except BusUnavailable:
+                break
+            if hints < jobs:
+                count += 1
+                await self._announcer.work(target)
+        return count
+
+    async def retired(self) -> int:
+        """End jobs in ERROR that wait for a target which will not come back."""
+        count = 0
+        for record in await self._targets.records():
+            if record.state.status is not TargetStatus.RETIRED:
+                continue
+            sentence = f"{record.state.sentence(record.name)}; send the job to another target"
+            for job_id in await self._store.waiting_for(record.name):
+                error = JobError(ErrorType.FATAL, "target_retired", sentence)
+                entry = TimelineEntry(utc_now(), "failed", "quws", sentence)
+                if await self._store.refuse(job_id, error, entry):
+                    count += 1
+                    await self._announcer.changed(job_id, Phase.ERROR)
+        return count
+
+    async def keys(self) -> int:
+        """Forget the Idempotency-Keys of jobs that are long gone."""
+        return await self._store.forget_keys(utc_now() - _KEYS_KEPT)
+
+    async def orphans(self) -> int:
+        """Delete files of jobs that never came to be or that the database has forgotten."""
+        found = await _orphans(self._store, self._artifacts, self._orphan_seconds)
+        for owner in found:
+            await self._artifacts.delete(owner)
+        return len(found)
+
+
+async def due(
+    store: JobStore, artifacts: ArtifactStore, orphan_seconds: float, limit: int = 500
+) -> Due:
+    """Tell what sweeps would do now, without doing it; at most ``limit`` of each kind."""
+    now = await store.time()
+    return Due(
+        overrun=await store.overdue(now, limit),
+        lost=await store.abandoned(limit),
+        destruction=await store.expired(now, limit),
+        garbage=await store.garbage(limit),
+        orphans=(await _orphans(store, artifacts, orphan_seconds))[:limit],
+    )
+
+
+async def _orphans(store: JobStore, artifacts: ArtifactStore, seconds: float) -> list[str]:
+    owners = [name for name in await artifacts.owners() if name != "health"]
+    known = await store.known(owners)
+    # A job's files are written before its row: younger than this they may be just that.
+    young = utc_now() - timedelta(seconds=seconds)
+    return [owner for owner in owners if owner not in known and _made(owner) < young]
+
+
+def _each(jobs: list[Overdue]) -> Iterator[Overdue]:
+    """Go through jobs; what is logged meanwhile says which of them it is about."""
+    for found in jobs:
+        with logs.about(
+            job=found.id,
+            owner=found.owner,
+            target=found.target,
+            attempt=found.attempt,
+            request=found.request,
+        ):
+            yield found
+
+
+def _made(job_id: str) -> datetime:
+    # A UUIDv7 begins with the milliseconds since 1970.
+    try:
+        millis = int(job_id.replace("-", "")[:12], 16)
+        return datetime.fromtimestamp(millis / 1000, tz=utc_now().tzinfo)
+    except (ValueError, OverflowError):
+        return datetime.max.replace(tzinfo=utc_now().tzinfo)

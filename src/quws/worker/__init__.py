@@ -1,0 +1,1 @@
+"""Takes jobs of one target from the queue and looks after them until they end."""

@@ -1,0 +1,31 @@
+"""The processes of a target, made of its entry in the list of targets."""
+
+from __future__ import annotations
+
+import sys
+
+from quws.sandbox.pool import ChildPool
+from quws.targets import TargetConfig
+
+_ROLE = "quws.runner.run:RunRole"
+
+
+def children_of(
+    config: TargetConfig, *, spares: int, leash_seconds: float | None = None
+) -> ChildPool:
+    """Make the processes of a target, in the environment that it names.
+
+    Raises
+    ------
+    ConfigError
+        A secret cannot be read.
+
+    """
+    return ChildPool(
+        _ROLE,
+        {"target": config.revealed().model_dump(mode="json")},
+        name=config.name,
+        spares=spares,
+        interpreter=str(config.interpreter or sys.executable),
+        leash_seconds=leash_seconds,
+    )

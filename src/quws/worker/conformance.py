@@ -1,0 +1,404 @@
+"""Runs the conformance circuits on a target, the way in which jobs run on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Outcome
+from quws.domain.job import new_job_id
+from quws.domain.parameters import ResponseFormat
+from quws.domain.targets import Feature, TargetDescription, TargetState, TargetStatus
+from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
+from quws.store.targets import TargetStore
+from quws.targets import conformance
+from quws.targets.conformance import Check, Probe
+from quws.worker.asking import check
+
+_SHOTS, _QUICK_SHOTS = 1000, 200
+_SEED = 20_261
+_FILE_BYTES = 64 << 20
+_LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
+_ENOUGH = 3
+"""After so many circuits of which none could be run, no further one is tried."""
+_LOOK_AGAIN_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class _Failed(Exception):
+    """A job of the check did not do what it should; the sentence says what it did instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a job gave, by circuit."""
+
+    counts: list[dict[str, int]]
+    memory: list[list[str] | None]
+
+
+class Conformance:
+    """The checks of one target.
+
+    Parameters
+    ----------
+    children
+        The target's processes.
+    quick
+        Fewer positions and shots.
+
+    """
+
+    def __init__(
+        self,
+        children: ChildPool,
+        target: TargetDescription,
+        *,
+        quick: bool,
+        clock: Callable[[], datetime],
+        scratch: Path | None = None,
+    ) -> None:
+        self._children = children
+        self._target = target
+        self._quick = quick
+        self._clock = clock
+        self._scratch = scratch
+        self._shots = min(_QUICK_SHOTS if quick else _SHOTS, target.max_shots)
+        self._memory = Feature.MEMORY in target.features
+
+    async def run(self) -> ConformanceReport:
+        """Run all checks.
+
+        Raises
+        ------
+        ChildrenUnavailable
+            No process can be started for the target.
+
+        """
+        started, now = time.monotonic(), self._clock()
+        checks = list(conformance.checks(self._target, quick=self._quick))
+        done = await self._circuits(checks)
+        if not any(item.outcome is Outcome.FAILED for item in done):
+            done += await self._jobs()
+        return ConformanceReport(
+            target=self._target.name,
+            time=now,
+            fingerprint=self._target.fingerprint,
+            quick=self._quick,
+            seconds=round(time.monotonic() - started, 3),
+            checks=done,
+        )
+
+    # -- the circuits, in batches ------------------------------------------------------------
+
+    async def _circuits(self, checks: Sequence[Check]) -> list[ConformanceCheck]:
+        probes = [probe for check in checks for probe in check.probes]
+        wrong: dict[int, str | None] = {}
+        memory: str | None = None
+        ran = False
+        size = max(1, min(self._target.max_circuits, len(probes)))
+        for first in range(0, len(probes), size):
+            part = probes[first : first + size]
+            for probe, found in zip(part, await self._apart(part), strict=True):
+                if isinstance(found, str):
+                    wrong[id(probe)] = found
+                    continue
+                ran = True
+                counts, shots = found.counts[0], found.memory[0]
+                wrong[id(probe)] = self._judge(probe, counts)
+                if self._memory:
+                    memory = memory or conformance.judge_memory(shots, counts)
+        done = [_checked(check, [wrong[id(probe)] for probe in check.probes]) for check in checks]
+        title = "The bits of each shot"
+        if self._memory and not ran:
+            done.append(_skipped("memory", title, "no circuit could be run"))
+        elif self._memory:
+            done.append(_outcome("memory", title, memory))
+        else:
+            done.append(_skipped("memory", title, f"it does not claim {Feature.MEMORY}"))
+        return done
+
+    async def _apart(self, probes: Sequence[Probe]) -> list[_Found | str]:
+        """Run circuits in one job; where that fails each in its own, to see which is to blame."""
+        try:
+            found = await self._job([probe.source for probe in probes])
+        except _Failed as failed:
+            if len(probes) == 1:
+                return [str(failed)]
+            alone: list[_Found | str] = []
+            for probe in probes:
+                if len(alone) >= _ENOUGH and all(isinstance(item, str) for item in alone):
+                    alone.append(alone[-1])  # It is none of them by itself.
+                else:
+                    alone += await self._apart([probe])
+            return alone
+        pairs = zip(found.counts, found.memory, strict=True)
+        return [_Found([counts], [memory]) for counts, memory in pairs]
+
+    def _judge(self, probe: Probe, counts: dict[str, int]) -> str | None:
+        shots = sum(counts.values())
+        if shots != self._shots:
+            return f"it gives {shots} shots, {self._shots} were asked for"
+        return probe.judge(counts)
+
+    # -- what jobs do ---------------------------------------------------------------------------
+
+    async def _jobs(self) -> list[ConformanceCheck]:
+        done = [await self._attempt("single", "A circuit alone, as in a batch", self._single)]
+        title = "The same counts for the same seed"
+        if Feature.SEED in self._target.features:
+            done.append(await self._attempt("seed", title, self._seed))
+        else:
+            done.append(_skipped("seed", title, f"it does not claim {Feature.SEED}"))
+        title, again = "A job that is cancelled", "A job that is found again after a crash"
+        if self._target.remote:
+            done.append(await self._attempt("cancel", title, self._cancel_remote))
+            done.append(await self._attempt("re-attach", again, self._reattach))
+        else:
+            done.append(await self._attempt("cancel", title, self._cancel))
+            done.append(_skipped("re-attach", again, "it has no queue of its own"))
+        return done
+
+    async def _attempt(self, name: str, title: str, work: Callable[[], Any]) -> ConformanceCheck:
+        try:
+            wrong = await work()
+        except _Failed as failed:
+            wrong = str(failed)
+        return _outcome(name, title, wrong)
+
+    def _lone(self) -> Probe:
+        return next(
+            check.probes[-1]
+            for check in conformance.checks(self._target, quick=self._quick)
+            if check.name in ("registers", "flips") and check.probes
+        )
+
+    async def _single(self) -> str | None:
+        probe = self._lone()
+        found = await self._job([probe.source])
+        return self._judge(probe, found.counts[0])
+
+    async def _seed(self) -> str | None:
+        probe = next(
+            check.probes[1]
+            for check in conformance.checks(self._target, quick=self._quick)
+            if check.name == "sweep"
+        )
+        first = await self._job([probe.source])
+        second = await self._job([probe.source])
+        return None if first.counts == second.counts else "two runs gave different counts"
+
+    async def _cancel(self) -> str | None:
+        child = await self._children.acquire()
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            await self._begin(child, [self._lone().source], Path(folder), None)
+            child.kill()
+            await child.close()
+        # Whatever was left of it, the next one must not suffer.
+        return await self._single()
+
+    async def _cancel_remote(self) -> str | None:
+        key = new_job_id()
+        handle = await self._handed_over(key)
+        answer: dict[str, Any] = {}
+        async with asyncio.timeout(_REMOTE_SECONDS):
+            for pause in (0.1, 1.0, 5.0, 30.0):
+                answer = await self._ask({"cancel": key, "handle": handle})
+                if "again" not in answer:
+                    return None
+                await asyncio.sleep(pause)
+        return f"it was not stopped: {answer['again']}"
+
+    async def _reattach(self) -> str | None:
+        key = new_job_id()
+        handle = await self._handed_over(key)
+        probe = self._lone()
+        submission = {"key": key, "begun": True, "age": 0.0, "handle": handle}
+        found = await self._job([probe.source], submission)
+        return self._judge(probe, found.counts[0])
+
+    async def _handed_over(self, key: str) -> str:
+        """Submit a job, and kill the process that did as soon as it has arrived."""
+        child = await self._children.acquire()
+        submission = {"key": key, "begun": False, "age": 0.0, "handle": None}
+        try:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                await self._begin(child, [self._lone().source], Path(folder), submission)
+                async with asyncio.timeout(_REMOTE_SECONDS):
+                    async for message in child.messages():
+                        if "submitted" in message:
+                            return str(message["submitted"])
+                        if "failed" in message:
+                            raise _Failed(message["failed"]["message"])
+                        if "submitting" in message:
+                            await child.send({"go": True})
+        except ChildLost as lost:
+            raise _Failed(f"its process died: {lost}") from None
+        except TimeoutError:
+            raise _Failed("it was not handed over in time") from None
+        finally:
+            await child.close()
+        raise _Failed("it was not handed over")
+
+    # -- one job -----------------------------------------------------------------------------------
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._children.ask(request)
+        except ChildLost as lost:
+            raise _Failed(f"its process died: {lost}") from None
+
+    async def _job(
+        self, circuits: Sequence[str], submission: dict[str, Any] | None = None
+    ) -> _Found:
+        if self._target.remote and submission is None:
+            submission = {"key": new_job_id(), "begun": False, "age": 0.0, "handle": None}
+        child = await self._children.acquire()
+        seconds = _REMOTE_SECONDS if self._target.remote else _LOCAL_SECONDS
+        try:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                await self._begin(child, circuits, Path(folder), submission)
+                async with asyncio.timeout(seconds):
+                    await self._converse(child)
+                return _read(Path(folder), len(circuits))
+        except ChildLost as lost:
+            raise _Failed(f"its process died: {lost}") from None
+        except TimeoutError:
+            raise _Failed(f"it was not done within {seconds:.0f} seconds") from None
+        finally:
+            await child.close()
+
+    async def _begin(
+        self,
+        child: Child,
+        circuits: Sequence[str],
+        folder: Path,
+        submission: dict[str, Any] | None,
+    ) -> None:
+        await child.send(
+            {
+                "job": "conformance",
+                "submission": submission,
+                "circuits": list(circuits),
+                "facts": None,
+                "limits": self._target.circuit_limits.model_dump(),
+                "shots": self._shots,
+                "seed": _SEED if Feature.SEED in self._target.features else None,
+                "memory": self._memory,
+                "method": None,
+                "noise": None,
+                "response_format": ResponseFormat.JSON,
+                "done": {},
+                "folder": str(folder),
+                "file_bytes": _FILE_BYTES,
+            }
+        )
+
+    async def _converse(self, child: Child) -> None:
+        finished = False
+        async for message in child.messages():
+            if "failed" in message:
+                raise _Failed(message["failed"]["message"])
+            if "submitting" in message or "submitted" in message or "doubt" in message:
+                await child.send({"go": True})
+            finished = finished or "results" in message
+        if not finished:
+            raise _Failed("its process ended without a result")
+
+
+async def ensure(
+    children: ChildPool,
+    targets: TargetStore,
+    description: TargetDescription,
+    scratch: Path,
+    clock: Callable[[], datetime],
+) -> TargetDescription:
+    """Come back when the target may get jobs, and tell what it is by then.
+
+    Where that is left to the worker it runs the circuits, and again after a while
+    if they failed. Until they have passed the target is offline.
+
+    Raises
+    ------
+    StoreUnavailable
+
+    """
+    name, said = description.name, None
+    pause, next_try = _FIRST_PAUSE_SECONDS, time.monotonic()
+    while True:
+        record = await targets.record(name)
+        if record is None:
+            return description
+        description = record.description
+        passed = record.report is not None and record.report.passed
+        automatic = description.conformance_rule is ConformanceRule.AUTOMATIC
+        if automatic and not passed and time.monotonic() >= next_try:
+            pause, next_try = 2 * pause, time.monotonic() + pause
+            await _check_quickly(children, targets, description, scratch, clock)
+            continue
+        if record.objection is None and (passed or not automatic):
+            if said is not None:
+                # It was offline only for want of this.
+                await check(children, targets, name, clock)
+            return description
+        if record.objection is not None and said != record.objection:
+            said = record.objection
+            _log.error("target is not offered", why=said)
+            state = TargetState(status=TargetStatus.OFFLINE, message=said)
+            await targets.found(name, state, clock())
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _check_quickly(
+    children: ChildPool,
+    targets: TargetStore,
+    description: TargetDescription,
+    scratch: Path,
+    clock: Callable[[], datetime],
+) -> None:
+    conforming = Conformance(children, description, quick=True, clock=clock, scratch=scratch)
+    try:
+        report = await conforming.run()
+    except ChildrenUnavailable as error:
+        _log.error("conformance cannot be checked", error=str(error))
+        return
+    _log.info("conformance", passed=report.passed, summary=report.summary)
+    await targets.set_conformance(description.name, report.model_dump(mode="json"), report.time)
+
+
+def _read(folder: Path, circuits: int) -> _Found:
+    found = json.loads((folder / "counts.json").read_bytes())["circuits"]
+    counts = [item["counts"] for item in found]
+    memory: list[list[str] | None] = [None] * circuits
+    path = folder / "memory.json"
+    if path.exists():
+        for item in json.loads(path.read_bytes())["circuits"]:
+            memory[item["index"]] = item["memory"]
+    if len(counts) != circuits:
+        raise _Failed(f"it gives counts of {len(counts)} circuits, of {circuits} are right")
+    return _Found(counts, memory)
+
+
+def _checked(check: Check, wrong: Sequence[str | None]) -> ConformanceCheck:
+    if check.skipped is not None:
+        return _skipped(check.name, check.title, check.skipped)
+    return _outcome(check.name, check.title, next(filter(None, wrong), None))
+
+
+def _outcome(name: str, title: str, wrong: str | None) -> ConformanceCheck:
+    outcome = Outcome.PASSED if wrong is None else Outcome.FAILED
+    return ConformanceCheck(name=name, title=title, outcome=outcome, message=wrong)
+
+
+def _skipped(name: str, title: str, why: str) -> ConformanceCheck:
+    return ConformanceCheck(name=name, title=title, outcome=Outcome.SKIPPED, message=why)

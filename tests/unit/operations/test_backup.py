@@ -1,0 +1,79 @@
+"""What backups and the doctor refuse, and how they say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import base_environment
+from typer.testing import CliRunner
+
+from quws.cli.app import app
+from quws.operations.backup import CannotBackUp, back_up, restore
+from quws.settings import Settings
+from quws.store.schema import upgrade
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = Settings(data=tmp_path / "data")
+    made.data.mkdir()
+    upgrade(made.resolved_database_url())
+    (made.data / "artifacts/some-job/1").mkdir(parents=True)
+    (made.data / "artifacts/some-job/1/counts.json").write_text("{}")
+    return made
+
+
+def test_there_and_back(settings: Settings, tmp_path: Path) -> None:
+    assert back_up(settings, tmp_path / "copy") == 1
+    other = Settings(data=tmp_path / "other")
+    assert restore(other, tmp_path / "copy")["schema"]
+    assert (other.data / "artifacts/some-job/1/counts.json").read_text() == "{}"
+    assert (other.data / "quws.db").stat().st_size > 0
+
+
+def test_nothing_is_written_over(settings: Settings, tmp_path: Path) -> None:
+    back_up(settings, tmp_path / "copy")
+    with pytest.raises(CannotBackUp, match="is there already; name a folder that is not"):
+        back_up(settings, tmp_path / "copy")
+    with pytest.raises(CannotBackUp, match="stop the service, and move it away"):
+        restore(settings, tmp_path / "copy")
+
+
+def test_what_is_no_backup_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CannotBackUp, match="is no backup that 'quws backup' has made"):
+        restore(Settings(data=tmp_path / "other"), settings.data)
+    back_up(settings, tmp_path / "copy")
+    note = tmp_path / "copy/backup.json"
+    note.write_text(note.read_text().replace('"schema": "0', '"schema": "9'))
+    with pytest.raises(CannotBackUp, match=r"has schema 9.*use quws 0\."):
+        restore(Settings(data=tmp_path / "other"), tmp_path / "copy")
+
+
+def test_other_databases_have_tools_of_their_own(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"database_url": "postgresql://localhost/quws"})
+    with pytest.raises(CannotBackUp, match="pg_dump"):
+        back_up(settings, tmp_path / "copy")
+
+
+def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = base_environment(
+        {
+            "QUWS_DATA": str(tmp_path),
+            "QUWS_DATABASE_URL": f"sqlite:///{tmp_path / 'quws.db'}",
+            "QUWS_REDIS_URL": "redis://127.0.0.1:1/0",
+            "QUWS_ARTIFACTS_URL": "ftp://nowhere",
+            "QUWS_SCRATCH": "/proc/nowhere",
+        }
+    )
+    found = CliRunner().invoke(app, ["doctor"], env=environment)
+    assert found.exit_code == 1
+    lines = found.output.splitlines()
+    faults = [line.split()[1] for line in lines if line.startswith("FAULT")]
+    assert faults == ["database", "bus", "artifacts", "scratch"]
+    advice = [line for line in lines if "-> " in line]
+    assert len(advice) == 4
+    assert "quws db upgrade" in advice[0]
+    assert "QUWS_REDIS_URL" in advice[1]
+    assert "QUWS_ARTIFACTS_URL" in advice[2]
+    assert "QUWS_SCRATCH" in advice[3]
