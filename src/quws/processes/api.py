@@ -20,7 +20,7 @@ from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import ChildChecker
 from quws.services.clock import utc_now
-from quws.services.jobs import JobService
+from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
