@@ -13,9 +13,10 @@ import structlog
 from quws.artifacts import ArtifactStore
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Unavailable
 from quws.domain.times import format_instant
-from quws.services.clock import StoreClock, utc_now
+from quws.store.clock import StoreClock
 from quws.store.database import Database
 
 _FRESH_SECONDS = 1.0
@@ -53,7 +54,7 @@ class Health:
         store_clock: StoreClock,
         *,
         more: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {
             "the database": database.check,

@@ -24,6 +24,7 @@ import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.events import JobEvent
+from quws.domain.clock import Clock, utc_now
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration, TargetDescription
@@ -31,7 +32,7 @@ from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.services import payload
 from quws.services.announcer import Announcer
-from quws.services.clock import StoreClock, utc_now
+from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
 from quws.store.jobs import JobStore
 from quws.store.submissions import SubmissionStore
@@ -111,7 +112,7 @@ class Executor:
         max_attempts: int,
         holder: str | None = None,
         on_full: Callable[[bool], None] = lambda _: None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self.worker = worker
         self._target = target

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import TimelineEntry
 from quws.domain.parameters import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.services.announcer import Announcer
-from quws.services.clock import utc_now
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
@@ -32,7 +31,7 @@ class JobControl:
         store: JobStore,
         announcer: Announcer,
         policy: Policy,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._reader = reader
         self._planner = planner

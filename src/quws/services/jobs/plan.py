@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from quws.domain.circuits import CircuitFacts
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
 from quws.domain.noise import Noise
 from quws.domain.parameters import JobRequest, Posted, read_control, read_job
@@ -16,7 +17,6 @@ from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
 from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
 from quws.services.checking import Checker, Suits
-from quws.services.clock import utc_now
 from quws.services.quotes import Quotes
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, tracing
@@ -84,7 +84,7 @@ class Planner:
         policy: Policy,
         expected: frozenset[str] = frozenset(),
         suits: Suits | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._targets = targets
         self._checker = checker

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from quws.artifacts import ArtifactStore
 from quws.bus.events import EventHub
+from quws.domain.clock import Clock, utc_now
 from quws.domain.policy import Policy
 from quws.services.announcer import Announcer
 from quws.services.checking import Checker, Suits
-from quws.services.clock import utc_now
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.files import JobFiles
@@ -39,7 +36,7 @@ class JobService:
         policy: Policy,
         expected: frozenset[str] = frozenset(),
         suits: Suits | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         reader = JobReader(store, quotes)
         planner = Planner(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import structlog
 
 from quws.artifacts import ArtifactStore
 from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
 from quws.domain.job import Job, TimelineEntry, new_job_id
 from quws.domain.parameters import Posted, read_control
@@ -18,7 +18,6 @@ from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.services import payload
 from quws.services.announcer import Announcer
-from quws.services.clock import utc_now
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -42,7 +41,7 @@ class JobSubmission:
         artifacts: ArtifactStore,
         announcer: Announcer,
         policy: Policy,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._planner = planner
         self._control = control
