@@ -11,7 +11,6 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStore
-from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Unavailable
@@ -117,7 +116,7 @@ class Health:
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
                 await check()
-        except (Unavailable, BusUnavailable, TimeoutError) as error:
+        except (Unavailable, TimeoutError) as error:
             _log.warning("unavailable", part=name, error=str(error))
             return f"{name} does not answer"
         return None
