@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
+from quws.artifacts.parameters import read_circuits
 from quws.bus.events import JobEvent
 from quws.domain.clock import Clock, utc_now
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
@@ -30,7 +31,6 @@ from quws.domain.phases import Phase
 from quws.domain.targets import Calibration, TargetDescription
 from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
-from quws.services import payload
 from quws.services.announcer import Announcer
 from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
@@ -370,7 +370,7 @@ class Executor:
         return {
             "submission": await self._submission(claim) if self._target.remote else None,
             "job": claim.id,
-            "circuits": await payload.circuits(self._artifacts, claim.job.parameters),
+            "circuits": await read_circuits(self._artifacts, claim.job.parameters),
             "facts": spec["circuits"],
             "limits": self._target.circuit_limits.model_dump(),
             "shots": spec["shots"],

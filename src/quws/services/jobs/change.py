@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.parameters import keep_parameters
 from quws.domain.caller import Caller
 from quws.domain.errors import InvalidParameter
 from quws.domain.job import new_job_id
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
-from quws.services import payload
 from quws.services.announcer import Announcer
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -76,7 +76,9 @@ class JobChange:
         plan = await self._planner.plan(merged)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
-        parameters = await payload.keep(self._artifacts, stamp, merged, self._policy.inline_bytes)
+        parameters = await keep_parameters(
+            self._artifacts, stamp, merged, self._policy.inline_bytes
+        )
         changes: dict[str, Any] = {
             "circuits": len(plan.request.circuits),
             "spec": plan.spec,

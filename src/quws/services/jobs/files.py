@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
+from quws.artifacts.parameters import read_circuits, read_parameter
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result
 from quws.domain.parameters import Posted
-from quws.services import payload
 from quws.store.jobs import JobStore
 
 
@@ -68,13 +68,13 @@ class JobFiles:
 
         """
         try:
-            return await payload.circuits(self._artifacts, job.parameters, only)
+            return await read_circuits(self._artifacts, job.parameters, only)
         except ArtifactMissing:
             raise NotFound("the circuits are not there any more") from None
 
     async def posted(self, parameter: Parameter) -> Posted:
         """Return a parameter as it was posted."""
-        value = await payload.read(self._artifacts, parameter)
+        value = await read_parameter(self._artifacts, parameter)
         return Posted(parameter.name, value, parameter.mime_type)
 
     async def drop(self, job_id: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.parameters import keep_parameters
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
@@ -16,7 +17,6 @@ from quws.domain.job import Job, TimelineEntry, new_job_id
 from quws.domain.parameters import Posted, read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
-from quws.services import payload
 from quws.services.announcer import Announcer
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
@@ -95,7 +95,7 @@ class JobSubmission:
         if queue:
             entries.append(queued(checked, target.name))
         try:
-            parameters = await payload.keep(
+            parameters = await keep_parameters(
                 self._artifacts, job_id, rest, self._policy.inline_bytes
             )
             job = Job(
