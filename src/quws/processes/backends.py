@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from time import monotonic
 
 from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
-from quws.services.announcer import Announcer
 from quws.services.health import Health
 from quws.services.sweeps import Sweeps
 from quws.settings import Settings

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound
 from quws.domain.parameters import is_xml_text
 from quws.domain.targets import Calibration, Load, TargetRecord, TargetStatus
 from quws.domain.times import format_instant
-from quws.services.announcer import Announcer
 from quws.services.quotes import Quotes
 from quws.store.targets import TargetStore
 

@@ -24,6 +24,7 @@ import structlog
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.artifacts.parameters import read_circuits
+from quws.bus.announcer import Announcer
 from quws.bus.events import JobEvent
 from quws.domain.clock import Clock, utc_now
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
@@ -31,7 +32,6 @@ from quws.domain.phases import Phase
 from quws.domain.targets import Calibration, TargetDescription
 from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
-from quws.services.announcer import Announcer
 from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
 from quws.store.jobs import JobStore

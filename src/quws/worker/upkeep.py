@@ -14,12 +14,12 @@ from time import monotonic
 
 import structlog
 
+from quws.bus.announcer import Announcer
 from quws.domain.clock import Clock, utc_now
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.sandbox.pool import ChildLost, ChildPool, ChildrenUnavailable
-from quws.services.announcer import Announcer
 from quws.store.database import StoreUnavailable
 from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore

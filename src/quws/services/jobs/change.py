@@ -7,13 +7,13 @@ from typing import Any
 
 from quws.artifacts import ArtifactStore
 from quws.artifacts.parameters import keep_parameters
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import InvalidParameter
 from quws.domain.job import new_job_id
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
-from quws.services.announcer import Announcer
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
@@ -12,7 +13,6 @@ from quws.domain.job import TimelineEntry
 from quws.domain.parameters import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
-from quws.services.announcer import Announcer
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader

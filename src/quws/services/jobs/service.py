@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
 from quws.bus.events import EventHub
 from quws.domain.clock import Clock, utc_now
 from quws.domain.policy import Policy
-from quws.services.announcer import Announcer
 from quws.services.checking import Checker, Suits
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl

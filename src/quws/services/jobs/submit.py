@@ -10,6 +10,7 @@ import structlog
 
 from quws.artifacts import ArtifactStore
 from quws.artifacts.parameters import keep_parameters
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
@@ -17,7 +18,6 @@ from quws.domain.job import Job, TimelineEntry, new_job_id
 from quws.domain.parameters import Posted, read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
-from quws.services.announcer import Announcer
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
