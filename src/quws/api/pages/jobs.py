@@ -24,13 +24,13 @@ from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_c
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.circuits import Language
+from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.job import Job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
-from quws.services.clock import utc_now
 
 _ROWS = 50
 _HOME_ROWS = 8
