@@ -16,7 +16,7 @@ from quws.api.kit.services import Services
 from quws.domain.clock import utc_now
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
-from quws.processes.backends import make_health, open_backends
+from quws.processes.backends import make_health, make_target_service, open_backends
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import CircuitChecker
@@ -25,7 +25,6 @@ from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
-from quws.services.targets import TargetService
 from quws.settings import Settings
 from quws.store.accounts import AccountStore
 from quws.store.queues import QueueStore
@@ -98,7 +97,7 @@ async def open_services(
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
                     health=health,
-                    targets=TargetService(backends.targets, quotes, backends.announcer),
+                    targets=make_target_service(backends),
                     queues=queues,
                     pictures=Pictures(checker),
                 )
