@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quws.domain.parameters import ResponseFormat
+from quws.sandbox.messages import ResultFile
 
 BIT_ORDER = (
     "one group of bits per classical register, the register that was declared last first;"
@@ -47,7 +48,7 @@ def write(
     target: str,
     shots: int,
     response_format: ResponseFormat,
-) -> list[dict[str, str]]:
+) -> list[ResultFile]:
     """Write a finished job's files.
 
     Parameters
@@ -58,8 +59,8 @@ def write(
 
     Returns
     -------
-    list of dict
-        For each file, in the order in which it is listed: id, file, mime_type.
+    list of ResultFile
+        In the order in which they are listed.
 
     """
     head = {"job": job_id, "target": target, "shots": shots, "bit_order": BIT_ORDER}
@@ -78,8 +79,8 @@ def write(
             _write_csv(folder / name, circuits)
     write_json(folder / "counts.json", counts)
     files = [
-        {"id": "result", "file": name, "mime_type": mime_type},
-        {"id": "counts", "file": "counts.json", "mime_type": "application/json"},
+        ResultFile(id="result", file=name, mime_type=mime_type),
+        ResultFile(id="counts", file="counts.json", mime_type="application/json"),
     ]
     if any("memory" in item for item in circuits):
         write_json(
@@ -96,7 +97,7 @@ def write(
                 ]
             },
         )
-        files.append({"id": "memory", "file": "memory.json", "mime_type": "application/json"})
+        files.append(ResultFile(id="memory", file="memory.json", mime_type="application/json"))
     return files
 
 
