@@ -389,13 +389,12 @@ def admin_due(data: Data = None) -> None:
     """List what the periodic task would do now, and change nothing."""
     from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
     from quws.services.sweeps import due
-    from quws.store.jobs import JobStore
 
     try:
         found = _with_database(
             data,
             lambda database, settings: due(
-                JobStore(database),
+                database,
                 ArtifactStore(settings.resolved_artifacts_url()),
                 settings.orphan_age,
             ),
