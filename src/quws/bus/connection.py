@@ -10,14 +10,23 @@ from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from quws.domain.errors import Unavailable
+
 BUS_ERRORS = (RedisError, OSError, TimeoutError)
 """What redis-py raises when the server is away, restarting or full."""
 
 CONNECT_SECONDS = 2
 
 
-class BusUnavailable(Exception):
-    """Redis cannot be reached."""
+class BusUnavailable(Unavailable):
+    """Redis cannot be reached.
+
+    ``str()`` is the reason, for operators; users are shown the sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the service cannot reach its message bus right now; try again later")
+        self.args = (reason,)
 
 
 def connect(url: str) -> ArqRedis:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +19,9 @@ from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.server import ValkeyServer
-from quws.services.clock import utc_now
+from quws.domain.clock import Clock, utc_now
 from quws.settings import Settings
+from quws.store.clock import time_of
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs import JobStore
 from quws.store.queues import QueueStore
@@ -56,7 +57,7 @@ class Finding:
 class Doctor:
     """Looks at the parts of a service as its processes would use them."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
         self._settings = settings
         self._clock = clock
         self._database: Database | None = None
@@ -182,7 +183,7 @@ class Doctor:
         if self._database is None:
             return []
         before = self._clock()
-        theirs = await JobStore(self._database).time()
+        theirs = await time_of(self._database)
         here = before + (self._clock() - before) / 2
         apart = abs((theirs - here).total_seconds())
         text = f"this machine and the database are {apart:.1f} s apart"

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from quws.domain.clock import utc_now
 from quws.domain.conformance import ConformanceReport, Outcome
 from quws.domain.targets import TargetRecord, TargetStatus
-from quws.services.clock import utc_now
 from quws.settings import Settings
 from quws.store.database import Database, StoreUnavailable
 from quws.store.targets import TargetStore

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from quws.api.kit.services import Services
+from quws.domain.clock import utc_now
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import make_health, open_backends
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import ChildChecker
-from quws.services.clock import utc_now
-from quws.services.jobs import JobService
+from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from time import monotonic
 
 from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
 from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
-from quws.services.announcer import Announcer
-from quws.services.clock import StoreClock
 from quws.services.health import Health
 from quws.services.sweeps import Sweeps
 from quws.settings import Settings
+from quws.store.clock import StoreClock
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs import JobStore
 from quws.store.targets import TargetStore
@@ -101,7 +101,7 @@ def make_health(
         backends.database,
         backends.dispatcher,
         backends.artifacts,
-        StoreClock(backends.jobs),
+        StoreClock(backends.database),
         more=more,
     )
 
@@ -115,7 +115,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
         dispatcher=backends.dispatcher,
         announcer=backends.announcer,
         policy=settings.policy,
-        clock=StoreClock(backends.jobs),
+        clock=StoreClock(backends.database),
         lease_seconds=settings.lease,
         orphan_seconds=settings.orphan_age,
     )

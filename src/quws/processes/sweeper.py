@@ -14,7 +14,7 @@ from time import monotonic
 
 import structlog
 
-from quws.artifacts import ArtifactStoreUnavailable
+from quws.domain.errors import Unavailable
 from quws.processes.backends import make_health, make_sweeps, open_backends
 from quws.processes.monitor import monitored
 from quws.processes.runtime import stop_event
@@ -23,7 +23,6 @@ from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
 from quws.services.targets import TargetService
 from quws.settings import Settings
-from quws.store.database import StoreUnavailable
 from quws.store.queues import QueueStore
 from quws.telemetry import metrics
 
@@ -88,7 +87,7 @@ async def run_sweeper(
 async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
     try:
         count = await sweep()
-    except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+    except Unavailable as error:
         metrics.sweep_failed(name)
         _log.warning("sweep failed", sweep=name, error=str(error))
     except Exception:  # noqa: BLE001

@@ -8,13 +8,14 @@ import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from quws.domain.clock import utc_now
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import make_health, open_backends
 from quws.processes.monitor import monitored
 from quws.processes.runtime import stop_event
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
-from quws.services.clock import StoreClock, utc_now
 from quws.settings import Settings
+from quws.store.clock import StoreClock
 from quws.store.holds import HoldStore
 from quws.store.submissions import SubmissionStore
 from quws.store.targets import TargetStore
@@ -63,7 +64,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             )
             if description is None:
                 return
-            store_clock = StoreClock(backends.jobs)
+            store_clock = StoreClock(backends.database)
             await store_clock.look()
             hold = (
                 Hold(HoldStore(backends.database), target_name, settings.lease)

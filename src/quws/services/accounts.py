@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 from quws.domain.accounts import (
@@ -20,8 +19,8 @@ from quws.domain.accounts import (
     password_fits,
 )
 from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, NotFound
-from quws.services.clock import utc_now
 from quws.store.accounts import AccountStore
 
 SESSION = timedelta(days=7)
@@ -36,7 +35,7 @@ _NOBODY = "scrypt$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 86 + "=="
 class AccountService:
     """Users and tokens."""
 
-    def __init__(self, store: AccountStore, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: AccountStore, clock: Clock = utc_now) -> None:
         self._store = store
         self._clock = clock
         # Clients send Basic with every request, and checking a password is slow on

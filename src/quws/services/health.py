@@ -11,11 +11,11 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStore
-from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Unavailable
 from quws.domain.times import format_instant
-from quws.services.clock import StoreClock, utc_now
+from quws.store.clock import StoreClock
 from quws.store.database import Database
 
 _FRESH_SECONDS = 1.0
@@ -53,7 +53,7 @@ class Health:
         store_clock: StoreClock,
         *,
         more: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {
             "the database": database.check,
@@ -116,7 +116,7 @@ class Health:
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
                 await check()
-        except (Unavailable, BusUnavailable, TimeoutError) as error:
+        except (Unavailable, TimeoutError) as error:
             _log.warning("unavailable", part=name, error=str(error))
             return f"{name} does not answer"
         return None

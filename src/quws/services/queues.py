@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
 from time import monotonic
 
 import structlog
 
-from quws.services.clock import utc_now
+from quws.domain.clock import Clock, utc_now
 from quws.store.database import StoreUnavailable
 from quws.store.queues import QueueStore
 from quws.telemetry import metrics
@@ -22,7 +20,7 @@ _log = structlog.get_logger(__name__)
 class Queues:
     """Counts what waits, at most every two seconds however often it is asked."""
 
-    def __init__(self, store: QueueStore, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: QueueStore, clock: Clock = utc_now) -> None:
         self._store = store
         self._clock = clock
         self._fresh_until = 0.0

@@ -10,14 +10,15 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
+from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
+from quws.domain.clock import utc_now
 from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
-from quws.services.announcer import Announcer
-from quws.services.clock import StoreClock, utc_now
+from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
 from quws.store.jobs import JobStore, Overdue
 from quws.store.targets import TargetStore

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound
 from quws.domain.parameters import is_xml_text
 from quws.domain.targets import Calibration, Load, TargetRecord, TargetStatus
 from quws.domain.times import format_instant
-from quws.services.announcer import Announcer
-from quws.services.clock import utc_now
 from quws.services.quotes import Quotes
 from quws.store.targets import TargetStore
 
@@ -41,7 +40,7 @@ class TargetService:
         store: TargetStore,
         quotes: Quotes,
         announcer: Announcer,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._store = store
         self._quotes = quotes

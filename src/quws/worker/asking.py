@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
+from quws.domain.clock import Clock
 from quws.domain.targets import Calibration, TargetDescription, TargetState, TargetStatus
 from quws.sandbox.pool import ChildLost, ChildPool, ChildrenUnavailable
 from quws.store.targets import TargetStore
@@ -59,7 +58,7 @@ async def look_at(children: ChildPool) -> Look:
 
 
 async def check(
-    children: ChildPool, targets: TargetStore, name: str, clock: Callable[[], datetime]
+    children: ChildPool, targets: TargetStore, name: str, clock: Clock
 ) -> TargetDescription | None:
     """Ask a target how it is, and write down what it says.
 

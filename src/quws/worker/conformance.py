@@ -8,12 +8,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from quws.domain.clock import Clock
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Outcome
 from quws.domain.job import new_job_id
 from quws.domain.parameters import ResponseFormat
@@ -65,7 +65,7 @@ class Conformance:
         target: TargetDescription,
         *,
         quick: bool,
-        clock: Callable[[], datetime],
+        clock: Clock,
         scratch: Path | None = None,
     ) -> None:
         self._children = children
@@ -321,7 +321,7 @@ async def ensure(
     targets: TargetStore,
     description: TargetDescription,
     scratch: Path,
-    clock: Callable[[], datetime],
+    clock: Clock,
 ) -> TargetDescription:
     """Come back when the target may get jobs, and tell what it is by then.
 
@@ -364,7 +364,7 @@ async def _check_quickly(
     targets: TargetStore,
     description: TargetDescription,
     scratch: Path,
-    clock: Callable[[], datetime],
+    clock: Clock,
 ) -> None:
     conforming = Conformance(children, description, quick=True, clock=clock, scratch=scratch)
     try:

@@ -11,10 +11,10 @@ import structlog
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
+from quws.bus.announcer import Announcer
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
 from quws.bus.events import EventHub
-from quws.services.announcer import Announcer
 from quws.worker.executor import Executor
 from quws.worker.standby import Hold
 from quws.worker.upkeep import Watch

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import structlog
 
+from quws.bus.announcer import Announcer
+from quws.domain.clock import Clock, utc_now
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.sandbox.pool import ChildLost, ChildPool, ChildrenUnavailable
-from quws.services.announcer import Announcer
-from quws.services.clock import utc_now
 from quws.store.database import StoreUnavailable
 from quws.store.submissions import Submission, SubmissionStore
 from quws.store.targets import TargetStore
@@ -55,7 +55,7 @@ class Watch:
         submissions: SubmissionStore,
         announcer: Announcer,
         check_seconds: float,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._worker = worker
         self._target = target.name

@@ -16,6 +16,7 @@ from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, queue_name
 from quws.bus.events import CHANNEL, EventHub, JobEvent
 from quws.bus.server import NoServer, ValkeyServer
+from quws.domain.errors import Unavailable
 from quws.domain.phases import Phase
 
 pytestmark = pytest.mark.anyio
@@ -264,6 +265,10 @@ async def test_while_the_server_is_away_all_is_refused_and_nothing_hangs(
                 with pytest.raises(BusUnavailable) as caught:
                     await other.publish(JobEvent("one", None))
                 assert str(caught.value)
+                # As for a database that is away: users are told to try again, and not why.
+                assert isinstance(caught.value, Unavailable)
+                assert "try again" in caught.value.sentence
+                assert caught.value.sentence != str(caught.value)
         # The same objects work again as soon as it is back.
         await asyncio.to_thread(valkey.start)
         await dispatcher.check()

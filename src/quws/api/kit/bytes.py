@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from quws.services.jobs import Payload
+from quws.services.jobs.files import Content
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _HEADERS = {
@@ -20,7 +20,7 @@ _HEADERS = {
 }
 
 
-async def serve_payload(request: Request, payload: Payload, etag: str) -> Response:
+async def serve_payload(request: Request, payload: Content, etag: str) -> Response:
     """Answer with a payload, or with the one range of it that is asked for (RFC 9110, 14).
 
     Raises

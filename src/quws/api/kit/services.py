@@ -9,7 +9,7 @@ from starlette.requests import Request
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.services.accounts import AccountService
 from quws.services.health import Health
-from quws.services.jobs import JobService
+from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.targets import TargetService

@@ -25,13 +25,13 @@ from quws.api.pages.templates import render, texts_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.domain.circuits import Language
+from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.job import Job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
-from quws.services.clock import utc_now
 from quws.services.snapshots import Snapshot
 
 _ROWS = 50

@@ -21,11 +21,11 @@ from quws.api.openapi import JOB_PARAMETERS
 from quws.api.pages.drawing import picture
 from quws.api.pages.templates import FOLDER, render, texts_of
 from quws.domain.circuits import CircuitFacts, Language
+from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Job
 from quws.domain.parameters import Posted, ResponseFormat
 from quws.domain.times import format_instant
-from quws.services.clock import utc_now
 
 EXAMPLES = ("bell", "ghz", "teleport", "qft", "grover")
 _MOST_CIRCUITS = 20

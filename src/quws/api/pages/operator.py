@@ -10,8 +10,8 @@ from starlette.responses import Response
 from quws.api.kit.services import auth_method, caller_of, health_of, jobs_of, targets_of
 from quws.api.pages.templates import render
 from quws.domain.caller import AuthMethod
+from quws.domain.clock import utc_now
 from quws.domain.errors import Forbidden
-from quws.services.clock import utc_now
 
 
 async def operator_page(request: Request) -> Response:

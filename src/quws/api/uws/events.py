@@ -21,7 +21,7 @@ from quws.api.kit.urls import Urls, urls_of
 from quws.api.uws import json as as_json
 from quws.domain.errors import NotFound
 from quws.domain.phases import FINAL
-from quws.services.jobs import News
+from quws.services.jobs.follow import News
 from quws.services.snapshots import Snapshot
 
 router = APIRouter(tags=["UWS"])

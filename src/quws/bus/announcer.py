@@ -1,4 +1,4 @@
-"""Tells workers and waiters of a change after it was committed; failing is no error."""
+"""Spread what has changed to workers and waiters, after it was committed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _log = structlog.get_logger(__name__)
 class Announcer:
     """Spreads news of committed changes over the bus.
 
-    The bus may be away: the hint is then repeated by a sweep, and waiters look
-    again by themselves. So nothing is raised, and nobody waits long.
+    The bus may be away: a sweep then repeats the hint, and waiters look again by
+    themselves. So nothing is raised, and nobody waits for it longer than a second.
     """
 
     def __init__(self, dispatcher: Dispatcher, events: EventHub) -> None:
@@ -28,7 +28,7 @@ class Announcer:
         self._events = events
 
     async def changed(self, job_id: str, phase: Phase) -> None:
-        """Tell that a job is in a new phase, or has otherwise changed in it."""
+        """Spread that a job is in a new phase, and count it."""
         if phase is not Phase.EXECUTING:
             # Jobs that execute are counted where they are claimed: they change often.
             metrics.entered(phase)
@@ -36,11 +36,11 @@ class Announcer:
         await self.touched(job_id, phase)
 
     async def touched(self, job_id: str, phase: Phase) -> None:
-        """Tell that something of a job changed, but not its phase."""
+        """Spread that something of a job changed, but not its phase."""
         await self._publish(JobEvent(job_id, phase))
 
     async def deleted(self, job_id: str, owner: str | None) -> None:
-        """Tell that somebody's job was deleted."""
+        """Spread that somebody's job was deleted, and count it."""
         metrics.deleted()
         await self._publish(JobEvent(job_id, None, owner))
 
@@ -52,7 +52,7 @@ class Announcer:
             _log.warning("event lost", job=event.job_id, phase=event.phase, error=str(error))
 
     async def work(self, target: str) -> None:
-        """Tell that a job waits for a target."""
+        """Wake a worker of a target: a job waits for it."""
         try:
             async with asyncio.timeout(_SECONDS):
                 await self._dispatcher.hint(target)

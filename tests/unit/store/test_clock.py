@@ -8,16 +8,15 @@ from time import monotonic
 
 import pytest
 
-from quws.services.clock import StoreClock
+from quws.store.clock import StoreClock
 from quws.store.database import Database
-from quws.store.jobs import JobStore
 
 TOLD = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def clock(tmp_path: Path) -> StoreClock:
-    return StoreClock(JobStore(Database(f"sqlite:///{tmp_path / 'none.db'}")))
+    return StoreClock(Database(f"sqlite:///{tmp_path / 'none.db'}"))
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0, 2.5, -2.5])
@@ -43,7 +42,7 @@ def test_an_answer_that_took_long_is_no_step(clock: StoreClock) -> None:
     clock.observe(TOLD, monotonic())
     # Asked 50 seconds ago; the statement ran at any time since.
     for moved in (0, 25, 50):
-        late = StoreClock(clock._store)
+        late = StoreClock(clock._database)
         late.observe(TOLD, monotonic() - 60)
         assert late.observe(TOLD + timedelta(seconds=moved), monotonic() - 50) == 0.0
 

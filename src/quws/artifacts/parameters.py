@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quws.artifacts import ArtifactMissing, ArtifactStore
+from quws.artifacts.store import ArtifactMissing, ArtifactStore
 from quws.domain.job import Parameter
 from quws.domain.parameters import CANONICAL, REFERENCE, Posted, is_xml_text
 
 
-async def keep(
-    artifacts: ArtifactStore, job_id: str, posted: Sequence[Posted], inline_bytes: int
+async def keep_parameters(
+    artifacts: ArtifactStore, prefix: str, posted: Sequence[Posted], inline_bytes: int
 ) -> list[Parameter]:
-    """Store the parameters of a new job, byte for byte as they were posted."""
+    """Write parameters as they were posted, large ones below ``prefix``.
+
+    Return what a job's row keeps of them. Their bytes are not changed.
+
+    Raises
+    ------
+    ArtifactStoreUnavailable
+        They could not all be written.
+
+    """
     kept: list[Parameter] = []
     for position, item in enumerate(posted):
         text = _inline(item, inline_bytes)
         if text is not None:
             kept.append(Parameter(name=_name(item), value=text))
             continue
-        key = f"{job_id}/parameters/{position}"
+        key = f"{prefix}/parameters/{position}"
         await artifacts.put(key, item.value)
         kept.append(
             Parameter(
@@ -29,20 +38,23 @@ async def keep(
     return kept
 
 
-async def circuits(
+async def read_circuits(
     artifacts: ArtifactStore, parameters: Sequence[Parameter], only: int | None = None
 ) -> list[str]:
-    """Read the circuits back from a job's parameters: all, or ``only`` the one of an index.
+    """Return the circuits among a job's parameters: all, or ``only`` the one of an index.
 
     Raises
     ------
     ArtifactMissing
+        The file of one is gone, or the part that it refers to.
+    ArtifactStoreUnavailable
+        A file cannot be read right now.
 
     """
     found = []
     given = [item for item in parameters if item.name in ("CIRCUIT", "QUERY")]
     for item in given if only is None else given[only : only + 1]:
-        content = await read(artifacts, item)
+        content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
             name = content[len(REFERENCE) :].decode()
             # Names of ours are kept in upper case, whatever they were posted as.
@@ -52,13 +64,22 @@ async def circuits(
             )
             if part is None:
                 raise ArtifactMissing(f"the part {name}")
-            content = await read(artifacts, part)
+            content = await read_parameter(artifacts, part)
         found.append(content.decode())
     return found
 
 
-async def read(artifacts: ArtifactStore, item: Parameter) -> bytes:
-    """Read the value of a parameter."""
+async def read_parameter(artifacts: ArtifactStore, item: Parameter) -> bytes:
+    """Return the value of a parameter.
+
+    Raises
+    ------
+    ArtifactMissing
+        Its file is gone.
+    ArtifactStoreUnavailable
+        Its file cannot be read right now.
+
+    """
     if item.artifact is None:
         return (item.value or "").encode()
     return await artifacts.read(item.artifact)

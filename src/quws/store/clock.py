@@ -1,14 +1,16 @@
-"""The clocks of the service."""
+"""The clock of the database, which all processes share."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
+from sqlalchemy import select
 
 from quws.domain.times import to_millis
-from quws.store.jobs import JobStore
+from quws.store.database import Database
+from quws.store.tables import from_stored
 
 _TOLERANCE_SECONDS = 1.0
 _TOLERANCE_PART = 0.001
@@ -17,9 +19,17 @@ _TOLERANCE_PART = 0.001
 _log = structlog.get_logger(__name__)
 
 
-def utc_now() -> datetime:
-    """Tell the time, at the precision that is stored."""
-    return to_millis(datetime.now(UTC))
+async def time_of(database: Database) -> datetime:
+    """Return the time by the database's own clock.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database does not answer.
+
+    """
+    async with database.read() as connection:
+        return from_stored(await connection.scalar(select(database.now)) or 0)
 
 
 class StoreClock:
@@ -31,8 +41,8 @@ class StoreClock:
     slept, while nothing ran either.
     """
 
-    def __init__(self, store: JobStore) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._told: datetime | None = None
         self._asked = 0.0
         self._answered = 0.0
@@ -40,18 +50,22 @@ class StoreClock:
         """By how many seconds it was set in all, since this process began to look."""
 
     async def look(self) -> float:
-        """Read the database's clock. Tells by how many seconds it was set since the last look.
+        """Read the database's clock, and return by how many seconds it was set since the last look.
 
         Raises
         ------
         StoreUnavailable
+            The database does not answer.
 
         """
         asked = monotonic()
-        return self.observe(await self._store.time(), asked)
+        return self.observe(await time_of(self._database), asked)
 
     def observe(self, told: datetime, asked: float) -> float:
-        """Take in a time that the database told, after it was asked at a monotonic time."""
+        """Take in a time that the database told after it was asked at the monotonic time ``asked``.
+
+        Return by how many seconds it was set since the time that was taken in before.
+        """
         answered = monotonic()
         step = 0.0
         if self._told is not None:
@@ -67,7 +81,7 @@ class StoreClock:
         return step
 
     def now(self) -> datetime:
-        """Tell the time by the database's clock as it ran when it was last looked at."""
+        """Return the time by the database's clock as it ran when it was last read."""
         assert self._told is not None
         since = monotonic() - (self._asked + self._answered) / 2
         return to_millis(self._told + timedelta(seconds=since))

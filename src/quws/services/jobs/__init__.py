@@ -1,0 +1,1 @@
+"""Jobs as their owners handle them: one module for each use case."""

@@ -1,0 +1,94 @@
+"""Give the parameters of a job that was not run yet new values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from quws.artifacts import ArtifactStore
+from quws.artifacts.parameters import keep_parameters
+from quws.bus.announcer import Announcer
+from quws.domain.caller import Caller
+from quws.domain.errors import InvalidParameter
+from quws.domain.job import new_job_id
+from quws.domain.parameters import Posted
+from quws.domain.phases import Phase
+from quws.domain.policy import Policy
+from quws.services.jobs.files import JobFiles
+from quws.services.jobs.plan import Planner
+from quws.services.jobs.read import JobReader
+from quws.store.jobs import JobStore
+
+
+class JobChange:
+    """Changes the parameters of PENDING jobs."""
+
+    def __init__(
+        self,
+        *,
+        reader: JobReader,
+        planner: Planner,
+        files: JobFiles,
+        store: JobStore,
+        artifacts: ArtifactStore,
+        announcer: Announcer,
+        policy: Policy,
+    ) -> None:
+        self._reader = reader
+        self._planner = planner
+        self._files = files
+        self._store = store
+        self._artifacts = artifacts
+        self._announcer = announcer
+        self._policy = policy
+
+    async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
+        """Give existing parameters of a PENDING job new values.
+
+        Raises
+        ------
+        NotFound, Forbidden, InvalidCircuit, UnknownTarget
+        InvalidParameter
+            A value is malformed, or the job has no such parameter yet.
+        IllegalMove
+            The job is not PENDING any more.
+
+        """
+        job = await self._reader.get(caller, job_id)
+        if job.phase is not Phase.PENDING:
+            await self._reader.refuse(
+                caller, job_id, "parameters can be changed while PENDING only"
+            )
+        present = {item.name.upper() for item in job.parameters}
+        for item in posted:
+            if item.name.upper() not in present:
+                raise InvalidParameter(
+                    f"the job has no parameter '{item.name[:60]}' to change; it has"
+                    f" {', '.join(sorted(present))}",
+                    parameter=item.name[:60],
+                )
+        renewed = {item.name.upper() for item in posted}
+        merged = [
+            await self._files.posted(item)
+            for item in job.parameters
+            if item.name.upper() not in renewed
+        ] + list(posted)
+        plan = await self._planner.plan(merged)
+        # Old values stay on disk until the job goes: a reader may hold a link to one.
+        stamp = f"{job_id}/parameters/{new_job_id()}"
+        parameters = await keep_parameters(
+            self._artifacts, stamp, merged, self._policy.inline_bytes
+        )
+        changes: dict[str, Any] = {
+            "circuits": len(plan.request.circuits),
+            "spec": plan.spec,
+            "target": plan.target.name,
+            "size": plan.size,
+            "cost_ms": plan.cost_ms,
+            "quote": plan.quote,
+        }
+        if not await self._store.set_parameters(job_id, parameters, changes):
+            await self._reader.refuse(
+                caller, job_id, "parameters can be changed while PENDING only"
+            )
+        await self._announcer.touched(job_id, Phase.PENDING)

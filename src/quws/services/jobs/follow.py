@@ -1,0 +1,157 @@
+"""Wait for a job, follow it, or follow all that happens to a caller's jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from time import monotonic
+
+from quws.bus.events import EventHub
+from quws.domain.caller import Caller
+from quws.domain.job import JobRef
+from quws.domain.phases import ACTIVE, FINAL, Phase
+from quws.services.jobs.read import JobReader
+from quws.services.snapshots import Snapshot
+from quws.store.jobs import JobStore
+from quws.telemetry import metrics
+
+_REREAD_SECONDS = 15.0
+"""A waiter looks by itself this often, in case an event was lost."""
+_QUEUE_SECONDS = 5.0
+"""How often one who follows a waiting job looks: no event tells of its place in the queue."""
+_FEED_PAUSE_SECONDS = 0.3
+_LATE_ENTRIES = 200
+"""Two transactions that overlap may commit in the other order than they drew their ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened to a caller's jobs. ``cursor`` is the newest timeline entry that is known."""
+
+    cursor: int
+    changed: list[JobRef]
+    deleted: list[str]
+
+
+class JobFollower:
+    """Waits for changes of jobs, without holding the database meanwhile.
+
+    Parameters
+    ----------
+    max_wait
+        The longest time that one request may wait, in seconds.
+
+    """
+
+    def __init__(
+        self, reader: JobReader, store: JobStore, events: EventHub, max_wait: float
+    ) -> None:
+        self._reader = reader
+        self._store = store
+        self._events = events
+        self._max_wait = max_wait
+        self._closing = False
+
+    async def wait(
+        self,
+        caller: Caller,
+        job_id: str,
+        seconds: float,
+        phase: Phase | None = None,
+        *,
+        blocking: frozenset[Phase] = ACTIVE,
+    ) -> Snapshot:
+        """Return a job once its phase has changed (UWS 1.1, section 2.2.1.2).
+
+        Returns at once when the job is in none of the phases that block, or not in ``phase``.
+        ``seconds`` may be negative for as long as the service allows.
+
+        Raises
+        ------
+        NotFound, Forbidden
+            Also later, when the job was deleted.
+
+        """
+        limit = self._max_wait
+        deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
+        with self._events.watch(job_id) as watch, _counted():
+            found = await self._reader.snapshot(caller, job_id)
+            seen = found.job.phase if phase is None else phase
+            while found.job.phase is seen and seen in blocking and not self._closing:
+                left = deadline - monotonic()
+                if left <= 0:
+                    break
+                await watch.changed(min(left, _REREAD_SECONDS))
+                found = await self._reader.snapshot(caller, job_id)
+            return found
+
+    async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Snapshot, None]:
+        """Yield a job now, whenever it may have changed, and now and then besides.
+
+        Ends with the first snapshot that is final, or when the process is about to
+        end.
+
+        Raises
+        ------
+        NotFound, Forbidden
+            Also later, when the job was deleted.
+
+        """
+        with self._events.watch(job_id) as watch:
+            while True:
+                found = await self._reader.snapshot(caller, job_id)
+                yield found
+                if found.job.phase in FINAL:
+                    return
+                queued = found.job.phase is Phase.QUEUED
+                if not self._closing:
+                    await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
+                if self._closing:
+                    return
+
+    async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
+        """Yield what happens to the caller's jobs, from a timeline entry on or from now.
+
+        Ends when the process is about to end. Where nothing happens, there are news
+        without anything in them now and then. Deletions are told as they happen, and
+        never afterwards.
+        """
+        with self._events.feed() as feed:
+            start = cursor = await self._store.newest_entry() if cursor is None else cursor
+            told: dict[str, int] = {}
+            yield News(cursor, [], [])
+            spoken = monotonic()
+            while not self._closing:
+                late = max(cursor - _LATE_ENTRIES, 0)
+                found = await self._store.news(caller.name, everybody=caller.operator, after=late)
+                changed = []
+                for entry, ref in found:
+                    if entry > told.get(ref.id, start):
+                        told[ref.id] = entry
+                        cursor = max(cursor, entry)
+                        changed.append(ref)
+                told = {key: entry for key, entry in told.items() if entry > late}
+                gone = [item.job_id for item in feed.deleted() if caller.may_see(item.owner)]
+                if changed or gone or monotonic() - spoken >= _REREAD_SECONDS:
+                    yield News(cursor, changed, gone)
+                    spoken = monotonic()
+                if not changed:  # Else there may be more of them than one look finds.
+                    await feed.changed(max(spoken + _REREAD_SECONDS - monotonic(), 0))
+                if not self._closing:
+                    await asyncio.sleep(_FEED_PAUSE_SECONDS)
+
+    def stop_waiting(self) -> None:
+        """Answer everybody who waits, as the standard allows: the process is about to end."""
+        self._closing = True
+        self._events.wake_all()
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    metrics.waits(1)
+    try:
+        yield
+    finally:
+        metrics.waits(-1)

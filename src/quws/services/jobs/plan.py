@@ -1,0 +1,238 @@
+"""What follows from the parameters of a job: where it will run, how large it is, when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from quws.domain.circuits import CircuitFacts
+from quws.domain.clock import Clock, utc_now
+from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
+from quws.domain.noise import Noise
+from quws.domain.parameters import JobRequest, Posted, read_control, read_job
+from quws.domain.policy import Policy
+from quws.domain.quotes import size_of
+from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
+from quws.services.checking import Checker, Suits
+from quws.services.quotes import Quotes
+from quws.store.targets import TargetStore
+from quws.telemetry import logs, tracing
+
+_CERTAINLY = 1000
+"""No prediction is wrong by such a factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from a request: where it will run, what the worker gets, how large it is."""
+
+    target: TargetDescription
+    request: JobRequest
+    facts: list[CircuitFacts]
+    spec: dict[str, Any]
+    size: int
+    cost_ms: int
+    quote: datetime | None
+    seconds: float | None = None
+    """How long the job would run, as the target predicts."""
+
+    def warning(self, duration: int) -> str | None:
+        """Return what to say of an execution duration that is probably too short (0: unlimited).
+
+        Raises
+        ------
+        InvalidParameter
+            The job certainly takes longer.
+
+        """
+        seconds = self.seconds
+        if seconds is None or not duration or seconds <= duration:
+            return None
+        if seconds > _CERTAINLY * duration:
+            raise InvalidParameter(
+                f"EXECUTIONDURATION is {duration} seconds, and the job would take about"
+                f" {seconds:.2g} on target {self.target.name}; allow more time, or ask for less",
+                parameter="EXECUTIONDURATION",
+            )
+        return (
+            f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
+            " (EXECUTIONDURATION)"
+        )
+
+
+class Planner:
+    """Plans jobs: checks all that can be known of them before they are made.
+
+    Parameters
+    ----------
+    expected
+        The targets of this service, also those that no worker has looked at yet.
+    suits
+        Asks the adapters that are installed here whether a target can run the job.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        targets: TargetStore,
+        checker: Checker,
+        quotes: Quotes,
+        policy: Policy,
+        expected: frozenset[str] = frozenset(),
+        suits: Suits | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._targets = targets
+        self._checker = checker
+        self._quotes = quotes
+        self._policy = policy
+        self._expected = expected
+        self._suits = suits
+        self._clock = clock
+
+    async def preview(self, posted: Sequence[Posted]) -> Plan:
+        """Return the plan of a job whose control parameters are sound too; it is not made.
+
+        Raises
+        ------
+        InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+            Its creation would be refused.
+
+        """
+        control, rest = read_control(posted)
+        self._policy.destruction(control.destruction, self._clock())
+        return await self.plan(rest)
+
+    async def plan(self, posted: Sequence[Posted]) -> Plan:
+        """Return what follows from the parameters of a job (those of control not among them).
+
+        Raises
+        ------
+        InvalidParameter
+            One is malformed, unknown or beyond what the target takes.
+        InvalidCircuit
+            A circuit cannot be read, or the target cannot run it.
+        UnknownTarget
+            There is no such target, or it is retired.
+        Unavailable
+            The target takes no jobs yet, or circuits cannot be checked right now.
+
+        """
+        request = read_job(posted, default_shots=self._policy.shots)
+        target = await self.in_service(request.target or self._policy.target)
+        if request.shots > target.max_shots:
+            raise InvalidParameter(
+                f"SHOTS must be at most {target.max_shots} on target {target.name},"
+                f" not {request.shots}",
+                parameter="SHOTS",
+            )
+        if len(request.circuits) > target.max_circuits:
+            raise InvalidParameter(
+                f"CIRCUIT may be given at most {target.max_circuits} times on target"
+                f" {target.name}, not {len(request.circuits)} times",
+                parameter="CIRCUIT",
+            )
+        _check_features(request, target)
+        facts, queue = await asyncio.gather(
+            self._checker.check(request.circuits, request.language, target.circuit_limits),
+            self._quotes.state(target.name),
+        )
+        target.check(facts, memory=request.memory)
+        noise = None if request.noise is None else await self._noise(request.noise, target)
+        seconds = None
+        if self._suits is not None:
+            seconds = self._suits(target.name, facts, request, noise)
+        spec = {
+            "language": request.language,
+            "shots": request.shots,
+            "seed": request.seed,
+            "memory": request.memory,
+            "method": request.method,
+            "noise": noise,
+            "response_format": request.response_format,
+            "tags": request.tags,
+            "metadata": request.metadata,
+            "circuits": [item.model_dump(mode="json") for item in facts],
+            "origin": logs.origin() | tracing.carrier(),
+        }
+        size = size_of(facts, request.shots)
+        return Plan(
+            target,
+            request,
+            facts,
+            spec,
+            size,
+            self._quotes.cost_ms(queue, size),
+            self._quotes.of_new(queue, size),
+            seconds,
+        )
+
+    async def in_service(self, name: str) -> TargetDescription:
+        """Return a target that takes jobs, if only to keep them until it is online again.
+
+        Raises
+        ------
+        UnknownTarget
+            There is no such target, or it is retired.
+        Unavailable
+            Nothing is known of it yet, or it failed its conformance circuits.
+
+        """
+        records = await self._targets.records()
+        record = next((item for item in records if item.name == name), None)
+        if record is None and name in self._expected:
+            raise Unavailable(
+                f"target {name} has not told yet what it is; its worker is starting, or cannot"
+                " start: its log says why",
+                parameter="TARGET",
+            )
+        if record is not None and record.state.status is not TargetStatus.RETIRED:
+            if record.objection is not None:
+                raise Unavailable(record.objection, parameter="TARGET")
+            return record.description
+        known = ", ".join(
+            item.name for item in records if item.state.status is not TargetStatus.RETIRED
+        )
+        sentence = (
+            f"there is no target '{name[:60]}'" if record is None else f"target {name} is retired"
+        )
+        raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
+
+    async def _noise(self, noise: Noise, target: TargetDescription) -> dict[str, Any]:
+        """Fill the present calibration of the device in, so that the job keeps it."""
+        # Another service knows devices of its own.
+        if noise.device is not None and target.kind is not TargetKind.REMOTE:
+            name = noise.device.name
+            record = await self._targets.record(name)
+            calibration = None
+            if record is not None and record.calibration is not None:
+                calibration = await self._targets.calibration(name, record.calibration)
+            if calibration is None:
+                known = [item.name for item in await self._targets.records() if item.calibration]
+                raise InvalidParameter(
+                    f"NOISE names the device '{name[:60]}', of which no calibration is known; it"
+                    f" may be a target that has one: {', '.join(known) or 'there is none'}",
+                    parameter="NOISE",
+                )
+            device = noise.device.model_copy(update={"calibration": calibration})
+            noise = noise.model_copy(update={"device": device})
+        return noise.model_dump(mode="json", exclude_none=True)
+
+
+def _check_features(request: JobRequest, target: TargetDescription) -> None:
+    methods = ["auto", *target.methods]
+    if request.method is not None and request.method not in methods:
+        raise InvalidParameter(
+            f"METHOD must be one of {', '.join(methods)} on target {target.name},"
+            f" not '{request.method[:40]}'",
+            parameter="METHOD",
+        )
+    if request.noise is not None and Feature.NOISE not in target.features:
+        raise InvalidParameter(
+            f"NOISE must be none on target {target.name}, which has no noise models",
+            parameter="NOISE",
+        )

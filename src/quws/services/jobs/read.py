@@ -1,0 +1,142 @@
+"""Look at jobs: one, with or without all that its document says, or many."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import NoReturn
+
+from quws.domain.caller import Caller
+from quws.domain.errors import Forbidden, IllegalMove, NotFound
+from quws.domain.job import Job, JobRef, JobRow, Running, is_job_id
+from quws.domain.phases import Move, Phase, sources
+from quws.services.quotes import Quotes
+from quws.services.snapshots import Snapshot, Snapshots
+from quws.store.jobs import JobStore, ListFilter
+
+
+class JobReader:
+    """Reads jobs for callers who may see them: their owners, and operators."""
+
+    def __init__(self, store: JobStore, quotes: Quotes) -> None:
+        self._store = store
+        self._snapshots = Snapshots(store)
+        self._quotes = quotes
+
+    async def get(self, caller: Caller, job_id: str) -> Job:
+        """Return a job.
+
+        Raises
+        ------
+        NotFound
+            There is no such job.
+        Forbidden
+            It is somebody else's.
+
+        """
+        job = await self._store.get(job_id) if is_job_id(job_id) else None
+        if job is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, job.id, job.owner)
+        return job
+
+    async def authorise(self, caller: Caller, job_id: str) -> JobRef:
+        """Return what the list says of a job, after making sure that it is the caller's.
+
+        Raises
+        ------
+        NotFound
+            There is no such job.
+        Forbidden
+            It is somebody else's.
+
+        """
+        head = await self._store.head(job_id) if is_job_id(job_id) else None
+        if head is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, head.id, head.owner)
+        return head
+
+    async def snapshot(self, caller: Caller, job_id: str) -> Snapshot:
+        """Return a job with all that its document says.
+
+        Raises
+        ------
+        NotFound
+            There is no such job.
+        Forbidden
+            It is somebody else's.
+
+        """
+        found = await self._snapshots.read(job_id) if is_job_id(job_id) else None
+        if found is None:
+            raise NotFound(f"there is no job {job_id[:60]}")
+        _authorise(caller, found.job.id, found.job.owner)
+        return found
+
+    def refs(
+        self,
+        caller: Caller,
+        *,
+        phases: frozenset[Phase] = frozenset(),
+        after: datetime | None = None,
+        last: int | None = None,
+        key: str | None = None,
+    ) -> AsyncIterator[JobRef]:
+        """Yield the caller's jobs, newest first; ARCHIVED ones only when asked for.
+
+        With ``key`` only the one that a request of theirs made under this Idempotency-Key.
+        """
+        return self._store.refs(
+            ListFilter(
+                owner=caller.name,
+                everybody=caller.operator,
+                phases=phases,
+                after=after,
+                last=last,
+                key=key,
+            )
+        )
+
+    async def rows(
+        self,
+        caller: Caller,
+        limit: int,
+        *,
+        older: str | None = None,
+        phases: frozenset[Phase] = frozenset(),
+        after: datetime | None = None,
+        last: int | None = None,
+    ) -> list[JobRow]:
+        """Return one page of the caller's jobs, newest first, with what a table says of them."""
+        wanted = ListFilter(caller.name, caller.operator, phases, after, last)
+        return await self._store.rows(wanted, limit, older)
+
+    async def running(self) -> list[Running]:
+        """Return the jobs that workers have in hand: everybody's, for operators."""
+        return await self._store.running()
+
+    async def quote(self, job: Job) -> datetime | None:
+        """Return when a job will probably be done; one that may still be run, if it ran now."""
+        if job.phase not in sources(Move.QUEUE):
+            return job.quote
+        return self._quotes.of_new(await self._quotes.state(job.target), job.size)
+
+    async def refuse(self, caller: Caller, job_id: str, rule: str) -> NoReturn:
+        """Raise why a job's phase forbids what was asked.
+
+        Raises
+        ------
+        IllegalMove
+            Always, unless the job is gone meanwhile.
+        NotFound, Forbidden
+            The job is not there, or not the caller's, any more.
+
+        """
+        job = await self.get(caller, job_id)
+        raise IllegalMove(f"{rule}; job {job_id} is {job.phase}", parameter="PHASE")
+
+
+def _authorise(caller: Caller, job_id: str, owner: str | None) -> None:
+    if not caller.may_see(owner):
+        raise Forbidden(f"job {job_id} belongs to somebody else")

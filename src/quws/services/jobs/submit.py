@@ -1,0 +1,166 @@
+"""Make a job of what was posted, once however often it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Sequence
+
+import structlog
+
+from quws.artifacts import ArtifactStore
+from quws.artifacts.parameters import keep_parameters
+from quws.bus.announcer import Announcer
+from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
+from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
+from quws.domain.job import Job, TimelineEntry, new_job_id
+from quws.domain.parameters import Posted, read_control
+from quws.domain.phases import Phase
+from quws.domain.policy import Policy
+from quws.services.jobs.control import JobControl, queued
+from quws.services.jobs.files import JobFiles
+from quws.services.jobs.plan import Planner
+from quws.store.database import StoreUnavailable
+from quws.store.jobs import JobStore, MadeBefore, Once
+from quws.telemetry import logs, metrics, tracing
+
+_log = structlog.get_logger(__name__)
+
+
+class JobSubmission:
+    """Makes jobs."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        control: JobControl,
+        files: JobFiles,
+        store: JobStore,
+        artifacts: ArtifactStore,
+        announcer: Announcer,
+        policy: Policy,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._planner = planner
+        self._control = control
+        self._files = files
+        self._store = store
+        self._artifacts = artifacts
+        self._announcer = announcer
+        self._policy = policy
+        self._clock = clock
+
+    async def submit(self, caller: Caller, posted: Sequence[Posted], key: str | None = None) -> Job:
+        """Make a job of its parameters, and return it as it was made; PHASE=RUN queues it at once.
+
+        Everything is checked first: either there is a sound job, or nothing.
+        With a ``key`` there is one job however often the request is sent.
+
+        Raises
+        ------
+        InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
+            The job would not be sound; see ``Planner.plan``.
+        KeyUsed
+            The key stands for another request, or for a job that was deleted.
+
+        """
+        once = None if key is None else Once(key, _fingerprint(posted))
+        if once is not None:
+            before = await self._store.made_before(caller.name, once.key)
+            if before is not None:
+                return await self._again(caller, posted, once, before)
+        control, rest = read_control(posted)
+        if control.phase == "ABORT":
+            raise InvalidParameter(
+                "PHASE must be RUN when a job is created, not 'ABORT'", parameter="PHASE"
+            )
+        now = self._clock()
+        destruction = self._policy.destruction(control.destruction, now)
+        duration = self._policy.duration(control.execution_duration)
+        plan = await self._planner.plan(rest)
+        target = plan.target
+        warning = plan.warning(duration)
+
+        job_id = new_job_id()
+        run = control.phase == "RUN"
+        checked = self._clock()
+        entries = [
+            TimelineEntry(now, "received", "quws"),
+            TimelineEntry(checked, "validated", "quws", warning),
+        ]
+        # Under a quota only the guarded move can tell whether there is room.
+        queue = run and not self._policy.max_queued
+        if queue:
+            entries.append(queued(checked, target.name))
+        try:
+            parameters = await keep_parameters(
+                self._artifacts, job_id, rest, self._policy.inline_bytes
+            )
+            job = Job(
+                id=job_id,
+                owner=caller.name,
+                run_id=control.run_id or None,
+                phase=Phase.QUEUED if queue else Phase.PENDING,
+                target=target.name,
+                creation_time=now,
+                queued_time=checked if queue else None,
+                start_time=None,
+                end_time=None,
+                destruction_time=destruction,
+                execution_duration=duration,
+                quote=plan.quote,
+                attempt=0,
+                circuits=len(plan.request.circuits),
+                circuits_done=0,
+                message=None,
+                parameters=parameters,
+                spec=plan.spec,
+                error=None,
+                size=plan.size,
+                cost_ms=plan.cost_ms,
+            )
+            before = await self._store.add(job, entries, once)
+        except StoreUnavailable:
+            raise  # It may have been written: then it needs its files, else a sweep finds them.
+        except BaseException:
+            await self._files.drop(job_id)
+            raise
+        if once is not None and before is not None:
+            # The same request, at the same time, was a little faster.
+            await self._files.drop(job_id)
+            return await self._again(caller, posted, once, before)
+        metrics.entered(job.phase)
+        logs.note(job=job_id, target=target.name)
+        tracing.describe(job=job_id, target=target.name)
+        _log.info("job created", phase=job.phase, circuits=job.circuits)
+        await self._announcer.touched(job_id, job.phase)
+        if queue:
+            await self._announcer.work(target.name)
+        elif run:
+            await self._control.run(caller, job_id)
+        return job
+
+    async def _again(
+        self, caller: Caller, posted: Sequence[Posted], once: Once, before: MadeBefore
+    ) -> Job:
+        """Return the job that a request has made already."""
+        if before.fingerprint != once.fingerprint:
+            raise KeyUsed("this Idempotency-Key was sent with another request before")
+        job = await self._store.get(before.job_id)
+        if job is None:
+            raise KeyUsed("the job that was made with this Idempotency-Key is gone")
+        if job.phase is Phase.PENDING and read_control(posted)[0].phase == "RUN":
+            # Whoever made it was cut off before it could be queued.
+            with contextlib.suppress(IllegalMove):
+                await self._control.run(caller, job.id)
+        return job
+
+
+def _fingerprint(posted: Sequence[Posted]) -> str:
+    found = hashlib.sha256()
+    for item in posted:
+        for part in (item.name.upper().encode(), item.value):
+            found.update(len(part).to_bytes(8) + part)
+    return found.hexdigest()
