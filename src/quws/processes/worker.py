@@ -16,8 +16,8 @@ from quws.processes.runtime import stop_event
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.settings import Settings
 from quws.store.clock import StoreClock
+from quws.store.handovers import HandoverStore
 from quws.store.holds import HoldStore
-from quws.store.submissions import SubmissionStore
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError
 from quws.worker.admission import ensure_conformance
@@ -58,7 +58,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 monitored(settings.monitor_host, settings.monitor_port, health)
             )
             if sole:
-                await backends.jobs.release(target_name)
+                await backends.jobs.claims.release(target_name)
             description = await _inspect(children, backends.targets, target_name, stop)
             if description is None:
                 return
@@ -75,7 +75,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 remote=description.remote,
                 jobs=backends.jobs,
                 targets=backends.targets,
-                submissions=SubmissionStore(backends.database),
+                handovers=HandoverStore(backends.database),
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,

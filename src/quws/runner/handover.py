@@ -53,7 +53,7 @@ _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 
 
-class Handover:
+class RemoteRun:
     """One job on a remote target.
 
     Parameters

@@ -6,7 +6,7 @@ import traceback
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
-from quws.runner.handover import Handover
+from quws.runner.handover import RemoteRun
 from quws.runner.work import Failed, Ran, Work, one_line
 from quws.sandbox.messages import KnownHandover
 from quws.targets.base import Compiled, RemoteTarget
@@ -29,9 +29,9 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         )
         return circuits
 
-    handover = Handover(target, known, ready, work.options, work.connection, count=len(work.facts))
+    run = RemoteRun(target, known, ready, work.options, work.connection, count=len(work.facts))
     try:
-        results = handover.results()
+        results = run.results()
     except Refusal as refusal:
         raise Failed(refused(refusal)) from None
     except (Failed, MemoryError):

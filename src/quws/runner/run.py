@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from typing_extensions import override
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
+from quws.runner import votable
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import cancel
@@ -35,7 +36,7 @@ from quws.sandbox.messages import (
     ToChild,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
-from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
+from quws.targets import RunOptions, Target, TargetConfig, create_target
 from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
@@ -57,12 +58,12 @@ class RunRole(Role):
 
         self._parse = parse
         self._target.load()
-        documents.load()
+        votable.load()
 
     @override
     def warm(self) -> None:
         self._target.warm()
-        documents.warm()
+        votable.warm()
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> None:
@@ -114,34 +115,39 @@ class RunRole(Role):
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts
-        entries: dict[int, dict[str, Any]] = {
-            index: json.loads(Path(name).read_bytes()) for index, name in request.done.items()
+        outcomes: dict[int, CircuitOutcome] = {
+            index: read_circuit(Path(name).read_bytes()) for index, name in request.done.items()
         }
         batch = len(request.circuits) > 1
         files: list[ResultFile] = []
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
             work.teller.notes(result.notes)
-            entries[index] = _entry(index, facts[index], compiled, result)
-            if not work.options.memory:
+            outcomes[index] = result.of_circuit(
+                index,
+                facts[index].registers,
+                compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
-                entries[index].pop("memory", None)
+                memory=work.options.memory,
+            )
             text = _write_compiled(index, compiled, work.teller)
             finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
                 name = f"circuit-{index}.json"
-                documents.write_json(Path(name), entries[index])
+                documents.write_circuit(Path(name), outcomes[index])
                 finished = finished.model_copy(update={"file": name, "compiled": text})
             elif text is not None:
                 files.append(text)
             work.connection.send(finished)
         written = documents.write(
             Path(),
-            [entries[index] for index in range(len(facts))],
-            job_id=request.job,
-            target=self._target.name,
-            shots=work.options.shots,
-            response_format=request.response_format,
+            JobOutcomes(
+                request.job,
+                self._target.name,
+                work.options.shots,
+                [outcomes[index] for index in range(len(facts))],
+            ),
+            request.response_format,
         )
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
@@ -161,28 +167,6 @@ def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> ResultFil
         teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)
-
-
-def _entry(
-    index: int, facts: CircuitFacts, compiled: Compiled, result: CircuitResult
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "index": index,
-        "registers": [
-            {"name": item.name, "size": item.size, "qubits": item.qubits}
-            for item in facts.registers
-        ],
-        "counts": dict(sorted(result.counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "engine": result.engine,
-        "seconds": round(result.seconds, 6),
-    }
-    if compiled.layout is not None:
-        entry["layout"] = compiled.layout
-    if result.approximate is not None:
-        entry["approximate"] = result.approximate
-    if result.memory is not None:
-        entry["memory"] = result.memory
-    return entry
 
 
 def _disk_failure(error: OSError, file_bytes: int) -> NoRoom | JobFailed:

@@ -18,7 +18,7 @@ from quws.sandbox.messages import Cancel, CancelAnswer, Cancellation
 from quws.sandbox.pool import ChildrenUnavailable
 from quws.sandbox.roles import unexpected
 from quws.store.database import StoreUnavailable
-from quws.store.submissions import Submission
+from quws.store.handovers import Handover
 from quws.worker.workplace import Workplace
 
 _GLANCE_SECONDS = 1.0
@@ -58,7 +58,7 @@ class Cancellations:
         ChildrenUnavailable
 
         """
-        duties = await self._place.submissions.duties(self._place.target)
+        duties = await self._place.handovers.duties(self._place.target)
         self._again = {duty.key: self._again.get(duty.key, (0.0, _FIRST_PAUSE)) for duty in duties}
         for duty in duties:
             due, pause = self._again[duty.key]
@@ -67,7 +67,7 @@ class Cancellations:
                 self._again[duty.key] = monotonic() + pause, pause
                 await self._cancel(duty)
 
-    async def _cancel(self, duty: Submission) -> None:
+    async def _cancel(self, duty: Handover) -> None:
         match await self._answer(duty):
             case CancelAnswer(outcome=Cancellation.DONE, sentence=sentence):
                 await self._close(duty, sentence)
@@ -78,7 +78,7 @@ class Cancellations:
                     "not cancelled yet", job=duty.job_id, handle=duty.handle, why=answer.sentence
                 )
 
-    async def _answer(self, duty: Submission) -> CancelAnswer:
+    async def _answer(self, duty: Handover) -> CancelAnswer:
         try:
             async with asyncio.timeout(_CANCEL_SECONDS):
                 answer = await self._place.children.ask(Cancel(key=duty.key, handle=duty.handle))
@@ -89,13 +89,13 @@ class Cancellations:
             raise unexpected(answer)
         return answer
 
-    def _late(self, duty: Submission) -> bool:
+    def _late(self, duty: Handover) -> bool:
         return self._place.clock() - duty.changed > _MISSING
 
-    async def _close(self, duty: Submission, sentence: str) -> None:
+    async def _close(self, duty: Handover, sentence: str) -> None:
         entry = TimelineEntry(
             self._place.clock(), "cancelled remotely", self._place.worker, sentence
         )
-        await self._place.submissions.close(duty.key, entry)
+        await self._place.handovers.close(duty.key, entry)
         # It was aborted, or deleted since: whoever looks at it looks again.
         await self._place.announcer.changed(duty.job_id, Phase.ABORTED)

@@ -49,9 +49,9 @@ async def sweep_up(held: HeldJob, place: Workplace) -> None:
     """Delete the files that this attempt made for a job which was taken away."""
     # Results that were published belong to the job; what never was, to nobody.
     try:
-        named = await place.jobs.named(held.id)
+        named = await place.jobs.garbage.named(held.id)
         await place.artifacts.delete(f"{held.id}/{held.claim.attempt}", keep=named)
-        head = await place.jobs.head(held.id)
+        head = await place.jobs.reading.head(held.id)
         ended = head is None or head.phase is Phase.ABORTED
         metrics.taken_away(place.target, "ended" if ended else "lost")
         if head is None:

@@ -28,7 +28,7 @@ async def known_handover(held: HeldJob, place: Workplace) -> KnownHandover:
     StoreUnavailable
 
     """
-    found = await place.submissions.of(held.id)
+    found = await place.handovers.of(held.id)
     if found is None:
         return KnownHandover(key=held.id)
     age = (place.clock() - found.created).total_seconds()

@@ -82,7 +82,7 @@ class HeldJob:
 
         """
         entry = self._entry("note", sentence)
-        await self._write(lambda: self._place.jobs.note(self.claim, entry))
+        await self._write(lambda: self._place.jobs.publishing.note(self.claim, entry))
 
     async def say(self, sentence: str) -> None:
         """Write what the job is doing just now.
@@ -92,7 +92,7 @@ class HeldJob:
         Fenced
 
         """
-        await self._write(lambda: self._place.jobs.say(self.claim, sentence))
+        await self._write(lambda: self._place.jobs.publishing.say(self.claim, sentence))
         await self.announce(Phase.EXECUTING)
 
     async def calibrate(self, calibration: Calibration) -> None:
@@ -107,7 +107,7 @@ class HeldJob:
         async def write() -> bool:
             # Before the job refers to it.
             await self._place.targets.calibrated(self._place.target, calibration, present=False)
-            return await self._place.jobs.set_calibration(self.claim, calibration.id)
+            return await self._place.jobs.publishing.set_calibration(self.claim, calibration.id)
 
         await self._write(write)
 
@@ -137,7 +137,7 @@ class HeldJob:
         """
         entry = self._entry("circuit done", f"circuit {index} of {self._circuits} on {engine}")
         await self._write(
-            lambda: self._place.jobs.store_circuit(
+            lambda: self._place.jobs.publishing.store_circuit(
                 self.claim, index, result, entry, started, list(more)
             )
         )
@@ -160,7 +160,7 @@ class HeldJob:
         entry, seconds = self._entry("completed"), monotonic() - self.began
         await self._end(
             Phase.COMPLETED,
-            lambda: self._place.jobs.complete(self.claim, list(results), entry, seconds),
+            lambda: self._place.jobs.publishing.complete(self.claim, list(results), entry, seconds),
         )
 
     async def fail(self, error: JobError) -> None:
@@ -172,7 +172,9 @@ class HeldJob:
 
         """
         entry = self._entry("failed", error.message)
-        await self._end(Phase.ERROR, lambda: self._place.jobs.fail(self.claim, error, entry))
+        await self._end(
+            Phase.ERROR, lambda: self._place.jobs.publishing.fail(self.claim, error, entry)
+        )
 
     async def retry(self, reason: str) -> None:
         """Queue the job again after an attempt that came to nothing.
@@ -183,7 +185,7 @@ class HeldJob:
 
         """
         entry = self._entry(REQUEUED, f"{reason}; the job is tried again")
-        await self._end(Phase.QUEUED, lambda: self._place.jobs.retry(self.claim, entry))
+        await self._end(Phase.QUEUED, lambda: self._place.jobs.publishing.retry(self.claim, entry))
         await self._place.announcer.work(self._place.target)
 
     async def hand_back(self, reason: str) -> None:
@@ -195,7 +197,9 @@ class HeldJob:
 
         """
         entry = self._entry("suspended", reason)
-        await self._end(Phase.SUSPENDED, lambda: self._place.jobs.hand_back(self.claim, entry))
+        await self._end(
+            Phase.SUSPENDED, lambda: self._place.jobs.publishing.hand_back(self.claim, entry)
+        )
         await self._place.announcer.work(self._place.target)
 
     async def troubles(self) -> list[str]:
@@ -207,7 +211,7 @@ class HeldJob:
             The job was lost while the database was away.
 
         """
-        return await self.persistently(lambda: self._place.jobs.troubles(self.id))
+        return await self.persistently(lambda: self._place.jobs.reading.troubles(self.id))
 
     # -- the other side of a remote target --------------------------------------------------------
 
@@ -220,7 +224,7 @@ class HeldJob:
 
         """
         now = self._place.clock()
-        await self._write(lambda: self._place.submissions.intend(self.claim, key, now))
+        await self._write(lambda: self._place.handovers.intend(self.claim, key, now))
 
     async def arrived(self, key: str, handle: str) -> None:
         """Write down what the other side calls the job.
@@ -231,7 +235,7 @@ class HeldJob:
 
         """
         entry = self._entry("handed over", f"the target's own queue has it as {handle}"[:500])
-        await self._write(lambda: self._place.submissions.arrived(self.claim, key, handle, entry))
+        await self._write(lambda: self._place.handovers.arrived(self.claim, key, handle, entry))
         await self.announce(Phase.EXECUTING)
 
     async def doubt(self, key: str, sentence: str) -> None:
@@ -243,7 +247,7 @@ class HeldJob:
 
         """
         entry = self._entry("in doubt", sentence)
-        await self._write(lambda: self._place.submissions.doubt(self.claim, key, entry))
+        await self._write(lambda: self._place.handovers.doubt(self.claim, key, entry))
 
     # -- the lease, at once or not at all ---------------------------------------------------------
 
@@ -257,7 +261,7 @@ class HeldJob:
 
         """
         asked = monotonic()
-        renewed = await self._place.jobs.renew(self.claim, self._place.lease_seconds)
+        renewed = await self._place.jobs.claims.renew(self.claim, self._place.lease_seconds)
         if renewed is None:
             raise Fenced
         self.claim, now = renewed
@@ -297,14 +301,14 @@ class HeldJob:
 
         """
         entry = self._entry("aborted", "the execution duration is over")
-        aborted = await self._place.jobs.abort(self.id, entry, past_deadline=now)
+        aborted = await self._place.jobs.control.abort(self.id, entry, past_deadline=now)
         if aborted is None:
             return False
         await self.announce(Phase.ABORTED)
         return True
 
     async def _shift(self, seconds: float) -> None:
-        moved = await self._place.jobs.shift(self.claim, seconds)
+        moved = await self._place.jobs.claims.shift(self.claim, seconds)
         if moved is None:
             raise Fenced
         self.claim = moved

@@ -169,7 +169,7 @@ class Run:
         """Fetch what earlier attempts have got, for the results of the whole job."""
         done: dict[int, str] = {}
         if self._held.claim.job.circuits_done:
-            found = await self._place.jobs.circuit_artifacts(self._held.id)
+            found = await self._place.jobs.reading.circuit_artifacts(self._held.id)
             for index, key in found.items():
                 name = f"done-{index}.json"
                 content = await self._place.artifacts.read(key)

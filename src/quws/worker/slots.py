@@ -170,7 +170,7 @@ class Slots:
     async def _claim(self) -> HeldJob | None:
         place = self._place
         shifted = place.store_clock.shifted
-        claim = await place.jobs.claim(
+        claim = await place.jobs.claims.claim(
             place.target, place.worker, place.lease_seconds, place.clock(), holder=self._holder
         )
         return None if claim is None else HeldJob(place, claim, shifted)

@@ -10,8 +10,8 @@ from quws.bus.announcer import Announcer
 from quws.domain.clock import Clock, utc_now
 from quws.sandbox.pool import ChildPool
 from quws.store.clock import StoreClock
-from quws.store.jobs import JobStore
-from quws.store.submissions import SubmissionStore
+from quws.store.handovers import HandoverStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 
@@ -30,7 +30,7 @@ class Workplace:
     """Whether the target has a queue of its own."""
     jobs: JobStore
     targets: TargetStore
-    submissions: SubmissionStore
+    handovers: HandoverStore
     artifacts: ArtifactStore
     announcer: Announcer
     children: ChildPool
