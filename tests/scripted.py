@@ -18,6 +18,10 @@ NOBODY = 2**22 + 1
 """A process id that Linux gives to nobody."""
 
 
+class Killed(Exception):
+    """The worker has killed the child while it listened."""
+
+
 class Process:
     """The inside of a child, as a script plays it."""
 
@@ -26,27 +30,30 @@ class Process:
     ) -> None:
         self.child = child
         self._reader = reader
-        self._writer = writer
+        self.writer = writer
         self.heard: list[ToChild] = []
         self.killed = asyncio.Event()
 
     async def hear(self) -> Any:
         """Wait for the next message of the worker."""
-        message = decode_to_child(await self._reader.readline())
+        line = await self._reader.readline()
+        if not line:
+            raise Killed
+        message = decode_to_child(line)
         self.heard.append(message)
         return message
 
     def say(self, *messages: FromChild) -> None:
         for message in messages:
-            self._writer.write(encode(message))
+            self.writer.write(encode(message))
 
     def say_raw(self, line: bytes) -> None:
-        self._writer.write(line)
+        self.writer.write(line)
 
     def end(self, status: int = 0) -> None:
         """End, once all that was said is under way."""
         if not self.child.exited.done():
-            self._writer.close()
+            self.writer.close()
             self.child.ended(status)
 
     def kill(self) -> None:
@@ -85,7 +92,8 @@ class ScriptedChildren(ChildPool):
         return child
 
     async def _play(self, script: Script, process: Process) -> None:
-        await script(process)
+        with contextlib.suppress(Killed):
+            await script(process)
         process.end()
 
     def kill(self, pid: int) -> None:
@@ -98,3 +106,17 @@ class ScriptedChildren(ChildPool):
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            for writer in (process.writer, process.child._writer):
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Look again and again until something is true."""
+    async with asyncio.timeout(60):
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.005)
