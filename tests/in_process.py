@@ -32,11 +32,13 @@ from quws.domain.errors import InvalidCircuit, Unavailable
 from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.accounts import AccountService
+from quws.services.checker import CircuitChecker
 from quws.services.health import Health
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
 from quws.services.targets import TargetService
 from quws.store.accounts import AccountStore
 from quws.store.clock import StoreClock
@@ -82,7 +84,7 @@ class LoopbackRedis:
             yield await self._messages.get()
 
 
-class SimpleChecker:
+class SimpleChecker(CircuitChecker):
     """Takes whatever begins as OpenQASM does for a circuit on two qubits, and draws nothing."""
 
     async def check(
@@ -169,6 +171,7 @@ async def open_api(
             quotes=quotes,
             policy=policy or Policy(),
             expected=frozenset({TARGET.name}),
+            suitability=Suitability({}),
         ),
         accounts=AccountService(AccountStore(database)),
         health=Health(database, dispatcher, artifacts, StoreClock(database)),
