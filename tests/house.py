@@ -199,7 +199,7 @@ class House:
         await self.targets.register(descriptions or [DESCRIPTION], NOW, replace=True)
 
     async def submit(self, *circuits: str, caller: Caller = ANNA, **values: str) -> Job:
-        return await self.jobs.create(caller, posted(*circuits, **values))
+        return await self.jobs.submission.submit(caller, posted(*circuits, **values))
 
     async def claim(self, target: str = TARGET) -> Claim:
         found = await self.store.claim(target, "worker", 3600, self.clock())
@@ -207,7 +207,7 @@ class House:
         return found
 
     async def queue_and_claim(self, job: Job, caller: Caller = ANNA) -> Claim:
-        await self.jobs.control_of.run(caller, job.id)
+        await self.jobs.control.run(caller, job.id)
         return await self.claim(job.target)
 
     async def complete(self, claim: Claim, results: Sequence[Any] = (), seconds: float = 1) -> None:

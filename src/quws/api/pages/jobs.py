@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
 from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.pages import ShownJob
 from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, targets_of
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages import snippets
@@ -22,8 +23,6 @@ from quws.api.pages.drawing import picture
 from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_counts
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
-from quws.api.uws import json as as_json
-from quws.api.uws import xml
 from quws.domain.circuits import Language
 from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
@@ -32,7 +31,6 @@ from quws.domain.job import Job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
-from quws.services.snapshots import Snapshot
 
 _ROWS = 50
 _HOME_ROWS = 8
@@ -64,7 +62,7 @@ async def home_page(request: Request) -> Response:
     """Greet: what this is, what can run circuits, and the caller's newest jobs."""
     t = texts_of(request)
     targets, rows = await asyncio.gather(
-        targets_of(request).all(), jobs_of(request).rows(caller_of(request), _HOME_ROWS)
+        targets_of(request).all(), jobs_of(request).reader.rows(caller_of(request), _HOME_ROWS)
     )
     context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
     return render(request, "home.html", context)
@@ -76,7 +74,7 @@ async def list_page(request: Request, urls: Urls) -> Response:
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
     older = next(iter(query.get("OLDER", [])), None)
     phases, after, last = read_phases(query), read_after(query), read_last(query)
-    rows = await jobs_of(request).rows(
+    rows = await jobs_of(request).reader.rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
     )
     filters = [("PHASE", str(phase)) for phase in sorted(phases)]
@@ -108,7 +106,7 @@ async def bulk(request: Request) -> Response:
     chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
     action = next((item.value for item in posted if item.name == "ACTION"), b"")
     jobs, caller = jobs_of(request), caller_of(request)
-    known = {b"ABORT": jobs.abort, b"DELETE": jobs.delete}
+    known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
     if action not in known:
         raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
     done = failed = 0
@@ -128,32 +126,29 @@ async def bulk(request: Request) -> Response:
     return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
 
 
-async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
+async def job_page(request: Request, shown: ShownJob) -> Response:
     """Show one job: where it stands, what came out, and what can be done."""
-    job, t = found.job, texts_of(request)
+    job, urls, t = shown.found.job, shown.urls, texts_of(request)
     index = _index(request, job)
     counts, drawing, compiled = await asyncio.gather(
         _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    quote = await jobs_of(request).quote(job)
+    quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
-        item
-        for item in job.parameters
+        (item, link)
+        for item, link in urls.parameters(job)
         if item.name not in ("CIRCUIT", "QUERY")
         or (item.value or "").startswith(REFERENCE.decode())
     ]
     context: dict[str, Any] = {
         "job": job,
-        "details": found.details,
+        "details": shown.found.details,
         "url": urls.job(job.id),
         "list_url": urls.list,
-        "state": as_json.state_of(found, urls),
+        "state": shown.state,
         "results": [(item, urls.result(job.id, item.id)) for item in job.results],
-        "parameters": [
-            (item, urls.parameter(job.id, item.name, 0) if item.by_reference else None)
-            for item in parameters
-        ],
+        "parameters": parameters,
         "steps": steps_of(job),
         "bar": phases_svg(lengths),
         "lengths": lengths,
@@ -177,7 +172,7 @@ async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
         and quote > job.destruction_time,
         "curl": snippets.curl(urls.list, job.parameters, job.run_id),
         "python": snippets.python(base_url(request), job.parameters, job.run_id),
-        "xml": _pretty(xml.job_document(job, found.details, urls)),
+        "xml": _pretty(shown.document),
         "example_instant": format_instant(utc_now() + timedelta(days=1)),
         "now": utc_now(),
     }
@@ -186,10 +181,10 @@ async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
 
 async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     """Show one circuit of a job, however large: its picture and its text."""
-    job = await jobs_of(request).get(caller_of(request), job_id)
+    job = await jobs_of(request).reader.get(caller_of(request), job_id)
     if not index.isdecimal() or int(index[:9]) >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).circuits(job, int(index))
+    (source,) = await jobs_of(request).files.circuits(job, int(index))
     drawn = await pictures_of(request).try_to_draw(source, _language(job))
     context = {
         "job": job,
@@ -227,7 +222,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, index))[0]
     except (NotFound, IndexError):
         return None
 
@@ -275,7 +270,7 @@ def _parsed(content: bytes, index: int) -> Counts | None:
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).result(job, name)
+    payload = jobs_of(request).files.result(job, name)
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

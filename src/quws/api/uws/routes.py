@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -15,21 +14,21 @@ from quws.api.kit.body import read_body, read_posted
 from quws.api.kit.bytes import serve_payload
 from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_wait
 from quws.api.kit.idempotency import read_key
-from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
+from quws.api.kit.negotiation import wants_json
+from quws.api.kit.pages import ShownJob, pages_for
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other, urls_of
-from quws.api.pages.jobs import job_page, list_page
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.events import job_events
+from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
-from quws.domain.job import Job, JobError, JobRef
+from quws.domain.job import Job, JobRef
 from quws.domain.parameters import CONTROL, Posted, read_control
 from quws.domain.times import format_instant
 
 XML = "application/xml"
 JSON = "application/json"
-_VOTABLE = "application/x-votable+xml"
 _LIST_CHUNK = 200
 
 
@@ -96,11 +95,11 @@ async def get_list(request: Request) -> Response:
     given; IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
     jobs are listed only when PHASE asks for them.
     """
-    rendering, urls = rendering_of(request), urls_of(request)
-    if rendering is Rendering.HTML:
-        return await list_page(request, urls)
+    urls = urls_of(request)
+    if pages := pages_for(request):
+        return await pages.jobs(request, urls)
     query = query_of(request)
-    refs = jobs_of(request).refs(
+    refs = jobs_of(request).reader.refs(
         caller_of(request),
         phases=read_phases(query),
         after=read_after(query),
@@ -108,7 +107,7 @@ async def get_list(request: Request) -> Response:
         key=query.get("IDEMPOTENCY-KEY", [None])[-1],
     )
     write, media_type = _list_xml, XML
-    if rendering is Rendering.JSON:
+    if wants_json(request):
         write, media_type = _list_json, JSON
     # Read before the answer begins: a fault must not become a document that breaks off.
     chunks = _chunks(refs)
@@ -150,7 +149,7 @@ async def create_job(request: Request) -> Response:
 
     With the header Idempotency-Key there is one job however often the request is sent.
     """
-    job = await jobs_of(request).create(
+    job = await jobs_of(request).submission.submit(
         caller_of(request), await read_posted(request), read_key(request)
     )
     return see_other(urls_of(request).job(job.id))
@@ -170,24 +169,20 @@ async def get_job(request: Request, job_id: str) -> Response:
     query = query_of(request)
     seconds = read_wait(query)
     if seconds is None:
-        found = await jobs.snapshot(caller, job_id)
+        found = await jobs.reader.snapshot(caller, job_id)
     else:
         phases = read_phases(query)
         if len(phases) > 1:
             raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
-        found = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
+        found = await jobs.follower.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
-    match rendering_of(request):
-        case Rendering.HTML:
-            return await job_page(request, found, urls)
-        case Rendering.JSON:
-            return Response(as_json.snapshot_json(found, urls), media_type=JSON)
-        case Rendering.XML:
-            content = found.rendered.get(urls)
-            if content is None:
-                content = xml.job_document(found.job, found.details, urls)
-                found.rendered[urls] = content
-            return Response(content, media_type=XML)
+    if wants_json(request):
+        return Response(as_json.snapshot_json(found, urls), media_type=JSON)
+    document = xml.snapshot_document(found, urls)
+    if pages := pages_for(request):
+        state = as_json.state_of(found, urls)
+        return await pages.job(request, ShownJob(found, urls, document, state))
+    return Response(document, media_type=XML)
 
 
 async def change_job(request: Request, job_id: str) -> Response:
@@ -196,7 +191,7 @@ async def change_job(request: Request, job_id: str) -> Response:
     Nothing else does anything, least of all delete.
     """
     jobs, caller = jobs_of(request), caller_of(request)
-    await jobs.authorise(caller, job_id)
+    await jobs.reader.authorise(caller, job_id)
     posted = await read_posted(request)
     actions = [item.value for item in posted if item.name.upper() == "ACTION"]
     if actions:
@@ -209,7 +204,7 @@ async def change_job(request: Request, job_id: str) -> Response:
 
 async def delete_job(request: Request, job_id: str) -> Response:
     """Stop a job if it runs, and delete it with all its files."""
-    await jobs_of(request).delete(caller_of(request), job_id)
+    await jobs_of(request).control.delete(caller_of(request), job_id)
     return see_other(urls_of(request).list)
 
 
@@ -218,7 +213,7 @@ def post_control(name: str) -> Callable[..., Any]:
 
     async def handler(request: Request, job_id: str) -> Response:
         jobs, caller = jobs_of(request), caller_of(request)
-        await jobs.authorise(caller, job_id)
+        await jobs.reader.authorise(caller, job_id)
         posted = await read_posted(request)
         if not any(item.name.upper() == name for item in posted):
             raise InvalidParameter(f"{name} is missing", parameter=name)
@@ -228,7 +223,7 @@ def post_control(name: str) -> Callable[..., Any]:
                 f"only {name} can be set here, not '{rest[0].name[:60]}'",
                 parameter=rest[0].name[:60],
             )
-        await jobs.control(caller, job_id, control)
+        await jobs.control.apply(caller, job_id, control)
         return see_other(urls_of(request).job(job_id))
 
     handler.__name__ = f"post_{name.lower()}"
@@ -243,9 +238,9 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
             f"nothing to change: send ACTION=DELETE, one of {', '.join(CONTROL)}, or a parameter"
         )
     if rest:
-        await jobs.set_parameters(caller, job_id, rest)
+        await jobs.change.set_parameters(caller, job_id, rest)
     if not control.empty:
-        await jobs.control(caller, job_id, control)
+        await jobs.control.apply(caller, job_id, control)
 
 
 # -- single values ----------------------------------------------------------------
@@ -253,7 +248,7 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
 
 async def get_phase(request: Request, job_id: str) -> Response:
     """Show the phase as plain text."""
-    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    head = await jobs_of(request).reader.authorise(caller_of(request), job_id)
     return _value(request, str(head.phase))
 
 
@@ -280,7 +275,7 @@ async def get_quote(request: Request, job_id: str) -> Response:
 
 async def get_owner(request: Request, job_id: str) -> Response:
     """Show who owns the job; empty if nobody is known."""
-    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    head = await jobs_of(request).reader.authorise(caller_of(request), job_id)
     return _value(request, head.owner)
 
 
@@ -300,13 +295,13 @@ async def get_parameters(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     urls = urls_of(request)
     if wants_json(request):
-        return JSONResponse(as_json.parameters_json(job, urls))
+        return Response(as_json.parameters_json(job, urls), media_type=JSON)
     return Response(xml.parameters_document(job, urls), media_type=XML)
 
 
 async def post_parameters(request: Request, job_id: str) -> Response:
     """Give existing parameters of a PENDING job new values."""
-    await jobs_of(request).authorise(caller_of(request), job_id)
+    await jobs_of(request).reader.authorise(caller_of(request), job_id)
     await _apply(request, job_id, await read_posted(request))
     return see_other(urls_of(request).job(job_id))
 
@@ -317,7 +312,7 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
     job = await _job(request, job_id)
     if not position.isascii() or not position.isdigit():
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
-    payload = jobs.parameter(job, name, int(position[:9]))
+    payload = jobs.files.parameter(job, name, int(position[:9]))
     stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)
 
@@ -325,8 +320,8 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
-    jobs.parameter(await jobs.get(caller, job_id), name)
-    await jobs.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
+    jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
+    await jobs.change.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
     return see_other(urls_of(request).job(job_id))
 
 
@@ -342,39 +337,18 @@ async def get_results(request: Request, job_id: str) -> Response:
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
-    payload = jobs_of(request).result(job, result_id)
+    payload = jobs_of(request).files.result(job, result_id)
     return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 
 # -- helpers ----------------------------------------------------------------------
 
 
-def error_response(error: JobError, *, json: bool, status: int = 200) -> Response:
-    """Write why a job failed: JSON, or the VOTable that TAP clients read."""
-    if json:
-        return Response(as_json.error_json(error), status, media_type=JSON)
-    return Response(_error_votable(error), status, media_type=_VOTABLE)
-
-
 async def _job(request: Request, job_id: str) -> Job:
-    return await jobs_of(request).get(caller_of(request), job_id)
+    return await jobs_of(request).reader.get(caller_of(request), job_id)
 
 
 def _value(request: Request, value: str | None) -> Response:
     if wants_json(request):
         return JSONResponse(value)
     return PlainTextResponse(value or "")
-
-
-def _error_votable(error: JobError) -> str:
-    message = xml.xml_safe(error.message)
-    detail = xml.xml_safe(error.detail or "")
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
-        '<RESOURCE type="results">'
-        f'<INFO name="QUERY_STATUS" value="ERROR">{escape(message)}</INFO>'
-        f'<INFO name="code" value={quoteattr(error.code)}/>'
-        + (f'<INFO name="detail" value="">{escape(detail)}</INFO>' if detail else "")
-        + "</RESOURCE></VOTABLE>\n"
-    )

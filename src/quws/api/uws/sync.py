@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
-from quws.api.kit.errors import answer
+from quws.api.kit.errors import answer, problem
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import see_other
-from quws.api.uws.routes import error_response
+from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase
@@ -47,9 +47,11 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
     While it is not done, the client is sent here again; when it failed, the
     answer is its error.
     """
-    job = await jobs_of(request).get(caller_of(request), job_id)
+    job = await jobs_of(request).reader.get(caller_of(request), job_id)
     if job.phase in _UNDER_WAY:
-        waiting = jobs_of(request).wait(caller_of(request), job_id, -1, blocking=_UNDER_WAY)
+        waiting = jobs_of(request).follower.wait(
+            caller_of(request), job_id, -1, blocking=_UNDER_WAY
+        )
         job = (await waiting).job
     base = base_url(request)
     match job.phase:
@@ -64,11 +66,13 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
             sentence = f"job {job.id} is {job.phase} and gives no result"
             if job.message:
                 sentence += f": {job.message}"
-            return answer(request, 400, "no_result", sentence, {})
+            return answer(request, problem(400, "no_result", sentence))
 
 
 async def _run(request: Request, posted: list[Posted]) -> Response:
     if any(item.name.upper() == "PHASE" for item in posted):
         raise InvalidParameter("PHASE is not for /sync, which runs at once", parameter="PHASE")
-    job = await jobs_of(request).create(caller_of(request), [*posted, _RUN], read_key(request))
+    job = await jobs_of(request).submission.submit(
+        caller_of(request), [*posted, _RUN], read_key(request)
+    )
     return see_other(f"{base_url(request)}/sync/{job.id}")

@@ -22,7 +22,10 @@ from quws.store.targets import TargetStore
 
 
 class JobService:
-    """What a caller may do to jobs. Every use case checks that the job is theirs."""
+    """What a caller may do to jobs, a part for each use case; see there.
+
+    Each makes sure that the job is the caller's; ``files`` takes a job that was read already.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class JobService:
             expected=expected,
             clock=clock,
         )
-        self.control_of = JobControl(
+        self.control = JobControl(
             reader=self.reader,
             planner=self.planner,
             files=self.files,
@@ -62,7 +65,7 @@ class JobService:
         )
         self.submission = JobSubmission(
             planner=self.planner,
-            control=self.control_of,
+            control=self.control,
             files=self.files,
             store=store,
             artifacts=artifacts,
@@ -80,24 +83,3 @@ class JobService:
             policy=policy,
         )
         self.follower = JobFollower(self.reader, store, events, policy.max_wait)
-        self.get = self.reader.get
-        self.authorise = self.reader.authorise
-        self.snapshot = self.reader.snapshot
-        self.refs = self.reader.refs
-        self.rows = self.reader.rows
-        self.running = self.reader.running
-        self.quote = self.reader.quote
-        self.preview = self.planner.preview
-        self.circuits = self.files.circuits
-        self.result = self.files.result
-        self.parameter = self.files.parameter
-        self.wait = self.follower.wait
-        self.follow = self.follower.follow
-        self.feed = self.follower.feed
-        self.stop_waiting = self.follower.stop_waiting
-        self.create = self.submission.submit
-        self.run = self.control_of.run
-        self.abort = self.control_of.abort
-        self.delete = self.control_of.delete
-        self.control = self.control_of.control
-        self.set_parameters = self.change.set_parameters

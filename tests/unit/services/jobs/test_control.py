@@ -39,7 +39,7 @@ async def run_id_of(house: House, job: Job) -> str | None:
 async def test_run_queues_a_job_and_wakes_a_worker(house: House) -> None:
     job = await house.submit()
     house.clock.forward(seconds=5)
-    await house.jobs.control_of.run(ANNA, job.id)
+    await house.jobs.control.run(ANNA, job.id)
     found = await house.job(job.id)
     assert (found.phase, found.queued_time) == (Phase.QUEUED, NOW + timedelta(seconds=5))
     entry = (await house.timeline(job.id))[-1]
@@ -51,15 +51,15 @@ async def test_run_queues_a_job_and_wakes_a_worker(house: House) -> None:
 async def test_run_of_what_runs_is_refused(house: House) -> None:
     job = await house.submit(PHASE="RUN")
     with pytest.raises(IllegalMove) as caught:
-        await house.jobs.control_of.run(ANNA, job.id)
+        await house.jobs.control.run(ANNA, job.id)
     assert caught.value.sentence == f"RUN needs PENDING or HELD; job {job.id} is QUEUED"
     assert caught.value.parameter == "PHASE"
     assert house.hints.sent == [TARGET]
     with pytest.raises(IllegalMove):
-        await house.service(max_queued=5).control_of.run(ANNA, job.id)
+        await house.service(max_queued=5).control.run(ANNA, job.id)
     assert (await house.job(job.id)).phase is Phase.QUEUED, "nor is it held"
     with pytest.raises(IllegalMove):
-        await house.service(max_queued=1).control_of.run(ANNA, job.id)
+        await house.service(max_queued=1).control.run(ANNA, job.id)
     assert (await house.job(job.id)).phase is Phase.QUEUED
 
 
@@ -67,7 +67,7 @@ async def test_a_job_of_a_target_that_is_gone_is_not_queued(house: House) -> Non
     job = await house.submit()
     await house.targets.found(TARGET, TargetState(status=TargetStatus.RETIRED), NOW)
     with pytest.raises(UnknownTarget):
-        await house.jobs.control_of.run(ANNA, job.id)
+        await house.jobs.control.run(ANNA, job.id)
     assert (await house.job(job.id)).phase is Phase.PENDING
 
 
@@ -78,7 +78,7 @@ async def test_abort_ends_a_job_that_runs(house: House) -> None:
     job = await house.submit()
     claim = await house.queue_and_claim(job)
     house.clock.forward(seconds=7)
-    await house.jobs.control_of.abort(ANNA, job.id)
+    await house.jobs.control.abort(ANNA, job.id)
     found = await house.job(job.id)
     assert (found.phase, found.end_time) == (Phase.ABORTED, NOW + timedelta(seconds=7))
     entry = (await house.timeline(job.id))[-1]
@@ -86,7 +86,7 @@ async def test_abort_ends_a_job_that_runs(house: House) -> None:
     assert house.hub.told[-1] == JobEvent(job.id, Phase.ABORTED)
     assert await house.store.renew(claim, 30) is None, "its worker has lost it"
     with pytest.raises(IllegalMove, match="ABORT needs a job that is not over"):
-        await house.jobs.control_of.abort(ANNA, job.id)
+        await house.jobs.control.abort(ANNA, job.id)
 
 
 # -- delete ---------------------------------------------------------------------------
@@ -95,12 +95,12 @@ async def test_abort_ends_a_job_that_runs(house: House) -> None:
 async def test_delete_removes_a_job_with_its_files(house: House) -> None:
     job = await house.submit("x" * 5000)
     assert await house.artifacts.owners() == [job.id]
-    await house.jobs.control_of.delete(OPERATOR, job.id)
+    await house.jobs.control.delete(OPERATOR, job.id)
     assert await house.artifacts.owners() == []
     assert await house.store.garbage() == [], "nothing is left to be done"
     assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
     with pytest.raises(NotFound):
-        await house.jobs.control_of.delete(ANNA, job.id)
+        await house.jobs.control.delete(ANNA, job.id)
 
 
 async def test_files_that_cannot_go_now_go_later(
@@ -112,7 +112,7 @@ async def test_files_that_cannot_go_now_go_later(
     job = await house.submit("x" * 5000)
     with monkeypatch.context() as patch:
         patch.setattr(house.artifacts, "delete", fails)
-        await house.jobs.control_of.delete(ANNA, job.id)
+        await house.jobs.control.delete(ANNA, job.id)
     assert await house.store.get(job.id) is None
     assert await house.store.garbage() == [job.id]
     assert await house.sweeps().garbage() == 1
@@ -125,7 +125,9 @@ async def test_files_that_cannot_go_now_go_later(
 async def test_all_is_changed_at_once(house: House) -> None:
     job = await house.submit(RUNID="old")
     told = len(house.hub.told)
-    await house.jobs.control(ANNA, job.id, Control("new", "RUN", TOMORROW, execution_duration=9))
+    await house.jobs.control.apply(
+        ANNA, job.id, Control("new", "RUN", TOMORROW, execution_duration=9)
+    )
     found = await house.job(job.id)
     assert (found.run_id, found.phase) == ("new", Phase.QUEUED)
     assert (found.destruction_time, found.execution_duration) == (TOMORROW, 9)
@@ -141,25 +143,25 @@ async def test_who_follows_hears_of_a_change_without_phase(house: House, control
     job = await house.submit()
     before = await house.job(job.id)
     house.hub.told.clear()
-    await house.jobs.control(ANNA, job.id, control)
+    await house.jobs.control.apply(ANNA, job.id, control)
     assert house.hub.told == [JobEvent(job.id, Phase.PENDING)]
     assert await house.job(job.id) != before
-    await house.jobs.control(ANNA, job.id, Control())
+    await house.jobs.control.apply(ANNA, job.id, Control())
     assert len(house.hub.told) == 1
 
 
 async def test_an_empty_run_id_is_none(house: House) -> None:
     job = await house.submit(RUNID="old")
-    await house.jobs.control(ANNA, job.id, Control(execution_duration=9))
+    await house.jobs.control.apply(ANNA, job.id, Control(execution_duration=9))
     assert await run_id_of(house, job) == "old"
-    await house.jobs.control(ANNA, job.id, Control(run_id=""))
+    await house.jobs.control.apply(ANNA, job.id, Control(run_id=""))
     assert await run_id_of(house, job) is None
 
 
 async def test_limits_of_the_operator_hold_for_changes(house: House) -> None:
     jobs = house.service(max_execution_duration=60, max_lifetime=3600)
     job = await house.submit()
-    await jobs.control(ANNA, job.id, Control(destruction=TOMORROW, execution_duration=500))
+    await jobs.control.apply(ANNA, job.id, Control(destruction=TOMORROW, execution_duration=500))
     found = await house.job(job.id)
     assert found.destruction_time == NOW + timedelta(hours=1)
     assert found.execution_duration == 60
@@ -169,7 +171,7 @@ async def test_limits_of_the_operator_hold_for_changes(house: House) -> None:
 async def test_a_move_that_is_refused_changes_nothing_else(house: House, phase: str) -> None:
     job = await over(house)
     with pytest.raises(IllegalMove) as caught:
-        await house.jobs.control(ANNA, job.id, Control("new", phase, destruction=TOMORROW))
+        await house.jobs.control.apply(ANNA, job.id, Control("new", phase, destruction=TOMORROW))
     assert f"job {job.id} is COMPLETED" in caught.value.sentence
     assert await house.job(job.id) == job
 
@@ -177,7 +179,7 @@ async def test_a_move_that_is_refused_changes_nothing_else(house: House, phase: 
 async def test_a_malformed_value_changes_nothing_else(house: House) -> None:
     job = await house.job((await house.submit(RUNID="old")).id)
     with pytest.raises(InvalidParameter, match="DESTRUCTION must be in the future"):
-        await house.jobs.control(
+        await house.jobs.control.apply(
             ANNA, job.id, Control("new", destruction=NOW, execution_duration=9)
         )
     assert await house.job(job.id) == job
@@ -186,8 +188,8 @@ async def test_a_malformed_value_changes_nothing_else(house: House) -> None:
 async def test_the_duration_of_what_is_over_stays(house: House) -> None:
     job = await over(house)
     with pytest.raises(IllegalMove, match="EXECUTIONDURATION needs a job that is not over"):
-        await house.jobs.control(ANNA, job.id, Control(execution_duration=9))
-    await house.jobs.control(ANNA, job.id, Control("kept", destruction=TOMORROW))
+        await house.jobs.control.apply(ANNA, job.id, Control(execution_duration=9))
+    await house.jobs.control.apply(ANNA, job.id, Control("kept", destruction=TOMORROW))
     found = await house.job(job.id)
     assert (found.run_id, found.destruction_time) == ("kept", TOMORROW)
     assert found.execution_duration == 600
@@ -204,10 +206,10 @@ def actions(house: House) -> dict[str, Callable[[Caller, str], Awaitable[object]
         "snapshot": jobs.reader.snapshot,
         "wait": lambda caller, job_id: jobs.follower.wait(caller, job_id, 0),
         "follow": lambda caller, job_id: anext(jobs.follower.follow(caller, job_id)),
-        "run": jobs.control_of.run,
-        "abort": jobs.control_of.abort,
-        "delete": jobs.control_of.delete,
-        "control": lambda caller, job_id: jobs.control(caller, job_id, Control("new")),
+        "run": jobs.control.run,
+        "abort": jobs.control.abort,
+        "delete": jobs.control.delete,
+        "control": lambda caller, job_id: jobs.control.apply(caller, job_id, Control("new")),
         "parameters": lambda caller, job_id: jobs.change.set_parameters(caller, job_id, []),
     }
 

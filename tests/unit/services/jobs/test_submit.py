@@ -169,7 +169,7 @@ async def test_another_request_under_the_same_key_is_refused(
     first = await house.jobs.submission.submit(ANNA, posted(SHOTS="5"), "key")
     with pytest.raises(KeyUsed, match="sent with another request before"):
         await house.jobs.submission.submit(ANNA, changed, "key")
-    await house.jobs.control_of.delete(ANNA, first.id)
+    await house.jobs.control.delete(ANNA, first.id)
     with pytest.raises(KeyUsed, match="is gone"):
         await house.jobs.submission.submit(ANNA, posted(SHOTS="5"), "key")
 
@@ -184,13 +184,13 @@ async def test_a_repeated_run_queues_what_was_cut_off(house: House) -> None:
     assert cut.phase is Phase.PENDING
     await jobs.submission.submit(ANNA, posted(), "cut off")
     assert (await house.job(cut.id)).phase is Phase.PENDING, "nobody asked for RUN"
-    await house.jobs.control_of.abort(ANNA, busy.id)
+    await house.jobs.control.abort(ANNA, busy.id)
 
     async def cut_off(*_: object) -> None:
         raise ConnectionResetError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs.control_of, "run", cut_off)
+        patch.setattr(jobs.control, "run", cut_off)
         with pytest.raises(ConnectionResetError):
             await jobs.submission.submit(ANNA, posted(**RUN), "again")
     again = await jobs.submission.submit(ANNA, posted(**RUN), "again")
@@ -227,8 +227,8 @@ async def test_under_a_quota_what_is_too_much_is_held(house: House) -> None:
     theirs = await jobs.submission.submit(BERT, posted(**RUN))
     assert (await house.job(theirs.id)).phase is Phase.QUEUED, "a quota is an owner's own"
 
-    await jobs.control_of.run(ANNA, made[2].id)
+    await jobs.control.run(ANNA, made[2].id)
     assert (await house.job(made[2].id)).phase is Phase.HELD
-    await jobs.control_of.abort(ANNA, made[0].id)
-    await jobs.control_of.run(ANNA, made[2].id)
+    await jobs.control.abort(ANNA, made[0].id)
+    await jobs.control.run(ANNA, made[2].id)
     assert (await house.job(made[2].id)).phase is Phase.QUEUED
