@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher
-from quws.bus.events import EventHub, JobEvent
+from quws.bus.events import EventHub, JobEvent, Watch
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
@@ -31,7 +33,7 @@ from quws.services.jobs.service import JobService
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
 from quws.services.sweeps import Sweeps
-from quws.store.clock import StoreClock
+from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database
 from quws.store.jobs import JobStore
 from quws.store.targets import TargetStore
@@ -77,6 +79,8 @@ class LocalHub(EventHub):
     def __init__(self) -> None:
         super().__init__(connect("unix:///nowhere"))
         self.told: list[JobEvent] = []
+        self.asleep: asyncio.Queue[str] = asyncio.Queue()
+        """The jobs whose waiters have read them and begin to wait for news."""
         self.away = False
 
     @override
@@ -86,6 +90,25 @@ class LocalHub(EventHub):
         self.told.append(event)
         body = {"job": event.job_id, "phase": event.phase, "owner": event.owner}
         self._spread(json.dumps(body).encode())
+
+    @override
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watch]:
+        with super().watch(job_id) as watch:
+            yield NotedWatch(watch, lambda: self.asleep.put_nowait(job_id))
+
+
+class NotedWatch(Watch):
+    """A watch that says when somebody begins to wait."""
+
+    def __init__(self, watch: Watch, note: Callable[[], None]) -> None:
+        self._watch = watch
+        self._note = note
+
+    @override
+    async def changed(self, seconds: float) -> bool:
+        self._note()
+        return await self._watch.changed(seconds)
 
 
 class Hints(Dispatcher):
@@ -224,6 +247,10 @@ class House:
         assert found is not None, "the job is there"
         return found[1]
 
+    def set_clock(self, told: datetime) -> None:
+        """Have the database's clock be known to tell this."""
+        self.store_clock.observe(told, monotonic())
+
     async def look_at_the_clock(self, *, ahead: float = 0) -> None:
-        """Read the database's clock, as if so many seconds had passed since."""
-        self.store_clock.observe(self.clock() + timedelta(seconds=ahead), monotonic())
+        """Read the database's clock, and go on from so many seconds later than it tells."""
+        self.set_clock(await time_of(self.database) + timedelta(seconds=ahead))
