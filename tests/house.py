@@ -35,7 +35,7 @@ from quws.services.suitability import Suitability
 from quws.services.sweeps import Sweeps
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 CIRCUIT = "OPENQASM 2.0; qreg q[2];"
@@ -183,7 +183,7 @@ class House:
         self.targets = TargetStore(self.database)
         self.artifacts = ArtifactStore((self.folder / "artifacts").as_uri())
         self.announcer = Announcer(self.hints, self.hub)
-        self.quotes = Quotes(self.store, self.clock)
+        self.quotes = Quotes(self.store.quotes, self.clock)
         self.store_clock = StoreClock(self.database)
         self.jobs = self.service()
 
@@ -225,7 +225,7 @@ class House:
         return await self.jobs.submission.submit(caller, posted(*circuits, **values))
 
     async def claim(self, target: str = TARGET) -> Claim:
-        found = await self.store.claim(target, "worker", 3600, self.clock())
+        found = await self.store.claims.claim(target, "worker", 3600, self.clock())
         assert found is not None, "there was a job to claim"
         return found
 
@@ -235,15 +235,15 @@ class House:
 
     async def complete(self, claim: Claim, results: Sequence[Any] = (), seconds: float = 1) -> None:
         entry = TimelineEntry(self.clock(), "completed", "worker")
-        assert await self.store.complete(claim, results, entry, seconds)
+        assert await self.store.publishing.complete(claim, results, entry, seconds)
 
     async def job(self, job_id: str) -> Job:
-        found = await self.store.get(job_id)
+        found = await self.store.reading.get(job_id)
         assert found is not None, "the job is there"
         return found
 
     async def timeline(self, job_id: str) -> list[TimelineEntry]:
-        found = await self.store.whole(job_id)
+        found = await self.store.reading.whole(job_id)
         assert found is not None, "the job is there"
         return found[1]
 

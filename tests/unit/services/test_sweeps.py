@@ -29,7 +29,7 @@ async def running(house: House, **values: str) -> Job:
 
 async def lose(house: House) -> None:
     """Have the leases of all workers end."""
-    assert await house.store.release(TARGET)
+    assert await house.store.claims.release(TARGET)
 
 
 def id_of(instant: datetime) -> str:
@@ -113,7 +113,7 @@ async def test_at_its_destruction_a_job_goes_with_its_files(house: House) -> Non
     assert await sweeps.destruction() == 0
     house.set_clock(NOW + timedelta(days=7))
     assert await sweeps.destruction() == 1
-    assert await house.store.get(job.id) is None
+    assert await house.store.reading.get(job.id) is None
     assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
     assert await house.artifacts.owners() == [job.id]
     assert await sweeps.garbage() == 1
@@ -145,7 +145,7 @@ async def test_of_an_attempt_that_was_lost_what_results_name_stays(house: House)
     for name in ("circuit-0", "half-done"):
         await house.artifacts.put(f"{claim.id}/1/{name}", b"1")
     result = Result("circuit-0", f"{claim.id}/1/circuit-0", 1, "application/json")
-    assert await house.store.store_circuit(claim, 0, result, an_entry(), NOW)
+    assert await house.store.publishing.store_circuit(claim, 0, result, an_entry(), NOW)
     await lose(house)
     await house.sweeps().lost()
     assert await house.sweeps().garbage() == 1
@@ -162,11 +162,11 @@ async def test_files_wait_for_a_store_that_is_away(
 
     for text in ("x" * 5000, "y" * 5000):
         job = await house.submit(text)
-        assert await house.store.delete(job.id, NOW)
+        assert await house.store.control.delete(job.id, NOW)
     with monkeypatch.context() as patch:
         patch.setattr(house.artifacts, "delete", fails)
         assert await house.sweeps().garbage() == 0
-    assert len(await house.store.garbage()) == 2
+    assert len(await house.store.garbage.prefixes()) == 2
     assert await house.sweeps().garbage() == 2
 
 
@@ -178,7 +178,7 @@ async def test_files_of_no_job_go_when_they_are_old_enough(house: House) -> None
     old, young = id_of(now - timedelta(seconds=3601)), id_of(now - timedelta(seconds=3500))
     for owner in (old, young, "health", "not-an-id"):
         await house.artifacts.put(f"{owner}/1/counts", b"1")
-    found = await due(house.store, house.artifacts, 3600)
+    found = await due(house.database, house.artifacts, 3600)
     assert found.orphans == [old]
     assert await house.sweeps().orphans() == 1
     left = {kept.id, young, "health", "not-an-id"}
@@ -296,7 +296,7 @@ async def test_a_lease_of_a_clock_that_ran_ahead_is_cut(house: House) -> None:
     assert await sweeps.settled()
     await house.look_at_the_clock(ahead=-100_000)
     await sweeps.settled()
-    assert await house.store.shorten(30) == 0, "it is cut already"
+    assert await house.store.claims.shorten(30) == 0, "it is cut already"
 
 
 # -- what is due ---------------------------------------------------------------------------------
@@ -308,13 +308,13 @@ async def test_what_is_due_is_shown_and_not_done(house: House) -> None:
     lost = await running(house, DESTRUCTION="2100-01-01")
     await lose(house)
     removed = await house.submit("x" * 5000)
-    assert await house.store.delete(removed.id, house.clock())
-    found = await due(house.store, house.artifacts, 3600)
+    assert await house.store.control.delete(removed.id, house.clock())
+    found = await due(house.database, house.artifacts, 3600)
     assert [item.id for item in found.destruction] == [destroyed.id]
     assert [item.id for item in found.lost] == [lost.id]
     assert found.garbage == [removed.id]
     assert found.overrun == []
     assert found.orphans == []
-    assert (await due(house.store, house.artifacts, 3600, limit=0)).destruction == []
-    assert await house.store.get(destroyed.id) is not None
+    assert (await due(house.database, house.artifacts, 3600, limit=0)).destruction == []
+    assert await house.store.reading.get(destroyed.id) is not None
     assert (await house.job(lost.id)).phase is Phase.EXECUTING

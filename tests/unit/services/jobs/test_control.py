@@ -84,7 +84,7 @@ async def test_abort_ends_a_job_that_runs(house: House) -> None:
     entry = (await house.timeline(job.id))[-1]
     assert (entry.status, entry.source, entry.message) == ("aborted", "anna", "abort requested")
     assert house.hub.told[-1] == JobEvent(job.id, Phase.ABORTED)
-    assert await house.store.renew(claim, 30) is None, "its worker has lost it"
+    assert await house.store.claims.renew(claim, 30) is None, "its worker has lost it"
     with pytest.raises(IllegalMove, match="ABORT needs a job that is not over"):
         await house.jobs.control.abort(ANNA, job.id)
 
@@ -97,7 +97,7 @@ async def test_delete_removes_a_job_with_its_files(house: House) -> None:
     assert await house.artifacts.owners() == [job.id]
     await house.jobs.control.delete(OPERATOR, job.id)
     assert await house.artifacts.owners() == []
-    assert await house.store.garbage() == [], "nothing is left to be done"
+    assert await house.store.garbage.prefixes() == [], "nothing is left to be done"
     assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
     with pytest.raises(NotFound):
         await house.jobs.control.delete(ANNA, job.id)
@@ -113,8 +113,8 @@ async def test_files_that_cannot_go_now_go_later(
     with monkeypatch.context() as patch:
         patch.setattr(house.artifacts, "delete", fails)
         await house.jobs.control.delete(ANNA, job.id)
-    assert await house.store.get(job.id) is None
-    assert await house.store.garbage() == [job.id]
+    assert await house.store.reading.get(job.id) is None
+    assert await house.store.garbage.prefixes() == [job.id]
     assert await house.sweeps().garbage() == 1
     assert await house.artifacts.owners() == []
 

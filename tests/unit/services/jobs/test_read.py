@@ -93,14 +93,14 @@ async def test_who_asks_at_one_moment_shares_one_read(
 ) -> None:
     job = await house.submit()
     reads = 0
-    whole = house.store.whole
+    whole = house.store.reading.whole
 
     async def counted(job_id: str) -> object:
         nonlocal reads
         reads += 1
         return await whole(job_id)
 
-    monkeypatch.setattr(house.store, "whole", counted)
+    monkeypatch.setattr(house.store.reading, "whole", counted)
     found = await asyncio.gather(
         *(house.jobs.reader.snapshot(ANNA, job.id) for _ in range(5)), return_exceptions=True
     )
@@ -125,7 +125,7 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody(
     async def fails(_: str) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(house.store, "whole", fails)
+    monkeypatch.setattr(house.store.reading, "whole", fails)
     found = await asyncio.gather(
         *(house.jobs.reader.snapshot(ANNA, job.id) for _ in range(2)), return_exceptions=True
     )

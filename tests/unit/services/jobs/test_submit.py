@@ -115,7 +115,7 @@ async def test_files_go_when_the_job_cannot_be_written(
     async def fails(*_: object) -> None:
         raise ValueError("a text that this database cannot hold")
 
-    monkeypatch.setattr(house.store, "add", fails)
+    monkeypatch.setattr(house.store.creation, "add", fails)
     with pytest.raises(ValueError, match="cannot hold"):
         await house.submit("x" * 5000)
     assert await files(house) == []
@@ -127,7 +127,7 @@ async def test_files_stay_when_nobody_knows_whether_the_job_was_written(
     async def fails(*_: object) -> None:
         raise StoreUnavailable("lost in the commit")
 
-    monkeypatch.setattr(house.store, "add", fails)
+    monkeypatch.setattr(house.store.creation, "add", fails)
     with pytest.raises(StoreUnavailable):
         await house.submit("x" * 5000)
     assert len(await files(house)) == 1
