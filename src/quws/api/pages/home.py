@@ -34,7 +34,7 @@ async def home_page(request: Request) -> Response:
     """Greet: what this is, what can run circuits, and the caller's newest jobs."""
     t = texts_of(request)
     targets, rows = await asyncio.gather(
-        targets_of(request).all(), jobs_of(request).rows(caller_of(request), _ROWS)
+        targets_of(request).all(), jobs_of(request).reader.rows(caller_of(request), _ROWS)
     )
     context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
     return render(request, "home.html", context)

@@ -44,7 +44,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     counts, drawing, compiled = await asyncio.gather(
         _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    quote = await jobs_of(request).quote(job)
+    quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
         (item, link)
@@ -92,10 +92,10 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
 
 async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     """Show one circuit of a job, however large: its picture and its text."""
-    job = await jobs_of(request).get(caller_of(request), job_id)
+    job = await jobs_of(request).reader.get(caller_of(request), job_id)
     if not index.isdecimal() or int(index[:9]) >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).circuits(job, int(index))
+    (source,) = await jobs_of(request).files.circuits(job, int(index))
     drawn = await pictures_of(request).try_to_draw(source, _language(job))
     context = {
         "job": job,
@@ -133,7 +133,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, index))[0]
     except (NotFound, IndexError):
         return None
 
@@ -184,7 +184,7 @@ def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).result(job, name)
+    payload = jobs_of(request).files.result(job, name)
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

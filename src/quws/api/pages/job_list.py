@@ -28,7 +28,7 @@ async def list_page(request: Request, urls: Urls) -> Response:
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
     older = next(iter(query.get("OLDER", [])), None)
     phases, after, last = read_phases(query), read_after(query), read_last(query)
-    rows = await jobs_of(request).rows(
+    rows = await jobs_of(request).reader.rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
     )
     filters = [("PHASE", str(phase)) for phase in sorted(phases)]
@@ -60,7 +60,7 @@ async def bulk(request: Request) -> Response:
     chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
     action = next((item.value for item in posted if item.name == "ACTION"), b"")
     jobs, caller = jobs_of(request), caller_of(request)
-    known = {b"ABORT": jobs.abort, b"DELETE": jobs.delete}
+    known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
     if action not in known:
         raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
     done = failed = 0

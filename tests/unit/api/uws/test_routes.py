@@ -9,7 +9,7 @@ import pytest
 from answers import expect, json_of, location_of
 from circuits import BELL2
 from in_process import URL, Api
-from store_helpers import NOW, a_job, an_entry
+from store_helpers import NOW, entry, new_job
 
 from quws.domain.job import Result
 from quws.domain.phases import Phase
@@ -82,15 +82,15 @@ async def test_each_result_is_kept_under_a_mark_of_its_own(
     api: Api, http: httpx.AsyncClient
 ) -> None:
     store = api.backends.jobs
-    job = a_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
-    await store.creation.add(job, [an_entry()])
+    job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry()])
     claim = await store.claims.claim(job.target, "worker", 3600, NOW)
     assert claim is not None
     results = []
     for name, content in (("result", b"<VOTABLE/>"), ("counts", b"{}")):
         await api.backends.artifacts.put(f"jobs/{name}", content)
         results.append(Result(name, f"jobs/{name}", len(content), "text/plain"))
-    assert await store.publishing.complete(claim, results, an_entry(), 1.0)
+    assert await store.publishing.complete(claim, results, entry(), 1.0)
     found = [
         expect(await http.get(f"/jobs/{job.id}/results/{name}")) for name in ("result", "counts")
     ]

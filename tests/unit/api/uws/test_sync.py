@@ -10,7 +10,7 @@ import pytest
 from answers import location_of, refusal_of
 from circuits import BELL2
 from in_process import URL, Api
-from store_helpers import NOW, a_job, an_entry
+from store_helpers import NOW, entry, new_job
 
 from quws.domain.phases import Phase
 
@@ -22,13 +22,13 @@ async def test_a_job_that_is_under_way_is_waited_for(
     api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, phase: Phase
 ) -> None:
     store = api.backends.jobs
-    job = a_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
-    await store.creation.add(job, [an_entry()])
+    job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry()])
     if phase is not Phase.QUEUED:
         claim = await store.claims.claim(job.target, "worker", 3600, NOW)
         assert claim is not None
         if phase is Phase.SUSPENDED:
-            assert await store.publishing.hand_back(claim, an_entry())
+            assert await store.publishing.hand_back(claim, entry())
     watched, watch = asyncio.Event(), api.backends.events.watch
 
     def noticed(job_id: str) -> Any:
