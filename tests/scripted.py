@@ -1,122 +1,177 @@
-"""Children whose process is a script of the test: everything but the process is the real thing."""
+"""A service over real HTTP that answers what a test has written down, and nothing else."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
+import json
 import socket
+import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
-from quws.sandbox.child import Child
-from quws.sandbox.messages import FromChild, Ready, ToChild, decode_to_child, encode
-from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.domain.phases import Phase
+from quws.schemas.job import JobJson
+from quws.schemas.problem import PROBLEM_TYPE
 
-NOBODY = 2**22 + 1
-"""A process id that Linux gives to nobody."""
-
-
-class Killed(Exception):
-    """The worker has killed the child while it listened."""
-
-
-class Process:
-    """The inside of a child, as a script plays it."""
-
-    def __init__(
-        self, child: Child, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.child = child
-        self._reader = reader
-        self.writer = writer
-        self.heard: list[ToChild] = []
-        self.killed = asyncio.Event()
-
-    async def hear(self) -> Any:
-        """Wait for the next message of the worker."""
-        line = await self._reader.readline()
-        if not line:
-            raise Killed
-        message = decode_to_child(line)
-        self.heard.append(message)
-        return message
-
-    def say(self, *messages: FromChild) -> None:
-        for message in messages:
-            self.writer.write(encode(message))
-
-    def say_raw(self, line: bytes) -> None:
-        self.writer.write(line)
-
-    def end(self, status: int = 0) -> None:
-        """End, once all that was said is under way."""
-        if not self.child.exited.done():
-            self.writer.close()
-            self.child.ended(status)
-
-    def kill(self) -> None:
-        self.killed.set()
-        self.end(-signal.SIGKILL)
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+JOB = "01990000-0000-7000-8000-000000000000"
 
 
-Script = Callable[[Process], Awaitable[None]]
+@dataclass(frozen=True)
+class Asked:
+    """A request that came."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    form: dict[str, list[str]]
+    headers: dict[str, str]
 
 
-class ScriptedChildren(ChildPool):
-    """Hands out children that follow the scripts, one after the other; the last one again."""
+@dataclass(frozen=True)
+class Answer:
+    """What one request is answered with; a status of 0 hangs up instead."""
 
-    def __init__(self, *scripts: Script) -> None:
-        super().__init__("a script of the test", spares=0)
-        self.scripts = deque(scripts)
-        self.processes: list[Process] = []
-        self.scarce: str | None = None
-        """Why no child can be had."""
-        self._running: list[asyncio.Task[None]] = []
-
-    async def acquire(self) -> Child:
-        if self.scarce is not None:
-            raise ChildrenUnavailable(self.scarce)
-        ours, theirs = socket.socketpair()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        child = Child(self.kill, reader, writer)
-        child.pid = NOBODY + len(self.processes)
-        child.spawned.set()
-        process = Process(child, *await asyncio.open_connection(sock=theirs))
-        self.processes.append(process)
-        script = self.scripts.popleft() if len(self.scripts) > 1 else self.scripts[0]
-        self._running.append(asyncio.create_task(self._play(script, process)))
-        process.say(Ready())
-        assert await child.ready()
-        return child
-
-    async def _play(self, script: Script, process: Process) -> None:
-        with contextlib.suppress(Killed):
-            await script(process)
-        process.end()
-
-    def kill(self, pid: int) -> None:
-        self.processes[pid - NOBODY].kill()
-
-    async def finish(self) -> None:
-        """See that no script failed; those of killed children are stopped."""
-        for task, process in zip(self._running, self.processes, strict=True):
-            if process.killed.is_set():
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            for writer in (process.writer, process.child._writer):
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+    content: bytes = b""
+    status: int = 200
+    mime_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
-    """Look again and again until something is true."""
-    async with asyncio.timeout(60):
-        while True:
-            found = condition()
-            if found if isinstance(found, bool) else await found:
-                return
-            await asyncio.sleep(0.005)
+HANG_UP = Answer(status=0)
+
+
+def document(content: Any) -> Answer:
+    return Answer(json.dumps(content).encode())
+
+
+def problem(status: int, code: str, detail: str) -> Answer:
+    content = {"type": "about:blank", "title": "x", "status": status}
+    content |= {"detail": detail, "code": code}
+    return Answer(json.dumps(content).encode(), status, PROBLEM_TYPE)
+
+
+def page(status: int) -> Answer:
+    """What a proxy says in its own words."""
+    return Answer(b"<html>Bad day</html>", status, "text/html")
+
+
+def see_other(place: str) -> Answer:
+    return Answer(status=303, headers={"Location": place})
+
+
+def job(phase: Phase, **more: Any) -> Answer:
+    """A job's document as the API writes it."""
+    values: dict[str, Any] = {
+        "id": JOB,
+        "url": f"http://elsewhere/jobs/{JOB}",
+        "phase": phase,
+        "run_id": None,
+        "owner": "anonymous",
+        "creation_time": NOW,
+        "json_parameters": {},
+        "queued_time": None,
+        "start_time": None,
+        "end_time": None,
+        "destruction_time": None,
+        "execution_duration": 600,
+        "quote": None,
+        "errors": [],
+        "results": [],
+        "target": "simulator",
+        "calibration_id": None,
+        "calibration_url": None,
+        "status": None,
+        "attempt": 1,
+        "circuits": 1,
+        "circuits_done": 0,
+        "queue_position": None,
+        "tags": [],
+        "metadata": {},
+        "timeline": [],
+    }
+    return Answer(JobJson.model_validate(values | more).model_dump_json().encode())
+
+
+class Scripted:
+    """The service. Answers come in the order in which they were written down."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._answers: deque[Answer] = deque()
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                service._handle(self)
+
+            do_POST = do_DELETE = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def will(self, *answers: Answer) -> Self:
+        """Write down what comes next."""
+        self._answers.extend(answers)
+        return self
+
+    @property
+    def said_all(self) -> bool:
+        """Whether every answer has been asked for."""
+        return not self._answers
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0))).decode()
+        self.asked.append(
+            Asked(
+                handler.command,
+                parts.path,
+                parse_qs(parts.query),
+                parse_qs(body),
+                {name.lower(): value for name, value in handler.headers.items()},
+            )
+        )
+        answer = self._answers.popleft() if self._answers else page(599)
+        if not answer.status:
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return
+        handler.send_response(answer.status)
+        handler.send_header("Content-Type", answer.mime_type)
+        handler.send_header("Content-Length", str(len(answer.content)))
+        # Whoever asks may have nobody to close what is left open.
+        handler.send_header("Connection", "close")
+        for name, value in answer.headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(answer.content)
+
+
+def scripted() -> Iterator[Scripted]:
+    """Run one, for a fixture."""
+    service = Scripted()
+    yield service
+    service.stop()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from scripted import ScriptedChildren
-from store_helpers import NOW, TARGET, a_job, an_entry
+from scripted_children import ScriptedChildren
+from store_helpers import NOW, TARGET, entry, new_job
 
 from quws.bus.events import JobEvent
 from quws.domain.circuits import CircuitFacts, Language
-from quws.domain.job import Job, Parameter
+from quws.domain.job import Claim, Job, Parameter
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription
+from quws.store.database import StoreUnavailable
+from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.store import JobStore
 from quws.worker.held import HeldJob
 from quws.worker.run import Run
@@ -42,6 +45,28 @@ class Bus:
         return [event.phase for event in self.events]
 
 
+class ShakyClaims(JobClaims):
+    """Claims in a database that is away now and then."""
+
+    away = False
+
+    async def claim(self, *given: Any, **more: Any) -> Claim | None:
+        self._answer()
+        return await super().claim(*given, **more)
+
+    async def renew(self, *given: Any) -> tuple[Claim, datetime] | None:
+        self._answer()
+        return await super().renew(*given)
+
+    async def shift(self, *given: Any) -> Claim | None:
+        self._answer()
+        return await super().shift(*given)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("it is away")
+
+
 @dataclass
 class Bench:
     """Everything that a test of the worker needs."""
@@ -56,6 +81,11 @@ class Bench:
     def jobs(self) -> JobStore:
         return self.place.jobs
 
+    @property
+    def claims(self) -> ShakyClaims:
+        assert isinstance(self.jobs.claims, ShakyClaims)
+        return self.jobs.claims
+
     async def queue(self, circuits: int = 1, **changes: Any) -> Job:
         spec = {
             "circuits": [FACTS.model_dump(mode="json")] * circuits,
@@ -66,7 +96,7 @@ class Bench:
             "noise": None,
             "response_format": "json",
         }
-        job = a_job(
+        job = new_job(
             phase=Phase.QUEUED,
             queued_time=NOW,
             circuits=circuits,
@@ -74,7 +104,7 @@ class Bench:
             spec=spec,
             **changes,
         )
-        await self.jobs.creation.add(job, [an_entry("received")])
+        await self.jobs.creation.add(job, [entry("received")])
         return job
 
     async def hold(self, circuits: int = 1, **changes: Any) -> HeldJob:
@@ -118,4 +148,4 @@ class Bench:
 
     async def take_away(self, held: HeldJob) -> None:
         """Abort a job, as its owner can at any time."""
-        assert await self.jobs.control.abort(held.id, an_entry("aborted"))
+        assert await self.jobs.control.abort(held.id, entry("aborted"))

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedChildren
+from scripted_children import ScriptedChildren
 from store_helpers import NOW, TARGET
-from worker_bench import Bench, Bus
+from worker_bench import Bench, Bus, ShakyClaims
 
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
@@ -60,11 +60,13 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
     )
     targets = TargetStore(database)
     await targets.register([target], NOW, replace=True)
+    jobs = JobStore(database)
+    jobs.claims = ShakyClaims(database)
     place = Workplace(
         worker="worker-1",
         target=TARGET,
         remote=False,
-        jobs=JobStore(database),
+        jobs=jobs,
         targets=targets,
         handovers=HandoverStore(database),
         artifacts=ArtifactStore(f"file://{tmp_path / 'artifacts'}"),

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from scripted import Process, until
+from scripted_children import Process, until
 from store_helpers import NOW
 from worker_bench import Bench
 

@@ -17,7 +17,7 @@ from quws.domain.failures import Failure
 from quws.domain.job import Result
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import StoreUnavailable
 from quws.store.handovers import HandoverState
 from quws.worker.held import Fenced, HeldJob
 
@@ -278,15 +278,10 @@ async def test_what_a_job_waits_elsewhere_is_not_its_execution(bench: Bench) -> 
     assert held.claim.deadline - moved < timedelta(seconds=60)
 
 
-async def test_waiting_is_not_lost_while_the_database_is_away(
-    bench: Bench, database: Database, tmp_path: Path
-) -> None:
+async def test_waiting_is_not_lost_while_the_database_is_away(bench: Bench) -> None:
     held = await bench.hold(execution_duration=600)
     held.waiting_since = since = held.began - 100
-    path = tmp_path / "quws.db"
-    path.rename(tmp_path / "away.db")
-    path.mkdir()
-    await database.close()
+    bench.claims.away = True
     with pytest.raises(StoreUnavailable):
         await held.rest()
     assert held.waiting_since == since

@@ -10,14 +10,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from scripted import Process, until
+from scripted_children import Process, until
 from worker_bench import Bench
 
 from quws.domain.phases import Phase
-from quws.store.database import Database
 from quws.worker import lease
 from quws.worker.held import HeldJob
 
@@ -166,43 +164,31 @@ def sleeping() -> Iterator[int]:
         process.kill()
 
 
-async def cut_off(database: Database, tmp_path: Path) -> None:
-    """Take the database away."""
-    (tmp_path / "quws.db").rename(tmp_path / "away.db")
-    (tmp_path / "quws.db").mkdir()
-    await database.close()
-
-
-def come_back(tmp_path: Path) -> None:
-    (tmp_path / "quws.db").rmdir()
-    (tmp_path / "away.db").rename(tmp_path / "quws.db")
-
-
 async def test_a_database_that_is_away_kills_nobody(
-    bench: Bench, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "_RETRY_SECONDS", 0.01)
     bench = bench.with_place(lease_seconds=0.3)
     held = await bench.hold()
     process = await with_child(bench, held)
-    await cut_off(database, tmp_path)
+    bench.claims.away = True
     async with kept(bench, held):
         await asyncio.sleep(1)  # Longer than the lease: another may have the job by now.
         assert not held.lost.is_set()
         assert not process.killed.is_set()
-        come_back(tmp_path)
+        bench.claims.away = False
         await beats(held)
     process.kill()
 
 
 async def test_who_shuts_down_does_not_wait_for_a_database_for_ever(
-    bench: Bench, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "_RETRY_SECONDS", 0.01)
     bench = bench.with_place(lease_seconds=0.3)
     held = await bench.hold()
     process = await with_child(bench, held)
-    await cut_off(database, tmp_path)
+    bench.claims.away = True
     held.handing_back = "the worker shuts down"
     async with kept(bench, held) as task, asyncio.timeout(30):
         await task

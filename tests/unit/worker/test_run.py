@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from scripted import Process, until
+from scripted_children import Process, until
 from store_helpers import NOW
 from worker_bench import CIRCUIT, FACTS, Bench
 
