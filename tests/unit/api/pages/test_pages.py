@@ -62,9 +62,9 @@ async def test_a_circuit_has_a_page_of_its_own(http: httpx.AsyncClient) -> None:
 
 
 async def test_an_error_is_a_page_that_says_what_is_wrong(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/jobs", data={"CIRCUIT": "rubbish"}, headers=BROWSER)
+    answer = await http.post("/jobs", data={"CIRCUIT": "no circuit"}, headers=BROWSER)
     page = html.fromstring(expect(answer, 403).text)
-    assert alert_of(page) == "CIRCUIT, line 1, column 1: this is no OpenQASM"
+    assert alert_of(page) == "CIRCUIT: it is none"
     assert alert_of(await read(http, "/jobs?LAST=none", 400)).startswith("LAST must be")
 
 
