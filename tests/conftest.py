@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import answers
 import pytest
 from harness import Postgres
 
@@ -15,6 +16,19 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the last answers over HTTP to the report of a test that fails: they say why."""
+    report = yield
+    if report.when == "setup":
+        answers.forget()
+    elif report.failed and (text := answers.last_answers()):
+        report.sections.append(("The last answers over HTTP", text))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from typing import Any, Self
 
 import httpx
 import psutil
+from answers import remember
 
 from quws.bus.server import ValkeyServer
 
@@ -239,7 +240,8 @@ class Service:
         return self.folder / "artifacts"
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(**({"base_url": self.url, "timeout": 70} | options))
+        known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
+        return httpx.Client(**(known | options))
 
     def log(self) -> str:
         return "\n".join(

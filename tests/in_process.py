@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+from answers import remember
 from fastapi import FastAPI
 from house import DESCRIPTION, Hints, LocalHub, ToldFacts
 from starlette.types import Receive, Scope, Send
@@ -33,6 +34,10 @@ from quws.store.targets import TargetStore
 URL = "http://quws.test"
 
 
+async def _remember(answer: httpx.Response) -> None:
+    remember(answer)
+
+
 @dataclass
 class Api:
     """The application, and what it works on."""
@@ -47,7 +52,8 @@ class Api:
     ) -> httpx.AsyncClient:
         """Make a client of it that connects from an address."""
         transport = httpx.ASGITransport(self._served, client=cast("tuple[str, int]", client))
-        return httpx.AsyncClient(transport=transport, base_url=URL, **options)
+        hooks = {"response": [_remember]}
+        return httpx.AsyncClient(transport=transport, base_url=URL, event_hooks=hooks, **options)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app({**scope, "state": {"services": self.services}}, receive, send)
