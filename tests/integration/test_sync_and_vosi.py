@@ -36,7 +36,7 @@ def test_sync_gives_the_result_and_the_job_stays_in_the_list(
 
 def test_sync_of_a_bad_circuit_is_refused(http: httpx.Client) -> None:
     answer = http.post("/sync", data={"CIRCUIT": "rubbish"}, follow_redirects=True)
-    assert refusal_of(answer, 403, "invalid_payload").startswith("CIRCUIT, line 1")
+    assert refusal_of(answer, 403, "invalid_payload").startswith("CIRCUIT: ")
 
 
 def test_sync_of_a_job_that_was_aborted_says_so(http: httpx.Client) -> None:
