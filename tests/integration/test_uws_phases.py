@@ -33,37 +33,11 @@ from integration.uws_helpers import (
     phase_of,
     removed,
     results,
-    said_in_common_phases,
-    said_in_rare_phases,
     same,
-    strict_service,
     suspended,
 )
 from lxml import etree
 from uws import HREF, NS, create, document, job_json, listed, text, wait
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
-
-
-@pytest.fixture(scope="module")
-def strict_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a quota that keeps history."""
-    with strict_service(tmp_path_factory.mktemp("strict")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def rare(strict_form: Service) -> dict[str, Said]:
-    return said_in_rare_phases(strict_form)
-
-
-@pytest.fixture
-def strict(strict_form: Service) -> Iterator[httpx.Client]:
-    with strict_form.client() as http:
-        yield http
 
 
 @contextlib.contextmanager

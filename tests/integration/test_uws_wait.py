@@ -20,7 +20,6 @@ from integration.uws_helpers import (
     job_in,
     phase_of,
     removed,
-    strict_service,
     suspended,
     timed,
 )
@@ -29,13 +28,6 @@ from uws import create, text, wait
 
 WAITS = 10
 """Seconds of a wait that should not take as long."""
-
-
-@pytest.fixture(scope="module")
-def strict_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a quota that keeps history."""
-    with strict_service(tmp_path_factory.mktemp("strict")) as service:
-        yield service
 
 
 @pytest.fixture

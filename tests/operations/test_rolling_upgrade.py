@@ -107,8 +107,7 @@ class Role:
     def stop(self) -> None:
         assert self.process is not None
         # uvicorn ends by the signal that it was sent, once all is in order.
-        ended = self.process.terminate(40)
-        assert ended in (0, -signal.SIGTERM), self.log.read_text()[-3000:]
+        self.process.end(statuses=(0, -signal.SIGTERM))
         self.process = None
 
     def metrics(self) -> dict[str, list[tuple[dict[str, str], float]]]:
