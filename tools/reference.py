@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer.main
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
 
 from quws.api.kit import errors
 from quws.cli.app import app
+from quws.cli.lazy import load_all
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
 from quws.domain.policy import Policy
@@ -58,7 +58,7 @@ def _default(field: FieldInfo) -> str:
 def commands() -> str:
     """List every command with its arguments and options."""
     lines = ["# Commands\n"]
-    for name, command in _commands(typer.main.get_command(app), "quws"):
+    for name, command in _commands(load_all(app), "quws"):
         lines.append(f"## {name}\n\n{' '.join((command.help or '').split())}\n")
         rows = [row for item in command.params if (row := _parameter(item)) is not None]
         if rows:
