@@ -15,8 +15,31 @@ from integration.uws_helpers import (
 from standing import Standing
 from uws import listed
 
+FORMS = ("embedded", "cluster")
 
-@pytest.fixture(scope="session", params=["embedded", "cluster"])
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin what takes long first, and look at its end last: others are tested meanwhile."""
+    for form in FORMS:
+        places = [place for place, item in enumerate(items) if form_of(item) == form]
+        ordered = sorted((items[place] for place in places), key=turn)
+        for place, item in zip(places, ordered, strict=True):
+            items[place] = item
+
+
+def form_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("service")
+
+
+def turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("first"):
+        return 0
+    return 2 if item.get_closest_marker("last") else 1
+
+
+@pytest.fixture(scope="session", params=FORMS)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:

@@ -61,6 +61,7 @@ SLOW = slow(24, 200)
 """Runs for most of a minute."""
 SECONDS_LONG = slow(22, 60)
 """Runs for one to three seconds."""
+A_SECOND_LONG = slow(22, 30)
 FAILING = (
     'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[1] q;\nbit[1] c;\n'
     "for int i in [0:60000] { rx(1.0 / i) q[0]; }\nc = measure q;\n"
