@@ -32,7 +32,7 @@ from proxy import Proxy
 from quws.bus.server import ValkeyServer
 from quws.store.schema import upgrade
 
-START_SECONDS = 60
+START_SECONDS = 150
 FAST = {
     # Short enough that a test can wait for what a person would wait minutes for.
     "QUWS_LEASE": "3",
