@@ -40,7 +40,7 @@ FAST = {
     # Several services run at once, and most of them wait.
     "QUWS_POLL_DELAY": "0.05",
     "QUWS_IDLE_LOOK": "1",
-    "QUWS_GRACE": "5",
+    "QUWS_GRACE": "1",
     "QUWS_SIMULATOR_QUBITS": "26",
     "QUWS_SIMULATOR_THREADS": "1",
 }
