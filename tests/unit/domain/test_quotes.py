@@ -45,12 +45,22 @@ def test_the_size_is_the_work_of_the_state(
     assert size_of(circuits, shots) == size
 
 
-KNOWN = {4: 1.0, 8: 16.0}
+KNOWN = {4: 2.0, 8: 32.0}
 
 
 @pytest.mark.parametrize(
     ("size", "seconds"),
-    [(4, 1.0), (8, 16.0), (6, 4.0), (5, 2.0), (7, 8.0), (3, 1.0), (0, 1.0), (9, 32.0), (11, 128.0)],
+    [
+        (4, 2.0),
+        (8, 32.0),
+        (6, 8.0),
+        (5, 4.0),
+        (7, 16.0),
+        (3, 2.0),
+        (0, 2.0),
+        (9, 64.0),
+        (11, 256.0),
+    ],
 )
 def test_between_known_sizes_the_time_grows_evenly(size: int, seconds: float) -> None:
     assert predict(size, KNOWN) == pytest.approx(seconds)
