@@ -6,17 +6,21 @@ A test holds the pages to what this would write, so a change of the code that fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
 import typer.main
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
+from typer.core import TyperGroup
 
 from quws.api.kit import errors
 from quws.cli.app import app
 from quws.domain.errors import Refusal
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specification, Specifications
 from quws.domain.policy import Policy
 from quws.main import create_app
 from quws.settings import Settings
@@ -67,12 +71,12 @@ def commands() -> str:
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
+    if not isinstance(command, TyperGroup):
         yield name, command
         return
-    for part in sorted(inner):
-        yield from _commands(inner[part], f"{name} {part}")
+    context = typer.Context(command)
+    for part in sorted(command.list_commands(context)):
+        yield from _commands(command.get_command(context, part), f"{name} {part}")
 
 
 def _parameter(item: Any) -> str | None:
@@ -194,11 +198,53 @@ def counted() -> str:
     return "\n".join(lines) + "\n"
 
 
+def parameters(specifications: Specifications = SPECIFICATIONS) -> str:
+    """List every parameter of a job."""
+    ignored = ", ".join(f"`{name}`" for name in sorted(specifications.ignored))
+    lines = [
+        "# Parameters\n",
+        "What a job may be given, by name in a request, by keyword in Python"
+        " (`client.submit(circuit, shots=500)`)\nand as an option of `quws submit`. How they are"
+        " sent is in [the job description](uws.md).\n",
+        "## Of the job\n",
+        *_table(specifications.job),
+        f"\n{ignored}, which TAP clients send, are kept and have no effect. Any other name is"
+        " refused.\n",
+        "## Of its control\n",
+        "They are given at creation, at a POST to the job, and at their own child; they are not"
+        " listed among the\nparameters.\n",
+        *_table(item for item in specifications if item.control),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(specifications: Iterable[Specification]) -> Iterator[str]:
+    yield "| name | keyword | value | default | for instance | targets |"
+    yield "|---|---|---|---|---|---|"
+    for item in specifications:
+        name = " or ".join(f"`{name}`" for name in item.names)
+        where = "all" if item.feature is None else f"with *{item.feature}*"
+        shown = (name, f"`{item.keyword}`", _value(item), item.otherwise, f"`{item.example}`")
+        yield f"| {' | '.join(shown)} | {where} |"
+
+
+def _value(item: Specification) -> str:
+    sentences = [item.help]
+    if item.choices:
+        sentences.append(f"One of {', '.join(f'`{choice}`' for choice in item.choices)}.")
+    if item.low is not None:
+        sentences.append(f"{item.low} to {item.high}.")
+    if item.more:
+        sentences.append(item.more)
+    return " ".join(sentences)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "api.md": api,
     "commands.md": commands,
     "errors.md": refusals,
     "metrics.md": counted,
+    "parameters.md": parameters,
     "settings.md": settings,
 }
 

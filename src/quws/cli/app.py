@@ -7,11 +7,35 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
+
+from quws.cli.stop import stop
+
+
+class _Commands(TyperGroup):
+    """The commands. ``submit``, whose options are the parameters of jobs, is made when called."""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), "submit"]
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name != "submit":
+            return super().get_command(ctx, cmd_name)
+        from quws.cli.submit import make_submit
+
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command("submit")(make_submit())
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="quws: a UWS 1.1 job service for quantum circuits.",
     no_args_is_help=True,
     add_completion=False,
@@ -56,7 +80,7 @@ def serve(
     try:
         supervisor = Supervisor(_settings(), host, port)
     except ConfigError as error:
-        _stop(str(error))
+        stop(str(error))
     raise typer.Exit(supervisor.run())
 
 
@@ -84,7 +108,7 @@ def api(
         asyncio.run(check_database(settings))
         service = create_app(settings)
     except (StoreUnavailable, ValueError) as error:
-        _stop(str(error))
+        stop(str(error))
     run_server(service, host, port)
 
 
@@ -129,7 +153,7 @@ def health(
     import urllib.request
 
     if not port:
-        _stop("QUWS_MONITOR_PORT is not set, so processes do not answer; set it, or give --port")
+        stop("QUWS_MONITOR_PORT is not set, so processes do not answer; set it, or give --port")
     local = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is compared
     url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -137,9 +161,9 @@ def health(
         with opener.open(f"{url}/health/{'ready' if ready else 'live'}", timeout=4) as answer:
             typer.echo(answer.read().decode().strip())
     except urllib.error.HTTPError as error:
-        _stop(error.read().decode().strip())
+        stop(error.read().decode().strip())
     except OSError as error:
-        _stop(f"nobody answers at {url}: {error}")
+        stop(f"nobody answers at {url}: {error}")
 
 
 @db.command()
@@ -176,7 +200,7 @@ def check() -> None:
     try:
         asyncio.run(look())
     except StoreUnavailable as error:
-        _stop(str(error))
+        stop(str(error))
     typer.echo("the schema is up to date")
 
 
@@ -187,7 +211,7 @@ def _migrate(work: Callable[[Any, str], None]) -> None:
     try:
         work(schema, _settings().resolved_database_url())
     except StoreUnavailable as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 Data = Annotated[
@@ -348,11 +372,11 @@ def targets_set(
     from quws.operations import target_list as targets_admin
 
     if status not in list(TargetStatus):
-        _stop(f"the status is one of {', '.join(TargetStatus)}, not '{status}'")
+        stop(f"the status is one of {', '.join(TargetStatus)}, not '{status}'")
     try:
         instant = None if until is None else parse_instant(until)
     except ValueError as error:
-        _stop(f"--until: {error}")
+        stop(f"--until: {error}")
     _administer(
         data,
         lambda settings: targets_admin.set_status(
@@ -378,7 +402,7 @@ def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except (StoreUnavailable, ConfigError) as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 @admin.command("due")
@@ -398,7 +422,7 @@ def admin_due(data: Data = None) -> None:
             ),
         )
     except ArtifactStoreUnavailable as error:
-        _stop(str(error))
+        stop(str(error))
     archive = _settings().policy.keep_history
     for jobs, what in (
         (found.overrun, "abort: its execution duration is over"),
@@ -448,7 +472,7 @@ def backup(
     try:
         count = back_up(_settings(), folder)
     except CannotBackUp as error:
-        _stop(str(error))
+        stop(str(error))
     typer.echo(f"{folder} holds the database and {count} files")
 
 
@@ -465,38 +489,8 @@ def restore(
     try:
         note = restore_to(_settings(), folder)
     except CannotBackUp as error:
-        _stop(str(error))
+        stop(str(error))
     typer.echo(f"restored what quws {note['quws']} held at {note['made']}")
-
-
-@app.command()
-def submit(
-    file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
-    shots: Annotated[int, typer.Option(help="Runs of the circuit.")] = 1000,
-    target: Annotated[str | None, typer.Option(help="What shall run it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.")] = None,
-    url: Annotated[
-        str, typer.Option(help="The service.", envvar="QUWS_URL")
-    ] = "http://127.0.0.1:8000",
-    token: Annotated[
-        str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
-    ] = None,
-) -> None:
-    """Run a circuit and print how often each outcome was measured."""
-    from quws.client import Client, ClientError
-
-    try:
-        circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except OSError as error:
-        _stop(f"{file} cannot be read: {error.strerror}")
-    try:
-        with Client(url, token=token) as client:
-            job = client.submit(circuit, shots=shots, target=target, seed=seed)
-            typer.echo(job.url, err=True)
-            for outcome, count in job.wait().counts().items():
-                typer.echo(f"{outcome} {count}")
-    except ClientError as error:
-        _stop(str(error))
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -515,7 +509,7 @@ def _with_accounts(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
             data, lambda database, _: work(AccountService(AccountStore(database)))
         )
     except Refusal as refusal:
-        _stop(refusal.sentence)
+        stop(refusal.sentence)
 
 
 def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) -> T:
@@ -540,7 +534,7 @@ def _with_database(data: Path | None, work: Callable[[Any, Any], Awaitable[T]]) 
     try:
         return asyncio.run(run())
     except StoreUnavailable as error:
-        _stop(str(error))
+        stop(str(error))
 
 
 def _use(data: Path | None) -> None:
@@ -558,7 +552,7 @@ def _settings() -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
-        _stop(f"{name}: {first['msg']}")
+        stop(f"{name}: {first['msg']}")
 
 
 def _run(process: Any, *args: Any, **kwargs: Any) -> None:
@@ -573,7 +567,7 @@ def _run(process: Any, *args: Any, **kwargs: Any) -> None:
     try:
         asyncio.run(process(_settings(), *args, **kwargs))
     except (StoreUnavailable, ValueError) as error:
-        _stop(str(error))
+        stop(str(error))
     finally:
         tracing.shutdown()
 
@@ -594,12 +588,7 @@ def _refuse_public(host: str, *, allow_anonymous: bool) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        _stop(
+        stop(
             f"on {host} other machines can reach the service, and nobody has to sign in; set"
             " QUWS_AUTH to users or proxy, or add --allow-anonymous if that is meant"
         )
-
-
-def _stop(sentence: str) -> NoReturn:
-    typer.echo(f"quws: {sentence}", err=True)
-    raise typer.Exit(1)

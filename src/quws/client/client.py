@@ -8,6 +8,9 @@ from typing import Any, Self
 
 import httpx
 
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
+from quws.domain.parameters.writing import form
 from quws.domain.phases import ACTIVE, Phase
 
 _WAIT_SECONDS = 30
@@ -29,12 +32,20 @@ class Client:
     ----------
     url
         Where the service listens, for instance ``http://127.0.0.1:8000``.
+    specifications
+        The parameters of its jobs, as far as this side knows them.
 
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, auth: tuple[str, str] | None = None
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        auth: tuple[str, str] | None = None,
+        specifications: Specifications = SPECIFICATIONS,
     ) -> None:
+        self._specifications = specifications
         self.url = url.rstrip("/")
         headers = {"Accept": "application/json"}
         if token is not None:
@@ -59,11 +70,8 @@ class Client:
     def submit(
         self,
         *circuits: str,
-        shots: int | None = None,
-        target: str | None = None,
-        seed: int | None = None,
         run: bool = True,
-        **parameters: str | int | list[str],
+        **parameters: Any,
     ) -> Job:
         """Send circuits (OpenQASM 2 or 3 text) as one job.
 
@@ -72,7 +80,8 @@ class Client:
         run
             Start it at once; else it stays PENDING until ``Job.run``.
         parameters
-            Any other parameter of a job, for instance ``RUNID``.
+            The parameters of the job, by their keywords (``shots``, ``seed``, ``run_id``, …) or
+            their names; what is None is left out.
 
         Raises
         ------
@@ -80,13 +89,11 @@ class Client:
             The service refused the job: there is none.
 
         """
-        form: dict[str, Any] = {"CIRCUIT": list(circuits), **parameters}
-        for name, value in (("SHOTS", shots), ("TARGET", target), ("SEED", seed)):
-            if value is not None:
-                form[name] = str(value)
+        given = form(parameters, self._specifications)
+        given["CIRCUIT"] = list(circuits)
         if run:
-            form["PHASE"] = "RUN"
-        response = self.request("POST", f"{self.url}/jobs", form)
+            given["PHASE"] = "RUN"
+        response = self.request("POST", f"{self.url}/jobs", given)
         return Job(self, response.headers["Location"])
 
     def job(self, job_id: str) -> Job:

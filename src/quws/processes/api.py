@@ -14,6 +14,8 @@ from typing_extensions import override
 
 from quws.api.kit.services import Services
 from quws.domain.clock import utc_now
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import make_health, open_backends
@@ -67,7 +69,10 @@ def _policy(settings: Settings, configs: Sequence[TargetConfig]) -> Policy:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, configs: Sequence[TargetConfig], known: Mapping[Target, TargetDescription]
+    settings: Settings,
+    configs: Sequence[TargetConfig],
+    known: Mapping[Target, TargetDescription],
+    specifications: Specifications = SPECIFICATIONS,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
     async with open_backends(settings) as backends:
@@ -93,6 +98,7 @@ async def open_services(
                         checker=checker,
                         quotes=quotes,
                         policy=_policy(settings, configs),
+                        specifications=specifications,
                         expected=frozenset(item.name for item in configs),
                         suits=TargetChecks({target.name: target for target in known}),
                     ),

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from quws.domain.errors import Refusal
+from quws.domain.options import RunOptions
 from quws.sandbox.roles import Connection
 from quws.targets.base import (
     CircuitResult,
@@ -27,7 +28,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 
 T = TypeVar("T")

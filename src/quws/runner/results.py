@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quws.domain.parameters import ResponseFormat
+from quws.domain.parameters.values import ResponseFormat
 
 BIT_ORDER = (
     "one group of bits per classical register, the register that was declared last first;"

@@ -18,7 +18,8 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import Refusal
-from quws.domain.parameters import ResponseFormat
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
 from quws.runner import results as documents
 from quws.runner.compiled import MIME_TYPE, NotWritten
@@ -26,7 +27,7 @@ from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import RemoteFailure, RemoteRun, cancel
 from quws.sandbox import confine
 from quws.sandbox.roles import Connection, Role
-from quws.targets import CircuitResult, RunOptions, Target, TargetConfig, create_target
+from quws.targets import CircuitResult, Target, TargetConfig, create_target
 from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
@@ -91,13 +92,7 @@ class RunRole(Role):
 
     def _job(self, request: dict[str, Any], connection: Connection) -> None:
         os.chdir(request["folder"])
-        options = RunOptions(
-            shots=request["shots"],
-            seed=request["seed"],
-            memory=request["memory"],
-            method=request["method"],
-            noise=request["noise"],
-        )
+        options = RunOptions.model_validate(request["options"])
         try:
             facts = self._facts(request)
             for item in facts:
@@ -272,7 +267,7 @@ def _of_circuit(options: RunOptions, index: int) -> RunOptions:
     if options.seed is None or index == 0:
         return options
     digest = hashlib.blake2b(f"{options.seed}/{index}".encode(), digest_size=8).digest()
-    return dataclasses.replace(options, seed=int.from_bytes(digest, "big") >> 1)
+    return options.model_copy(update={"seed": int.from_bytes(digest, "big") >> 1})
 
 
 class _Failed(Exception):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
-from quws.domain.parameters import JobRequest
+from quws.domain.options import RunOptions
 
 
 class Checker(Protocol):
@@ -46,12 +46,9 @@ class Suits(Protocol):
         self,
         target: str,
         facts: Sequence[CircuitFacts],
-        request: JobRequest,
-        noise: dict[str, Any] | None,
+        options: RunOptions,
     ) -> float | None:
         """Predict how many seconds a job runs; None where nothing is known.
-
-        ``noise`` is what NOISE says, with the calibration of the device that it names.
 
         Raises
         ------

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit, Refusal
-from quws.domain.parameters import JobRequest
-from quws.targets import RunOptions, Target
+from quws.domain.options import RunOptions
+from quws.targets import Target
 
 _log = structlog.get_logger(__name__)
 
@@ -25,20 +24,12 @@ class TargetChecks:
         self,
         target: str,
         facts: Sequence[CircuitFacts],
-        request: JobRequest,
-        noise: dict[str, Any] | None,
+        options: RunOptions,
     ) -> float | None:
         """Refuse what the target cannot run, and predict the rest; see ``quws.services.Suits``."""
         found = self._targets.get(target)
         if found is None:
             return None
-        options = RunOptions(
-            shots=request.shots,
-            seed=request.seed,
-            memory=request.memory,
-            method=request.method,
-            noise=noise,
-        )
         seconds = 0.0
         for index, item in enumerate(facts):
             try:

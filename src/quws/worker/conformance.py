@@ -16,7 +16,8 @@ import structlog
 from quws.domain.clock import Clock
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Outcome
 from quws.domain.job import new_job_id
-from quws.domain.parameters import ResponseFormat
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription, TargetState, TargetStatus
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.store.targets import TargetStore
@@ -292,11 +293,11 @@ class Conformance:
                 "circuits": list(circuits),
                 "facts": None,
                 "limits": self._target.circuit_limits.model_dump(),
-                "shots": self._shots,
-                "seed": _SEED if Feature.SEED in self._target.features else None,
-                "memory": self._memory,
-                "method": None,
-                "noise": None,
+                "options": RunOptions(
+                    shots=self._shots,
+                    seed=_SEED if Feature.SEED in self._target.features else None,
+                    memory=self._memory,
+                ).model_dump(mode="json"),
                 "response_format": ResponseFormat.JSON,
                 "done": {},
                 "folder": str(folder),

@@ -29,6 +29,7 @@ from quws.bus.events import JobEvent
 from quws.domain.clock import Clock, utc_now
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.domain.targets import Calibration, TargetDescription
 from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
@@ -373,12 +374,7 @@ class Executor:
             "circuits": await read_circuits(self._artifacts, claim.job.parameters),
             "facts": spec["circuits"],
             "limits": self._target.circuit_limits.model_dump(),
-            "shots": spec["shots"],
-            "seed": spec["seed"],
-            "memory": spec["memory"],
-            # Jobs of before have neither.
-            "method": spec.get("method"),
-            "noise": spec.get("noise"),
+            "options": JobSpec.load(spec).options.model_dump(mode="json"),
             "response_format": spec["response_format"],
             "done": done,
             "folder": str(folder),

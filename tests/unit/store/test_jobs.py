@@ -23,8 +23,8 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
-from quws.domain.parameters import MAX_SECONDS
 from quws.domain.phases import MOVES, Move, Phase
+from quws.domain.times import MAX_SECONDS
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.holds import HoldStore

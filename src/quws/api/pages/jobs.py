@@ -29,7 +29,7 @@ from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.job import Job
-from quws.domain.parameters import REFERENCE
+from quws.domain.parameters.posted import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 from quws.services.snapshots import Snapshot

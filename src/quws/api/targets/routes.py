@@ -16,7 +16,7 @@ from quws.api.pages.targets import target_page, targets_page
 from quws.api.targets import documents
 from quws.api.targets.documents import CalibrationRefJson, TargetJson
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import text_of
+from quws.domain.parameters.posted import text_of
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 

@@ -16,7 +16,7 @@ from pydantic_xml import BaseXmlModel, attr, element
 
 from quws.api.kit.urls import Urls
 from quws.domain.job import Job, JobRef, Parameter
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.times import format_instant
 from quws.services.snapshots import JobDetails
 

@@ -10,7 +10,7 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import TimelineEntry
-from quws.domain.parameters import Control
+from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles

@@ -6,6 +6,8 @@ from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.bus.events import EventHub
 from quws.domain.clock import Clock, utc_now
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checking import Checker, Suits
 from quws.services.jobs.change import JobChange
@@ -34,6 +36,7 @@ class JobService:
         checker: Checker,
         quotes: Quotes,
         policy: Policy,
+        specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         suits: Suits | None = None,
         clock: Clock = utc_now,
@@ -44,6 +47,7 @@ class JobService:
             checker=checker,
             quotes=quotes,
             policy=policy,
+            specifications=specifications,
             expected=expected,
             suits=suits,
             clock=clock,

@@ -7,7 +7,6 @@ can be found by it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -16,6 +15,8 @@ from typing_extensions import override
 
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.options import RunOptions
+from quws.domain.parameters.writing import forwarded
 from quws.domain.phases import ACTIVE, Phase
 from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
@@ -27,7 +28,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 
 if TYPE_CHECKING:
@@ -140,23 +140,15 @@ class Remote(RemoteTarget):
         form: dict[str, Any] = {
             "CIRCUIT": [_text(item) for item in circuits],
             "TARGET": self._theirs,
-            "SHOTS": str(options.shots),
             "PHASE": "RUN",
             "RUNID": key,
             # How long it may run is decided here: what is over its time is aborted there.
             "EXECUTIONDURATION": "0",
+            **forwarded(options),
         }
         languages = {item.language for item in circuits}
         if len(languages) == 1 and (language := languages.pop()) is not None:
             form["LANG"] = language
-        if options.seed is not None:
-            form["SEED"] = str(options.seed)
-        if options.memory:
-            form["MEMORY"] = "true"
-        if options.method is not None:
-            form["METHOD"] = options.method
-        if options.noise is not None:
-            form["NOISE"] = json.dumps(options.noise)
         answer = self._ask("POST", "/jobs", data=form, headers={"Idempotency-Key": key})
         if answer.status_code != 303:
             self._refuse(answer)

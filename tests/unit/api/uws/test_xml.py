@@ -40,7 +40,7 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 from quws.services.snapshots import JobDetails
