@@ -16,6 +16,7 @@ import typer
 from generator import reference
 from starlette.types import Receive, Scope, Send
 from typer.testing import CliRunner
+from typing_extensions import override
 
 from quws.api.app import build_app
 from quws.api.kit.auth import AuthSettings
@@ -39,10 +40,12 @@ from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind
 from quws.processes.backends import make_health, open_backends
 from quws.services.accounts import AccountService
+from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
 from quws.services.targets import TargetService
 from quws.settings import Settings
 from quws.store.accounts import AccountStore
@@ -127,9 +130,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class _Reader:
+class _Reader(CircuitChecker):
     """Stands in for the processes that read circuits."""
 
+    @override
     async def check(
         self, circuits: list[str], language: Language | None, limits: CircuitLimits
     ) -> list[CircuitFacts]:
@@ -138,6 +142,7 @@ class _Reader:
         )
         return [facts for _ in circuits]
 
+    @override
     async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
         raise Unavailable("nothing is drawn here")
 
@@ -154,6 +159,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             events=backends.events,
             announcer=backends.announcer,
             checker=reader,
+            suitability=Suitability({}),
             quotes=quotes,
             policy=settings.policy,
             specifications=MORE,

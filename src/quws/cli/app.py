@@ -367,9 +367,10 @@ def targets_set(
     data: Data = None,
 ) -> None:
     """Take a target out of service until an instant or for good, or open it again (online)."""
+    from quws.domain.caller import Caller
     from quws.domain.targets import TargetStatus
     from quws.domain.times import parse_instant
-    from quws.operations import target_list as targets_admin
+    from quws.processes.backends import make_target_service, open_backends
 
     if status not in list(TargetStatus):
         stop(f"the status is one of {', '.join(TargetStatus)}, not '{status}'")
@@ -377,20 +378,22 @@ def targets_set(
         instant = None if until is None else parse_instant(until)
     except ValueError as error:
         stop(f"--until: {error}")
-    _administer(
-        data,
-        lambda settings: targets_admin.set_status(
-            settings, name, TargetStatus(status), message, instant
-        ),
-    )
+
+    async def set_status(settings: Any) -> None:
+        operator = Caller("operator", operator=True)
+        async with open_backends(settings) as backends:
+            service = make_target_service(backends)
+            await service.set_status(operator, name, TargetStatus(status), message, instant)
+
+    _administer(data, set_status)
     typer.echo(f"target {name} is {status}")
 
 
 def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     import asyncio
 
+    from quws.domain.errors import Refusal
     from quws.processes.runtime import configure_telemetry
-    from quws.store.database import StoreUnavailable
     from quws.targets import ConfigError
 
     _use(data)
@@ -401,7 +404,7 @@ def _administer(data: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except (StoreUnavailable, ConfigError) as error:
+    except (Refusal, ConfigError) as error:
         stop(str(error))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from quws.domain.clock import utc_now
 from quws.domain.conformance import ConformanceReport, Outcome
-from quws.domain.targets import TargetRecord, TargetStatus
+from quws.domain.targets import TargetRecord
 from quws.settings import Settings
 from quws.store.database import Database, StoreUnavailable
 from quws.store.targets import TargetStore
@@ -196,30 +196,6 @@ def _value(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False)
-
-
-# -- set --------------------------------------------------------------------------------------
-
-
-async def set_status(
-    settings: Settings,
-    name: str,
-    status: TargetStatus,
-    message: str | None,
-    until: datetime | None,
-) -> None:
-    """Take a target out of service, or open it again; its worker sees that by itself.
-
-    Raises
-    ------
-    ConfigError
-        Nobody knows such a target.
-    StoreUnavailable
-
-    """
-    async with _store(settings) as store:
-        if not await store.hold(name, status, message, until, "operator"):
-            raise ConfigError(f"there is no target '{name}', or no worker has looked at it yet")
 
 
 @contextlib.asynccontextmanager

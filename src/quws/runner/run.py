@@ -18,6 +18,8 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import Refusal
+from quws.domain.failures import Failure, refused
+from quws.domain.job import JobError
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
@@ -74,7 +76,7 @@ class RunRole(Role):
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
             traceback.print_exc()
-            connection.send(_failure("no_description", _one_line(error), transient=True))
+            connection.send({"silent": _one_line(error)})
             return
         try:
             state = self._target.state()
@@ -105,15 +107,9 @@ class RunRole(Role):
             )
             self._run(request, facts, options, connection)
         except Refusal as refusal:
-            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+            connection.send(_failed(refused(refusal)))
         except MemoryError:
-            connection.send(
-                _failure(
-                    "out_of_memory",
-                    "the job needs more memory than the target's limit allows",
-                    transient=False,
-                )
-            )
+            connection.send(_failed(Failure.OUT_OF_MEMORY.error()))
         except OSError as error:
             connection.send(_disk_failure(error, request["file_bytes"]))
 
@@ -159,7 +155,7 @@ class RunRole(Role):
                     connection.send({"finished": index, "engine": result.engine})
                     files += [text] if text else []
         except _Failed as failed:
-            connection.send(failed.answer)
+            connection.send(_failed(failed.error))
             return
         files = (
             documents.write(
@@ -186,14 +182,14 @@ class RunRole(Role):
                 work.teller.notes(compiled.notes)
                 result = self._target.run(compiled, options, work.teller.progress)
             except Refusal as refusal:
-                raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+                raise _Failed(refused(refusal)) from None
             except MemoryError:
                 raise
             except Exception as error:
                 raise _Failed(
-                    _failure(
-                        "execution_failed",
-                        f"circuit {index} could not be run: {_one_line(error)}",
+                    Failure.EXECUTION_FAILED.error(
+                        what=f"circuit {index}",
+                        why=_one_line(error),
                         transient=False,
                         detail=traceback.format_exc(limit=-5),
                     )
@@ -223,17 +219,16 @@ class RunRole(Role):
         try:
             results = run.results()
         except Refusal as refusal:
-            raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+            raise _Failed(refused(refusal)) from None
         except RemoteFailure as failure:
-            answer = _failure(failure.code, failure.message, transient=failure.transient)
-            raise _Failed(answer) from None
+            raise _Failed(failure.error) from None
         except MemoryError:
             raise
         except Exception as error:
             raise _Failed(
-                _failure(
-                    "execution_failed",
-                    f"the target could not run the job: {_one_line(error)}",
+                Failure.EXECUTION_FAILED.error(
+                    what="the job",
+                    why=_one_line(error),
                     transient=True,
                     detail=traceback.format_exc(limit=-5),
                 )
@@ -271,11 +266,11 @@ def _of_circuit(options: RunOptions, index: int) -> RunOptions:
 
 
 class _Failed(Exception):
-    """The job fails; the answer says why."""
+    """The job fails."""
 
-    def __init__(self, answer: dict[str, Any]) -> None:
-        super().__init__(answer)
-        self.answer = answer
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -362,21 +357,18 @@ def _entry(
     return entry
 
 
-def _failure(
-    code: str, message: str, *, transient: bool, detail: str | None = None
-) -> dict[str, Any]:
-    return {"failed": {"code": code, "message": message, "transient": transient, "detail": detail}}
+def _failed(error: JobError) -> dict[str, Any]:
+    return {"failed": dataclasses.asdict(error)}
 
 
 def _disk_failure(error: OSError, file_bytes: int) -> dict[str, Any]:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             # Not the job's fault: the worker gives it back.
-            return _failure("no_room", "the disk is full", transient=True)
+            return {"no_room": "the disk is full"}
         case errno.EFBIG:
-            sentence = f"a result is larger than the {file_bytes} bytes that a file may have"
-            return _failure("result_too_large", sentence, transient=False)
-    return _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
+            return _failed(Failure.RESULT_TOO_LARGE.error(bytes=file_bytes))
+    return _failed(Failure.DISK.error(why=error.strerror))
 
 
 def _one_line(error: Exception) -> str:

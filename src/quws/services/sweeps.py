@@ -14,7 +14,8 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import utc_now
-from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
+from quws.domain.failures import Failure
+from quws.domain.job import REQUEUED, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
@@ -119,11 +120,9 @@ class Sweeps:
                     await self._announcer.changed(found.id, Phase.QUEUED)
                     await self._announcer.work(found.target)
                 continue
-            error = JobError(
-                ErrorType.TRANSIENT,
-                "worker_lost",
-                f"the worker was lost {found.attempt} times while it ran this job",
-                "\n".join([*await self._store.troubles(found.id), reason]),
+            error = Failure.WORKER_LOST.error(
+                attempts=found.attempt,
+                detail="\n".join([*await self._store.troubles(found.id), reason]),
             )
             entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
             if await self._store.give_up(found, error, entry):
@@ -185,10 +184,9 @@ class Sweeps:
         for record in await self._targets.records():
             if record.state.status is not TargetStatus.RETIRED:
                 continue
-            sentence = f"{record.state.sentence(record.name)}; send the job to another target"
+            error = Failure.TARGET_RETIRED.error(why=record.state.sentence(record.name))
             for job_id in await self._store.waiting_for(record.name):
-                error = JobError(ErrorType.FATAL, "target_retired", sentence)
-                entry = TimelineEntry(utc_now(), "failed", "quws", sentence)
+                entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
                 if await self._store.refuse(job_id, error, entry):
                     count += 1
                     await self._announcer.changed(job_id, Phase.ERROR)

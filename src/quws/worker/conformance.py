@@ -310,6 +310,8 @@ class Conformance:
         async for message in child.messages():
             if "failed" in message:
                 raise _Failed(message["failed"]["message"])
+            if "no_room" in message:
+                raise _Failed(message["no_room"])
             if "submitting" in message or "submitted" in message or "doubt" in message:
                 await child.send({"go": True})
             finished = finished or "results" in message

@@ -27,6 +27,7 @@ from quws.artifacts.parameters import read_circuits
 from quws.bus.announcer import Announcer
 from quws.bus.events import JobEvent
 from quws.domain.clock import Clock, utc_now
+from quws.domain.failures import Failure
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
@@ -50,6 +51,10 @@ _log = structlog.get_logger(__name__)
 
 class Fenced(Exception):
     """The job is not this worker's any more."""
+
+
+class _NoRoom(Exception):
+    """The child found no room for its files."""
 
 
 @dataclass(eq=False)
@@ -303,9 +308,7 @@ class Executor:
         except Exception:  # noqa: BLE001 - a fault of ours must not leave the job EXECUTING
             _log.exception("job could not be run")
             with contextlib.suppress(Fenced):
-                await self._fail(
-                    run, "internal_error", "the worker could not run the job; its log says why"
-                )
+                await self._fail(run, Failure.INTERNAL_ERROR.error())
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -327,7 +330,7 @@ class Executor:
             request = await self._persistently(run, lambda: self._request(claim, folder))
             run.child = await self._children.acquire()
         except ArtifactMissing as error:
-            await self._fail(run, "not_started", f"a file of the job is gone: {error}")
+            await self._fail(run, Failure.NOT_STARTED.error(what=error))
             return
         except ChildrenUnavailable as error:
             _log.error("worker cannot run jobs", error=str(error))
@@ -347,17 +350,12 @@ class Executor:
             else:
                 await self._died(run, lost)
             return
-        if failure is not None and failure["code"] == "no_room":
-            _log.error("worker cannot run jobs", error=failure["message"])
+        except _NoRoom as error:
+            _log.error("worker cannot run jobs", error=str(error))
             await self._give_back(run, "the worker has no room for its files")
-        elif failure is not None:
-            await self._fail(
-                run,
-                failure["code"],
-                failure["message"],
-                transient=failure["transient"],
-                detail=failure["detail"],
-            )
+            return
+        if failure is not None:
+            await self._fail(run, failure)
 
     async def _request(self, claim: Claim, folder: Path) -> dict[str, Any]:
         spec = claim.job.spec
@@ -391,11 +389,11 @@ class Executor:
 
     async def _converse(
         self, run: _Run, child: Child, request: dict[str, Any], folder: Path
-    ) -> dict[str, Any] | None:
+    ) -> JobError | None:
         """Let the child work and store what it makes. Gives what it says of a failure."""
         await child.send(request)
         started = self._clock()
-        failure: dict[str, Any] | None = None
+        failure: JobError | None = None
         async for message in child.messages():
             self._watched(run, child, message, started)
             match message:
@@ -411,8 +409,10 @@ class Executor:
                     await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
-                case {"failed": dict(what)}:
-                    failure = what
+                case {"failed": {"type": type_, "code": code, "message": text, "detail": more}}:
+                    failure = JobError(ErrorType(type_), code, text, more)
+                case {"no_room": str(sentence)}:
+                    raise _NoRoom(sentence)
                 case _:
                     await self._hear_from_elsewhere(run, child, message)
         return failure
@@ -568,19 +568,8 @@ class Executor:
         size = await self._persistently(run, lambda: self._artifacts.put(key, path))
         return Result(result_id, key, size, mime_type)
 
-    async def _fail(
-        self,
-        run: _Run,
-        code: str,
-        message: str,
-        *,
-        transient: bool = True,
-        detail: str | None = None,
-    ) -> None:
-        error = JobError(
-            ErrorType.TRANSIENT if transient else ErrorType.FATAL, code, message, detail
-        )
-        entry = TimelineEntry(self._clock(), "failed", self.worker, message)
+    async def _fail(self, run: _Run, error: JobError) -> None:
+        entry = TimelineEntry(self._clock(), "failed", self.worker, error.message)
         await self._end(run, Phase.ERROR, lambda: self._store.fail(run.claim, error, entry))
 
     async def _died(self, run: _Run, lost: ChildLost) -> None:
@@ -598,13 +587,13 @@ class Executor:
         # What crashes by itself will crash again; what was killed may have been in the way.
         own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
         earlier = await self._persistently(run, lambda: self._store.troubles(run.claim.id))
-        await self._fail(
-            run,
-            "process_died",
-            f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
+        error = Failure.PROCESS_DIED.error(
+            attempts=attempt,
+            how=lost,
             transient=not own_fault,
             detail="\n".join([*earlier, reason, *_hint(lost.status)]),
         )
+        await self._fail(run, error)
 
     async def _hand_back(self, run: _Run, message: str) -> None:
         entry = TimelineEntry(self._clock(), "suspended", self.worker, message)

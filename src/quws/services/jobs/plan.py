@@ -21,8 +21,9 @@ from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
-from quws.services.checking import Checker, Suits
+from quws.services.checker import CircuitChecker
 from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, tracing
 
@@ -77,8 +78,6 @@ class Planner:
         The parameters that jobs take.
     expected
         The targets of this service, also those that no worker has looked at yet.
-    suits
-        Asks the adapters that are installed here whether a target can run the job.
 
     """
 
@@ -86,12 +85,12 @@ class Planner:
         self,
         *,
         targets: TargetStore,
-        checker: Checker,
+        checker: CircuitChecker,
         quotes: Quotes,
         policy: Policy,
+        suitability: Suitability,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
-        suits: Suits | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._targets = targets
@@ -100,7 +99,7 @@ class Planner:
         self._policy = policy
         self.specifications = specifications
         self._expected = expected
-        self._suits = suits
+        self._suitability = suitability
         self._clock = clock
 
     async def preview(self, posted: Sequence[Posted]) -> Plan:
@@ -143,9 +142,7 @@ class Planner:
         if options.noise is not None:
             noise = await self._noise(options.noise, target)
             options = options.model_copy(update={"noise": noise})
-        seconds = None
-        if self._suits is not None:
-            seconds = self._suits(target.name, facts, options)
+        seconds = self._suitability.predict(target.name, facts, options)
         spec = JobSpec.of(
             options,
             facts,

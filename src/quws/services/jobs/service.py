@@ -9,7 +9,7 @@ from quws.domain.clock import Clock, utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
-from quws.services.checking import Checker, Suits
+from quws.services.checker import CircuitChecker
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.files import JobFiles
@@ -18,6 +18,7 @@ from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
 from quws.store.jobs import JobStore
 from quws.store.targets import TargetStore
 
@@ -33,12 +34,12 @@ class JobService:
         artifacts: ArtifactStore,
         events: EventHub,
         announcer: Announcer,
-        checker: Checker,
+        checker: CircuitChecker,
         quotes: Quotes,
         policy: Policy,
+        suitability: Suitability,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
-        suits: Suits | None = None,
         clock: Clock = utc_now,
     ) -> None:
         reader = JobReader(store, quotes)
@@ -49,7 +50,7 @@ class JobService:
             policy=policy,
             specifications=specifications,
             expected=expected,
-            suits=suits,
+            suitability=suitability,
             clock=clock,
         )
         files = JobFiles(store, artifacts)
