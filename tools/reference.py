@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-import typer.main
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
-from typer.core import TyperGroup
 
 from quws.api.kit import errors
 from quws.cli.app import app
+from quws.cli.lazy import load_all
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -62,7 +60,7 @@ def _default(field: FieldInfo) -> str:
 def commands() -> str:
     """List every command with its arguments and options."""
     lines = ["# Commands\n"]
-    for name, command in _commands(typer.main.get_command(app), "quws"):
+    for name, command in _commands(load_all(app), "quws"):
         lines.append(f"## {name}\n\n{' '.join((command.help or '').split())}\n")
         rows = [row for item in command.params if (row := _parameter(item)) is not None]
         if rows:
@@ -71,12 +69,12 @@ def commands() -> str:
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if not isinstance(command, TyperGroup):
+    inner = getattr(command, "commands", None)
+    if inner is None:
         yield name, command
         return
-    context = typer.Context(command)
-    for part in sorted(command.list_commands(context)):
-        yield from _commands(command.get_command(context, part), f"{name} {part}")
+    for part in sorted(inner):
+        yield from _commands(inner[part], f"{name} {part}")
 
 
 def _parameter(item: Any) -> str | None:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from harness import (
     Postgres,
     base_environment,
@@ -32,6 +31,7 @@ from programs import kubectl
 
 from quws.bus.server import ValkeyServer
 from quws.cli.app import app
+from quws.cli.lazy import load_all
 from quws.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -243,7 +243,7 @@ def test_every_command_exists(block: Block) -> None:
 
 
 def parses(arguments: list[str]) -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = load_all(app)
     while hasattr(command, "commands"):
         assert arguments and arguments[0] in command.commands, arguments
         command = command.commands[arguments.pop(0)]

@@ -11,11 +11,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import typer.main
 import yaml
 from manifests import OVERLAYS, Manifest, container, environment, of_kind, pod, rendered, workloads
 
 from quws.cli.app import app
+from quws.cli.lazy import load_all
 from quws.domain.policy import Policy
 from quws.main import create_app
 from quws.processes.api import _SHUTDOWN_SECONDS
@@ -175,7 +175,7 @@ def test_the_image_is_pinned_and_its_command_exists(overlay: str, workload: Mani
     image = container(workload)["image"]
     assert image.startswith("registry.example.org/quws:")
     assert not image.endswith(":latest")
-    command: Any = typer.main.get_command(app)
+    command: Any = load_all(app)
     arguments = list(container(workload)["args"])
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]

@@ -21,7 +21,7 @@ from typing_extensions import override
 from quws.api.app import build_app
 from quws.api.kit.auth import AuthSettings
 from quws.api.kit.services import Services
-from quws.cli.submit import make_submit
+from quws.cli.jobs import make_submit
 from quws.client import Client
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.clock import utc_now

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quws.domain.clock import utc_now
-from quws.domain.conformance import ConformanceReport, Outcome
+from quws.domain.conformance import ConformanceReport, Verdict
 from quws.domain.targets import TargetRecord
 from quws.settings import Settings
 from quws.store.database import Database, StoreUnavailable
@@ -19,7 +19,7 @@ from quws.store.targets import TargetStore
 from quws.targets import ConfigError, TargetConfig, create_target
 from quws.targets.config import parse_targets
 
-_MARKS = {Outcome.PASSED: "passed ", Outcome.FAILED: "FAILED ", Outcome.SKIPPED: "skipped"}
+_MARKS = {Verdict.PASSED: "passed ", Verdict.FAILED: "FAILED ", Verdict.SKIPPED: "skipped"}
 _DEFAULT = '[simulator]\nadapter = "simulator"\n'
 """What there is without a list of targets, as a list."""
 

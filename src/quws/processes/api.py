@@ -82,7 +82,7 @@ async def open_services(
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
         listening = asyncio.create_task(backends.events.run())
-        quotes = Quotes(backends.jobs)
+        quotes = Quotes(backends.jobs.quotes)
         try:
             async with monitored(
                 settings.monitor_host, settings.monitor_port, health, queues.refresh

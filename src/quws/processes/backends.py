@@ -20,7 +20,7 @@ from quws.services.targets import TargetService
 from quws.settings import Settings
 from quws.store.clock import StoreClock
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 _SCHEMA_POLL_SECONDS = 0.05
@@ -110,7 +110,7 @@ def make_health(
 
 def make_target_service(backends: Backends) -> TargetService:
     """Return the use cases of targets, for every process that has some."""
-    return TargetService(backends.targets, Quotes(backends.jobs), backends.announcer)
+    return TargetService(backends.targets, Quotes(backends.jobs.quotes), backends.announcer)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:

@@ -37,7 +37,7 @@ async def sweeper(settings: Settings) -> None:
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
-        quotes = Quotes(backends.jobs)
+        quotes = Quotes(backends.jobs.quotes)
         targets = make_target_service(backends)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))

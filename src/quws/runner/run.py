@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
-import json
 import os
 import time
 import traceback
@@ -21,9 +20,11 @@ from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
 from quws.runner import results as documents
+from quws.runner import votable
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import RemoteFailure, RemoteRun, cancel
@@ -51,12 +52,12 @@ class RunRole(Role):
 
         self._parse = parse
         self._target.load()
-        documents.load()
+        votable.load()
 
     @override
     def warm(self) -> None:
         self._target.warm()
-        documents.warm()
+        votable.warm()
 
     @override
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
@@ -127,8 +128,8 @@ class RunRole(Role):
         options: RunOptions,
         connection: Connection,
     ) -> None:
-        entries: dict[int, dict[str, Any]] = {
-            int(index): json.loads(Path(name).read_bytes())
+        outcomes: dict[int, CircuitOutcome] = {
+            int(index): read_circuit(Path(name).read_bytes())
             for index, name in request["done"].items()
         }
         batch = len(request["circuits"]) > 1
@@ -140,14 +141,17 @@ class RunRole(Role):
             for index, compiled, result in results:
                 teller.circuit = index
                 teller.notes(result.notes)
-                entries[index] = _entry(index, facts[index], compiled, result)
-                if not options.memory:
+                outcomes[index] = result.of_circuit(
+                    index,
+                    facts[index].registers,
+                    compiled.layout,
                     # Who finds a job again at the other side may not know what was asked for.
-                    entries[index].pop("memory", None)
+                    memory=options.memory,
+                )
                 text = _write_compiled(index, compiled, teller)
                 if batch:
                     name = f"circuit-{index}.json"
-                    documents.write_json(Path(name), entries[index])
+                    documents.write_circuit(Path(name), outcomes[index])
                     connection.send(
                         {"finished": index, "file": name, "compiled": text, "engine": result.engine}
                     )
@@ -160,11 +164,13 @@ class RunRole(Role):
         files = (
             documents.write(
                 Path(),
-                [entries[index] for index in range(len(facts))],
-                job_id=request["job"],
-                target=self._target.name,
-                shots=options.shots,
-                response_format=ResponseFormat(request["response_format"]),
+                JobOutcomes(
+                    request["job"],
+                    self._target.name,
+                    options.shots,
+                    [outcomes[index] for index in range(len(facts))],
+                ),
+                ResponseFormat(request["response_format"]),
             )
             + files
         )
@@ -333,28 +339,6 @@ def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> dict[str,
         teller.notes([str(error)])
         return None
     return {"id": f"circuit-{index}", "file": name, "mime_type": MIME_TYPE}
-
-
-def _entry(
-    index: int, facts: CircuitFacts, compiled: Compiled, result: CircuitResult
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "index": index,
-        "registers": [
-            {"name": item.name, "size": item.size, "qubits": item.qubits}
-            for item in facts.registers
-        ],
-        "counts": dict(sorted(result.counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "engine": result.engine,
-        "seconds": round(result.seconds, 6),
-    }
-    if compiled.layout is not None:
-        entry["layout"] = compiled.layout
-    if result.approximate is not None:
-        entry["approximate"] = result.approximate
-    if result.memory is not None:
-        entry["memory"] = result.memory
-    return entry
 
 
 def _failed(error: JobError) -> dict[str, Any]:

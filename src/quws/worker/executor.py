@@ -36,8 +36,8 @@ from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
-from quws.store.jobs import JobStore
-from quws.store.submissions import SubmissionStore
+from quws.store.handovers import HandoverStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, metrics, tracing
 
@@ -105,7 +105,7 @@ class Executor:
         target: TargetDescription,
         store: JobStore,
         targets: TargetStore,
-        submissions: SubmissionStore,
+        handovers: HandoverStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
         children: ChildPool,
@@ -124,7 +124,7 @@ class Executor:
         self._target = target
         self._store = store
         self._targets = targets
-        self._submissions = submissions
+        self._handovers = handovers
         self._artifacts = artifacts
         self._announcer = announcer
         self._children = children
@@ -248,7 +248,7 @@ class Executor:
 
     async def _claim(self) -> _Run | None:
         shifted = self._store_clock.shifted
-        claim = await self._store.claim(
+        claim = await self._store.claims.claim(
             self._target.name,
             self.worker,
             self._lease_seconds,
@@ -361,7 +361,7 @@ class Executor:
         spec = claim.job.spec
         done: dict[int, str] = {}
         if claim.job.circuits_done:
-            for index, key in (await self._store.circuit_artifacts(claim.id)).items():
+            for index, key in (await self._store.reading.circuit_artifacts(claim.id)).items():
                 name = f"done-{index}.json"
                 content = await self._artifacts.read(key)
                 await asyncio.to_thread((folder / name).write_bytes, content)
@@ -381,7 +381,7 @@ class Executor:
 
     async def _submission(self, claim: Claim) -> dict[str, Any]:
         """Tell what is known of the job at the other side. Its key is the job's id."""
-        found = await self._submissions.of(claim.id)
+        found = await self._handovers.of(claim.id)
         if found is None:
             return {"key": claim.id, "begun": False, "age": 0.0, "handle": None}
         age = (self._clock() - found.created).total_seconds()
@@ -448,7 +448,7 @@ class Executor:
             return True
         run.waiting_since = now
         try:
-            moved = await self._store.shift(run.claim, now - since)
+            moved = await self._store.claims.shift(run.claim, now - since)
         except StoreUnavailable:
             run.waiting_since = since
             raise
@@ -459,7 +459,7 @@ class Executor:
 
     async def _submitting(self, run: _Run, child: Child, key: str) -> None:
         now = self._clock()
-        if not await self._persistently(run, lambda: self._submissions.intend(run.claim, key, now)):
+        if not await self._persistently(run, lambda: self._handovers.intend(run.claim, key, now)):
             raise Fenced
         if run.handing_back:
             return  # It is killed at once, and nothing has been sent.
@@ -474,7 +474,7 @@ class Executor:
             f"the target's own queue has it as {handle}"[:500],
         )
         if not await self._persistently(
-            run, lambda: self._submissions.arrived(run.claim, key, handle, entry)
+            run, lambda: self._handovers.arrived(run.claim, key, handle, entry)
         ):
             raise Fenced
         run.submitting = False
@@ -484,9 +484,7 @@ class Executor:
 
     async def _doubt(self, run: _Run, child: Child, key: str, sentence: str) -> None:
         entry = TimelineEntry(self._clock(), "in doubt", self.worker, sentence)
-        if not await self._persistently(
-            run, lambda: self._submissions.doubt(run.claim, key, entry)
-        ):
+        if not await self._persistently(run, lambda: self._handovers.doubt(run.claim, key, entry)):
             raise Fenced
         await child.send({"go": True})
 
@@ -496,18 +494,20 @@ class Executor:
         async def write() -> bool:
             # Before the job refers to it.
             await self._targets.calibrated(claim.job.target, calibration, present=False)
-            return await self._store.set_calibration(claim, calibration.id)
+            return await self._store.publishing.set_calibration(claim, calibration.id)
 
         if not await self._persistently(run, write):
             raise Fenced
 
     async def _note(self, run: _Run, note: str) -> None:
         entry = TimelineEntry(self._clock(), "note", self.worker, note)
-        if not await self._persistently(run, lambda: self._store.note(run.claim, entry)):
+        if not await self._persistently(run, lambda: self._store.publishing.note(run.claim, entry)):
             raise Fenced
 
     async def _progress(self, run: _Run, sentence: str) -> None:
-        if not await self._persistently(run, lambda: self._store.say(run.claim, sentence)):
+        if not await self._persistently(
+            run, lambda: self._store.publishing.say(run.claim, sentence)
+        ):
             raise Fenced
         await self._announcer.changed(run.claim.id, Phase.EXECUTING)
 
@@ -543,7 +543,10 @@ class Executor:
             f"circuit {index} of {claim.job.circuits} on {engine}",
         )
         stored = await self._persistently(
-            run, lambda: self._store.store_circuit(claim, index, result, entry, started, more)
+            run,
+            lambda: self._store.publishing.store_circuit(
+                claim, index, result, entry, started, more
+            ),
         )
         if not stored:
             raise Fenced
@@ -560,7 +563,9 @@ class Executor:
         entry = TimelineEntry(self._clock(), "completed", self.worker)
         seconds = monotonic() - run.began
         await self._end(
-            run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry, seconds)
+            run,
+            Phase.COMPLETED,
+            lambda: self._store.publishing.complete(claim, results, entry, seconds),
         )
 
     async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
@@ -570,7 +575,9 @@ class Executor:
 
     async def _fail(self, run: _Run, error: JobError) -> None:
         entry = TimelineEntry(self._clock(), "failed", self.worker, error.message)
-        await self._end(run, Phase.ERROR, lambda: self._store.fail(run.claim, error, entry))
+        await self._end(
+            run, Phase.ERROR, lambda: self._store.publishing.fail(run.claim, error, entry)
+        )
 
     async def _died(self, run: _Run, lost: ChildLost) -> None:
         attempt = run.claim.attempt
@@ -581,12 +588,14 @@ class Executor:
             entry = TimelineEntry(
                 self._clock(), REQUEUED, self.worker, f"{reason}; the job is tried again"
             )
-            await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
+            await self._end(
+                run, Phase.QUEUED, lambda: self._store.publishing.retry(run.claim, entry)
+            )
             await self._announcer.work(self._target.name)
             return
         # What crashes by itself will crash again; what was killed may have been in the way.
         own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
-        earlier = await self._persistently(run, lambda: self._store.troubles(run.claim.id))
+        earlier = await self._persistently(run, lambda: self._store.reading.troubles(run.claim.id))
         error = Failure.PROCESS_DIED.error(
             attempts=attempt,
             how=lost,
@@ -597,7 +606,9 @@ class Executor:
 
     async def _hand_back(self, run: _Run, message: str) -> None:
         entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
-        await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
+        await self._end(
+            run, Phase.SUSPENDED, lambda: self._store.publishing.hand_back(run.claim, entry)
+        )
         await self._announcer.work(self._target.name)
 
     async def _end(self, run: _Run, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
@@ -626,9 +637,9 @@ class Executor:
     async def _sweep_up(self, claim: Claim) -> None:
         # Results that were published belong to the job; what never was, to nobody.
         try:
-            named = await self._store.named(claim.id)
+            named = await self._store.garbage.named(claim.id)
             await self._artifacts.delete(f"{claim.id}/{claim.attempt}", keep=named)
-            head = await self._store.head(claim.id)
+            head = await self._store.reading.head(claim.id)
             ended = head is None or head.phase is Phase.ABORTED
             metrics.taken_away(self._target.name, "ended" if ended else "lost")
             if head is None:
@@ -670,7 +681,7 @@ class Executor:
 
     async def _beat(self, run: _Run) -> None:
         asked = monotonic()
-        renewed = await self._store.renew(run.claim, self._lease_seconds)
+        renewed = await self._store.claims.renew(run.claim, self._lease_seconds)
         if renewed is None:
             run.lost.set()
             return
@@ -678,7 +689,7 @@ class Executor:
         self._store_clock.observe(now, asked)
         shifted = self._store_clock.shifted
         if run.shifted != shifted:
-            moved = await self._store.shift(held, shifted - run.shifted)
+            moved = await self._store.claims.shift(held, shifted - run.shifted)
             if moved is None:
                 run.lost.set()
                 return
@@ -697,7 +708,7 @@ class Executor:
         entry = TimelineEntry(
             self._clock(), "aborted", self.worker, "the execution duration is over"
         )
-        if await self._store.abort(held.id, entry, past_deadline=now) is not None:
+        if await self._store.control.abort(held.id, entry, past_deadline=now) is not None:
             run.lost.set()
             await self._announcer.changed(held.id, Phase.ABORTED)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, tar
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
-from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_counts
+from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.circuits import Language
@@ -28,6 +28,7 @@ from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.job import Job
+from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
 from quws.domain.parameters.posted import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
@@ -258,15 +259,18 @@ async def _counts(request: Request, job: Job, index: int) -> Counts | None:
             continue
         content = await _read(request, job, name)
         # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_parsed, content, index)
+        return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
     return None
 
 
-def _parsed(content: bytes, index: int) -> Counts | None:
-    document = json.loads(content)
-    circuits = document.get("circuits", [document])
-    entry = next((item for item in circuits if item.get("index") == index), None)
-    return None if entry is None or not entry.get("counts") else read_counts(entry)
+def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
+    circuits: Sequence[CircuitOutcome]
+    try:
+        circuits = read_job(content).circuits if whole else [read_circuit(content)]
+    except UnreadableOutcomes:
+        return None  # It can be downloaded as it is.
+    found = next((item for item in circuits if item.index == index), None)
+    return None if found is None or not found.counts else counts_of(found)
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:

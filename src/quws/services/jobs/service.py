@@ -19,7 +19,7 @@ from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quws.cli.stop import stop
+from quws.cli.options import stop
 from quws.client import Client, ClientError
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
@@ -73,3 +73,6 @@ def _option(item: Specification) -> inspect.Parameter:
     return inspect.Parameter(
         item.keyword, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
+
+
+submit = make_submit()

@@ -1,0 +1,35 @@
+"""The settings of the environment, and what must hold of them before a service listens."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pydantic import ValidationError
+
+from quws.cli.options import stop
+from quws.settings import Settings
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment, or end with the name of the first that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
+        stop(f"{name}: {first['msg']}")
+
+
+def refuse_public(host: str, *, allow_anonymous: bool) -> None:
+    """End the command where anybody on other machines could use the service unasked."""
+    if allow_anonymous or host == "localhost" or read_settings().auth != "none":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        stop(
+            f"on {host} other machines can reach the service, and nobody has to sign in; set"
+            " QUWS_AUTH to users or proxy, or add --allow-anonymous if that is meant"
+        )

@@ -1,0 +1,31 @@
+"""``quws serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quws.cli.configuration import read_settings, refuse_public
+from quws.cli.options import Anonymous, Host, Port, stop, use
+from quws.processes.serve import Supervisor
+from quws.targets import ConfigError
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for everything that is kept.", file_okay=False)
+    ] = None,
+    allow_anonymous: Anonymous = False,
+) -> None:
+    """Run everything on this machine: API, workers, periodic task and a private Valkey."""
+    refuse_public(host, allow_anonymous=allow_anonymous)
+    use(data)
+    try:
+        supervisor = Supervisor(read_settings(), host, port)
+    except ConfigError as error:
+        stop(str(error))
+    raise typer.Exit(supervisor.run())
