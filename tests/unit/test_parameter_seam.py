@@ -151,7 +151,7 @@ class _Reader(CircuitChecker):
 async def _services(settings: Settings) -> AsyncIterator[Services]:
     async with open_backends(settings) as backends:
         await backends.targets.register([SIMULATOR], utc_now(), replace=True)
-        quotes, reader = Quotes(backends.jobs), _Reader()
+        quotes, reader = Quotes(backends.jobs.quotes), _Reader()
         jobs = JobService(
             store=backends.jobs,
             targets=backends.targets,
