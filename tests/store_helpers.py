@@ -7,6 +7,7 @@ from typing import Any
 
 from quws.domain.job import Claim, Job, Parameter, TimelineEntry, new_job_id
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.store.jobs.store import JobStore
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -36,7 +37,7 @@ def a_job(**changes: Any) -> Job:
         "circuits_done": 0,
         "message": None,
         "parameters": [Parameter("CIRCUIT", "OPENQASM 2.0;")],
-        "spec": {},
+        "spec": JobSpec(),
         "error": None,
     }
     return Job(**fields | changes)

@@ -75,6 +75,8 @@ class JobSpec(BaseModel):
     def load(cls, stored: dict[str, Any]) -> Self:
         """Read what stands in the database; jobs of earlier versions lack some of it."""
         own = {key: stored[key] for key in _OWN if stored.get(key) is not None}
+        if not isinstance(own.get("origin"), dict):
+            own.pop("origin", None)
         return cls(
             **own,
             stored_circuits=stored.get("circuits") or [],

@@ -23,7 +23,9 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
+from quws.domain.options import RunOptions
 from quws.domain.phases import MOVES, Move, Phase
+from quws.domain.spec import JobSpec
 from quws.domain.times import MAX_SECONDS
 from quws.store import tables as t
 from quws.store.clock import time_of
@@ -72,7 +74,7 @@ def new_job(**changes: Any) -> Job:
         circuits_done=0,
         message=None,
         parameters=[Parameter("CIRCUIT", "OPENQASM 2.0;")],
-        spec={"shots": 10},
+        spec=JobSpec.of(RunOptions(shots=10)),
         error=None,
     )
     return replace(job, **changes)
@@ -196,7 +198,12 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
             Parameter("CIRCUIT", artifact="a/b/0", size=2**40, mime_type="text/x-qasm"),
             Parameter("TAG", "b"),
         ],
-        spec={"a": [1, 0.1, None, True, {"é": ODD}], "seed": 2**63 - 1, "": {}, "\x00": "\x00"},
+        spec=JobSpec.of(
+            RunOptions(shots=1, seed=2**63 - 1),
+            metadata={"a": [1, 0.1, None, True, {"é": ODD}], "": {}, "\x00": "\x00"},
+            tags=[ODD],
+            origin={"request": ODD},
+        ),
         size=40,
     )
     await store.creation.add(job, [entry("received"), entry("queued", later(1), ODD)])
@@ -209,7 +216,12 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
 
 async def test_a_job_with_nothing_comes_back_too(store: JobStore) -> None:
     job = new_job(
-        owner=None, destruction_time=None, execution_duration=0, parameters=[], spec={}, size=0
+        owner=None,
+        destruction_time=None,
+        execution_duration=0,
+        parameters=[],
+        spec=JobSpec(),
+        size=0,
     )
     await store.creation.add(job, [entry()])
     assert await got(store, job.id) == job
@@ -328,7 +340,7 @@ ACTIONS = {
     ),
     "set_parameters": Action(
         lambda s, c: s.control.set_parameters(
-            c.id, [Parameter("TAG", "x")], {"spec": {}, "circuits": 2}
+            c.id, [Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2}
         ),
         frozenset({Phase.PENDING}),
     ),
@@ -632,11 +644,12 @@ async def test_garbage_oldest_first(store: JobStore) -> None:
 
 async def test_a_pending_job_gets_new_parameters(database: Database, store: JobStore) -> None:
     job = await added(store, circuits=3)
-    changes = {"spec": {"shots": 7}, "target": "other", "circuits": 2}
+    spec = JobSpec.of(RunOptions(shots=7))
+    changes = {"spec": spec.stored(), "target": "other", "circuits": 2}
     renewed = [Parameter("TAG", "b"), Parameter("CIRCUIT", artifact="x", size=9)]
     assert await store.control.set_parameters(job.id, renewed, changes)
     after = await got(store, job.id)
-    assert after == replace(job, parameters=renewed, **changes)
+    assert after == replace(job, parameters=renewed, **(changes | {"spec": spec}))
     assert len((await everything(database))["circuits"]) == 2
 
 
@@ -1310,7 +1323,7 @@ async def test_a_list_is_read_on_while_jobs_come_and_go(
 
 
 async def test_a_page_of_a_table_goes_on_where_the_last_one_ended(store: JobStore) -> None:
-    spec = {"tags": ["a", "é"], "circuits": []}
+    spec = JobSpec(tags=["a", "é"])
     jobs = [
         new_job(owner="anna", creation_time=later(number // 2), spec=spec) for number in range(5)
     ]

@@ -85,7 +85,7 @@ class JobChange:
         )
         changes: dict[str, Any] = {
             "circuits": len(plan.request.circuits),
-            "spec": plan.spec,
+            "spec": plan.spec.stored(),
             "target": plan.target.name,
             "size": plan.size,
             "cost_ms": plan.cost_ms,

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
@@ -38,7 +37,7 @@ class Plan:
     target: TargetDescription
     request: JobRequest
     facts: list[CircuitFacts]
-    spec: dict[str, Any]
+    spec: JobSpec
     size: int
     cost_ms: int
     quote: datetime | None
@@ -151,7 +150,7 @@ class Planner:
             tags=request.tags,
             metadata=request.metadata,
             origin=logs.origin() | tracing.carrier(),
-        ).stored()
+        )
         size = size_of(facts, options.shots)
         return Plan(
             target,
