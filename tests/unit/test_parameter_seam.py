@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,12 @@ import httpx
 import pytest
 import typer
 from generator import reference
-from starlette.types import Receive, Scope, Send
+from in_process import open_api
 from typer.testing import CliRunner
-from typing_extensions import override
 
-from quws.api.app import build_app
-from quws.api.kit.auth import AuthSettings
-from quws.api.kit.services import Services
 from quws.cli.jobs import make_submit
 from quws.client import Client
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
-from quws.domain.clock import utc_now
-from quws.domain.drawings import Drawing
-from quws.domain.errors import InvalidParameter, Unavailable
+from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import check_target, read_job
@@ -38,18 +30,6 @@ from quws.domain.parameters.writing import forwarded
 from quws.domain.policy import Policy
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind
-from quws.processes.backends import make_health, open_backends
-from quws.services.accounts import AccountService
-from quws.services.checker import CircuitChecker
-from quws.services.jobs.service import JobService
-from quws.services.pictures import Pictures
-from quws.services.queues import Queues
-from quws.services.quotes import Quotes
-from quws.services.suitability import Suitability
-from quws.services.targets import TargetService
-from quws.settings import Settings
-from quws.store.accounts import AccountStore
-from quws.store.queues import QueueStore
 from quws.store.schema import upgrade
 
 CIRCUIT = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\ncreg c[1];\nmeasure q -> c;\n'
@@ -130,72 +110,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class _Reader(CircuitChecker):
-    """Stands in for the processes that read circuits."""
-
-    @override
-    async def check(
-        self, circuits: list[str], language: Language | None, limits: CircuitLimits
-    ) -> list[CircuitFacts]:
-        facts = CircuitFacts(
-            language=Language.OPENQASM_2, qubits=1, clbits=1, operations=1, depth=1
-        )
-        return [facts for _ in circuits]
-
-    @override
-    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
-        raise Unavailable("nothing is drawn here")
-
-
-@asynccontextmanager
-async def _services(settings: Settings) -> AsyncIterator[Services]:
-    async with open_backends(settings) as backends:
-        await backends.targets.register([SIMULATOR], utc_now(), replace=True)
-        quotes, reader = Quotes(backends.jobs.quotes), _Reader()
-        jobs = JobService(
-            store=backends.jobs,
-            targets=backends.targets,
-            artifacts=backends.artifacts,
-            events=backends.events,
-            announcer=backends.announcer,
-            checker=reader,
-            suitability=Suitability({}),
-            quotes=quotes,
-            policy=settings.policy,
-            specifications=MORE,
-        )
-        yield Services(
-            jobs=jobs,
-            accounts=AccountService(AccountStore(backends.database)),
-            health=make_health(backends),
-            targets=TargetService(backends.targets, quotes, backends.announcer),
-            queues=Queues(QueueStore(backends.database)),
-            pictures=Pictures(reader),
-        )
-
-
 @pytest.fixture(scope="module")
 async def http(
     anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A service without workers, and without a bus."""
-    settings = Settings(data=tmp_path_factory.mktemp("data"), redis_url="redis://127.0.0.1:1")
-    upgrade(settings.resolved_database_url())
-    app = build_app(
-        lambda: _services(settings),
-        auth=AuthSettings(),
-        public_url=None,
-        max_body=1_000_000,
-        specifications=MORE,
-    )
-    async with app.router.lifespan_context(app) as state:
-
-        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(dict(scope) | {"state": dict(state or {})}, receive, send)
-
-        transport = httpx.ASGITransport(asgi)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield client
+    """A service without workers."""
+    folder = tmp_path_factory.mktemp("api")
+    upgrade(f"sqlite:///{folder / 'schema.db'}")
+    async with (
+        open_api(folder, folder / "schema.db", specifications=MORE) as api,
+        api.client() as client,
+    ):
+        yield client
 
 
 @pytest.mark.anyio
@@ -264,7 +190,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, list[str]]]:
 
     def answer(request: httpx.Request) -> httpx.Response:
         bodies.append(request.content)
-        return httpx.Response(403, json={"detail": "seen"})
+        return httpx.Response(
+            403, json={"title": "Forbidden", "status": 403, "detail": "seen", "code": "x"}
+        )
 
     transport = httpx.MockTransport(answer)
     real = httpx.Client

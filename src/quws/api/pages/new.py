@@ -99,7 +99,7 @@ async def _create(request: Request, form: JobForm, *, run: bool) -> Response:
     if run:
         posted.append(Posted("PHASE", b"RUN"))
     try:
-        job = await jobs_of(request).create(caller_of(request), posted)
+        job = await jobs_of(request).submission.submit(caller_of(request), posted)
     except Refusal as refusal:
         checks = [Check() for _ in form.circuits]
         if isinstance(refusal, InvalidCircuit) and refusal.circuit < len(checks):
@@ -125,7 +125,7 @@ async def _check(request: Request, form: JobForm, source: str) -> Check:
     language = Language(name) if name in list(Language) else None
     drawn, preview = await asyncio.gather(
         pictures_of(request).draw(source, language),
-        jobs_of(request).preview(form.posted(specifications_of(request), [source])),
+        jobs_of(request).planner.preview(form.posted(specifications_of(request), [source])),
         return_exceptions=True,
     )
     shown = None if isinstance(drawn, BaseException) else picture(drawn, t)
@@ -178,8 +178,8 @@ async def _page(
 
 async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     jobs, specifications = jobs_of(request), specifications_of(request)
-    job = await jobs.get(caller_of(request), job_id)
-    circuits = await jobs.circuits(job)
+    job = await jobs.reader.get(caller_of(request), job_id)
+    circuits = await jobs.files.circuits(job)
     notice = None
     if len(circuits) > MOST_CIRCUITS:
         notice = texts_of(request).new["copied_part"].format(n=MOST_CIRCUITS, m=len(circuits))
@@ -188,7 +188,7 @@ async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
         specification = specifications.find(item.name)
         if specification is not None and specification.shown is not Shown.CIRCUITS:
             same = parameters.setdefault(item.name, [])
-            payload = jobs.parameter(job, item.name, len(same))
+            payload = jobs.files.parameter(job, item.name, len(same))
             content = b"".join([chunk async for chunk in payload.read(0, None)])
             same.append(content.decode("utf-8", "replace"))
     return copied(job, circuits, parameters, specifications, jobs.policy), notice

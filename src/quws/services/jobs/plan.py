@@ -132,10 +132,14 @@ class Planner:
         request = read_job(posted, self._policy, self.specifications)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
-        facts, queue = await asyncio.gather(
-            self._checker.check(request.circuits, request.language, target.circuit_limits),
-            self._quotes.state(target.name),
-        )
+        reading = asyncio.create_task(self._quotes.state(target.name))
+        try:
+            facts = await self._checker.check(
+                request.circuits, request.language, target.circuit_limits
+            )
+        finally:
+            # Also of a circuit that is refused: nothing goes on behind an answer.
+            queue = await reading
         target.check(facts)
         options = request.options
         if options.noise is not None:
