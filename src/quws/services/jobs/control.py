@@ -99,10 +99,10 @@ class JobControl:
         NotFound, Forbidden
 
         """
-        head = await self._reader.authorise(caller, job_id)
+        await self._reader.authorise(caller, job_id)
         if not await self._store.control.delete(job_id, self._clock()):
             raise NotFound(f"there is no job {job_id}")
-        await self._announcer.deleted(job_id, head.owner)
+        await self._announcer.deleted(job_id)
         await self._files.drop(job_id)
 
     async def apply(self, caller: Caller, job_id: str, control: Control) -> None:
