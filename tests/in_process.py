@@ -24,6 +24,8 @@ from quws.api.kit.services import Services
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.clock import utc_now
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
@@ -66,6 +68,7 @@ async def open_api(
     auth: AuthSettings | None = None,
     policy: Policy | None = None,
     public_url: str | None = None,
+    specifications: Specifications = SPECIFICATIONS,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -87,6 +90,7 @@ async def open_api(
         policy=policy or Policy(),
         expected=frozenset({DESCRIPTION.name}),
         known=[],
+        specifications=specifications,
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 
@@ -94,7 +98,13 @@ async def open_api(
     async def opened() -> AsyncIterator[Services]:
         yield services
 
-    app = build_app(opened, auth=auth or AuthSettings(), public_url=public_url, max_body=1_000_000)
+    app = build_app(
+        opened,
+        auth=auth or AuthSettings(),
+        public_url=public_url,
+        max_body=1_000_000,
+        specifications=specifications,
+    )
     try:
         yield Api(app, services, backends, hub)
     finally:
