@@ -9,7 +9,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.targets import Calibration, Load, TargetRecord, TargetStatus
 from quws.domain.times import format_instant
 from quws.services.quotes import Quotes
