@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import quotes
 from quws.domain.job import Claim, JobError, Result, TimelineEntry
-from quws.domain.phases import Move
+from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import fence, held
 from quws.store.jobs.garbage import discard
+from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
 
@@ -89,6 +90,12 @@ class JobPublishing:
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=index + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
+            await transition.happened(
+                connection,
+                Happening(
+                    Kind.CIRCUIT, entry.time, claim.id, claim.job.owner or "", Phase.EXECUTING
+                ),
+            )
             return True
 
     async def complete(
