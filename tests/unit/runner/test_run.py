@@ -1,0 +1,249 @@
+"""Circuits that run here: what is said of them, what is written, and how they fail."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from runner_bench import RESULT, Line, Local, a_line, work
+
+from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.failures import Failure
+from quws.domain.job import ErrorType
+from quws.domain.targets import Calibration, TargetState, TargetStatus
+from quws.runner.inspection import inspect
+from quws.runner.local import run_here
+from quws.runner.run import RunRole, _disk_failure
+from quws.runner.teller import Teller
+from quws.runner.work import Failed, one_line
+from quws.sandbox.messages import (
+    Calibrated,
+    CircuitFinished,
+    CircuitStarted,
+    Inspected,
+    JobFailed,
+    NoRoom,
+    Note,
+    NotInspected,
+    Progress,
+    ResultsWritten,
+)
+from quws.targets import TargetConfig
+from quws.targets.base import Compiled
+
+CALIBRATION = Calibration(id="c1", time=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    with a_line() as made:
+        yield made
+
+
+@pytest.fixture
+def target() -> Local:
+    return Local()
+
+
+def test_circuits_are_run_one_after_the_other(target: Local, line: Line) -> None:
+    target.on_calibration = [CALIBRATION]
+    found = list(run_here(target, work(line, 3)))
+    assert [index for index, _, _ in found] == [0, 1, 2]
+    assert [item.source for item in target.compiled] == ["circuit 0", "circuit 1", "circuit 2"]
+    assert line.heard() == [
+        Calibrated(calibration=CALIBRATION),
+        *(CircuitStarted(circuit=index) for index in range(3)),
+    ]
+
+
+def test_those_that_have_a_result_are_not_run_again(target: Local, line: Line) -> None:
+    found = list(run_here(target, work(line, 3, done={0: "done-0.json", 2: "done-2.json"})))
+    assert [index for index, _, _ in found] == [1]
+    assert line.heard() == [CircuitStarted(circuit=1)]
+
+
+def test_circuits_of_a_batch_have_random_numbers_of_their_own(target: Local, line: Line) -> None:
+    list(run_here(target, work(line, 3, seed=7)))
+    seeds = [item.seed for item in target.options]
+    assert seeds[0] == 7  # As if it were alone.
+    assert len(set(seeds)) == 3
+    assert all(0 <= seed < 2**63 for seed in seeds if seed is not None)
+    # And the same again for the same seed, whichever of them are left to be run.
+    again = Local()
+    list(run_here(again, work(line, 3, seed=7, done={0: "x"})))
+    assert [item.seed for item in again.options] == seeds[1:]
+
+
+def test_without_a_seed_there_is_none(target: Local, line: Line) -> None:
+    list(run_here(target, work(line, 2)))
+    assert [item.seed for item in target.options] == [None, None]
+
+
+def test_a_job_runs_without_its_calibration(target: Local, line: Line) -> None:
+    target.on_calibration = [RuntimeError("away")]
+    assert len(list(run_here(target, work(line)))) == 1
+    assert line.heard() == [CircuitStarted(circuit=0)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (InvalidCircuit("too wide"), "invalid_payload", "too wide"),
+        (InvalidParameter("no such METHOD"), "invalid_parameter", "no such METHOD"),
+        (RuntimeError("it broke\nin two"), "execution_failed", "circuit 1 could not be run: it br"),
+        (RuntimeError(), "execution_failed", "circuit 1 could not be run: RuntimeError"),
+        (OSError(errno.EFBIG, "File too large"), "execution_failed", "circuit 1 could not be run"),
+    ],
+)
+@pytest.mark.parametrize("where", ["on_run", "on_compile"])
+def test_a_circuit_that_cannot_be_run_ends_the_job(
+    target: Local, line: Line, raised: Exception, code: str, message: str, where: str
+) -> None:
+    setattr(target, where, [RESULT if where == "on_run" else Compiled(None), raised])
+    with pytest.raises(Failed) as failed:
+        list(run_here(target, work(line, 2)))
+    error = failed.value.error
+    assert (error.code, error.type) == (code, ErrorType.FATAL)
+    assert error.message.startswith(message)
+    assert (error.detail is not None) == (code == "execution_failed")
+
+
+def test_memory_that_is_used_up_is_for_others_to_tell(target: Local, line: Line) -> None:
+    target.on_run = [MemoryError()]
+    with pytest.raises(MemoryError):
+        list(run_here(target, work(line)))
+
+
+def a_role(target: Local) -> RunRole:
+    role = RunRole({"name": "t", "adapter": "simulator"})
+    role._target = target
+    return role
+
+
+def test_a_single_circuit_comes_with_the_results(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_role(target)._run(work(line))
+    said = line.heard()
+    assert said[:2] == [
+        CircuitStarted(circuit=0),
+        CircuitFinished(circuit=0, engine="a device"),
+    ]
+    assert isinstance(said[2], ResultsWritten)
+    assert [item.id for item in said[2].files] == ["result", "counts"]
+    for item in said[2].files:
+        assert (tmp_path / item.file).exists()
+
+
+def test_circuits_of_a_batch_have_files_of_their_own(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = work(line, 2)
+    a_role(target)._run(first)
+    said = line.heard()
+    assert [item for item in said if isinstance(item, CircuitFinished)] == [
+        CircuitFinished(circuit=index, engine="a device", file=f"circuit-{index}.json")
+        for index in range(2)
+    ]
+    whole = json.loads((tmp_path / "counts.json").read_bytes())
+    # Another attempt goes on with what there is, and comes to the same.
+    (tmp_path / "done-0.json").write_bytes((tmp_path / "circuit-0.json").read_bytes())
+    a_role(target)._run(work(line, 2, done={0: "done-0.json"}))
+    assert json.loads((tmp_path / "counts.json").read_bytes()) == whole
+    assert [type(item) for item in line.heard()].count(CircuitStarted) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_fault_of_the_job(number: int) -> None:
+    assert _disk_failure(OSError(number, "x"), 5) == NoRoom(sentence="the disk is full")
+
+
+def test_a_file_that_is_too_large_is_its_fault() -> None:
+    error = Failure.RESULT_TOO_LARGE.error(bytes=5)
+    assert _disk_failure(OSError(errno.EFBIG, "x"), 5) == JobFailed(error=error)
+
+
+def test_another_trouble_with_the_disk_is_ours() -> None:
+    failed = _disk_failure(OSError(errno.EIO, "Input/output error"), 5)
+    assert failed == JobFailed(error=Failure.DISK.error(why="Input/output error"))
+
+
+def test_notes_are_told_once(line: Line) -> None:
+    teller = Teller(line.connection, 1)
+    teller.notes(["warm", "cold"])
+    teller.notes(["warm", "wet"])
+    assert line.heard() == [Note(sentence="warm"), Note(sentence="cold"), Note(sentence="wet")]
+
+
+def test_notes_of_a_batch_say_of_which_circuit(line: Line) -> None:
+    teller = Teller(line.connection, 3)
+    teller.circuit = 2
+    teller.notes(["warm"])
+    assert line.heard() == [Note(sentence="circuit 2 of 3: warm")]
+
+
+def test_there_is_an_end_of_notes(line: Line) -> None:
+    teller = Teller(line.connection, 1)
+    teller.notes(str(number) for number in range(200))
+    assert len(line.heard()) == 50
+
+
+def test_progress_is_told_twice_a_second_at_most(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("quws.runner.teller.time.monotonic", lambda: now)
+    teller = Teller(line.connection, 1)
+    teller.progress(0.1, None)
+    assert line.heard() == []  # Of a circuit that is done in a moment nobody needs to hear.
+    now = 100.5
+    teller.progress(0.254, None)
+    teller.progress(0.3, None)
+    now = 100.9
+    teller.progress(0.4, None)
+    now = 101.0
+    teller.progress(0.5, "half of it")
+    assert line.heard() == [Progress(sentence="25 % done"), Progress(sentence="half of it")]
+
+
+def test_what_a_target_is_is_told(target: Local) -> None:
+    config = TargetConfig.model_validate({"name": "local", "adapter": "simulator"})
+    target.on_calibration = [CALIBRATION]
+    found = inspect(target, config)
+    assert isinstance(found, Inspected)
+    assert found.description.name == "local"
+    assert not found.description.remote
+    assert found.state == TargetState()
+    assert found.calibration == CALIBRATION
+
+
+def test_a_device_that_does_not_answer_takes_no_work(target: Local) -> None:
+    config = TargetConfig.model_validate({"name": "local", "adapter": "simulator"})
+    target.on_calibration = [RuntimeError("away")]
+    found = inspect(target, config)
+    assert isinstance(found, Inspected)
+    assert found.state == TargetState(status=TargetStatus.OFFLINE, message="away")
+    assert found.calibration is None
+
+
+def test_a_target_that_cannot_say_what_it_is_says_why(
+    target: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise RuntimeError("no licence\nat all")
+
+    config = TargetConfig.model_validate({"name": "local", "adapter": "simulator"})
+    monkeypatch.setattr(target, "describe", breaks)
+    assert inspect(target, config) == NotInspected(why="no licence")
+
+
+def test_what_an_exception_says_is_one_line_and_short() -> None:
+    assert one_line(ValueError("a\nb")) == "a"
+    assert one_line(ValueError("  ")) == "ValueError"
+    assert len(one_line(ValueError("x" * 1000))) == 300
