@@ -27,7 +27,8 @@ from sqlalchemy import text
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Phase
 from quws.store.database import Database
-from quws.store.jobs import JobStore, ListFilter
+from quws.store.jobs.listing import ListFilter
+from quws.store.jobs.store import JobStore
 from quws.store.schema import upgrade
 
 ROWS = 1_000_000
@@ -69,7 +70,7 @@ def fill(url: str) -> None:
 
 
 async def listed(store: JobStore, wanted: ListFilter) -> None:
-    async for _ in store.refs(wanted):
+    async for _ in store.listing.refs(wanted):
         pass
 
 
@@ -91,31 +92,33 @@ async def measure(store: JobStore, url: str) -> None:
     now = datetime.now(UTC)
     hour = timedelta(hours=1)
     entry = TimelineEntry(now, "aborted", "benchmark")
-    ids = [ref.id async for ref in store.refs(ListFilter(owner="busy", last=CALLS))]
+    ids = [ref.id async for ref in store.listing.refs(ListFilter(owner="busy", last=CALLS))]
     waiting = frozenset({Phase.QUEUED})
-    (queued,) = [r.id async for r in store.refs(ListFilter("busy", phases=waiting, last=1))] or [
-        r.id async for r in store.refs(ListFilter(everybody=True, phases=waiting, last=1))
+    (queued,) = [
+        r.id async for r in store.listing.refs(ListFilter("busy", phases=waiting, last=1))
+    ] or [
+        r.id async for r in store.listing.refs(ListFilter(everybody=True, phases=waiting, last=1))
     ]
 
     def mine(**options: object) -> Callable[[], Awaitable[object]]:
         return lambda: listed(store, ListFilter(owner="busy", **options))  # type: ignore[arg-type]
 
     calls: dict[str, tuple[Callable[[], Awaitable[object]], str]] = {
-        "claim": (lambda: store.claim("simulator", "w", 60, now), "ix_jobs_queue"),
-        "execution over": (lambda: store.overdue(now - hour), "ix_jobs_deadline"),
-        "worker lost": (store.abandoned, "ix_jobs_lease"),
+        "claim": (lambda: store.claims.claim("simulator", "w", 60, now), "ix_jobs_queue"),
+        "execution over": (lambda: store.sweeps.overdue(now - hour), "ix_jobs_deadline"),
+        "worker lost": (store.sweeps.abandoned, "ix_jobs_lease"),
         "destruction, nothing due": (
-            lambda: store.expired(now - timedelta(days=30)),
+            lambda: store.sweeps.expired(now - timedelta(days=30)),
             "ix_jobs_destruction",
         ),
         "destruction, 500 due": (
-            lambda: store.expired(now + timedelta(days=1)),
+            lambda: store.sweeps.expired(now + timedelta(days=1)),
             "ix_jobs_destruction",
         ),
-        "queue of a quote": (lambda: store.queue_of("simulator"), "ix_jobs_[a-z]+"),
-        "one job": (lambda: store.get(ids[0]), "pk_jobs"),
-        "job with its position": (lambda: store.whole(queued), "ix_jobs_queue"),
-        "abort": (lambda: store.abort(ids.pop(), entry), "pk_jobs"),
+        "queue of a quote": (lambda: store.quotes.queue_of("simulator"), "ix_jobs_[a-z]+"),
+        "one job": (lambda: store.reading.get(ids[0]), "pk_jobs"),
+        "job with its position": (lambda: store.reading.whole(queued), "ix_jobs_queue"),
+        "abort": (lambda: store.control.abort(ids.pop(), entry), "pk_jobs"),
         "my list, LAST=100": (mine(last=100), "ix_jobs_owner_creation"),
         "my list, AFTER an hour ago, LAST=100": (
             mine(after=now - hour, last=100),

@@ -46,7 +46,7 @@ from harness import (
 )
 
 from quws.store.database import Database
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 
 LEASE = 3.0
 FINAL = {"COMPLETED", "ERROR", "ABORTED"}
@@ -367,7 +367,7 @@ async def names(service: Service, known: Collection[str]) -> set[str]:
     database = Database(url)
     try:
         store = JobStore(database)
-        return {key for job_id in known for key in await store.named(job_id)}
+        return {key for job_id in known for key in await store.garbage.named(job_id)}
     finally:
         await database.close()
 

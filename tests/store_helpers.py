@@ -7,7 +7,7 @@ from typing import Any
 
 from quws.domain.job import Claim, Job, Parameter, TimelineEntry, new_job_id
 from quws.domain.phases import Phase
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
 TARGET = "simulator"
@@ -44,12 +44,12 @@ def a_job(**changes: Any) -> Job:
 
 async def a_queued_job(store: JobStore) -> Job:
     job = a_job(phase=Phase.QUEUED, queued_time=NOW)
-    await store.add(job, [an_entry("received")])
+    await store.creation.add(job, [an_entry("received")])
     return job
 
 
 async def a_claim(store: JobStore) -> Claim:
     await a_queued_job(store)
-    found = await store.claim(TARGET, "worker", 3600, NOW)
+    found = await store.claims.claim(TARGET, "worker", 3600, NOW)
     assert found is not None
     return found

@@ -17,13 +17,13 @@ from quws.api.kit import errors
 from quws.cli.app import app
 from quws.cli.lazy import load_all
 from quws.domain.errors import Refusal
+from quws.domain.failures import Failure
 from quws.domain.policy import Policy
 from quws.main import create_app
 from quws.settings import Settings
 from quws.telemetry import metrics
 
 FOLDER = Path(__file__).parents[1] / "docs/reference"
-_SOURCE = Path(__file__).parents[1] / "src/quws"
 _NOTE = "<!-- Written by ./quws docs. -->\n\n"
 
 
@@ -116,9 +116,9 @@ def refusals() -> str:
         "\n## Of jobs that ended in ERROR\n",
         "The code begins `errorSummary`'s message and is in `/error`. *transient*: the same job may"
         " work when\nit is sent again.\n",
-        "| code |",
-        "|---|",
-        *(f"| `{code}` |" for code in sorted(_job_errors())),
+        "| code | transient | whose fault | sentence |",
+        "|---|---|---|---|",
+        *(_failure(item) for item in sorted(Failure)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -130,18 +130,12 @@ def _kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
             yield from _kinds(inner)
 
 
-def _job_errors() -> set[str]:
-    """Find the codes where jobs fail: in the worker, in its child and in the sweeps."""
-    made = re.compile(
-        r"(?:_fail(?:ure)?\(\s*(?:run,\s*)?|ErrorType\.\w+,\s*)\"([a-z_]+)\"", re.DOTALL
-    )
-    files = [
-        *_SOURCE.glob("runner/*.py"),
-        *_SOURCE.glob("sandbox/*.py"),
-        *_SOURCE.glob("services/*.py"),
-        *_SOURCE.glob("worker/*.py"),
-    ]
-    return {code for path in files for code in made.findall(path.read_text(encoding="utf-8"))}
+_TRANSIENT = {True: "yes", False: "no", None: "it depends"}
+
+
+def _failure(item: Failure) -> str:
+    sentence = re.sub(r"\{\w+\}", "…", item.sentence)
+    return f"| `{item}` | {_TRANSIENT[item.transient]} | {item.fault} | {sentence} |"
 
 
 def api() -> str:

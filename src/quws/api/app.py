@@ -13,17 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws import __version__
 from quws.api.kit.auth import Authentication, AuthSettings
-from quws.api.kit.errors import FaultBarrier, answer, http_error, refused
+from quws.api.kit.errors import http_error, refused
+from quws.api.kit.middleware import CleanPath, FaultBarrier, SameSite
 from quws.api.kit.negotiation import Rendering, rendering_of
-from quws.api.kit.observing import Observation
-from quws.api.kit.observing import router as observing_router
+from quws.api.kit.observation import Observation
 from quws.api.kit.services import HttpSettings, Services
+from quws.api.metrics import router as metrics_router
 from quws.api.openapi import describe
 from quws.api.pages.jobs import home_page
+from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
 from quws.api.targets.routes import router as targets_router
@@ -32,10 +33,6 @@ from quws.api.uws.routes import make_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
 from quws.domain.errors import Refusal
-
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_UNSAFE_PATHS = frozenset({"/sync"})
-"""Where even a GET makes a job, as DALI wants it."""
 
 
 def build_app(
@@ -78,13 +75,14 @@ def build_app(
     )
     app.state.stop_waiting = lambda: None
     app.state.http = HttpSettings(public_url=public_url, max_body=max_body, auth=auth.method)
+    app.state.pages = PAGES
     # One flat list of routes: what a path allows can then be read off it.
     for mount in ("/jobs", "/async"):
         router = make_router(mount, in_schema=mount == "/jobs")
         app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
     app.router.routes.extend(pages_router.routes)
-    for part in (sync_router, events_router, targets_router, vosi_router, observing_router):
+    for part in (sync_router, events_router, targets_router, vosi_router, metrics_router):
         app.router.routes.extend(part.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
@@ -104,60 +102,3 @@ async def home(request: Request) -> Response:
     if rendering_of(request) is Rendering.HTML:
         return await home_page(request)
     return RedirectResponse("jobs", 303)
-
-
-class CleanPath:
-    """Makes a path the one that was meant.
-
-    A slash at its end goes: old clients append one, and a redirect would turn
-    their POST into a GET. So does the prefix of the public URL, if the proxy in
-    front has not taken it off.
-    """
-
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
-        self._app = app
-        self._prefix = prefix
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] == "http":
-            path = scope["path"]
-            if self._prefix and f"{path}/".startswith(f"{self._prefix}/"):
-                path = path[len(self._prefix) :]
-            scope = {**scope, "path": path.rstrip("/") or "/"}
-        await self._app(scope, receive, send)
-
-
-class SameSite:
-    """Refuses what a page of another site makes a browser send: it could run and delete jobs.
-
-    Browsers say by themselves where a request comes from (Fetch Metadata, or
-    Origin); other programs do not, and are not meant.
-    """
-
-    def __init__(self, app: ASGIApp, public: str) -> None:
-        self._app = app
-        self._public = public
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and (
-            scope["method"] not in _SAFE or scope["path"] in _UNSAFE_PATHS
-        ):
-            request = Request(scope, receive)
-            if self._is_foreign(request):
-                sentence = "this came from a page of another site; open the page of quws itself"
-                response = answer(request, 403, "cross_site", sentence, {})
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _is_foreign(self, request: Request) -> bool:
-        site = request.headers.get("sec-fetch-site")
-        if site is not None:
-            return site in ("cross-site", "same-site")
-        # Over plain http, browsers leave that out and send where the page came from.
-        origin = request.headers.get("origin")
-        if origin is None:
-            return False
-        return urlsplit(origin).netloc not in (request.headers.get("host"), self._public)

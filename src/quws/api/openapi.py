@@ -12,16 +12,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from quws.api.targets.documents import (
-    CalibrationJson,
-    CalibrationRefJson,
-    TargetJson,
-    WholeTargetJson,
-)
-from quws.api.uws.json import ErrorJson, JobJson, RefJson, ResultJson
 from quws.domain.parameters import ResponseFormat
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
+from quws.schemas.health import AvailabilityJson
+from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
+from quws.schemas.problem import Problem
+from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 _PHASE = {"type": "string", "enum": list(Phase)}
@@ -140,7 +137,10 @@ _CONTENT: dict[str, dict[str, Any]] = {
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
-    "/availability": {"text/xml": _TEXT, "application/json": {"schema": {"type": "object"}}},
+    "/availability": {
+        "text/xml": _TEXT,
+        "application/json": {"schema": _refers(AvailabilityJson)},
+    },
     "/health/live": {"text/plain": _TEXT},
     "/health/ready": {"text/plain": _TEXT},
 }
@@ -173,7 +173,7 @@ _KEY = {
 }
 _ERROR = {
     "text/plain": _TEXT,
-    "application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}},
+    "application/problem+json": {"schema": _refers(Problem)},
     "text/html": _TEXT,
 }
 _STATUS = {
@@ -187,6 +187,7 @@ _STATUS = {
     "503": "Not right now",
 }
 _MODELS: tuple[type[BaseModel], ...] = (
+    AvailabilityJson,
     JobJson,
     RefJson,
     ResultJson,
@@ -196,21 +197,6 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalibrationRefJson,
     CalibrationJson,
 )
-_PROBLEM = {
-    "type": "object",
-    "description": "An error, as RFC 9457 has it.",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "One sentence that says what is wrong."},
-        "code": {"type": "string", "description": "Stable, for programs."},
-        "parameter": {"type": "string"},
-        "line": {"type": ["integer", "null"]},
-        "column": {"type": ["integer", "null"]},
-    },
-    "required": ["title", "status", "detail", "code"],
-}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -220,7 +206,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    schemas: dict[str, Any] = {"Problem": _PROBLEM}
+    # What has a default is always written, except in errors.
+    schemas: dict[str, Any] = {"Problem": Problem.model_json_schema(ref_template=_REF)}
     for model in _MODELS:
         schema = model.model_json_schema(ref_template=_REF, mode="serialization")
         schemas |= schema.pop("$defs", {})

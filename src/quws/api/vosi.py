@@ -6,13 +6,14 @@ from xml.sax.saxutils import escape, quoteattr
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.services import base_url, health_of
 from quws.api.kit.urls import stylesheet
-from quws.api.uws.xml import head
+from quws.api.kit.xml import head
 from quws.domain.times import format_instant
+from quws.schemas.health import AvailabilityJson
 
 router = APIRouter(tags=["Operation"])
 
@@ -51,12 +52,13 @@ async def get_capabilities(request: Request) -> Response:
 @router.head("/availability", include_in_schema=False)
 @router.get("/availability", summary="Whether the service works, and since when")
 async def get_availability(request: Request) -> Response:
-    """Look at database, message bus and artifact store, and tell what works."""
+    """Write what works of database, message bus and artifact store."""
     report = await health_of(request).report()
-    since = None if report.since is None else format_instant(report.since)
     notes = [*report.problems, *report.notices]
     if wants_json(request):
-        return JSONResponse({"available": report.available, "up_since": since, "notes": notes})
+        found = AvailabilityJson(available=report.available, up_since=report.since, notes=notes)
+        return Response(found.model_dump_json(), media_type="application/json")
+    since = None if report.since is None else format_instant(report.since)
     return Response(
         f'{head(stylesheet(base_url(request)))}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
         f"<vosi:available>{str(report.available).lower()}</vosi:available>"
@@ -70,7 +72,7 @@ async def get_availability(request: Request) -> Response:
 @router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Whether the process answers")
 async def get_live() -> Response:
-    """Tell that the process answers; restart it when it does not."""
+    """Answer that the process lives; restart it when it does not."""
     return PlainTextResponse("ok")
 
 
@@ -81,7 +83,7 @@ async def get_live() -> Response:
     responses={503: {"description": "Send requests elsewhere for now"}},
 )
 async def get_ready(request: Request) -> Response:
-    """Tell whether database, message bus and artifact store answer."""
+    """Answer whether database, message bus and artifact store do."""
     report = await health_of(request).report()
     if report.available:
         return PlainTextResponse("ok")

@@ -9,7 +9,6 @@ from quws.cli.configuration import read_settings
 from quws.cli.database import with_database
 from quws.cli.options import Data, stop
 from quws.services.sweeps import due
-from quws.store.jobs import JobStore
 
 admin = typer.Typer(help="What an operator may want to know.", no_args_is_help=True)
 
@@ -21,7 +20,7 @@ def admin_due(data: Data = None) -> None:
         found = with_database(
             data,
             lambda database, settings: due(
-                JobStore(database),
+                database,
                 ArtifactStore(settings.resolved_artifacts_url()),
                 settings.orphan_age,
             ),

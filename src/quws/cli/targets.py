@@ -11,12 +11,14 @@ import typer
 
 from quws.cli.configuration import read_settings
 from quws.cli.options import Data, stop, use
+from quws.domain.caller import Caller
+from quws.domain.errors import Refusal
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 from quws.operations import target_list
+from quws.processes.backends import make_target_service, open_backends
 from quws.processes.runtime import configure_telemetry
 from quws.settings import Settings
-from quws.store.database import StoreUnavailable
 from quws.targets import ConfigError
 
 targets = typer.Typer(help="The targets that run circuits.", no_args_is_help=True)
@@ -104,12 +106,14 @@ def targets_set(
         instant = None if until is None else parse_instant(until)
     except ValueError as error:
         stop(f"--until: {error}")
-    _administer(
-        data,
-        lambda settings: target_list.set_status(
-            settings, name, TargetStatus(status), message, instant
-        ),
-    )
+
+    async def set_status(settings: Settings) -> None:
+        operator = Caller("operator", operator=True)
+        async with open_backends(settings) as backends:
+            service = make_target_service(backends)
+            await service.set_status(operator, name, TargetStatus(status), message, instant)
+
+    _administer(data, set_status)
     typer.echo(f"target {name} is {status}")
 
 
@@ -122,5 +126,5 @@ def _administer(data: Path | None, work: Callable[[Settings], Awaitable[T]]) -> 
 
     try:
         return asyncio.run(run())
-    except (StoreUnavailable, ConfigError) as error:
+    except (Refusal, ConfigError) as error:
         stop(str(error))

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import httpx
 
+from quws.domain.outcomes import read_job
 from quws.domain.phases import ACTIVE, Phase
 
 _WAIT_SECONDS = 30
@@ -179,9 +180,7 @@ class Job:
 
     def counts(self, circuit: int = 0) -> dict[str, int]:
         """Fetch how often each outcome of a circuit was measured, the most frequent first."""
-        document = self._client.request("GET", f"{self.url}/results/counts").json()
-        counts: dict[str, int] = document["circuits"][circuit]["counts"]
-        return counts
+        return read_job(self.result("counts")).circuits[circuit].counts
 
 
 def _sentence(response: httpx.Response) -> str:

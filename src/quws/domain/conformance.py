@@ -19,7 +19,7 @@ class ConformanceRule(StrEnum):
     """It need not pass: whoever is at the other side has seen to that."""
 
 
-class Outcome(StrEnum):
+class Verdict(StrEnum):
     """How one check ended."""
 
     PASSED = "passed"
@@ -35,7 +35,7 @@ class ConformanceCheck(BaseModel):
 
     name: str
     title: str
-    outcome: Outcome
+    outcome: Verdict
     message: str | None = None
 
 
@@ -54,13 +54,13 @@ class ConformanceReport(BaseModel):
     @property
     def passed(self) -> bool:
         """Whether nothing failed."""
-        return not any(item.outcome is Outcome.FAILED for item in self.checks)
+        return not any(item.outcome is Verdict.FAILED for item in self.checks)
 
     @property
     def summary(self) -> str:
         """Say it in one sentence."""
-        failed = [item for item in self.checks if item.outcome is Outcome.FAILED]
+        failed = [item for item in self.checks if item.outcome is Verdict.FAILED]
         if failed:
             return f"{failed[0].title}: {failed[0].message}"
-        passed = sum(item.outcome is Outcome.PASSED for item in self.checks)
+        passed = sum(item.outcome is Verdict.PASSED for item in self.checks)
         return f"{passed} of {len(self.checks)} checks passed, the others do not apply"

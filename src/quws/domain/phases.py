@@ -44,6 +44,9 @@ class Move(StrEnum):
     """The destruction time came, and the operator keeps history."""
 
 
+INITIAL = frozenset({Phase.PENDING, Phase.QUEUED})
+"""The phases in which a job may begin: QUEUED if it is to run at once."""
+
 ACTIVE = frozenset({Phase.PENDING, Phase.QUEUED, Phase.EXECUTING})
 """The phases in which WAIT may block (UWS 1.1, section 2.2.1.2)."""
 
@@ -71,10 +74,10 @@ MOVES: dict[Move, tuple[frozenset[Phase], Phase]] = {
 
 
 def sources(move: Move) -> frozenset[Phase]:
-    """Tell from which phases a move is legal."""
+    """Return the phases from which a move is legal."""
     return MOVES[move][0]
 
 
 def target(move: Move) -> Phase:
-    """Tell which phase a move leads to."""
+    """Return the phase that a move leads to."""
     return MOVES[move][1]

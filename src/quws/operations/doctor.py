@@ -23,7 +23,7 @@ from quws.domain.clock import Clock, utc_now
 from quws.settings import Settings
 from quws.store.clock import time_of
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore
+from quws.store.jobs.sweeps import JobSweeps
 from quws.store.queues import QueueStore
 from quws.store.revision import REVISION
 from quws.store.targets import TargetStore
@@ -223,7 +223,7 @@ class Doctor:
         if self._database is None:
             return []
         late = self._clock() - timedelta(seconds=_LATE_SECONDS)
-        jobs = JobStore(self._database)
+        jobs = JobSweeps(self._database)
         due = len(await jobs.expired(late)) + len(await jobs.overdue(late))
         if due:
             return [

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from quws.domain.clock import utc_now
-from quws.domain.conformance import ConformanceReport, Outcome
-from quws.domain.targets import TargetRecord, TargetStatus
+from quws.domain.conformance import ConformanceReport, Verdict
+from quws.domain.targets import TargetRecord
 from quws.settings import Settings
 from quws.store.database import Database, StoreUnavailable
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError, TargetConfig, create_target
 from quws.targets.config import parse_targets
 
-_MARKS = {Outcome.PASSED: "passed ", Outcome.FAILED: "FAILED ", Outcome.SKIPPED: "skipped"}
+_MARKS = {Verdict.PASSED: "passed ", Verdict.FAILED: "FAILED ", Verdict.SKIPPED: "skipped"}
 _DEFAULT = '[simulator]\nadapter = "simulator"\n'
 """What there is without a list of targets, as a list."""
 
@@ -196,30 +196,6 @@ def _value(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False)
-
-
-# -- set --------------------------------------------------------------------------------------
-
-
-async def set_status(
-    settings: Settings,
-    name: str,
-    status: TargetStatus,
-    message: str | None,
-    until: datetime | None,
-) -> None:
-    """Take a target out of service, or open it again; its worker sees that by itself.
-
-    Raises
-    ------
-    ConfigError
-        Nobody knows such a target.
-    StoreUnavailable
-
-    """
-    async with _store(settings) as store:
-        if not await store.hold(name, status, message, until, "operator"):
-            raise ConfigError(f"there is no target '{name}', or no worker has looked at it yet")
 
 
 @contextlib.asynccontextmanager

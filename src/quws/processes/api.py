@@ -16,16 +16,15 @@ from quws.api.kit.services import Services
 from quws.domain.clock import utc_now
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
-from quws.processes.backends import make_health, open_backends
+from quws.processes.backends import make_health, make_target_service, open_backends
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
-from quws.services.checker import ChildChecker
+from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
-from quws.services.suitability import TargetChecks
-from quws.services.targets import TargetService
+from quws.services.suitability import Suitability
 from quws.settings import Settings
 from quws.store.accounts import AccountStore
 from quws.store.queues import QueueStore
@@ -71,14 +70,14 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
     async with open_backends(settings) as backends:
-        checker = ChildChecker(seconds=settings.check_seconds)
+        checker = CircuitChecker(seconds=settings.check_seconds)
         await checker.start()
         # So that a job can be sent before the first worker is up.
         await backends.targets.register(known.values(), utc_now(), replace=False)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
         listening = asyncio.create_task(backends.events.run())
-        quotes = Quotes(backends.jobs)
+        quotes = Quotes(backends.jobs.quotes)
         try:
             async with monitored(
                 settings.monitor_host, settings.monitor_port, health, queues.refresh
@@ -94,11 +93,11 @@ async def open_services(
                         quotes=quotes,
                         policy=_policy(settings, configs),
                         expected=frozenset(item.name for item in configs),
-                        suits=TargetChecks({target.name: target for target in known}),
+                        suitability=Suitability({target.name: target for target in known}),
                     ),
                     accounts=AccountService(AccountStore(backends.database)),
                     health=health,
-                    targets=TargetService(backends.targets, quotes, backends.announcer),
+                    targets=make_target_service(backends),
                     queues=queues,
                     pictures=Pictures(checker),
                 )

@@ -14,11 +14,13 @@ from quws.bus.connection import connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.events import EventHub
 from quws.services.health import Health
+from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
+from quws.services.targets import TargetService
 from quws.settings import Settings
 from quws.store.clock import StoreClock
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 _SCHEMA_POLL_SECONDS = 0.05
@@ -96,7 +98,7 @@ async def _await_schema(database: Database, seconds: float) -> None:
 def make_health(
     backends: Backends, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None
 ) -> Health:
-    """Make what looks whether a process can do its work."""
+    """Return what looks whether a process can do its work."""
     return Health(
         backends.database,
         backends.dispatcher,
@@ -106,8 +108,13 @@ def make_health(
     )
 
 
+def make_target_service(backends: Backends) -> TargetService:
+    """Return the use cases of targets, for every process that has some."""
+    return TargetService(backends.targets, Quotes(backends.jobs.quotes), backends.announcer)
+
+
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
-    """Make the periodic duties, for the sweeper and for those who want to see what is due."""
+    """Return the periodic duties, for the sweeper."""
     return Sweeps(
         store=backends.jobs,
         targets=backends.targets,

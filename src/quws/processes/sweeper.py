@@ -15,7 +15,7 @@ from time import monotonic
 import structlog
 
 from quws.domain.errors import Unavailable
-from quws.processes.backends import make_health, make_sweeps, open_backends
+from quws.processes.backends import make_health, make_sweeps, make_target_service, open_backends
 from quws.processes.monitor import monitored
 from quws.processes.runtime import stop_event
 from quws.services.queues import Queues
@@ -37,8 +37,8 @@ async def sweeper(settings: Settings) -> None:
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
-        quotes = Quotes(backends.jobs)
-        targets = TargetService(backends.targets, quotes, backends.announcer)
+        quotes = Quotes(backends.jobs.quotes)
+        targets = make_target_service(backends)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
         async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):

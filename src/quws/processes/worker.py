@@ -16,8 +16,8 @@ from quws.processes.runtime import stop_event
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.settings import Settings
 from quws.store.clock import StoreClock
+from quws.store.handovers import HandoverStore
 from quws.store.holds import HoldStore
-from quws.store.submissions import SubmissionStore
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError
 from quws.worker.asking import check
@@ -55,7 +55,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 monitored(settings.monitor_host, settings.monitor_port, health)
             )
             if sole:
-                await backends.jobs.release(target_name)
+                await backends.jobs.claims.release(target_name)
             description = await _look(children, backends.targets, target_name, stop)
             if description is None:
                 return
@@ -74,13 +74,13 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
-            submissions = SubmissionStore(backends.database)
+            handovers = HandoverStore(backends.database)
             executor = Executor(
                 worker=name,
                 target=description,
                 store=backends.jobs,
                 targets=backends.targets,
-                submissions=submissions,
+                handovers=handovers,
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
@@ -100,7 +100,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 executor=executor,
                 children=children,
                 targets=backends.targets,
-                submissions=submissions,
+                handovers=handovers,
                 announcer=backends.announcer,
                 check_seconds=settings.health_check,
             )

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from quws.domain.errors import Refusal
+from quws.domain.failures import Failure
+from quws.domain.job import JobError
 from quws.sandbox.roles import Connection
 from quws.targets.base import (
     CircuitResult,
@@ -32,19 +34,18 @@ from quws.targets.base import (
 
 T = TypeVar("T")
 
+_NO_REASON = "no reason given"
 _LONGEST_PAUSE = 5.0
 _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 
 
 class RemoteFailure(Exception):
-    """The job fails, with the fields of a ``failed`` message."""
+    """The job fails."""
 
-    def __init__(self, code: str, message: str, *, transient: bool) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.transient = transient
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class RemoteRun:
@@ -97,15 +98,10 @@ class RemoteRun:
             self._wait(handle)
             results = self._persistently(lambda: self._target.fetch(handle))
         except Gone as error:
-            raise RemoteFailure(
-                "submission_gone", f"the other side has lost the job: {error}", transient=True
-            ) from error
+            raise RemoteFailure(Failure.SUBMISSION_GONE.error(why=error)) from error
         if len(results) != self._count:
-            raise RemoteFailure(
-                "remote_failed",
-                f"the other side has results of {len(results)} circuits, not of {self._count}",
-                transient=False,
-            )
+            why = f"there are results of {len(results)} circuits, not of {self._count}"
+            raise RemoteFailure(Failure.REMOTE_FAILED.error(why=why, transient=False))
         return results
 
     # -- handing over -----------------------------------------------------------
@@ -170,13 +166,10 @@ class RemoteRun:
         return handle
 
     def _give_up(self, error: Doubt) -> None:
-        sentence = (
-            f"nobody can tell whether the other side has got the job ({error}); it is not sent"
-            " again, lest it run twice"
-        )
-        self._connection.send({"doubt": sentence, "key": self._key})
+        failure = Failure.SUBMISSION_IN_DOUBT.error(why=error)
+        self._connection.send({"doubt": failure.message, "key": self._key})
         self._connection.receive()
-        raise RemoteFailure("submission_in_doubt", sentence, transient=True) from error
+        raise RemoteFailure(failure) from error
 
     # -- looking after it -------------------------------------------------------
 
@@ -194,16 +187,13 @@ class RemoteRun:
                     return
                 case RemoteStatus.FAILED:
                     raise RemoteFailure(
-                        "remote_failed",
-                        f"it failed at the other side: {state.message or 'no reason given'}",
-                        transient=state.transient,
+                        Failure.REMOTE_FAILED.error(
+                            why=state.message or _NO_REASON, transient=state.transient
+                        )
                     )
                 case RemoteStatus.CANCELLED:
                     raise RemoteFailure(
-                        "remote_cancelled",
-                        "it was cancelled at the other side"
-                        + (f": {state.message}" if state.message else ""),
-                        transient=True,
+                        Failure.REMOTE_CANCELLED.error(why=state.message or _NO_REASON)
                     )
             self._say(_described(state))
             time.sleep(self._target.poll_seconds)

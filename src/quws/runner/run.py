@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
-import json
 import os
 import time
 import traceback
@@ -18,9 +17,13 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import Refusal
+from quws.domain.failures import Failure, refused
+from quws.domain.job import JobError
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.domain.parameters import ResponseFormat
 from quws.domain.targets import TargetState, TargetStatus
 from quws.runner import results as documents
+from quws.runner import votable
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import RemoteFailure, RemoteRun, cancel
@@ -48,12 +51,12 @@ class RunRole(Role):
 
         self._parse = parse
         self._target.load()
-        documents.load()
+        votable.load()
 
     @override
     def warm(self) -> None:
         self._target.warm()
-        documents.warm()
+        votable.warm()
 
     @override
     def handle(self, request: dict[str, Any], connection: Connection) -> None:
@@ -73,7 +76,7 @@ class RunRole(Role):
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
             traceback.print_exc()
-            connection.send(_failure("no_description", _one_line(error), transient=True))
+            connection.send({"silent": _one_line(error)})
             return
         try:
             state = self._target.state()
@@ -110,15 +113,9 @@ class RunRole(Role):
             )
             self._run(request, facts, options, connection)
         except Refusal as refusal:
-            connection.send(_failure(refusal.code, refusal.sentence, transient=False))
+            connection.send(_failed(refused(refusal)))
         except MemoryError:
-            connection.send(
-                _failure(
-                    "out_of_memory",
-                    "the job needs more memory than the target's limit allows",
-                    transient=False,
-                )
-            )
+            connection.send(_failed(Failure.OUT_OF_MEMORY.error()))
         except OSError as error:
             connection.send(_disk_failure(error, request["file_bytes"]))
 
@@ -136,8 +133,8 @@ class RunRole(Role):
         options: RunOptions,
         connection: Connection,
     ) -> None:
-        entries: dict[int, dict[str, Any]] = {
-            int(index): json.loads(Path(name).read_bytes())
+        outcomes: dict[int, CircuitOutcome] = {
+            int(index): read_circuit(Path(name).read_bytes())
             for index, name in request["done"].items()
         }
         batch = len(request["circuits"]) > 1
@@ -149,14 +146,17 @@ class RunRole(Role):
             for index, compiled, result in results:
                 teller.circuit = index
                 teller.notes(result.notes)
-                entries[index] = _entry(index, facts[index], compiled, result)
-                if not options.memory:
+                outcomes[index] = result.of_circuit(
+                    index,
+                    facts[index].registers,
+                    compiled.layout,
                     # Who finds a job again at the other side may not know what was asked for.
-                    entries[index].pop("memory", None)
+                    memory=options.memory,
+                )
                 text = _write_compiled(index, compiled, teller)
                 if batch:
                     name = f"circuit-{index}.json"
-                    documents.write_json(Path(name), entries[index])
+                    documents.write_circuit(Path(name), outcomes[index])
                     connection.send(
                         {"finished": index, "file": name, "compiled": text, "engine": result.engine}
                     )
@@ -164,16 +164,18 @@ class RunRole(Role):
                     connection.send({"finished": index, "engine": result.engine})
                     files += [text] if text else []
         except _Failed as failed:
-            connection.send(failed.answer)
+            connection.send(_failed(failed.error))
             return
         files = (
             documents.write(
                 Path(),
-                [entries[index] for index in range(len(facts))],
-                job_id=request["job"],
-                target=self._target.name,
-                shots=options.shots,
-                response_format=ResponseFormat(request["response_format"]),
+                JobOutcomes(
+                    request["job"],
+                    self._target.name,
+                    options.shots,
+                    [outcomes[index] for index in range(len(facts))],
+                ),
+                ResponseFormat(request["response_format"]),
             )
             + files
         )
@@ -191,14 +193,14 @@ class RunRole(Role):
                 work.teller.notes(compiled.notes)
                 result = self._target.run(compiled, options, work.teller.progress)
             except Refusal as refusal:
-                raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+                raise _Failed(refused(refusal)) from None
             except MemoryError:
                 raise
             except Exception as error:
                 raise _Failed(
-                    _failure(
-                        "execution_failed",
-                        f"circuit {index} could not be run: {_one_line(error)}",
+                    Failure.EXECUTION_FAILED.error(
+                        what=f"circuit {index}",
+                        why=_one_line(error),
                         transient=False,
                         detail=traceback.format_exc(limit=-5),
                     )
@@ -228,17 +230,16 @@ class RunRole(Role):
         try:
             results = run.results()
         except Refusal as refusal:
-            raise _Failed(_failure(refusal.code, refusal.sentence, transient=False)) from None
+            raise _Failed(refused(refusal)) from None
         except RemoteFailure as failure:
-            answer = _failure(failure.code, failure.message, transient=failure.transient)
-            raise _Failed(answer) from None
+            raise _Failed(failure.error) from None
         except MemoryError:
             raise
         except Exception as error:
             raise _Failed(
-                _failure(
-                    "execution_failed",
-                    f"the target could not run the job: {_one_line(error)}",
+                Failure.EXECUTION_FAILED.error(
+                    what="the job",
+                    why=_one_line(error),
                     transient=True,
                     detail=traceback.format_exc(limit=-5),
                 )
@@ -276,11 +277,11 @@ def _of_circuit(options: RunOptions, index: int) -> RunOptions:
 
 
 class _Failed(Exception):
-    """The job fails; the answer says why."""
+    """The job fails."""
 
-    def __init__(self, answer: dict[str, Any]) -> None:
-        super().__init__(answer)
-        self.answer = answer
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -345,43 +346,18 @@ def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> dict[str,
     return {"id": f"circuit-{index}", "file": name, "mime_type": MIME_TYPE}
 
 
-def _entry(
-    index: int, facts: CircuitFacts, compiled: Compiled, result: CircuitResult
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "index": index,
-        "registers": [
-            {"name": item.name, "size": item.size, "qubits": item.qubits}
-            for item in facts.registers
-        ],
-        "counts": dict(sorted(result.counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "engine": result.engine,
-        "seconds": round(result.seconds, 6),
-    }
-    if compiled.layout is not None:
-        entry["layout"] = compiled.layout
-    if result.approximate is not None:
-        entry["approximate"] = result.approximate
-    if result.memory is not None:
-        entry["memory"] = result.memory
-    return entry
-
-
-def _failure(
-    code: str, message: str, *, transient: bool, detail: str | None = None
-) -> dict[str, Any]:
-    return {"failed": {"code": code, "message": message, "transient": transient, "detail": detail}}
+def _failed(error: JobError) -> dict[str, Any]:
+    return {"failed": dataclasses.asdict(error)}
 
 
 def _disk_failure(error: OSError, file_bytes: int) -> dict[str, Any]:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             # Not the job's fault: the worker gives it back.
-            return _failure("no_room", "the disk is full", transient=True)
+            return {"no_room": "the disk is full"}
         case errno.EFBIG:
-            sentence = f"a result is larger than the {file_bytes} bytes that a file may have"
-            return _failure("result_too_large", sentence, transient=False)
-    return _failure("disk", f"a result could not be written: {error.strerror}", transient=True)
+            return _failed(Failure.RESULT_TOO_LARGE.error(bytes=file_bytes))
+    return _failed(Failure.DISK.error(why=error.strerror))
 
 
 def _one_line(error: Exception) -> str:

@@ -20,8 +20,8 @@ _KILLED = (None, -signal.SIGKILL)
 _log = structlog.get_logger(__name__)
 
 
-class ChildChecker:
-    """Implements ``quws.services.Checker`` with one child per request.
+class CircuitChecker:
+    """Reads circuits without running them, with one child per request.
 
     Parameters
     ----------
@@ -38,24 +38,46 @@ class ChildChecker:
         self._turns = asyncio.Semaphore(at_once)
 
     async def start(self) -> None:
-        """Begin to load; checks wait until that is done."""
+        """Begin to load the parsers; checks wait until that is done."""
         # A moment later: whoever starts the service waits for its first answer,
         # and loading the parsers would take a core from that.
         asyncio.get_running_loop().call_later(_START_AFTER_SECONDS, self._pool.start)
 
     async def close(self) -> None:
-        """Stop all checks."""
+        """Stop all checks and end their children."""
         await self._pool.close()
 
     async def check(
         self, circuits: list[str], language: Language | None, limits: CircuitLimits
     ) -> list[CircuitFacts]:
-        """Tell what each circuit is; see ``quws.services.Checker``."""
+        """Return what each circuit is.
+
+        Raises
+        ------
+        InvalidCircuit
+            The first one that cannot be read, asks for more than ``limits`` or takes too long.
+        TooLarge
+            One is longer than any language may be.
+        Unavailable
+            Nothing can be checked right now.
+
+        """
         answer = await self._answer({"circuits": circuits}, circuits, language, limits)
         return [CircuitFacts.model_validate(item) for item in answer["facts"]]
 
     async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
-        """Lay out a picture of a circuit; see ``quws.services.Checker``."""
+        """Return the layout of a picture of a circuit, whether a target could run it or not.
+
+        Raises
+        ------
+        InvalidCircuit
+            It cannot be read, or takes too long.
+        TooLarge
+            It is longer than any language may be.
+        Unavailable
+            Nothing can be drawn right now.
+
+        """
         answer = await self._answer({"draw": circuit}, [circuit], language, limits)
         return Drawing.model_validate(answer["drawing"])
 

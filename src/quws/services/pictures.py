@@ -9,7 +9,7 @@ from hashlib import sha256
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
-from quws.services.checking import Checker
+from quws.services.checker import CircuitChecker
 
 _REMEMBERED = 256
 _LIMITS = CircuitLimits(qubits=10_000)
@@ -17,18 +17,19 @@ _LIMITS = CircuitLimits(qubits=10_000)
 
 
 class Pictures:
-    """Draws circuits."""
+    """Draws circuits, each once as long as it is remembered."""
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: CircuitChecker) -> None:
         self._checker = checker
         self._remembered: OrderedDict[bytes, Drawing] = OrderedDict()
 
     async def draw(self, circuit: str, language: Language | None = None) -> Drawing:
-        """Lay out a picture of a circuit.
+        """Return the layout of a picture of a circuit.
 
         Raises
         ------
         InvalidCircuit, TooLarge, Unavailable
+            There can be none, or not now; see ``CircuitChecker.draw``.
 
         """
         key = sha256(f"{language}\0{circuit}".encode()).digest()
@@ -44,7 +45,7 @@ class Pictures:
     async def try_to_draw(
         self, circuit: str, language: Language | None = None, seconds: float | None = None
     ) -> Drawing | None:
-        """Lay out a picture, or give None where there can be none, or not so soon."""
+        """Return the layout of a picture, or None where there can be none, or not so soon."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.draw(circuit, language)

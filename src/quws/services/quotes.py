@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 from quws.domain.clock import Clock, utc_now
 from quws.domain.quotes import predict
 from quws.domain.times import to_millis
-from quws.store.jobs import JobStore, QueueState
+from quws.store.jobs.quotes import JobQuotes, QueueState
 
 _WORTH_SECONDS = 1.0
 _WORTH_PART = 0.1
@@ -20,7 +20,7 @@ _MOST_MS = 86_400_000
 class Quotes:
     """Predicts the end of jobs from a target's queue and from what it has learned."""
 
-    def __init__(self, store: JobStore, clock: Clock = utc_now) -> None:
+    def __init__(self, store: JobQuotes, clock: Clock = utc_now) -> None:
         self._store = store
         self._clock = clock
 

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from quws.domain.job import Job, TimelineEntry
-from quws.store.jobs import JobStore
+from quws.store.jobs.reading import JobReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Snapshot:
 class Snapshots:
     """Reads jobs for everybody who asks within one turn of the event loop."""
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobReading) -> None:
         self._store = store
         self._pending: dict[str, asyncio.Future[Snapshot | None]] = {}
         self._reads: set[asyncio.Task[None]] = set()

@@ -1,4 +1,4 @@
-"""Asks targets, when a job is created, whether they could run it: from facts, without libraries."""
+"""Whether a target can run a job, and how long that takes: from facts, without libraries."""
 
 from __future__ import annotations
 
@@ -15,20 +15,36 @@ from quws.targets import RunOptions, Target
 _log = structlog.get_logger(__name__)
 
 
-class TargetChecks:
-    """Implements ``quws.services.Suits`` with the adapters that are installed here."""
+class Suitability:
+    """Asks the adapters of targets that are installed here.
+
+    Parameters
+    ----------
+    targets
+        By name; of the others nothing is known before their worker has the job.
+
+    """
 
     def __init__(self, targets: Mapping[str, Target]) -> None:
         self._targets = targets
 
-    def __call__(
+    def predict(
         self,
         target: str,
         facts: Sequence[CircuitFacts],
         request: JobRequest,
         noise: dict[str, Any] | None,
     ) -> float | None:
-        """Refuse what the target cannot run, and predict the rest; see ``quws.services.Suits``."""
+        """Return how many seconds a job would run; None where nothing is known.
+
+        ``noise`` is what NOISE says, with the calibration of the device that it names.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+            The target cannot run it.
+
+        """
         found = self._targets.get(target)
         if found is None:
             return None

@@ -14,13 +14,15 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import utc_now
-from quws.domain.job import REQUEUED, ErrorType, JobError, TimelineEntry
+from quws.domain.failures import Failure
+from quws.domain.job import REQUEUED, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
-from quws.store.clock import StoreClock
-from quws.store.database import StoreUnavailable
-from quws.store.jobs import JobStore, Overdue
+from quws.store.clock import StoreClock, time_of
+from quws.store.database import Database, StoreUnavailable
+from quws.store.jobs.store import JobStore
+from quws.store.jobs.sweeps import Overdue
 from quws.store.targets import TargetStore
 from quws.telemetry import logs
 
@@ -91,7 +93,7 @@ class Sweeps:
             self._away = True
             raise
         if step or self._away:
-            await self._store.shorten(self._lease_seconds)
+            await self._store.claims.shorten(self._lease_seconds)
             self._settled = monotonic() + self._lease_seconds
             self._away = False
         return monotonic() >= self._settled
@@ -100,9 +102,9 @@ class Sweeps:
         """Abort jobs whose execution duration is over, should their worker not have done it."""
         count = 0
         now = self._clock.now()
-        for found in _each(await self._store.overdue(now)):
+        for found in _each(await self._store.sweeps.overdue(now)):
             entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
-            if await self._store.abort(found.id, entry, past_deadline=now) is not None:
+            if await self._store.control.abort(found.id, entry, past_deadline=now) is not None:
                 count += 1
                 await self._announcer.changed(found.id, Phase.ABORTED)
         return count
@@ -110,23 +112,21 @@ class Sweeps:
     async def lost(self) -> int:
         """Requeue jobs whose worker is gone; after the last attempt they end in ERROR."""
         count = 0
-        for found in _each(await self._store.abandoned()):
+        for found in _each(await self._store.sweeps.abandoned()):
             reason = f"the worker of attempt {found.attempt} was lost"
             if found.attempt < self._policy.max_attempts:
                 entry = TimelineEntry(utc_now(), REQUEUED, "quws", f"{reason}; it is tried again")
-                if await self._store.requeue(found, entry):
+                if await self._store.sweeps.requeue(found, entry):
                     count += 1
                     await self._announcer.changed(found.id, Phase.QUEUED)
                     await self._announcer.work(found.target)
                 continue
-            error = JobError(
-                ErrorType.TRANSIENT,
-                "worker_lost",
-                f"the worker was lost {found.attempt} times while it ran this job",
-                "\n".join([*await self._store.troubles(found.id), reason]),
+            error = Failure.WORKER_LOST.error(
+                attempts=found.attempt,
+                detail="\n".join([*await self._store.reading.troubles(found.id), reason]),
             )
             entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
-            if await self._store.give_up(found, error, entry):
+            if await self._store.sweeps.give_up(found, error, entry):
                 count += 1
                 await self._announcer.changed(found.id, Phase.ERROR)
         return count
@@ -135,14 +135,14 @@ class Sweeps:
         """Destroy jobs whose time has come: stop, delete files, forget or archive."""
         count = 0
         now = self._clock.now()
-        for found in _each(await self._store.expired(now)):
+        for found in _each(await self._store.sweeps.expired(now)):
             if self._policy.keep_history:
                 if found.phase not in FINAL:
                     entry = TimelineEntry(now, "aborted", "quws", "destruction time")
-                    await self._store.abort(found.id, entry)
-                done = await self._store.archive(found.id, now)
+                    await self._store.control.abort(found.id, entry)
+                done = await self._store.sweeps.archive(found.id, now)
             else:
-                done = await self._store.destroy(found.id, now)
+                done = await self._store.sweeps.destroy(found.id, now)
             if done:
                 count += 1
                 if self._policy.keep_history:
@@ -154,14 +154,14 @@ class Sweeps:
     async def garbage(self) -> int:
         """Delete the files of jobs that are gone, and those of attempts that came to nothing."""
         count = 0
-        for prefix in await self._store.garbage():
+        for prefix in await self._store.garbage.prefixes():
             try:
-                named = await self._store.named(prefix.partition("/")[0])
+                named = await self._store.garbage.named(prefix.partition("/")[0])
                 await self._artifacts.delete(prefix, keep=named)
             except ArtifactStoreUnavailable as error:
                 _log.warning("artifact store unavailable", error=str(error))
                 break
-            await self._store.forget_garbage(prefix)
+            await self._store.garbage.forget(prefix)
             count += 1
         return count
 
@@ -169,7 +169,7 @@ class Sweeps:
         """Hint again for targets where a job has waited so long that its hint may be lost."""
         count = 0
         before = utc_now() - timedelta(seconds=seconds)
-        for target, jobs in await self._store.forgotten(before):
+        for target, jobs in await self._store.sweeps.forgotten(before):
             try:
                 hints = await self._dispatcher.waiting(target)
             except BusUnavailable:
@@ -185,18 +185,17 @@ class Sweeps:
         for record in await self._targets.records():
             if record.state.status is not TargetStatus.RETIRED:
                 continue
-            sentence = f"{record.state.sentence(record.name)}; send the job to another target"
-            for job_id in await self._store.waiting_for(record.name):
-                error = JobError(ErrorType.FATAL, "target_retired", sentence)
-                entry = TimelineEntry(utc_now(), "failed", "quws", sentence)
-                if await self._store.refuse(job_id, error, entry):
+            error = Failure.TARGET_RETIRED.error(why=record.state.sentence(record.name))
+            for job_id in await self._store.sweeps.waiting_for(record.name):
+                entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
+                if await self._store.sweeps.refuse(job_id, error, entry):
                     count += 1
                     await self._announcer.changed(job_id, Phase.ERROR)
         return count
 
     async def keys(self) -> int:
         """Forget the Idempotency-Keys of jobs that are long gone."""
-        return await self._store.forget_keys(utc_now() - _KEYS_KEPT)
+        return await self._store.keys.forget(utc_now() - _KEYS_KEPT)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""
@@ -207,22 +206,22 @@ class Sweeps:
 
 
 async def due(
-    store: JobStore, artifacts: ArtifactStore, orphan_seconds: float, limit: int = 500
+    database: Database, artifacts: ArtifactStore, orphan_seconds: float, limit: int = 500
 ) -> Due:
     """Tell what sweeps would do now, without doing it; at most ``limit`` of each kind."""
-    now = await store.time()
+    store, now = JobStore(database), await time_of(database)
     return Due(
-        overrun=await store.overdue(now, limit),
-        lost=await store.abandoned(limit),
-        destruction=await store.expired(now, limit),
-        garbage=await store.garbage(limit),
+        overrun=await store.sweeps.overdue(now, limit),
+        lost=await store.sweeps.abandoned(limit),
+        destruction=await store.sweeps.expired(now, limit),
+        garbage=await store.garbage.prefixes(limit),
         orphans=(await _orphans(store, artifacts, orphan_seconds))[:limit],
     )
 
 
 async def _orphans(store: JobStore, artifacts: ArtifactStore, seconds: float) -> list[str]:
     owners = [name for name in await artifacts.owners() if name != "health"]
-    known = await store.known(owners)
+    known = await store.reading.known(owners)
     # A job's files are written before its row: younger than this they may be just that.
     young = utc_now() - timedelta(seconds=seconds)
     return [owner for owner in owners if owner not in known and _made(owner) < young]

@@ -99,7 +99,7 @@ class TargetService:
             )
         by = caller.name or "operator"
         if not await self._store.hold(name, status, message or None, until, by):
-            raise NotFound(f"there is no target '{name[:60]}'")
+            raise NotFound(f"there is no target '{name[:60]}', or no worker has looked at it yet")
         if status is TargetStatus.ONLINE:
             await self._announcer.work(name)
 

@@ -241,7 +241,7 @@ target_load = Table(
     Column("running", Integer, nullable=False),
 )
 
-submissions = Table(
+handovers = Table(
     "submissions",
     metadata,
     # What was handed over to a target with a queue of its own. No foreign key: what must be
@@ -262,7 +262,7 @@ submissions = Table(
     ),
 )
 
-submission_keys = Table(
+idempotency_keys = Table(
     "submission_keys",
     metadata,
     # The Idempotency-Key of a request that made a job. No foreign key: a request that comes

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import TargetState
 
 if TYPE_CHECKING:
@@ -65,22 +66,10 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitResult:
-    """What running one circuit gave.
+class CircuitResult(CircuitOutcome):
+    """What a target gives for one circuit. Whose circuit it is, its caller adds."""
 
-    Keys of ``counts`` and entries of ``memory`` (one per shot) are bit
-    strings, one group per classical register: the register that was declared
-    last stands first, and in each group bit 0 stands last. Groups are
-    separated by a blank.
-    """
-
-    counts: dict[str, int]
-    memory: list[str] | None
-    engine: str
-    seconds: float
-    approximate: str | None = None
-    """Why the counts are not exact even in the limit of many shots; None if they are."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list, kw_only=True)
     """What a user should know, for the timeline: why this engine, for one."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quws.domain.circuits import Language
+from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 
 Judge = Callable[[dict[str, int]], str | None]
@@ -316,11 +317,11 @@ def expect(bits: str, wrong: float) -> Judge:
     return judge
 
 
-def judge_memory(memory: Sequence[str] | None, counts: dict[str, int]) -> str | None:
+def judge_memory(outcome: CircuitOutcome) -> str | None:
     """Judge the bits of single shots: they must be there and add up to the counts."""
-    if memory is None:
+    if outcome.memory is None:
         return "it claims to give the bits of each shot, and gives none"
-    if Counter(memory) != Counter(counts):
+    if Counter(outcome.memory) != Counter(outcome.counts):
         return "the bits of single shots do not add up to the counts"
     return None
 

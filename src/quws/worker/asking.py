@@ -46,8 +46,8 @@ async def look_at(children: ChildPool) -> Look:
         raise LookFailed(f"it did not answer within {_LOOK_SECONDS:.0f} seconds") from None
     except ChildLost as lost:
         raise LookFailed(f"its process died: {lost}") from None
-    if "failed" in answer:
-        raise LookFailed(answer["failed"]["message"])
+    if "silent" in answer:
+        raise LookFailed(answer["silent"])
     return Look(
         TargetDescription.model_validate(answer["description"]),
         TargetState.model_validate(answer["state"]),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from quws.domain.clock import Clock
-from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Outcome
+from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
 from quws.domain.job import new_job_id
+from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_job
 from quws.domain.parameters import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription, TargetState, TargetStatus
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
@@ -37,14 +36,6 @@ _log = structlog.get_logger(__name__)
 
 class _Failed(Exception):
     """A job of the check did not do what it should; the sentence says what it did instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a job gave, by circuit."""
-
-    counts: list[dict[str, int]]
-    memory: list[list[str] | None]
 
 
 class Conformance:
@@ -88,7 +79,7 @@ class Conformance:
         started, now = time.monotonic(), self._clock()
         checks = list(conformance.checks(self._target, quick=self._quick))
         done = await self._circuits(checks)
-        if not any(item.outcome is Outcome.FAILED for item in done):
+        if not any(item.outcome is Verdict.FAILED for item in done):
             done += await self._jobs()
         return ConformanceReport(
             target=self._target.name,
@@ -114,10 +105,9 @@ class Conformance:
                     wrong[id(probe)] = found
                     continue
                 ran = True
-                counts, shots = found.counts[0], found.memory[0]
-                wrong[id(probe)] = self._judge(probe, counts)
+                wrong[id(probe)] = self._judge(probe, found)
                 if self._memory:
-                    memory = memory or conformance.judge_memory(shots, counts)
+                    memory = memory or conformance.judge_memory(found)
         done = [_checked(check, [wrong[id(probe)] for probe in check.probes]) for check in checks]
         title = "The bits of each shot"
         if self._memory and not ran:
@@ -128,28 +118,26 @@ class Conformance:
             done.append(_skipped("memory", title, f"it does not claim {Feature.MEMORY}"))
         return done
 
-    async def _apart(self, probes: Sequence[Probe]) -> list[_Found | str]:
+    async def _apart(self, probes: Sequence[Probe]) -> list[CircuitOutcome | str]:
         """Run circuits in one job; where that fails each in its own, to see which is to blame."""
         try:
-            found = await self._job([probe.source for probe in probes])
+            return [*await self._job([probe.source for probe in probes])]
         except _Failed as failed:
             if len(probes) == 1:
                 return [str(failed)]
-            alone: list[_Found | str] = []
+            alone: list[CircuitOutcome | str] = []
             for probe in probes:
                 if len(alone) >= _ENOUGH and all(isinstance(item, str) for item in alone):
                     alone.append(alone[-1])  # It is none of them by itself.
                 else:
                     alone += await self._apart([probe])
             return alone
-        pairs = zip(found.counts, found.memory, strict=True)
-        return [_Found([counts], [memory]) for counts, memory in pairs]
 
-    def _judge(self, probe: Probe, counts: dict[str, int]) -> str | None:
-        shots = sum(counts.values())
+    def _judge(self, probe: Probe, found: CircuitOutcome) -> str | None:
+        shots = found.shots
         if shots != self._shots:
             return f"it gives {shots} shots, {self._shots} were asked for"
-        return probe.judge(counts)
+        return probe.judge(found.counts)
 
     # -- what jobs do ---------------------------------------------------------------------------
 
@@ -185,8 +173,8 @@ class Conformance:
 
     async def _single(self) -> str | None:
         probe = self._lone()
-        found = await self._job([probe.source])
-        return self._judge(probe, found.counts[0])
+        (found,) = await self._job([probe.source])
+        return self._judge(probe, found)
 
     async def _seed(self) -> str | None:
         probe = next(
@@ -194,8 +182,8 @@ class Conformance:
             for check in conformance.checks(self._target, quick=self._quick)
             if check.name == "sweep"
         )
-        first = await self._job([probe.source])
-        second = await self._job([probe.source])
+        (first,) = await self._job([probe.source])
+        (second,) = await self._job([probe.source])
         return None if first.counts == second.counts else "two runs gave different counts"
 
     async def _cancel(self) -> str | None:
@@ -224,8 +212,8 @@ class Conformance:
         handle = await self._handed_over(key)
         probe = self._lone()
         submission = {"key": key, "begun": True, "age": 0.0, "handle": handle}
-        found = await self._job([probe.source], submission)
-        return self._judge(probe, found.counts[0])
+        (found,) = await self._job([probe.source], submission)
+        return self._judge(probe, found)
 
     async def _handed_over(self, key: str) -> str:
         """Submit a job, and kill the process that did as soon as it has arrived."""
@@ -260,7 +248,7 @@ class Conformance:
 
     async def _job(
         self, circuits: Sequence[str], submission: dict[str, Any] | None = None
-    ) -> _Found:
+    ) -> Sequence[CircuitOutcome]:
         if self._target.remote and submission is None:
             submission = {"key": new_job_id(), "begun": False, "age": 0.0, "handle": None}
         child = await self._children.acquire()
@@ -309,6 +297,8 @@ class Conformance:
         async for message in child.messages():
             if "failed" in message:
                 raise _Failed(message["failed"]["message"])
+            if "no_room" in message:
+                raise _Failed(message["no_room"])
             if "submitting" in message or "submitted" in message or "doubt" in message:
                 await child.send({"go": True})
             finished = finished or "results" in message
@@ -376,17 +366,18 @@ async def _check_quickly(
     await targets.set_conformance(description.name, report.model_dump(mode="json"), report.time)
 
 
-def _read(folder: Path, circuits: int) -> _Found:
-    found = json.loads((folder / "counts.json").read_bytes())["circuits"]
-    counts = [item["counts"] for item in found]
-    memory: list[list[str] | None] = [None] * circuits
-    path = folder / "memory.json"
-    if path.exists():
-        for item in json.loads(path.read_bytes())["circuits"]:
-            memory[item["index"]] = item["memory"]
-    if len(counts) != circuits:
-        raise _Failed(f"it gives counts of {len(counts)} circuits, of {circuits} are right")
-    return _Found(counts, memory)
+def _read(folder: Path, circuits: int) -> Sequence[CircuitOutcome]:
+    memory = folder / "memory.json"
+    try:
+        found = read_job(
+            (folder / "counts.json").read_bytes(),
+            memory.read_bytes() if memory.exists() else None,
+        ).circuits
+    except UnreadableOutcomes as error:
+        raise _Failed(str(error)) from None
+    if len(found) != circuits:
+        raise _Failed(f"it gives counts of {len(found)} circuits, of {circuits} are right")
+    return found
 
 
 def _checked(check: Check, wrong: Sequence[str | None]) -> ConformanceCheck:
@@ -396,9 +387,9 @@ def _checked(check: Check, wrong: Sequence[str | None]) -> ConformanceCheck:
 
 
 def _outcome(name: str, title: str, wrong: str | None) -> ConformanceCheck:
-    outcome = Outcome.PASSED if wrong is None else Outcome.FAILED
+    outcome = Verdict.PASSED if wrong is None else Verdict.FAILED
     return ConformanceCheck(name=name, title=title, outcome=outcome, message=wrong)
 
 
 def _skipped(name: str, title: str, why: str) -> ConformanceCheck:
-    return ConformanceCheck(name=name, title=title, outcome=Outcome.SKIPPED, message=why)
+    return ConformanceCheck(name=name, title=title, outcome=Verdict.SKIPPED, message=why)

@@ -27,6 +27,7 @@ from quws.artifacts.parameters import read_circuits
 from quws.bus.announcer import Announcer
 from quws.bus.events import JobEvent
 from quws.domain.clock import Clock, utc_now
+from quws.domain.failures import Failure
 from quws.domain.job import REQUEUED, Claim, ErrorType, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration, TargetDescription
@@ -34,8 +35,8 @@ from quws.sandbox import confine
 from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
 from quws.store.clock import StoreClock
 from quws.store.database import StoreUnavailable
-from quws.store.jobs import JobStore
-from quws.store.submissions import SubmissionStore
+from quws.store.handovers import HandoverStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, metrics, tracing
 
@@ -49,6 +50,10 @@ _log = structlog.get_logger(__name__)
 
 class Fenced(Exception):
     """The job is not this worker's any more."""
+
+
+class _NoRoom(Exception):
+    """The child found no room for its files."""
 
 
 @dataclass(eq=False)
@@ -99,7 +104,7 @@ class Executor:
         target: TargetDescription,
         store: JobStore,
         targets: TargetStore,
-        submissions: SubmissionStore,
+        handovers: HandoverStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
         children: ChildPool,
@@ -118,7 +123,7 @@ class Executor:
         self._target = target
         self._store = store
         self._targets = targets
-        self._submissions = submissions
+        self._handovers = handovers
         self._artifacts = artifacts
         self._announcer = announcer
         self._children = children
@@ -242,7 +247,7 @@ class Executor:
 
     async def _claim(self) -> _Run | None:
         shifted = self._store_clock.shifted
-        claim = await self._store.claim(
+        claim = await self._store.claims.claim(
             self._target.name,
             self.worker,
             self._lease_seconds,
@@ -302,9 +307,7 @@ class Executor:
         except Exception:  # noqa: BLE001 - a fault of ours must not leave the job EXECUTING
             _log.exception("job could not be run")
             with contextlib.suppress(Fenced):
-                await self._fail(
-                    run, "internal_error", "the worker could not run the job; its log says why"
-                )
+                await self._fail(run, Failure.INTERNAL_ERROR.error())
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -326,7 +329,7 @@ class Executor:
             request = await self._persistently(run, lambda: self._request(claim, folder))
             run.child = await self._children.acquire()
         except ArtifactMissing as error:
-            await self._fail(run, "not_started", f"a file of the job is gone: {error}")
+            await self._fail(run, Failure.NOT_STARTED.error(what=error))
             return
         except ChildrenUnavailable as error:
             _log.error("worker cannot run jobs", error=str(error))
@@ -346,23 +349,18 @@ class Executor:
             else:
                 await self._died(run, lost)
             return
-        if failure is not None and failure["code"] == "no_room":
-            _log.error("worker cannot run jobs", error=failure["message"])
+        except _NoRoom as error:
+            _log.error("worker cannot run jobs", error=str(error))
             await self._give_back(run, "the worker has no room for its files")
-        elif failure is not None:
-            await self._fail(
-                run,
-                failure["code"],
-                failure["message"],
-                transient=failure["transient"],
-                detail=failure["detail"],
-            )
+            return
+        if failure is not None:
+            await self._fail(run, failure)
 
     async def _request(self, claim: Claim, folder: Path) -> dict[str, Any]:
         spec = claim.job.spec
         done: dict[int, str] = {}
         if claim.job.circuits_done:
-            for index, key in (await self._store.circuit_artifacts(claim.id)).items():
+            for index, key in (await self._store.reading.circuit_artifacts(claim.id)).items():
                 name = f"done-{index}.json"
                 content = await self._artifacts.read(key)
                 await asyncio.to_thread((folder / name).write_bytes, content)
@@ -387,7 +385,7 @@ class Executor:
 
     async def _submission(self, claim: Claim) -> dict[str, Any]:
         """Tell what is known of the job at the other side. Its key is the job's id."""
-        found = await self._submissions.of(claim.id)
+        found = await self._handovers.of(claim.id)
         if found is None:
             return {"key": claim.id, "begun": False, "age": 0.0, "handle": None}
         age = (self._clock() - found.created).total_seconds()
@@ -395,11 +393,11 @@ class Executor:
 
     async def _converse(
         self, run: _Run, child: Child, request: dict[str, Any], folder: Path
-    ) -> dict[str, Any] | None:
+    ) -> JobError | None:
         """Let the child work and store what it makes. Gives what it says of a failure."""
         await child.send(request)
         started = self._clock()
-        failure: dict[str, Any] | None = None
+        failure: JobError | None = None
         async for message in child.messages():
             self._watched(run, child, message, started)
             match message:
@@ -415,8 +413,10 @@ class Executor:
                     await self._calibrated(run, Calibration.model_validate(content))
                 case {"results": files}:
                     await self._complete(run, files, folder)
-                case {"failed": dict(what)}:
-                    failure = what
+                case {"failed": {"type": type_, "code": code, "message": text, "detail": more}}:
+                    failure = JobError(ErrorType(type_), code, text, more)
+                case {"no_room": str(sentence)}:
+                    raise _NoRoom(sentence)
                 case _:
                     await self._hear_from_elsewhere(run, child, message)
         return failure
@@ -452,7 +452,7 @@ class Executor:
             return True
         run.waiting_since = now
         try:
-            moved = await self._store.shift(run.claim, now - since)
+            moved = await self._store.claims.shift(run.claim, now - since)
         except StoreUnavailable:
             run.waiting_since = since
             raise
@@ -463,7 +463,7 @@ class Executor:
 
     async def _submitting(self, run: _Run, child: Child, key: str) -> None:
         now = self._clock()
-        if not await self._persistently(run, lambda: self._submissions.intend(run.claim, key, now)):
+        if not await self._persistently(run, lambda: self._handovers.intend(run.claim, key, now)):
             raise Fenced
         if run.handing_back:
             return  # It is killed at once, and nothing has been sent.
@@ -478,7 +478,7 @@ class Executor:
             f"the target's own queue has it as {handle}"[:500],
         )
         if not await self._persistently(
-            run, lambda: self._submissions.arrived(run.claim, key, handle, entry)
+            run, lambda: self._handovers.arrived(run.claim, key, handle, entry)
         ):
             raise Fenced
         run.submitting = False
@@ -488,9 +488,7 @@ class Executor:
 
     async def _doubt(self, run: _Run, child: Child, key: str, sentence: str) -> None:
         entry = TimelineEntry(self._clock(), "in doubt", self.worker, sentence)
-        if not await self._persistently(
-            run, lambda: self._submissions.doubt(run.claim, key, entry)
-        ):
+        if not await self._persistently(run, lambda: self._handovers.doubt(run.claim, key, entry)):
             raise Fenced
         await child.send({"go": True})
 
@@ -500,18 +498,20 @@ class Executor:
         async def write() -> bool:
             # Before the job refers to it.
             await self._targets.calibrated(claim.job.target, calibration, present=False)
-            return await self._store.set_calibration(claim, calibration.id)
+            return await self._store.publishing.set_calibration(claim, calibration.id)
 
         if not await self._persistently(run, write):
             raise Fenced
 
     async def _note(self, run: _Run, note: str) -> None:
         entry = TimelineEntry(self._clock(), "note", self.worker, note)
-        if not await self._persistently(run, lambda: self._store.note(run.claim, entry)):
+        if not await self._persistently(run, lambda: self._store.publishing.note(run.claim, entry)):
             raise Fenced
 
     async def _progress(self, run: _Run, sentence: str) -> None:
-        if not await self._persistently(run, lambda: self._store.say(run.claim, sentence)):
+        if not await self._persistently(
+            run, lambda: self._store.publishing.say(run.claim, sentence)
+        ):
             raise Fenced
         await self._announcer.changed(run.claim.id, Phase.EXECUTING)
 
@@ -547,7 +547,10 @@ class Executor:
             f"circuit {index} of {claim.job.circuits} on {engine}",
         )
         stored = await self._persistently(
-            run, lambda: self._store.store_circuit(claim, index, result, entry, started, more)
+            run,
+            lambda: self._store.publishing.store_circuit(
+                claim, index, result, entry, started, more
+            ),
         )
         if not stored:
             raise Fenced
@@ -564,7 +567,9 @@ class Executor:
         entry = TimelineEntry(self._clock(), "completed", self.worker)
         seconds = monotonic() - run.began
         await self._end(
-            run, Phase.COMPLETED, lambda: self._store.complete(claim, results, entry, seconds)
+            run,
+            Phase.COMPLETED,
+            lambda: self._store.publishing.complete(claim, results, entry, seconds),
         )
 
     async def _put(self, run: _Run, result_id: str, path: Path, mime_type: str) -> Result:
@@ -572,20 +577,11 @@ class Executor:
         size = await self._persistently(run, lambda: self._artifacts.put(key, path))
         return Result(result_id, key, size, mime_type)
 
-    async def _fail(
-        self,
-        run: _Run,
-        code: str,
-        message: str,
-        *,
-        transient: bool = True,
-        detail: str | None = None,
-    ) -> None:
-        error = JobError(
-            ErrorType.TRANSIENT if transient else ErrorType.FATAL, code, message, detail
+    async def _fail(self, run: _Run, error: JobError) -> None:
+        entry = TimelineEntry(self._clock(), "failed", self.worker, error.message)
+        await self._end(
+            run, Phase.ERROR, lambda: self._store.publishing.fail(run.claim, error, entry)
         )
-        entry = TimelineEntry(self._clock(), "failed", self.worker, message)
-        await self._end(run, Phase.ERROR, lambda: self._store.fail(run.claim, error, entry))
 
     async def _died(self, run: _Run, lost: ChildLost) -> None:
         attempt = run.claim.attempt
@@ -596,23 +592,27 @@ class Executor:
             entry = TimelineEntry(
                 self._clock(), REQUEUED, self.worker, f"{reason}; the job is tried again"
             )
-            await self._end(run, Phase.QUEUED, lambda: self._store.retry(run.claim, entry))
+            await self._end(
+                run, Phase.QUEUED, lambda: self._store.publishing.retry(run.claim, entry)
+            )
             await self._announcer.work(self._target.name)
             return
         # What crashes by itself will crash again; what was killed may have been in the way.
         own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
-        earlier = await self._persistently(run, lambda: self._store.troubles(run.claim.id))
-        await self._fail(
-            run,
-            "process_died",
-            f"the process that ran the circuits died in each of {attempt} attempts: {lost}",
+        earlier = await self._persistently(run, lambda: self._store.reading.troubles(run.claim.id))
+        error = Failure.PROCESS_DIED.error(
+            attempts=attempt,
+            how=lost,
             transient=not own_fault,
             detail="\n".join([*earlier, reason, *_hint(lost.status)]),
         )
+        await self._fail(run, error)
 
     async def _hand_back(self, run: _Run, message: str) -> None:
         entry = TimelineEntry(self._clock(), "suspended", self.worker, message)
-        await self._end(run, Phase.SUSPENDED, lambda: self._store.hand_back(run.claim, entry))
+        await self._end(
+            run, Phase.SUSPENDED, lambda: self._store.publishing.hand_back(run.claim, entry)
+        )
         await self._announcer.work(self._target.name)
 
     async def _end(self, run: _Run, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
@@ -641,9 +641,9 @@ class Executor:
     async def _sweep_up(self, claim: Claim) -> None:
         # Results that were published belong to the job; what never was, to nobody.
         try:
-            named = await self._store.named(claim.id)
+            named = await self._store.garbage.named(claim.id)
             await self._artifacts.delete(f"{claim.id}/{claim.attempt}", keep=named)
-            head = await self._store.head(claim.id)
+            head = await self._store.reading.head(claim.id)
             ended = head is None or head.phase is Phase.ABORTED
             metrics.taken_away(self._target.name, "ended" if ended else "lost")
             if head is None:
@@ -685,7 +685,7 @@ class Executor:
 
     async def _beat(self, run: _Run) -> None:
         asked = monotonic()
-        renewed = await self._store.renew(run.claim, self._lease_seconds)
+        renewed = await self._store.claims.renew(run.claim, self._lease_seconds)
         if renewed is None:
             run.lost.set()
             return
@@ -693,7 +693,7 @@ class Executor:
         self._store_clock.observe(now, asked)
         shifted = self._store_clock.shifted
         if run.shifted != shifted:
-            moved = await self._store.shift(held, shifted - run.shifted)
+            moved = await self._store.claims.shift(held, shifted - run.shifted)
             if moved is None:
                 run.lost.set()
                 return
@@ -712,7 +712,7 @@ class Executor:
         entry = TimelineEntry(
             self._clock(), "aborted", self.worker, "the execution duration is over"
         )
-        if await self._store.abort(held.id, entry, past_deadline=now) is not None:
+        if await self._store.control.abort(held.id, entry, past_deadline=now) is not None:
             run.lost.set()
             await self._announcer.changed(held.id, Phase.ABORTED)
 

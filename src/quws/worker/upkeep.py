@@ -21,7 +21,7 @@ from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.sandbox.pool import ChildLost, ChildPool, ChildrenUnavailable
 from quws.store.database import StoreUnavailable
-from quws.store.submissions import Submission, SubmissionStore
+from quws.store.handovers import Handover, HandoverStore
 from quws.store.targets import TargetStore
 from quws.worker.asking import check
 from quws.worker.executor import Executor
@@ -52,7 +52,7 @@ class Watch:
         executor: Executor,
         children: ChildPool,
         targets: TargetStore,
-        submissions: SubmissionStore,
+        handovers: HandoverStore,
         announcer: Announcer,
         check_seconds: float,
         clock: Clock = utc_now,
@@ -64,7 +64,7 @@ class Watch:
         self._executor = executor
         self._children = children
         self._targets = targets
-        self._submissions = submissions
+        self._handovers = handovers
         self._announcer = announcer
         self._check_seconds = check_seconds
         self._clock = clock
@@ -132,7 +132,7 @@ class Watch:
     # -- what must be cancelled at the other side ---------------------------------
 
     async def _cancel_all(self) -> None:
-        duties = await self._submissions.duties(self._target)
+        duties = await self._handovers.duties(self._target)
         self._again = {duty.key: self._again.get(duty.key, (0.0, 0.5)) for duty in duties}
         for duty in duties:
             due, pause = self._again[duty.key]
@@ -141,7 +141,7 @@ class Watch:
                 self._again[duty.key] = monotonic() + pause, pause
                 await self._cancel(duty)
 
-    async def _cancel(self, duty: Submission) -> None:
+    async def _cancel(self, duty: Handover) -> None:
         try:
             async with asyncio.timeout(_CANCEL_SECONDS):
                 answer = await self._children.ask({"cancel": duty.key, "handle": duty.handle})
@@ -155,8 +155,8 @@ class Watch:
             case _:
                 _log.info("not cancelled yet", job=duty.job_id, handle=duty.handle, answer=answer)
 
-    async def _close(self, duty: Submission, sentence: str) -> None:
+    async def _close(self, duty: Handover, sentence: str) -> None:
         entry = TimelineEntry(self._clock(), "cancelled remotely", self._worker, sentence)
-        await self._submissions.close(duty.key, entry)
+        await self._handovers.close(duty.key, entry)
         # It was aborted, or deleted since: whoever looks at it looks again.
         await self._announcer.changed(duty.job_id, Phase.ABORTED)

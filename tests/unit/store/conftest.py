@@ -11,7 +11,7 @@ import pytest
 from harness import Postgres
 
 from quws.store.database import Database
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.schema import upgrade
 from quws.store.tables import metadata
 

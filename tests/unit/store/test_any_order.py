@@ -31,7 +31,8 @@ from quws.domain.job import (
 )
 from quws.domain.phases import FINAL, Move, Phase, sources, target
 from quws.store.database import Database
-from quws.store.jobs import JobStore, Overdue
+from quws.store.jobs.store import JobStore
+from quws.store.jobs.sweeps import Overdue
 from quws.store.schema import upgrade
 from quws.store.tables import metadata
 
@@ -135,29 +136,29 @@ class Jobs(RuleBasedStateMachine):
             spec={},
             error=None,
         )
-        self.run(self.store.add(job, [entry("received")]))
+        self.run(self.store.creation.add(job, [entry("received")]))
         self.known[job.id] = Known(job.id, phase)
         return job.id
 
     @rule(job_id=jobs)
     def queue(self, job_id: str) -> None:
-        found = self.run(self.store.get(job_id))
-        done = found is not None and self.run(self.store.queue(found, entry("queued"), 0))
+        found = self.run(self.store.reading.get(job_id))
+        done = found is not None and self.run(self.store.control.queue(found, entry("queued"), 0))
         self.moves(job_id, Move.QUEUE, bool(done))
 
     @rule(job_id=jobs)
     def hold(self, job_id: str) -> None:
-        done = self.run(self.store.hold(job_id, entry("held")))
+        done = self.run(self.store.control.hold(job_id, entry("held")))
         self.moves(job_id, Move.HOLD, done is not None)
 
     @rule(job_id=jobs)
     def abort(self, job_id: str) -> None:
-        done = self.run(self.store.abort(job_id, entry("aborted")))
+        done = self.run(self.store.control.abort(job_id, entry("aborted")))
         self.moves(job_id, Move.ABORT, done is not None)
 
     @rule(job_id=jobs)
     def delete(self, job_id: str) -> None:
-        assert self.run(self.store.delete(job_id, NOW)) is (job_id in self.known)
+        assert self.run(self.store.control.delete(job_id, NOW)) is (job_id in self.known)
         self.known.pop(job_id, None)
 
     # -- workers ----------------------------------------------------------------------
@@ -165,7 +166,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(target=claims, expired=st.booleans())
     def claim(self, expired: bool) -> Claim | None:
         lease = EXPIRED if expired else LONG
-        found: Claim | None = self.run(self.store.claim("simulator", "worker", lease, NOW))
+        found: Claim | None = self.run(self.store.claims.claim("simulator", "worker", lease, NOW))
         waiting = [job for job in self.known.values() if job.phase in sources(Move.CLAIM)]
         if found is None:
             assert not waiting
@@ -180,7 +181,7 @@ class Jobs(RuleBasedStateMachine):
     @rule(claim=claims)
     def renew(self, claim: Claim | None) -> None:
         if claim is not None:
-            assert (self.run(self.store.renew(claim, LONG)) is not None) is self.holds(claim)
+            assert (self.run(self.store.claims.renew(claim, LONG)) is not None) is self.holds(claim)
             if self.holds(claim):
                 self.known[claim.id].expired = False
 
@@ -190,8 +191,10 @@ class Jobs(RuleBasedStateMachine):
             return
         key = f"{claim.id}/{claim.attempt}/{index}"
         result = Result(f"counts-{index}", key, 1, "application/json")
-        before = self.run(self.store.circuit_artifacts(claim.id))
-        did = self.run(self.store.store_circuit(claim, index, result, entry("circuit done"), NOW))
+        before = self.run(self.store.reading.circuit_artifacts(claim.id))
+        did = self.run(
+            self.store.publishing.store_circuit(claim, index, result, entry("circuit done"), NOW)
+        )
         assert did is self.holds(claim)
         if did and index not in before:
             self.known[claim.id].done += 1
@@ -208,22 +211,26 @@ class Jobs(RuleBasedStateMachine):
         job = self.ended(
             claim,
             Move.COMPLETE,
-            lambda c: self.store.complete(c, [result], entry("completed"), 1.0),
+            lambda c: self.store.publishing.complete(c, [result], entry("completed"), 1.0),
         )
         if job is not None:
             job.done = CIRCUITS
 
     @rule(claim=claims)
     def fail(self, claim: Claim | None) -> None:
-        self.ended(claim, Move.FAIL, lambda c: self.store.fail(c, FAILURE, entry("failed")))
+        self.ended(
+            claim, Move.FAIL, lambda c: self.store.publishing.fail(c, FAILURE, entry("failed"))
+        )
 
     @rule(claim=claims)
     def retry(self, claim: Claim | None) -> None:
-        self.ended(claim, Move.REQUEUE, lambda c: self.store.retry(c, entry("requeued")))
+        self.ended(claim, Move.REQUEUE, lambda c: self.store.publishing.retry(c, entry("requeued")))
 
     @rule(claim=claims)
     def hand_back(self, claim: Claim | None) -> None:
-        job = self.ended(claim, Move.SUSPEND, lambda c: self.store.hand_back(c, entry("suspended")))
+        job = self.ended(
+            claim, Move.SUSPEND, lambda c: self.store.publishing.hand_back(c, entry("suspended"))
+        )
         if job is not None:
             job.attempt -= 1
 
@@ -231,30 +238,32 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(give_up=st.booleans())
     def lost(self, give_up: bool) -> None:
-        found: list[Overdue] = self.run(self.store.abandoned())
+        found: list[Overdue] = self.run(self.store.sweeps.abandoned())
         executing = [job for job in self.known.values() if job.phase is Phase.EXECUTING]
         assert {item.id for item in found} == {job.id for job in executing if job.expired}
         for item in found:
             if give_up:
-                done = self.run(self.store.give_up(item, FAILURE, entry("failed")))
+                done = self.run(self.store.sweeps.give_up(item, FAILURE, entry("failed")))
                 self.moves(item.id, Move.FAIL, done)
             else:
-                self.moves(item.id, Move.REQUEUE, self.run(self.store.requeue(item, entry("x"))))
+                self.moves(
+                    item.id, Move.REQUEUE, self.run(self.store.sweeps.requeue(item, entry("x")))
+                )
             # Nothing is done twice, however often somebody believes that it is due.
-            assert not self.run(self.store.requeue(item, entry("x")))
+            assert not self.run(self.store.sweeps.requeue(item, entry("x")))
 
     @rule(job_id=jobs)
     def archive(self, job_id: str) -> None:
-        done = self.run(self.store.archive(job_id, NOW + timedelta(days=2)))
+        done = self.run(self.store.sweeps.archive(job_id, NOW + timedelta(days=2)))
         if self.moves(job_id, Move.ARCHIVE, done) is not None:
-            self.known[job_id].done = self.run(self.store.get(job_id)).circuits_done
+            self.known[job_id].done = self.run(self.store.reading.get(job_id)).circuits_done
 
     # -- what always holds ----------------------------------------------------------------
 
     @invariant()
     def every_job_is_what_the_model_says(self) -> None:
         for job in self.known.values():
-            whole = self.run(self.store.whole(job.id))
+            whole = self.run(self.store.reading.whole(job.id))
             assert whole is not None
             found, timeline, *_ = whole
             assert (found.phase, found.attempt, found.circuits_done) == (

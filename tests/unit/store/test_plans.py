@@ -21,7 +21,8 @@ from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database
-from quws.store.jobs import JobStore, ListFilter
+from quws.store.jobs.listing import ListFilter
+from quws.store.jobs.store import JobStore
 from quws.store.queues import QueueStore
 from quws.store.schema import upgrade
 
@@ -111,7 +112,7 @@ async def plan_of_list(
     """Explain the first statement of a list, or a later one."""
     count = 0
     with Caught() as caught:
-        async for _ in full.refs(wanted):
+        async for _ in full.listing.refs(wanted):
             count += 1
             if len(caught.sent) > skip and count >= rows:
                 break
@@ -175,41 +176,41 @@ async def test_few_jobs_in_a_phase(full: JobStore, full_url: str) -> None:
 
 async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        assert await full.claim(TARGET, "worker", 60, NOW) is not None
+        assert await full.claims.claim(TARGET, "worker", 60, NOW) is not None
     plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
     assert_reads_in_order(plan, "ix_jobs_queue")
 
 
 async def test_due_destruction(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        assert await full.expired(NOW + timedelta(minutes=1))
+        assert await full.sweeps.expired(NOW + timedelta(minutes=1))
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_destruction")
 
 
 async def test_nothing_due(full: JobStore, full_url: str) -> None:
     # This is how it is twice a second.
     with Caught() as caught:
-        assert not await full.expired(NOW - timedelta(days=30))
+        assert not await full.sweeps.expired(NOW - timedelta(days=30))
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_destruction")
 
 
 async def test_overdue(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        assert await full.overdue(NOW + timedelta(hours=1))
+        assert await full.sweeps.overdue(NOW + timedelta(hours=1))
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_deadline")
 
 
 async def test_abandoned(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        await full.abandoned()
+        await full.sweeps.abandoned()
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_lease")
 
 
 async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
     wanted = ListFilter(everybody=True, phases=frozenset({Phase.QUEUED}), last=1)
-    (ref,) = [ref async for ref in full.refs(wanted)]
+    (ref,) = [ref async for ref in full.listing.refs(wanted)]
     with Caught() as caught:
-        found = await full.whole(ref.id)
+        found = await full.reading.whole(ref.id)
     assert found is not None
     assert found[2] is not None
     plan = caught.plan(full_url, lambda statement: "count(*)" in statement)
@@ -218,14 +219,14 @@ async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
 
 async def test_how_many_of_mine_are_active(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        assert await full.active(BUSY)
+        assert await full.control.active(BUSY)
     # Few jobs are active at all: an index that has only those will do.
     assert_uses(caught.plan(full_url), NEWEST_IN_PHASE, "ix_jobs_[a-z]+")
 
 
 async def test_abort_goes_by_the_key(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
-        await full.abort(new_job_id(), TimelineEntry(NOW, "aborted", "test"))
+        await full.control.abort(new_job_id(), TimelineEntry(NOW, "aborted", "test"))
     plan = caught.plan(full_url)
     assert "sqlite_autoindex_jobs_1" in plan or "pk_jobs" in plan, plan
 
@@ -234,10 +235,10 @@ async def test_abort_goes_by_the_key(full: JobStore, full_url: str) -> None:
 async def test_a_page_of_a_table_is_read_off_the_index(
     full: JobStore, full_url: str, owner: str | None
 ) -> None:
-    first = await full.rows(ListFilter(owner=owner), 10)
+    first = await full.listing.rows(ListFilter(owner=owner), 10)
     for older in (None, first[-1].ref.id):
         with Caught() as caught:
-            assert len(await full.rows(ListFilter(owner=owner), 10, older)) == 10
+            assert len(await full.listing.rows(ListFilter(owner=owner), 10, older)) == 10
         assert_reads_in_order(caught.plan(full_url), NEWEST)
 
 

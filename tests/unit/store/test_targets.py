@@ -15,8 +15,9 @@ from quws.domain.targets import (
     TargetState,
     TargetStatus,
 )
+from quws.store.clock import time_of
 from quws.store.database import Database
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 pytestmark = pytest.mark.anyio
@@ -54,9 +55,9 @@ async def test_jobs_of_a_target_that_takes_no_work_are_not_claimed(
 ) -> None:
     await a_queued_job(store)
     await targets.found(TARGET, TargetState(status=status, message="cold"), NOW)
-    assert await store.claim(TARGET, "worker", 60, NOW) is None
+    assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
     await targets.found(TARGET, TargetState(), NOW)
-    assert await store.claim(TARGET, "worker", 60, NOW) is not None
+    assert await store.claims.claim(TARGET, "worker", 60, NOW) is not None
 
 
 async def test_an_operators_word_goes_before_that_of_a_health_check(
@@ -69,33 +70,33 @@ async def test_an_operators_word_goes_before_that_of_a_health_check(
     assert found is not None
     assert (found.state.status, found.state.message) == (TargetStatus.MAINTENANCE, "filters")
     assert found.set_by == "op"
-    assert await store.claim(TARGET, "worker", 60, NOW) is None
+    assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
     assert await targets.hold(TARGET, TargetStatus.ONLINE, None, None, "op")
     assert await state(targets) == TargetState()
     assert not await targets.hold("another", TargetStatus.OFFLINE, None, None, "op")
 
 
 async def test_an_operators_word_is_over_at_its_time_by_the_clock_of_the_database(
-    targets: TargetStore, store: JobStore
+    database: Database, targets: TargetStore, store: JobStore
 ) -> None:
     await a_queued_job(store)
-    now = await store.time()
+    now = await time_of(database)
     until = now + timedelta(hours=1)
     await targets.hold(TARGET, TargetStatus.OFFLINE, None, until, "op")
     assert (await state(targets)).until == until
-    assert await store.claim(TARGET, "worker", 60, NOW) is None
+    assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
     await targets.hold(TARGET, TargetStatus.OFFLINE, None, now - timedelta(seconds=1), "op")
     assert (await state(targets)).takes_work
-    assert await store.claim(TARGET, "worker", 60, NOW) is not None
+    assert await store.claims.claim(TARGET, "worker", 60, NOW) is not None
 
 
 async def test_a_job_that_waits_says_why(targets: TargetStore, store: JobStore) -> None:
     job = await a_queued_job(store)
     await targets.found(TARGET, TargetState(status=TargetStatus.OFFLINE, message="cold"), NOW)
-    found = await store.whole(job.id)
+    found = await store.reading.whole(job.id)
     assert found is not None
     assert found[3].sentence(TARGET) == f"target {TARGET} is offline: cold"
-    queue = await store.queue_of(TARGET)
+    queue = await store.quotes.queue_of(TARGET)
     assert queue.waiting_count == 1
     assert not queue.state.takes_work
 
@@ -117,8 +118,8 @@ async def test_calibrations_are_kept_and_the_present_one_is_known(
     assert record is not None
     assert record.calibration == "tuesday"
     held = await a_claim(store)
-    assert await store.set_calibration(held, "monday")
-    job = await store.get(held.id)
+    assert await store.publishing.set_calibration(held, "monday")
+    job = await store.reading.get(held.id)
     assert job is not None
     assert job.calibration_id == "monday"
 

@@ -10,6 +10,7 @@ from qiskit_aer import AerSimulator
 
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.targets.conformance import Check, checks, judge_memory
 
@@ -137,6 +138,6 @@ def test_hardware_is_checked_at_each_position() -> None:
 
 
 def test_memory_must_be_there_and_agree() -> None:
-    assert judge_memory(["0", "1", "1"], {"0": 1, "1": 2}) is None
-    assert judge_memory(None, {"0": 3}) is not None
-    assert judge_memory(["0", "0", "0"], {"0": 1, "1": 2}) is not None
+    assert judge_memory(CircuitOutcome({"0": 1, "1": 2}, ["0", "1", "1"])) is None
+    assert judge_memory(CircuitOutcome({"0": 3})) is not None
+    assert judge_memory(CircuitOutcome({"0": 1, "1": 2}, ["0", "0", "0"])) is not None

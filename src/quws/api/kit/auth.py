@@ -13,9 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws.api.kit.errors import refused
-from quws.api.kit.negotiation import Rendering, rendering_of
+from quws.api.kit.pages import pages_for
 from quws.api.kit.services import SESSION_COOKIE, Services
-from quws.api.pages.account import account_page
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
@@ -92,9 +91,10 @@ class Authentication:
         if not isinstance(refusal, Unauthenticated):
             return await refused(request, refusal)
         challenges = self._challenges()
+        pages = pages_for(request)
         if (
-            self._settings.method is AuthMethod.USERS
-            and rendering_of(request) is Rendering.HTML
+            pages is not None
+            and self._settings.method is AuthMethod.USERS
             and "authorization" not in request.headers
         ):
             # A page of ours asks, not the browser itself, which a Basic challenge would make do so.
@@ -102,9 +102,7 @@ class Authentication:
             following = request.url.path
             if request.url.query:
                 following += f"?{request.url.query}"
-            response = await account_page(
-                request, following=following if request.method == "GET" else "", status=401
-            )
+            response = await pages.sign_in(request, following if request.method == "GET" else "")
         else:
             response = await refused(request, refusal)
         for challenge in challenges:

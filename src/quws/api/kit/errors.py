@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quws.api.kit.body import MalformedBody, UnsupportedMediaType
-from quws.api.kit.negotiation import Rendering, rendering_of
-from quws.api.pages.templates import render
+from quws.api.kit.negotiation import wants_json
+from quws.api.kit.pages import pages_for
 from quws.domain.errors import (
     Forbidden,
     IllegalMove,
@@ -30,6 +29,7 @@ from quws.domain.errors import (
     Unavailable,
     UnknownTarget,
 )
+from quws.schemas.problem import PROBLEM_TYPE, Problem
 
 STATUS: dict[type[Refusal], int] = {
     # UWS 1.1, section 2.2.3.1: a job that is refused is a 403.
@@ -56,19 +56,17 @@ async def refused(request: Request, refusal: Exception) -> Response:
     status = status_of(refusal)
     if status >= 500:
         _log.warning("unavailable", error=str(refusal), path=request.url.path)
-    extra: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if refusal.parameter is not None:
-        extra["parameter"] = refusal.parameter
+        more["parameter"] = refusal.parameter
     if isinstance(refusal, InvalidCircuit):
-        extra |= {
+        more |= {
             "circuit": refusal.circuit,
             "line": refusal.line,
             "column": refusal.column,
         }
-    headers = {}
-    if status == 503:
-        headers["Retry-After"] = "5"
-    return answer(request, status, refusal.code, sentence_of(refusal), extra, headers)
+    headers = {"Retry-After": "5"} if status == 503 else {}
+    return answer(request, problem(status, refusal.code, sentence_of(refusal), **more), headers)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -85,44 +83,33 @@ async def http_error(request: Request, error: Exception) -> Response:
             sentence = f"{request.method} is not possible here; allowed are {', '.join(allowed)}"
         case _:
             code, sentence = "http_error", str(error.detail)
-    return answer(request, error.status_code, code, sentence, {}, headers)
+    return answer(request, problem(error.status_code, code, sentence), headers)
 
 
-def answer(
-    request: Request,
-    status: int,
-    code: str,
-    sentence: str,
-    extra: dict[str, Any],
-    headers: dict[str, str] | None = None,
-) -> Response:
+def problem(status: int, code: str, sentence: str, **more: Any) -> Problem:
+    """Make the description of an error; ``more`` are members of it that not every error has."""
+    return Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=sentence,
+        code=code,
+        **more,
+    )
+
+
+def answer(request: Request, error: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers."""
-    match rendering_of(request):
-        case Rendering.JSON:
-            body = {
-                "type": "about:blank",
-                "title": HTTPStatus(status).phrase,
-                "status": status,
-                "detail": sentence,
-                "code": code,
-            }
-            return JSONResponse(
-                body | extra, status, headers, media_type="application/problem+json"
-            )
-        case Rendering.HTML:
-            return render(
-                request,
-                "error.html",
-                {"status": status, "title": HTTPStatus(status).phrase, "sentence": sentence},
-                status=status,
-                headers=headers,
-            )
-        case Rendering.XML:
-            return PlainTextResponse(f"{code}: {sentence}\n", status, headers)
+    if pages := pages_for(request):
+        return pages.problem(request, error, headers or {})
+    if wants_json(request):
+        content = error.model_dump_json(exclude_unset=True)
+        return Response(content, error.status, headers, media_type=PROBLEM_TYPE)
+    return PlainTextResponse(f"{error.code}: {error.detail}\n", error.status, headers)
 
 
 def status_of(refusal: Refusal) -> int:
-    """Tell the HTTP status of a refusal."""
+    """Return the HTTP status of a refusal."""
     return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
 
 
@@ -136,41 +123,6 @@ def sentence_of(refusal: Refusal) -> str:
     if isinstance(refusal, InvalidCircuit):
         return f"CIRCUIT: {refusal.sentence}"
     return refusal.sentence
-
-
-class FaultBarrier:
-    """Turns a fault of ours into a 500 with a reference, and logs it with a traceback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; answer what nobody else has answered."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception:
-            reference = secrets.token_hex(6)
-            _log.exception("fault", reference=reference, path=scope["path"])
-            if started:
-                raise
-            response = answer(
-                Request(scope, receive),
-                500,
-                "internal_error",
-                f"something went wrong in the service; its log has more under {reference}",
-                {"reference": reference},
-            )
-            await response(scope, receive, send)
 
 
 def _allowed_methods(request: Request) -> list[str]:

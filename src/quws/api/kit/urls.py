@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.services import base_url
+from quws.domain.job import Job, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class Urls:
         """Write the URL of a parameter; ``position`` counts the repetitions of its name."""
         url = f"{self.list}/{job_id}/parameters/{quote(name, safe='')}"
         return f"{url}/{position}" if position else url
+
+    def parameters(self, job: Job) -> Iterator[tuple[Parameter, str | None]]:
+        """Yield each parameter of a job with the URL of its value; None where the job holds it."""
+        seen: Counter[str] = Counter()
+        for item in job.parameters:
+            # Whoever asks for a parameter may write its name in any case.
+            name = item.name.upper()
+            link = self.parameter(job.id, item.name, seen[name]) if item.by_reference else None
+            seen[name] += 1
+            yield item, link
 
 
 def stylesheet(base: str) -> str:

@@ -44,6 +44,11 @@ async def account_page(
     return render(request, "account.html", context, status=status)
 
 
+async def sign_in_page(request: Request, following: str) -> Response:
+    """Ask who one is, before one may see what is at ``following``."""
+    return await account_page(request, following=following, status=401)
+
+
 async def sign_in(request: Request) -> Response:
     """Begin a session, and go on to where one wanted to be."""
     form = await _form(request)

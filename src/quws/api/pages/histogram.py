@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress, product
 from math import sqrt
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from quws.api.pages.templates import number
 from quws.api.pages.texts import Texts
+from quws.domain.circuits import Register
+from quws.domain.outcomes import CircuitOutcome
 
 TOP = 20
 _UPRIGHT_BITS = 3
@@ -27,7 +28,7 @@ _SVG = '<svg class="{kind}" role="img" aria-label="{label}" width="100%" height=
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Bar:
     """A bit string and how often it was measured; ``fraction`` is of all shots."""
 
     bits: str
@@ -46,7 +47,7 @@ class Marginal:
 
     name: str
     ones: list[float]
-    top: list[Outcome]
+    top: list[Bar]
 
     @property
     def bits(self) -> list[tuple[int, str]]:
@@ -61,7 +62,7 @@ class Counts:
     index: int
     shots: int
     distinct: int
-    top: list[Outcome]
+    top: list[Bar]
     rest: int
     """How many outcomes are not in ``top``."""
     rest_shots: int
@@ -69,22 +70,20 @@ class Counts:
     bits: int
 
 
-def read_counts(circuit: dict[str, Any]) -> Counts:
-    """Make a page's view of one circuit's entry in a ``counts`` document."""
-    counts: dict[str, int] = circuit["counts"]
-    shots = sum(counts.values())
+def counts_of(outcome: CircuitOutcome) -> Counts:
+    """Return a page's view of what one circuit gave."""
+    counts, shots = outcome.counts, outcome.shots
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    registers = circuit.get("registers", [])
-    top = [_outcome(bits, count, shots) for bits, count in ordered[:TOP]]
+    top = [_bar(bits, count, shots) for bits, count in ordered[:TOP]]
     shown = sum(item.count for item in top)
     return Counts(
-        index=circuit["index"],
+        index=outcome.index,
         shots=shots,
         distinct=len(counts),
         top=top,
         rest=len(counts) - len(top),
         rest_shots=shots - shown,
-        marginals=_marginals(counts, registers, shots),
+        marginals=_marginals(counts, outcome.registers, shots),
         bits=len(ordered[0][0].replace(" ", "")) if ordered else 0,
     )
 
@@ -151,7 +150,7 @@ def _upright(counts: Counts, label: str) -> Markup:
         bits = list(shape)
         for place, value in zip(places, values, strict=True):
             bits[place] = value
-        every.append(measured.get("".join(bits), Outcome("".join(bits), 0, 0.0)))
+        every.append(measured.get("".join(bits), Bar("".join(bits), 0, 0.0)))
     most = max(item.fraction for item in every)
     step = 100 / len(every)
     parts = [_head("upright", label, _HEIGHT + 46)]
@@ -221,9 +220,7 @@ def _grouped(text: str) -> str:
     return "".join(written)
 
 
-def _marginals(
-    counts: dict[str, int], registers: Sequence[dict[str, Any]], shots: int
-) -> list[Marginal]:
+def _marginals(counts: dict[str, int], registers: Sequence[Register], shots: int) -> list[Marginal]:
     if not shots or not registers:
         return []
     groups = [key.split(" ")[::-1] for key in counts]
@@ -234,13 +231,13 @@ def _marginals(
     for place, register in enumerate(registers):
         values = [group[place] for group in groups]
         ones = [sum(compress(weights, column)) / shots for column in _columns(values)]
-        top: list[Outcome] = []
+        top: list[Bar] = []
         if len(registers) > 1:
             alone: Counter[str] = Counter()
             for value, count in zip(values, weights, strict=True):
                 alone[value] += count
-            top = [_outcome(bits, count, shots) for bits, count in alone.most_common(8)]
-        found.append(Marginal(register["name"], ones, top))
+            top = [_bar(bits, count, shots) for bits, count in alone.most_common(8)]
+        found.append(Marginal(register.name, ones, top))
     return found
 
 
@@ -251,12 +248,12 @@ def _columns(values: list[str]) -> list[bytes]:
     return [data[place::size] for place in reversed(range(size))]
 
 
-def _outcome(bits: str, count: int, shots: int) -> Outcome:
-    return Outcome(bits, count, count / shots if shots else 0.0)
+def _bar(bits: str, count: int, shots: int) -> Bar:
+    return Bar(bits, count, count / shots if shots else 0.0)
 
 
 def _deviation(fraction: float, shots: int) -> float:
-    """Tell the standard deviation of a fraction that was counted in so many shots."""
+    """Return the standard deviation of a fraction that was counted in so many shots."""
     return sqrt(fraction * (1 - fraction) / shots) if shots else 0.0
 
 

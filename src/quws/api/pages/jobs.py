@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,24 +15,23 @@ from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
 from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.pages import ShownJob
 from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, targets_of
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
-from quws.api.pages.histogram import Counts, histogram_svg, marginal_svg, read_counts
+from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
-from quws.api.uws import json as as_json
-from quws.api.uws import xml
 from quws.domain.circuits import Language
 from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing, Drawn, Shape
 from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.job import Job
+from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
-from quws.services.snapshots import Snapshot
 
 _ROWS = 50
 _HOME_ROWS = 8
@@ -128,9 +127,9 @@ async def bulk(request: Request) -> Response:
     return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
 
 
-async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
+async def job_page(request: Request, shown: ShownJob) -> Response:
     """Show one job: where it stands, what came out, and what can be done."""
-    job, t = found.job, texts_of(request)
+    job, urls, t = shown.found.job, shown.urls, texts_of(request)
     index = _index(request, job)
     counts, drawing, compiled = await asyncio.gather(
         _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
@@ -138,22 +137,19 @@ async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
     quote = await jobs_of(request).quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
-        item
-        for item in job.parameters
+        (item, link)
+        for item, link in urls.parameters(job)
         if item.name not in ("CIRCUIT", "QUERY")
         or (item.value or "").startswith(REFERENCE.decode())
     ]
     context: dict[str, Any] = {
         "job": job,
-        "details": found.details,
+        "details": shown.found.details,
         "url": urls.job(job.id),
         "list_url": urls.list,
-        "state": as_json.state_of(found, urls),
+        "state": shown.state,
         "results": [(item, urls.result(job.id, item.id)) for item in job.results],
-        "parameters": [
-            (item, urls.parameter(job.id, item.name, 0) if item.by_reference else None)
-            for item in parameters
-        ],
+        "parameters": parameters,
         "steps": steps_of(job),
         "bar": phases_svg(lengths),
         "lengths": lengths,
@@ -177,7 +173,7 @@ async def job_page(request: Request, found: Snapshot, urls: Urls) -> Response:
         and quote > job.destruction_time,
         "curl": snippets.curl(urls.list, job.parameters, job.run_id),
         "python": snippets.python(base_url(request), job.parameters, job.run_id),
-        "xml": _pretty(xml.job_document(job, found.details, urls)),
+        "xml": _pretty(shown.document),
         "example_instant": format_instant(utc_now() + timedelta(days=1)),
         "now": utc_now(),
     }
@@ -263,15 +259,18 @@ async def _counts(request: Request, job: Job, index: int) -> Counts | None:
             continue
         content = await _read(request, job, name)
         # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_parsed, content, index)
+        return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
     return None
 
 
-def _parsed(content: bytes, index: int) -> Counts | None:
-    document = json.loads(content)
-    circuits = document.get("circuits", [document])
-    entry = next((item for item in circuits if item.get("index") == index), None)
-    return None if entry is None or not entry.get("counts") else read_counts(entry)
+def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
+    circuits: Sequence[CircuitOutcome]
+    try:
+        circuits = read_job(content).circuits if whole else [read_circuit(content)]
+    except UnreadableOutcomes:
+        return None  # It can be downloaded as it is.
+    found = next((item for item in circuits if item.index == index), None)
+    return None if found is None or not found.counts else counts_of(found)
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:

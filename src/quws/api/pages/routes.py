@@ -1,4 +1,4 @@
-"""The routes that only browsers use; all other pages are renderings of the API's resources."""
+"""What the application takes from the pages: routes of their own, and renderings of others'."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from quws.api.kit.pages import Pages
 from quws.api.pages import account, new
-from quws.api.pages.jobs import bulk, circuit_page
+from quws.api.pages.jobs import bulk, circuit_page, job_page, list_page
 from quws.api.pages.operator import operator_page
+from quws.api.pages.problem import problem_page
+from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
+
+PAGES = Pages(
+    problem=problem_page,
+    sign_in=account.sign_in_page,
+    jobs=list_page,
+    job=job_page,
+    targets=targets_page,
+    target=target_page,
+)
+"""The pages that are renderings of the API's resources."""
 
 router = APIRouter(include_in_schema=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -42,7 +43,7 @@ def render(
     context: dict[str, Any],
     *,
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Render a template as an answer."""
     page = (
@@ -58,7 +59,7 @@ def render(
             **context,
         )
     )
-    return HTMLResponse(page, status, _HEADERS | (headers or {}))
+    return HTMLResponse(page, status, {**_HEADERS, **(headers or {})})
 
 
 def span(seconds: float) -> str:

@@ -10,20 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
-from quws.api.kit.negotiation import Rendering, rendering_of
+from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
+from quws.api.kit.pages import pages_for
 from quws.api.kit.services import base_url, caller_of, targets_of
-from quws.api.pages.targets import target_page, targets_page
-from quws.api.targets import documents
-from quws.api.targets.documents import CalibrationRefJson, TargetJson
+from quws.api.kit.xml import VOTABLE_TYPE
+from quws.api.targets import json as as_json
+from quws.api.targets import votable
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import text_of
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
+from quws.schemas.target import CalibrationRefJson, TargetJson
 
 router = APIRouter(tags=["Targets"])
 
 _JSON = "application/json"
-_VOTABLE = "application/x-votable+xml"
 _LIST = TypeAdapter(list[TargetJson])
 _REFS = TypeAdapter(list[CalibrationRefJson])
 
@@ -33,16 +34,12 @@ _REFS = TypeAdapter(list[CalibrationRefJson])
 async def get_targets(request: Request) -> Response:
     """List what can run circuits: JSON, a VOTable or a page."""
     reports = await targets_of(request).all()
-    match rendering_of(request):
-        case Rendering.HTML:
-            return await targets_page(request, reports)
-        case Rendering.JSON:
-            found = [
-                documents.target_json(item, _url(request, item.record.name)) for item in reports
-            ]
-            return Response(_LIST.dump_json(found), media_type=_JSON)
-        case Rendering.XML:
-            return Response(documents.targets_votable(reports), media_type=_VOTABLE)
+    if pages := pages_for(request):
+        return await pages.targets(request, reports)
+    if wants_json(request):
+        found = [as_json.target_json(item, _url(request, item.record.name)) for item in reports]
+        return Response(_LIST.dump_json(found), media_type=_JSON)
+    return Response(votable.targets_votable(reports), media_type=VOTABLE_TYPE)
 
 
 @router.head("/targets/{name}", include_in_schema=False)
@@ -54,18 +51,15 @@ async def get_target(request: Request, name: str) -> Response:
     """
     targets = targets_of(request)
     report = await targets.get(name)
+    if wants_json(request):
+        load = await targets.load(name)
+        content = as_json.whole_target_json(report, load, _url(request, name))
+        return Response(content, media_type=_JSON)
     present = report.record.calibration
-    match rendering_of(request):
-        case Rendering.JSON:
-            load = await targets.load(name)
-            content = documents.whole_target_json(report, load, _url(request, name))
-            return Response(content, media_type=_JSON)
-        case rendering:
-            calibration = None if present is None else await targets.calibration(name, present)
-            if rendering is Rendering.XML:
-                content = documents.target_votable(report, calibration).encode()
-                return Response(content, media_type=_VOTABLE)
-            return await target_page(request, report, await targets.load(name), calibration)
+    calibration = None if present is None else await targets.calibration(name, present)
+    if pages := pages_for(request):
+        return await pages.target(request, report, await targets.load(name), calibration)
+    return Response(votable.target_votable(report, calibration), media_type=VOTABLE_TYPE)
 
 
 @router.post("/targets/{name}", status_code=303, summary="Set the status of a target")
@@ -109,9 +103,9 @@ async def get_calibrations(request: Request, name: str) -> Response:
     """List the calibrations that a target had, newest first."""
     found = await targets_of(request).calibrations(name)
     if rendering_of(request) is Rendering.XML:
-        return Response(documents.calibrations_votable(found), media_type=_VOTABLE)
+        return Response(votable.calibrations_votable(found), media_type=VOTABLE_TYPE)
     url = f"{_url(request, name)}/calibrations"
-    refs = [documents.calibration_ref(item, url) for item in found]
+    refs = [as_json.calibration_ref(item, url) for item in found]
     return Response(_REFS.dump_json(refs), media_type=_JSON)
 
 
@@ -121,9 +115,9 @@ async def get_calibration(request: Request, name: str, calibration_id: str) -> R
     """Show a calibration of a target: what was known of each qubit and gate at that time."""
     found = await targets_of(request).calibration(name, calibration_id)
     if rendering_of(request) is Rendering.XML:
-        return Response(documents.calibration_votable(found, name), media_type=_VOTABLE)
-    url = documents.calibration_url(f"{_url(request, name)}/calibrations", calibration_id)
-    return Response(documents.calibration_json(found, name, url), media_type=_JSON)
+        return Response(votable.calibration_votable(found, name), media_type=VOTABLE_TYPE)
+    url = as_json.calibration_url(f"{_url(request, name)}/calibrations", calibration_id)
+    return Response(as_json.calibration_json(found, name, url), media_type=_JSON)
 
 
 def _url(request: Request, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Server-sent events (the WHATWG's EventSource): a job as it changes, and news of all one's jobs.
+"""Server-sent events: a job as it changes, and news of all one's jobs.
 
 An event's id says how far the client has got. For a job it is the newest entry
 of its timeline and a digest of the document: what changes without an entry, a
@@ -7,15 +7,23 @@ quote or a place in the queue, is told too, and nothing is told twice.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from quws.api.kit.event_stream import (
+    KEEP_ALIVE,
+    RETRY,
+    event,
+    last_event_id,
+    no_events,
+    no_more_events,
+    stream_events,
+)
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.kit.urls import Urls, urls_of
 from quws.api.uws import json as as_json
@@ -26,14 +34,6 @@ from quws.services.snapshots import Snapshot
 
 router = APIRouter(tags=["UWS"])
 
-EVENT_STREAM = "text/event-stream"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    # Else nginx keeps events back until it has a pageful.
-    "X-Accel-Buffering": "no",
-}
-_RETRY = "retry: 2000\n\n"
-_KEEP_ALIVE = ": keep-alive\n\n"
 _CURSOR = re.compile(r"[0-9]{1,18}")
 
 
@@ -47,70 +47,61 @@ async def job_events(request: Request, job_id: str) -> Response:
     # Read before the answer begins: whoever may not see the job gets a refusal.
     first = await anext(follow)
     urls = urls_of(request)
-    seen = request.headers.get("last-event-id")
+    seen = last_event_id(request)
     if first.job.phase in FINAL and seen == as_json.state_of(first, urls):
         await follow.aclose()
-        return Response(status_code=204, headers=_HEADERS)
+        return no_more_events()
     if request.method == "HEAD":
         await follow.aclose()
-        return Response(headers=_HEADERS, media_type=EVENT_STREAM)
-    return StreamingResponse(
-        _job_stream(first, follow, urls, seen), headers=_HEADERS, media_type=EVENT_STREAM
-    )
+        return no_events()
+    return stream_events(_job_stream(first, follow, urls, seen))
 
 
 @router.get("/events", summary="Follow all of one's jobs by server-sent events")
 async def all_events(request: Request) -> Response:
-    """Tell of every change of the caller's jobs, as the job list shows them.
+    """Send every change of the caller's jobs, as the job list shows them.
 
     Send the id of the last event as Last-Event-ID to go on where a connection
     broke. The stream ends only with the process that serves it.
     """
-    cursor = request.headers.get("last-event-id", "")
+    cursor = last_event_id(request) or ""
     known = int(cursor) if _CURSOR.fullmatch(cursor) else None
     feed = jobs_of(request).feed(caller_of(request), known)
     first = await anext(feed)
-    return StreamingResponse(
-        _feed_stream(first, feed, urls_of(request)), headers=_HEADERS, media_type=EVENT_STREAM
-    )
+    return stream_events(_feed_stream(first, feed, urls_of(request)))
 
 
 async def _job_stream(
     first: Snapshot, follow: AsyncGenerator[Snapshot, None], urls: Urls, seen: str | None
 ) -> AsyncIterator[str]:
-    yield _RETRY
+    yield RETRY
     found = first
     try:
         async with aclosing(follow):
             while True:
                 state = as_json.state_of(found, urls)
                 if state == seen:
-                    yield _KEEP_ALIVE
+                    yield KEEP_ALIVE
                 else:
                     seen = state
-                    yield _event("job", as_json.snapshot_json(found, urls).decode(), state)
+                    yield event("job", as_json.snapshot_json(found, urls).decode(), state)
                 found = await anext(follow)
     except StopAsyncIteration:
         if found.job.phase not in FINAL:
-            yield _event("server_cancel", "{}")
+            yield event("server_cancel", "{}")
     except NotFound:
         job_id = first.job.id
-        yield _event("job_deleted", json.dumps({"id": job_id, "url": urls.job(job_id)}))
+        yield event("job_deleted", as_json.deleted_json(job_id, urls))
 
 
 async def _feed_stream(first: News, feed: AsyncIterator[News], urls: Urls) -> AsyncIterator[str]:
-    yield _RETRY + _event("listening", "{}", str(first.cursor))
+    yield RETRY + event("listening", "{}", str(first.cursor))
     async for news in feed:
         cursor = str(news.cursor)
-        events = [_event("job", as_json.ref_json(ref, urls), cursor) for ref in news.changed]
+        events = [event("job", as_json.ref_json(ref, urls), cursor) for ref in news.changed]
         events += [
-            _event("job_deleted", json.dumps({"id": job_id, "url": urls.job(job_id)}), cursor)
+            event("job_deleted", as_json.deleted_json(job_id, urls), cursor)
             for job_id in news.deleted
         ]
-        yield "".join(events) or _KEEP_ALIVE
-    yield _event("server_cancel", "{}")
-
-
-def _event(kind: str, data: str, state: str | None = None) -> str:
-    # JSON of ours has no line breaks in it, so that one line of data is enough.
-    return f"event: {kind}\ndata: {data}\n" + (f"id: {state}\n" if state else "") + "\n"
+        yield "".join(events) or KEEP_ALIVE
+    yield event("server_cancel", "{}")

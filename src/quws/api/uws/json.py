@@ -1,89 +1,27 @@
-"""The same resources as JSON: safir's field names (``SerializedJob``), and ours beside them."""
+"""The resources of the UWS tree as JSON: fills the models of ``schemas`` from a job."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from hashlib import blake2s
-from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, PlainSerializer, TypeAdapter
+from pydantic import TypeAdapter
 
 from quws.api.kit.urls import Urls
-from quws.domain.job import ErrorType, Job, JobError, JobRef, Result
-from quws.domain.phases import Phase
-from quws.domain.times import format_instant
+from quws.domain.job import Job, JobError, JobRef, Result
+from quws.schemas.job import (
+    DeletedJson,
+    EntryJson,
+    ErrorJson,
+    JobJson,
+    LinkJson,
+    ParameterJson,
+    RefJson,
+    ResultJson,
+)
 from quws.services.snapshots import JobDetails, Snapshot
 
-Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str)]
-"""An instant, written as in XML: UTC, milliseconds, ``Z``."""
-
-
-class ErrorJson(BaseModel):
-    """Why a job failed."""
-
-    type: ErrorType
-    code: str
-    message: str
-    detail: str | None
-
-
-class ResultJson(BaseModel):
-    """A file that a job made. ``size`` is in bytes."""
-
-    id: str
-    url: str
-    size: int
-    mime_type: str
-
-
-class EntryJson(BaseModel):
-    """Something that happened to a job."""
-
-    time: Instant
-    status: str
-    source: str
-    message: str | None
-
-
-class RefJson(BaseModel):
-    """A job in the list."""
-
-    id: str
-    url: str
-    phase: Phase
-    run_id: str | None
-    owner: str
-    creation_time: Instant
-
-
-class JobJson(RefJson):
-    """A job. ``execution_duration`` is in seconds, null for unlimited."""
-
-    service: Literal["quws"] = "quws"
-    message_id: None = None
-    json_parameters: dict[str, Any]
-    queued_time: Instant | None
-    start_time: Instant | None
-    end_time: Instant | None
-    destruction_time: Instant | None
-    execution_duration: int | None
-    quote: Instant | None
-    errors: list[ErrorJson]
-    results: list[ResultJson]
-    target: str
-    calibration_id: str | None = Field(description="The target's calibration that it ran with.")
-    calibration_url: str | None
-    status: str | None = Field(description="Why the job is where it is, in words.")
-    attempt: int
-    circuits: int
-    circuits_done: int
-    queue_position: int | None = Field(description="How many jobs go before this one.")
-    tags: list[str]
-    metadata: dict[str, Any]
-    timeline: list[EntryJson]
-
-
+_PARAMETERS = TypeAdapter(dict[str, ParameterJson])
 _RESULTS = TypeAdapter(list[ResultJson])
 
 
@@ -95,7 +33,7 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         owner=job.owner or "",
         phase=job.phase,
         run_id=job.run_id,
-        json_parameters=parameters_json(job, urls),
+        json_parameters=_parameters(job, urls),
         creation_time=job.creation_time,
         queued_time=job.queued_time,
         start_time=job.start_time,
@@ -143,19 +81,9 @@ def state_of(found: Snapshot, urls: Urls) -> str:
     return f"{newest}-{digest}"
 
 
-def parameters_json(job: Job, urls: Urls) -> dict[str, Any]:
-    """Collect the parameters: name to value, or to a list where the name is repeated.
-
-    A value that is kept by reference is ``{"href": URL}``.
-    """
-    values: dict[str, list[Any]] = {}
-    for item in job.parameters:
-        same = values.setdefault(item.name, [])
-        if item.by_reference:
-            same.append({"href": urls.parameter(job.id, item.name, len(same))})
-        else:
-            same.append(item.value)
-    return {name: same[0] if len(same) == 1 else same for name, same in values.items()}
+def parameters_json(job: Job, urls: Urls) -> bytes:
+    """Write the parameters: name to value, or to a list where the name is repeated."""
+    return _PARAMETERS.dump_json(_parameters(job, urls))
 
 
 def results_json(job: Job, urls: Urls) -> bytes:
@@ -178,6 +106,19 @@ def ref_json(ref: JobRef, urls: Urls) -> str:
         owner=ref.owner or "",
         creation_time=ref.creation_time,
     ).model_dump_json()
+
+
+def deleted_json(job_id: str, urls: Urls) -> str:
+    """Write that a job is gone."""
+    return DeletedJson(id=job_id, url=urls.job(job_id)).model_dump_json()
+
+
+def _parameters(job: Job, urls: Urls) -> dict[str, ParameterJson]:
+    values: dict[str, list[str | LinkJson]] = {}
+    for item, link in urls.parameters(job):
+        value = (item.value or "") if link is None else LinkJson(href=link)
+        values.setdefault(item.name, []).append(value)
+    return {name: same[0] if len(same) == 1 else same for name, same in values.items()}
 
 
 def _error(error: JobError) -> ErrorJson:

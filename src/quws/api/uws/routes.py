@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -15,21 +14,21 @@ from quws.api.kit.body import read_body, read_posted
 from quws.api.kit.bytes import serve_payload
 from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_wait
 from quws.api.kit.idempotency import read_key
-from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
+from quws.api.kit.negotiation import wants_json
+from quws.api.kit.pages import ShownJob, pages_for
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other, urls_of
-from quws.api.pages.jobs import job_page, list_page
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.events import job_events
+from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
-from quws.domain.job import Job, JobError, JobRef
+from quws.domain.job import Job, JobRef
 from quws.domain.parameters import CONTROL, Posted, read_control
 from quws.domain.times import format_instant
 
 XML = "application/xml"
 JSON = "application/json"
-_VOTABLE = "application/x-votable+xml"
 _LIST_CHUNK = 200
 
 
@@ -96,9 +95,9 @@ async def get_list(request: Request) -> Response:
     given; IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
     jobs are listed only when PHASE asks for them.
     """
-    rendering, urls = rendering_of(request), urls_of(request)
-    if rendering is Rendering.HTML:
-        return await list_page(request, urls)
+    urls = urls_of(request)
+    if pages := pages_for(request):
+        return await pages.jobs(request, urls)
     query = query_of(request)
     refs = jobs_of(request).refs(
         caller_of(request),
@@ -108,7 +107,7 @@ async def get_list(request: Request) -> Response:
         key=query.get("IDEMPOTENCY-KEY", [None])[-1],
     )
     write, media_type = _list_xml, XML
-    if rendering is Rendering.JSON:
+    if wants_json(request):
         write, media_type = _list_json, JSON
     # Read before the answer begins: a fault must not become a document that breaks off.
     chunks = _chunks(refs)
@@ -177,17 +176,13 @@ async def get_job(request: Request, job_id: str) -> Response:
             raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
         found = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
-    match rendering_of(request):
-        case Rendering.HTML:
-            return await job_page(request, found, urls)
-        case Rendering.JSON:
-            return Response(as_json.snapshot_json(found, urls), media_type=JSON)
-        case Rendering.XML:
-            content = found.rendered.get(urls)
-            if content is None:
-                content = xml.job_document(found.job, found.details, urls)
-                found.rendered[urls] = content
-            return Response(content, media_type=XML)
+    if wants_json(request):
+        return Response(as_json.snapshot_json(found, urls), media_type=JSON)
+    document = xml.snapshot_document(found, urls)
+    if pages := pages_for(request):
+        state = as_json.state_of(found, urls)
+        return await pages.job(request, ShownJob(found, urls, document, state))
+    return Response(document, media_type=XML)
 
 
 async def change_job(request: Request, job_id: str) -> Response:
@@ -300,7 +295,7 @@ async def get_parameters(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     urls = urls_of(request)
     if wants_json(request):
-        return JSONResponse(as_json.parameters_json(job, urls))
+        return Response(as_json.parameters_json(job, urls), media_type=JSON)
     return Response(xml.parameters_document(job, urls), media_type=XML)
 
 
@@ -349,13 +344,6 @@ async def get_result(request: Request, job_id: str, result_id: str) -> Response:
 # -- helpers ----------------------------------------------------------------------
 
 
-def error_response(error: JobError, *, json: bool, status: int = 200) -> Response:
-    """Write why a job failed: JSON, or the VOTable that TAP clients read."""
-    if json:
-        return Response(as_json.error_json(error), status, media_type=JSON)
-    return Response(_error_votable(error), status, media_type=_VOTABLE)
-
-
 async def _job(request: Request, job_id: str) -> Job:
     return await jobs_of(request).get(caller_of(request), job_id)
 
@@ -364,17 +352,3 @@ def _value(request: Request, value: str | None) -> Response:
     if wants_json(request):
         return JSONResponse(value)
     return PlainTextResponse(value or "")
-
-
-def _error_votable(error: JobError) -> str:
-    message = xml.xml_safe(error.message)
-    detail = xml.xml_safe(error.detail or "")
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
-        '<RESOURCE type="results">'
-        f'<INFO name="QUERY_STATUS" value="ERROR">{escape(message)}</INFO>'
-        f'<INFO name="code" value={quoteattr(error.code)}/>'
-        + (f'<INFO name="detail" value="">{escape(detail)}</INFO>' if detail else "")
-        + "</RESOURCE></VOTABLE>\n"
-    )

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
-from quws.api.kit.errors import answer
+from quws.api.kit.errors import answer, problem
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import see_other
-from quws.api.uws.routes import error_response
+from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters import Posted
 from quws.domain.phases import Phase
@@ -64,7 +64,7 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
             sentence = f"job {job.id} is {job.phase} and gives no result"
             if job.message:
                 sentence += f": {job.message}"
-            return answer(request, 400, "no_result", sentence, {})
+            return answer(request, problem(400, "no_result", sentence))
 
 
 async def _run(request: Request, posted: list[Posted]) -> Response:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from pydantic_xml import BaseXmlModel, attr, element
 
 from quws.api.kit.urls import Urls
-from quws.domain.job import Job, JobRef, Parameter
-from quws.domain.parameters import is_xml_text
+from quws.api.kit.xml import head, xml_safe, xml_text
+from quws.domain.job import Job, JobRef
 from quws.domain.times import format_instant
-from quws.services.snapshots import JobDetails
+from quws.services.snapshots import JobDetails, Snapshot
 
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
 OURS = "urn:quws:job:1"
@@ -166,7 +166,7 @@ def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
         end_time=_instant(job.end_time),
         execution_duration=job.execution_duration,
         destruction=_instant(job.destruction_time),
-        parameters=_parameters(job.id, job.parameters, urls),
+        parameters=_parameters(job, urls),
         results=_results(job, urls),
         job_info=JobInfoXml(details=_extras(job, details)),
         **optional,
@@ -174,9 +174,18 @@ def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
     return _bytes(document, urls)
 
 
+def snapshot_document(found: Snapshot, urls: Urls) -> bytes:
+    """Write the document of a job, once for all who look at the same moment."""
+    key = ("xml", urls)
+    content = found.rendered.get(key)
+    if content is None:
+        content = found.rendered[key] = job_document(found.job, found.details, urls)
+    return content
+
+
 def parameters_document(job: Job, urls: Urls) -> bytes:
     """Write the list of a job's parameters."""
-    return _bytes(_parameters(job.id, job.parameters, urls), urls)
+    return _bytes(_parameters(job, urls), urls)
 
 
 def results_document(job: Job, urls: Urls) -> bytes:
@@ -202,17 +211,6 @@ def list_document(refs: Sequence[JobRef], urls: Urls) -> bytes:
     return _bytes(JobsXml(version=VERSION, jobref=entries), urls)
 
 
-def head(stylesheet: str) -> str:
-    """Write what stands before the root of a document: a browser then shows it as a page.
-
-    With CSS and not XSLT, which browsers are giving up.
-    """
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<?xml-stylesheet type="text/css" href={quoteattr(stylesheet)}?>\n'
-    )
-
-
 def list_head(urls: Urls) -> str:
     """Write the beginning of a streamed job list."""
     declared = " ".join(f"xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in NSMAP.items())
@@ -224,11 +222,11 @@ def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
     return "".join(
         f'<uws:jobref id="{ref.id}" xlink:href={quoteattr(urls.job(ref.id))}>'
         f"<uws:phase>{ref.phase}</uws:phase>"
-        + ("" if ref.run_id is None else f"<uws:runId>{_text(ref.run_id)}</uws:runId>")
+        + ("" if ref.run_id is None else f"<uws:runId>{xml_text(ref.run_id)}</uws:runId>")
         + (
             '<uws:ownerId xsi:nil="true"/>'
             if ref.owner is None
-            else f"<uws:ownerId>{_text(ref.owner)}</uws:ownerId>"
+            else f"<uws:ownerId>{xml_text(ref.owner)}</uws:ownerId>"
         )
         + f"<uws:creationTime>{format_instant(ref.creation_time)}</uws:creationTime></uws:jobref>"
         for ref in refs
@@ -238,38 +236,17 @@ def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
 LIST_END = "</uws:jobs>\n"
 
 
-def xml_safe(text: str) -> str:
-    """Replace characters that XML cannot hold: for texts of ours, never for a user's value."""
-    if is_xml_text(text):
-        return text
-    return "".join(char if is_xml_text(char) else "\ufffd" for char in text)
-
-
-def _text(text: str) -> str:
-    # A bare CR would be read back as LF.
-    return escape(text, {"\r": "&#13;"})
-
-
 def _instant(instant: datetime | None) -> str | None:
     return None if instant is None else format_instant(instant)
 
 
-def _parameters(job_id: str, parameters: Sequence[Parameter], urls: Urls) -> ParametersXml:
-    seen: dict[str, int] = {}
+def _parameters(job: Job, urls: Urls) -> ParametersXml:
     written = []
-    for item in parameters:
-        position = seen.get(item.name.upper(), 0)
-        seen[item.name.upper()] = position + 1
-        if item.by_reference:
-            written.append(
-                ParameterXml(
-                    id=xml_safe(item.name),
-                    by_reference="true",
-                    value=urls.parameter(job_id, item.name, position),
-                )
-            )
-        else:
+    for item, link in urls.parameters(job):
+        if link is None:
             written.append(ParameterXml(id=xml_safe(item.name), value=item.value or ""))
+        else:
+            written.append(ParameterXml(id=xml_safe(item.name), by_reference="true", value=link))
     return ParametersXml(parameter=written)
 
 

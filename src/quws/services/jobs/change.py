@@ -17,7 +17,7 @@ from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 
 
 class JobChange:
@@ -87,7 +87,7 @@ class JobChange:
             "cost_ms": plan.cost_ms,
             "quote": plan.quote,
         }
-        if not await self._store.set_parameters(job_id, parameters, changes):
+        if not await self._store.control.set_parameters(job_id, parameters, changes):
             await self._reader.refuse(
                 caller, job_id, "parameters can be changed while PENDING only"
             )

@@ -16,7 +16,7 @@ from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 
 
 class JobControl:
@@ -55,8 +55,8 @@ class JobControl:
         await self._planner.in_service(job.target)
         entry = queued(self._clock(), job.target)
         most = self._policy.max_queued
-        if await self._store.queue(job, entry, most) is None:
-            if not most or await self._store.active(job.owner) < most:
+        if await self._store.control.queue(job, entry, most) is None:
+            if not most or await self._store.control.active(job.owner) < most:
                 await self._reader.refuse(caller, job_id, "RUN needs PENDING or HELD")
             await self._hold(caller, job_id, most)
             return
@@ -71,7 +71,7 @@ class JobControl:
             f"quota_exceeded: {most} jobs of this owner wait or run already; send RUN again when"
             " one of them is done",
         )
-        if await self._store.hold(job_id, entry) is None:
+        if await self._store.control.hold(job_id, entry) is None:
             await self._reader.refuse(caller, job_id, "RUN needs PENDING or HELD")
         await self._announcer.changed(job_id, Phase.HELD)
 
@@ -87,7 +87,7 @@ class JobControl:
         """
         await self._reader.authorise(caller, job_id)
         entry = TimelineEntry(self._clock(), "aborted", caller.name or "user", "abort requested")
-        if await self._store.abort(job_id, entry) is None:
+        if await self._store.control.abort(job_id, entry) is None:
             await self._reader.refuse(caller, job_id, "ABORT needs a job that is not over")
         await self._announcer.changed(job_id, Phase.ABORTED)
 
@@ -100,7 +100,7 @@ class JobControl:
 
         """
         head = await self._reader.authorise(caller, job_id)
-        if not await self._store.delete(job_id, self._clock()):
+        if not await self._store.control.delete(job_id, self._clock()):
             raise NotFound(f"there is no job {job_id}")
         await self._announcer.deleted(job_id, head.owner)
         await self._files.drop(job_id)
@@ -122,15 +122,15 @@ class JobControl:
             await self._reader.refuse(caller, job_id, f"{control.phase} is not possible now")
         if control.destruction is not None:
             instant = self._policy.destruction(control.destruction, self._clock())
-            if not await self._store.set_destruction(job_id, instant):
+            if not await self._store.control.set_destruction(job_id, instant):
                 await self._reader.refuse(caller, job_id, "DESTRUCTION cannot be changed any more")
         if control.execution_duration is not None:
             seconds = self._policy.duration(control.execution_duration)
-            if not await self._store.set_execution_duration(job_id, seconds):
+            if not await self._store.control.set_execution_duration(job_id, seconds):
                 await self._reader.refuse(
                     caller, job_id, "EXECUTIONDURATION needs a job that is not over"
                 )
-        if control.run_id is not None and not await self._store.set_run_id(
+        if control.run_id is not None and not await self._store.control.set_run_id(
             job_id, control.run_id or None
         ):
             await self._reader.refuse(caller, job_id, "RUNID cannot be changed any more")

@@ -10,7 +10,7 @@ from quws.artifacts.parameters import read_circuits, read_parameter
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result
 from quws.domain.parameters import Posted
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class JobFiles:
             await self._artifacts.delete(job_id)
         except ArtifactStoreUnavailable:
             return  # The prefix is on the list of garbage, or a sweep finds it as an orphan.
-        await self._store.forget_garbage(job_id)
+        await self._store.garbage.forget(job_id)
 
     def _content(self, item: Result | Parameter) -> Content:
         if item.artifact is None:

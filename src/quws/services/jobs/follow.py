@@ -14,7 +14,7 @@ from quws.domain.job import JobRef
 from quws.domain.phases import ACTIVE, FINAL, Phase
 from quws.services.jobs.read import JobReader
 from quws.services.snapshots import Snapshot
-from quws.store.jobs import JobStore
+from quws.store.jobs.store import JobStore
 from quws.telemetry import metrics
 
 _REREAD_SECONDS = 15.0
@@ -119,13 +119,15 @@ class JobFollower:
         never afterwards.
         """
         with self._events.feed() as feed:
-            start = cursor = await self._store.newest_entry() if cursor is None else cursor
+            start = cursor = await self._store.news.newest() if cursor is None else cursor
             told: dict[str, int] = {}
             yield News(cursor, [], [])
             spoken = monotonic()
             while not self._closing:
                 late = max(cursor - _LATE_ENTRIES, 0)
-                found = await self._store.news(caller.name, everybody=caller.operator, after=late)
+                found = await self._store.news.since(
+                    caller.name, everybody=caller.operator, after=late
+                )
                 changed = []
                 for entry, ref in found:
                     if entry > told.get(ref.id, start):

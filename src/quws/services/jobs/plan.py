@@ -16,8 +16,9 @@ from quws.domain.parameters import JobRequest, Posted, read_control, read_job
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
 from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
-from quws.services.checking import Checker, Suits
+from quws.services.checker import CircuitChecker
 from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, tracing
 
@@ -70,8 +71,6 @@ class Planner:
     ----------
     expected
         The targets of this service, also those that no worker has looked at yet.
-    suits
-        Asks the adapters that are installed here whether a target can run the job.
 
     """
 
@@ -79,11 +78,11 @@ class Planner:
         self,
         *,
         targets: TargetStore,
-        checker: Checker,
+        checker: CircuitChecker,
         quotes: Quotes,
         policy: Policy,
+        suitability: Suitability,
         expected: frozenset[str] = frozenset(),
-        suits: Suits | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._targets = targets
@@ -91,7 +90,7 @@ class Planner:
         self._quotes = quotes
         self._policy = policy
         self._expected = expected
-        self._suits = suits
+        self._suitability = suitability
         self._clock = clock
 
     async def preview(self, posted: Sequence[Posted]) -> Plan:
@@ -143,9 +142,7 @@ class Planner:
         )
         target.check(facts, memory=request.memory)
         noise = None if request.noise is None else await self._noise(request.noise, target)
-        seconds = None
-        if self._suits is not None:
-            seconds = self._suits(target.name, facts, request, noise)
+        seconds = self._suitability.predict(target.name, facts, request, noise)
         spec = {
             "language": request.language,
             "shots": request.shots,

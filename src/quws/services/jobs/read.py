@@ -12,7 +12,8 @@ from quws.domain.job import Job, JobRef, JobRow, Running, is_job_id
 from quws.domain.phases import Move, Phase, sources
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
-from quws.store.jobs import JobStore, ListFilter
+from quws.store.jobs.listing import ListFilter
+from quws.store.jobs.store import JobStore
 
 
 class JobReader:
@@ -20,7 +21,7 @@ class JobReader:
 
     def __init__(self, store: JobStore, quotes: Quotes) -> None:
         self._store = store
-        self._snapshots = Snapshots(store)
+        self._snapshots = Snapshots(store.reading)
         self._quotes = quotes
 
     async def get(self, caller: Caller, job_id: str) -> Job:
@@ -34,7 +35,7 @@ class JobReader:
             It is somebody else's.
 
         """
-        job = await self._store.get(job_id) if is_job_id(job_id) else None
+        job = await self._store.reading.get(job_id) if is_job_id(job_id) else None
         if job is None:
             raise NotFound(f"there is no job {job_id[:60]}")
         _authorise(caller, job.id, job.owner)
@@ -51,7 +52,7 @@ class JobReader:
             It is somebody else's.
 
         """
-        head = await self._store.head(job_id) if is_job_id(job_id) else None
+        head = await self._store.reading.head(job_id) if is_job_id(job_id) else None
         if head is None:
             raise NotFound(f"there is no job {job_id[:60]}")
         _authorise(caller, head.id, head.owner)
@@ -87,7 +88,7 @@ class JobReader:
 
         With ``key`` only the one that a request of theirs made under this Idempotency-Key.
         """
-        return self._store.refs(
+        return self._store.listing.refs(
             ListFilter(
                 owner=caller.name,
                 everybody=caller.operator,
@@ -110,11 +111,11 @@ class JobReader:
     ) -> list[JobRow]:
         """Return one page of the caller's jobs, newest first, with what a table says of them."""
         wanted = ListFilter(caller.name, caller.operator, phases, after, last)
-        return await self._store.rows(wanted, limit, older)
+        return await self._store.listing.rows(wanted, limit, older)
 
     async def running(self) -> list[Running]:
         """Return the jobs that workers have in hand: everybody's, for operators."""
-        return await self._store.running()
+        return await self._store.listing.running()
 
     async def quote(self, job: Job) -> datetime | None:
         """Return when a job will probably be done; one that may still be run, if it ran now."""

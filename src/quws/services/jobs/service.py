@@ -7,7 +7,7 @@ from quws.bus.announcer import Announcer
 from quws.bus.events import EventHub
 from quws.domain.clock import Clock, utc_now
 from quws.domain.policy import Policy
-from quws.services.checking import Checker, Suits
+from quws.services.checker import CircuitChecker
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.files import JobFiles
@@ -16,7 +16,8 @@ from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotes import Quotes
-from quws.store.jobs import JobStore
+from quws.services.suitability import Suitability
+from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
 
@@ -31,11 +32,11 @@ class JobService:
         artifacts: ArtifactStore,
         events: EventHub,
         announcer: Announcer,
-        checker: Checker,
+        checker: CircuitChecker,
         quotes: Quotes,
         policy: Policy,
+        suitability: Suitability,
         expected: frozenset[str] = frozenset(),
-        suits: Suits | None = None,
         clock: Clock = utc_now,
     ) -> None:
         reader = JobReader(store, quotes)
@@ -45,7 +46,7 @@ class JobService:
             quotes=quotes,
             policy=policy,
             expected=expected,
-            suits=suits,
+            suitability=suitability,
             clock=clock,
         )
         files = JobFiles(store, artifacts)

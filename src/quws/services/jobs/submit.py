@@ -22,7 +22,8 @@ from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.store.database import StoreUnavailable
-from quws.store.jobs import JobStore, MadeBefore, Once
+from quws.store.jobs.keys import MadeBefore, Once
+from quws.store.jobs.store import JobStore
 from quws.telemetry import logs, metrics, tracing
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class JobSubmission:
         """
         once = None if key is None else Once(key, _fingerprint(posted))
         if once is not None:
-            before = await self._store.made_before(caller.name, once.key)
+            before = await self._store.keys.made_before(caller.name, once.key)
             if before is not None:
                 return await self._again(caller, posted, once, before)
         control, rest = read_control(posted)
@@ -121,7 +122,7 @@ class JobSubmission:
                 size=plan.size,
                 cost_ms=plan.cost_ms,
             )
-            before = await self._store.add(job, entries, once)
+            before = await self._store.creation.add(job, entries, once)
         except StoreUnavailable:
             raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:
@@ -148,7 +149,7 @@ class JobSubmission:
         """Return the job that a request has made already."""
         if before.fingerprint != once.fingerprint:
             raise KeyUsed("this Idempotency-Key was sent with another request before")
-        job = await self._store.get(before.job_id)
+        job = await self._store.reading.get(before.job_id)
         if job is None:
             raise KeyUsed("the job that was made with this Idempotency-Key is gone")
         if job.phase is Phase.PENDING and read_control(posted)[0].phase == "RUN":

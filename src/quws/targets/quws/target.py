@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.outcomes import read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
@@ -209,20 +210,18 @@ class Remote(RemoteTarget):
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        circuits = self._result(handle, "counts")
+        counts = self._result(handle, "counts")
         listed = {item["id"] for item in self._job(handle)["results"]}
-        shots = {}
-        if "memory" in listed:
-            shots = {item["index"]: item["memory"] for item in self._result(handle, "memory")}
+        memory = self._result(handle, "memory") if "memory" in listed else None
         return [
             CircuitResult(
-                counts=item["counts"],
-                memory=shots.get(item["index"]),
-                engine=f"{item['engine']} at {self._host}",
-                seconds=item["seconds"],
-                approximate=item.get("approximate"),
+                item.counts,
+                item.memory,
+                f"{item.engine} at {self._host}",
+                item.seconds,
+                item.approximate,
             )
-            for item in circuits
+            for item in read_job(counts, memory).circuits
         ]
 
     @override
@@ -253,12 +252,11 @@ class Remote(RemoteTarget):
             raise Gone(_sentence(answer))
         return _object(answer)
 
-    def _result(self, handle: str, name: str) -> list[dict[str, Any]]:
+    def _result(self, handle: str, name: str) -> bytes:
         answer = self._ask("GET", f"{_path(handle)}/results/{name}")
         if answer.status_code != 200:
             raise Gone(_sentence(answer))
-        circuits: list[dict[str, Any]] = _object(answer)["circuits"]
-        return circuits
+        return answer.content
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         """Send a request; what may go better later is a ConnectionError."""

@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from quws.api.pages.histogram import histogram_svg, marginal_svg, percent, read_counts
+from quws.api.pages.histogram import counts_of, histogram_svg, marginal_svg, percent
 from quws.api.pages.texts import texts_for
+from quws.domain.circuits import Register
+from quws.domain.outcomes import CircuitOutcome
 
 EN = texts_for("en")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def entry(counts: dict[str, int], **registers: int) -> dict[str, Any]:
-    return {
-        "index": 0,
-        "counts": counts,
-        "registers": [{"name": name, "size": size} for name, size in registers.items()],
-    }
+def entry(counts: dict[str, int], **registers: int) -> CircuitOutcome:
+    found = [Register(name=name, size=size) for name, size in registers.items()]
+    return CircuitOutcome(counts, registers=found)
 
 
 def parsed(svg: Any) -> etree._Element:
@@ -33,7 +32,7 @@ def labels(root: etree._Element) -> list[str]:
 
 
 def test_few_bits_show_every_outcome_in_order() -> None:
-    counts = read_counts(entry({"11": 600, "00": 400}, c=2))
+    counts = counts_of(entry({"11": 600, "00": 400}, c=2))
     root = parsed(histogram_svg(counts, EN))
     assert labels(root) == ["00", "01", "10", "11"]
     assert "2 outcomes of 1000 shots; the most frequent is 11 with 60.0 %" in (
@@ -46,13 +45,13 @@ def test_few_bits_show_every_outcome_in_order() -> None:
 
 
 def test_registers_stay_apart() -> None:
-    root = parsed(histogram_svg(read_counts(entry({"1 0": 5, "0 0": 5}, a=1, b=1)), EN))
+    root = parsed(histogram_svg(counts_of(entry({"1 0": 5, "0 0": 5}, a=1, b=1)), EN))
     assert labels(root) == ["0 0", "0 1", "1 0", "1 1"]
 
 
 def test_many_outcomes_show_the_most_frequent_and_count_the_rest() -> None:
     counts = {f"{number:010b}": 1 + number % 50 for number in range(1000)}
-    found = read_counts(entry(counts, c=10))
+    found = counts_of(entry(counts, c=10))
     root = parsed(histogram_svg(found, EN))
     assert len(labels(root)) == 20
     assert found.rest == 980
@@ -62,7 +61,7 @@ def test_many_outcomes_show_the_most_frequent_and_count_the_rest() -> None:
 
 def test_sixty_bits_are_set_in_eights() -> None:
     bits = "01" * 30
-    root = parsed(histogram_svg(read_counts(entry({bits: 1}, c=60)), EN))
+    root = parsed(histogram_svg(counts_of(entry({bits: 1}, c=60)), EN))
     assert labels(root) == [bits]
     groups = [item.text for item in root.iter(f"{SVG}tspan")]
     assert [len(group or "") for group in groups] == [4, *[8] * 7]
@@ -70,7 +69,7 @@ def test_sixty_bits_are_set_in_eights() -> None:
 
 def test_marginals_are_of_each_bit_of_each_register() -> None:
     # Register b was declared last and stands first; bit 0 is the last character.
-    found = read_counts(entry({"1 01": 30, "0 10": 70}, a=2, b=1))
+    found = counts_of(entry({"1 01": 30, "0 10": 70}, a=2, b=1))
     first, second = found.marginals
     assert (first.name, first.ones) == ("a", [0.3, 0.7])
     assert (second.name, second.ones) == ("b", [0.3])
@@ -82,7 +81,7 @@ def test_marginals_are_of_each_bit_of_each_register() -> None:
 
 
 def test_names_are_escaped() -> None:
-    found = read_counts(entry({"1": 1}, **{"<a>": 1}))
+    found = counts_of(entry({"1": 1}, **{"<a>": 1}))
     assert "&lt;a&gt;" in str(marginal_svg(found.marginals[0], EN))
 
 

@@ -1,42 +1,19 @@
-"""Every request gets an id, a line in the log, its numbers and its trace; and ``/metrics``."""
+"""Every request gets an id, a line in the log, its numbers and its trace."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
 import structlog
-from fastapi import APIRouter
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quws.api.kit.services import caller_of, http_settings, queues_of
-from quws.domain.caller import AuthMethod
-from quws.domain.errors import Forbidden
 from quws.domain.job import is_job_id
 from quws.telemetry import logs, metrics, tracing
-
-router = APIRouter(tags=["Operation"])
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _QUIET = ("/health/", "/metrics", "/static/")
 _log = structlog.get_logger(__name__)
-
-
-@router.get(
-    "/metrics",
-    summary="Metrics of this process, for Prometheus",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
-)
-async def get_metrics(request: Request) -> Response:
-    """Write the metrics of this process; where people sign in, only operators may read them."""
-    open_to_all = http_settings(request).auth is AuthMethod.NONE
-    if not (open_to_all or caller_of(request).operator):
-        raise Forbidden("only operators may read the metrics")
-    await queues_of(request).refresh()
-    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 class Observation:

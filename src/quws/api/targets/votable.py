@@ -1,134 +1,16 @@
-"""Targets and their calibrations as JSON and as VOTables."""
+"""Targets and their calibrations as VOTables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from quws.api.uws.json import Instant
-from quws.api.uws.xml import xml_safe
-from quws.domain.targets import Calibration, Load, TargetDescription, TargetStatus
+from quws.api.kit.xml import votable, xml_safe
+from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
 from quws.services.targets import TargetReport
-
-_VOTABLE = "http://www.ivoa.net/xml/VOTable/v1.3"
-
-
-class CalibrationRefJson(BaseModel):
-    """A calibration in a list."""
-
-    id: str
-    time: Instant
-    url: str
-
-
-class CalibrationJson(Calibration):
-    """A calibration. Times in seconds, frequencies in hertz, errors as probabilities."""
-
-    time: Instant
-    target: str
-    url: str
-
-
-class LoadJson(BaseModel):
-    """How many jobs of a target waited and ran at one time."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    time: Instant
-    waiting: int
-    running: int
-
-
-class TargetJson(TargetDescription):
-    """A target: what it is, whether it takes work, and its queue."""
-
-    url: str
-    status: TargetStatus
-    message: str | None = Field(description="Why it is in that status, in words.")
-    until: Instant | None = Field(description="When it is expected back, where somebody knows.")
-    set_by: str | None = Field(
-        description="The operator who has set the status; null if a health check found it."
-    )
-    checked: Instant | None = Field(description="When the last health check was.")
-    queue_length: int = Field(description="How many jobs wait for it.")
-    running: int = Field(description="How many jobs it runs.")
-    expected_wait: float | None = Field(
-        description="In how many seconds a new job would start; null where nobody knows."
-    )
-    calibration: CalibrationRefJson | None
-    calibrations_url: str
-    conformance: dict[str, Any] | None = Field(
-        description="What the last run of the conformance circuits found."
-    )
-    conformance_time: Instant | None
-
-
-class WholeTargetJson(TargetJson):
-    """A target with the history of its load."""
-
-    load: list[LoadJson]
-
-
-def target_json(report: TargetReport, url: str) -> TargetJson:
-    """Write a target as the list has it."""
-    return TargetJson(**_fields(report, url))
-
-
-def whole_target_json(report: TargetReport, load: Sequence[Load], url: str) -> bytes:
-    """Write a target."""
-    document = WholeTargetJson(
-        **_fields(report, url), load=[LoadJson.model_validate(item) for item in load]
-    )
-    return document.model_dump_json().encode()
-
-
-def calibration_json(calibration: Calibration, target: str, url: str) -> bytes:
-    """Write a calibration."""
-    document = CalibrationJson(**calibration.model_dump(), target=target, url=url)
-    return document.model_dump_json().encode()
-
-
-def calibration_ref(found: tuple[str, datetime], calibrations_url: str) -> CalibrationRefJson:
-    """Write a calibration as a list has it."""
-    calibration_id, time = found
-    return CalibrationRefJson(
-        id=calibration_id, time=time, url=calibration_url(calibrations_url, calibration_id)
-    )
-
-
-def calibration_url(calibrations_url: str, calibration_id: str) -> str:
-    """Write the URL of a calibration."""
-    return f"{calibrations_url}/{quote(calibration_id, safe='')}"
-
-
-def _fields(report: TargetReport, url: str) -> dict[str, Any]:
-    record = report.record
-    calibrations = f"{url}/calibrations"
-    present = None
-    if record.calibration is not None and report.calibration_time is not None:
-        present = calibration_ref((record.calibration, report.calibration_time), calibrations)
-    return record.description.model_dump() | {
-        "url": url,
-        **record.state.model_dump(),
-        "set_by": record.set_by,
-        "checked": record.checked,
-        "queue_length": report.waiting,
-        "running": report.running,
-        "expected_wait": None if report.wait is None else round(report.wait, 3),
-        "calibration": present,
-        "calibrations_url": calibrations,
-        "conformance": record.conformance,
-        "conformance_time": record.conformance_time,
-    }
-
-
-# -- VOTables -----------------------------------------------------------------------
 
 _Column = tuple[str, str, str | None, str]
 """Name, datatype (``char`` is text of any length), unit and description."""
@@ -237,11 +119,7 @@ def _calibration_tables(calibration: Calibration) -> str:
 
 
 def _document(params: str, tables: str) -> str:
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<VOTABLE version="1.4" xmlns="{_VOTABLE}"><RESOURCE type="results">'
-        f'<INFO name="QUERY_STATUS" value="OK"/>{params}{tables}</RESOURCE></VOTABLE>\n'
-    )
+    return votable(f'<INFO name="QUERY_STATUS" value="OK"/>{params}{tables}')
 
 
 def _params(**values: str | None) -> str:

@@ -1,0 +1,58 @@
+"""What renders HTML: the application registers it, and nobody else has to know the pages.
+
+Without it the service speaks XML, JSON and plain text only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quws.api.kit.negotiation import Rendering, rendering_of
+from quws.api.kit.urls import Urls
+from quws.domain.targets import Calibration, Load
+from quws.schemas.problem import Problem
+from quws.services.snapshots import Snapshot
+from quws.services.targets import TargetReport
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    """A job as its page shows it.
+
+    ``document`` is its XML, and ``state`` the id of the last event that it tells of.
+    """
+
+    found: Snapshot
+    urls: Urls
+    document: bytes
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages that are renderings of what others serve too: a handler each.
+
+    ``problem`` renders an error with the headers of its answer. ``sign_in`` asks
+    who one is, and then goes on to the path that it is given.
+    """
+
+    problem: Callable[[Request, Problem, Mapping[str, str]], Response]
+    sign_in: Callable[[Request, str], Awaitable[Response]]
+    jobs: Callable[[Request, Urls], Awaitable[Response]]
+    job: Callable[[Request, ShownJob], Awaitable[Response]]
+    targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
+    target: Callable[
+        [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]
+    ]
+
+
+def pages_for(request: Request) -> Pages | None:
+    """Return what renders HTML if the client wants HTML; None if there are no pages."""
+    if rendering_of(request) is not Rendering.HTML:
+        return None
+    pages: Pages | None = getattr(request.app.state, "pages", None)
+    return pages

@@ -1,0 +1,279 @@
+"""What running circuits gave: the one model that is written, read and shown.
+
+A result may have millions of outcomes, so nothing here looks at them one by one
+in Python more often than it must: a target's own result is taken as it is, what
+is read from a file is validated by compiled code, and what is written comes in
+pieces that do not grow with the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from quws.domain.circuits import Register
+
+T = TypeVar("T")
+
+VERSION = 1
+"""The format on disk. It counts up when a reader of before would misread a file, and only then:
+a field that is added leaves it. A file without a version has this format, too.
+"""
+
+BIT_ORDER = (
+    "one group of bits per classical register, the register that was declared last first;"
+    " within a group bit 0 is the last character"
+)
+"""How every bit string in a result is to be read; Qiskit's convention."""
+
+_PIECE = 10_000
+"""How many outcomes or shots are written at a time."""
+
+
+class UnreadableOutcomes(ValueError):
+    """A file of outcomes has a format that is not known here. The text is for users."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitOutcome:
+    """What running one circuit gave.
+
+    Keys of ``counts`` and entries of ``memory`` (one per shot) are bit
+    strings, one group per classical register: the register that was declared
+    last stands first, and in each group bit 0 stands last. Groups are
+    separated by a blank.
+    """
+
+    counts: dict[str, int]
+    memory: list[str] | None = None
+    """The bits of each shot; None where nobody asked for them."""
+    engine: str = ""
+    """What ran it, for people."""
+    seconds: float = 0.0
+    """How long it took."""
+    approximate: str | None = None
+    """Why the counts are not exact even in the limit of many shots; None if they are."""
+    index: int = field(default=0, kw_only=True)
+    """The circuit's place in its job, from 0."""
+    registers: Sequence[Register] = field(default=(), kw_only=True)
+    layout: list[int] | None = field(default=None, kw_only=True)
+    """For each qubit of the circuit the one of the target that carried it; None for the same."""
+
+    @property
+    def shots(self) -> int:
+        """How many shots were counted. Adds up all counts: ask once."""
+        return sum(self.counts.values())
+
+    def of_circuit(
+        self, index: int, registers: Sequence[Register], layout: list[int] | None, *, memory: bool
+    ) -> CircuitOutcome:
+        """Return what a target gave as the outcome of a certain circuit.
+
+        The most frequent outcome comes first, and equally frequent ones in the order of their
+        bits.
+
+        Parameters
+        ----------
+        memory
+            Whether the bits of each shot are kept, if they are there.
+
+        """
+        bits = sorted(self.counts)
+        bits.sort(key=self.counts.__getitem__, reverse=True)
+        return CircuitOutcome(
+            {key: self.counts[key] for key in bits},
+            self.memory if memory else None,
+            self.engine,
+            round(self.seconds, 6),
+            self.approximate,
+            index=index,
+            registers=registers,
+            layout=layout,
+        )
+
+    def rows(self) -> Iterator[tuple[int, str, int, float]]:
+        """List each outcome: the circuit's index, the bits, their count, and its part of all."""
+        shots = self.shots
+        return ((self.index, bits, count, count / shots) for bits, count in self.counts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcomes:
+    """What all circuits of a job gave, in their order."""
+
+    job: str
+    target: str
+    shots: int
+    """Runs of each circuit, as they were asked for."""
+    circuits: Sequence[CircuitOutcome]
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the bits of each shot are there, of any circuit."""
+        return any(item.memory is not None for item in self.circuits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shots:
+    index: int
+    memory: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    circuits: list[_Shots]
+
+
+_CIRCUIT = TypeAdapter(CircuitOutcome)
+_JOB = TypeAdapter(JobOutcomes)
+_MEMORY = TypeAdapter(_Memory)
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def read_circuit(content: bytes) -> CircuitOutcome:
+    """Read the file of one circuit, which is there while its job still runs.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    return _validated(_CIRCUIT, _object(content))
+
+
+def read_job(counts: bytes, memory: bytes | None = None) -> JobOutcomes:
+    """Read the result files of a job.
+
+    Parameters
+    ----------
+    counts
+        The result ``counts``.
+    memory
+        The result ``memory``, for the bits of each shot.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    found = _validated(_JOB, _object(counts))
+    if memory is None:
+        return found
+    shots = {item.index: item.memory for item in _validated(_MEMORY, _object(memory)).circuits}
+    circuits = [dataclasses.replace(item, memory=shots.get(item.index)) for item in found.circuits]
+    return dataclasses.replace(found, circuits=circuits)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        found = from_json(content)
+    except ValueError as error:
+        raise UnreadableOutcomes(f"the outcomes are no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UnreadableOutcomes("the outcomes are no JSON object")
+    version = found.get("version", VERSION)
+    if version != VERSION:
+        raise UnreadableOutcomes(
+            f"the outcomes have format {version!r}, and this version of quws reads {VERSION}"
+        )
+    return found
+
+
+def _validated(adapter: TypeAdapter[T], content: Any) -> T:
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UnreadableOutcomes(f"the outcomes are not right at {place}: {first['msg']}") from None
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def circuit_json(outcome: CircuitOutcome) -> Iterator[str]:
+    """Write one circuit's file, piece by piece."""
+    yield f'{{"version":{VERSION},'
+    yield from _members(outcome)
+    if outcome.memory is not None:
+        yield ',"memory":'
+        yield from _array(outcome.memory)
+    yield "}"
+
+
+def counts_json(job: JobOutcomes) -> Iterator[str]:
+    """Write the result ``counts`` of a job, piece by piece."""
+    yield from _head(job)
+    for place, outcome in enumerate(job.circuits):
+        yield ",{" if place else "{"
+        yield from _members(outcome)
+        yield "}"
+    yield "]}"
+
+
+def memory_json(job: JobOutcomes) -> Iterator[str]:
+    """Write the result ``memory`` of a job, piece by piece: of circuits that have it."""
+    yield from _head(job)
+    having = (item for item in job.circuits if item.memory is not None)
+    for place, outcome in enumerate(having):
+        known = {"index": outcome.index, "registers": _registers(outcome)}
+        yield f'{"," if place else ""}{_text(known)[:-1]},"memory":'
+        yield from _array(outcome.memory or [])
+        yield "}"
+    yield "]}"
+
+
+def _head(job: JobOutcomes) -> Iterator[str]:
+    known = {
+        "version": VERSION,
+        "job": job.job,
+        "target": job.target,
+        "shots": job.shots,
+        "bit_order": BIT_ORDER,
+    }
+    yield f'{_text(known)[:-1]},"circuits":['
+
+
+def _members(outcome: CircuitOutcome) -> Iterator[str]:
+    """Write the members of a circuit's object, without the braces and the memory."""
+    before = {"index": outcome.index, "registers": _registers(outcome)}
+    after: dict[str, Any] = {"engine": outcome.engine, "seconds": outcome.seconds}
+    if outcome.layout is not None:
+        after["layout"] = outcome.layout
+    if outcome.approximate is not None:
+        after["approximate"] = outcome.approximate
+    yield f'{_text(before)[1:-1]},"counts":{{'
+    for place, piece in enumerate(pieces(outcome.counts.items())):
+        yield f"{',' if place else ''}{_text(dict(piece))[1:-1]}"
+    yield f"}},{_text(after)[1:-1]}"
+
+
+def _array(shots: Sequence[str]) -> Iterator[str]:
+    yield "["
+    for place, piece in enumerate(pieces(shots)):
+        yield f"{',' if place else ''}{_text(piece)[1:-1]}"
+    yield "]"
+
+
+def _registers(outcome: CircuitOutcome) -> list[dict[str, Any]]:
+    return [item.model_dump() for item in outcome.registers]
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+def pieces(items: Iterable[T]) -> Iterator[list[T]]:
+    """Cut what is to be written into lists of bounded length, none of them empty."""
+    iterator = iter(items)
+    while piece := list(islice(iterator, _PIECE)):
+        yield piece

@@ -1,0 +1,15 @@
+"""Whether the service works, as JSON."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from quws.schemas.instant import Instant
+
+
+class AvailabilityJson(BaseModel):
+    """Whether the service works, since when, and what is to be known of it."""
+
+    available: bool
+    up_since: Instant | None
+    notes: list[str] = Field(description="What does not work, and what users should know.")

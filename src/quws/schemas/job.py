@@ -1,0 +1,96 @@
+"""A job as JSON: the field names of safir's ``SerializedJob``, and ours beside them.
+
+The models know no request: whoever writes a document passes the URLs in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from quws.domain.job import ErrorType
+from quws.domain.phases import Phase
+from quws.schemas.instant import Instant
+
+
+class ErrorJson(BaseModel):
+    """Why a job failed."""
+
+    type: ErrorType
+    code: str
+    message: str
+    detail: str | None
+
+
+class ResultJson(BaseModel):
+    """A file that a job made. ``size`` is in bytes."""
+
+    id: str
+    url: str
+    size: int
+    mime_type: str
+
+
+class EntryJson(BaseModel):
+    """Something that happened to a job."""
+
+    time: Instant
+    status: str
+    source: str
+    message: str | None
+
+
+class LinkJson(BaseModel):
+    """Where the value of a parameter is that is kept by reference."""
+
+    href: str
+
+
+ParameterJson = str | LinkJson | list[str | LinkJson]
+"""The value of a parameter; a list of values where its name is repeated."""
+
+
+class RefJson(BaseModel):
+    """A job in the list."""
+
+    id: str
+    url: str
+    phase: Phase
+    run_id: str | None
+    owner: str
+    creation_time: Instant
+
+
+class JobJson(RefJson):
+    """A job. ``execution_duration`` is in seconds, null for unlimited."""
+
+    service: Literal["quws"] = "quws"
+    message_id: None = None
+    json_parameters: dict[str, ParameterJson]
+    queued_time: Instant | None
+    start_time: Instant | None
+    end_time: Instant | None
+    destruction_time: Instant | None
+    execution_duration: int | None
+    quote: Instant | None
+    errors: list[ErrorJson]
+    results: list[ResultJson]
+    target: str
+    calibration_id: str | None = Field(description="The target's calibration that it ran with.")
+    calibration_url: str | None
+    status: str | None = Field(description="Why the job is where it is, in words.")
+    attempt: int
+    circuits: int
+    circuits_done: int
+    queue_position: int | None = Field(description="How many jobs go before this one.")
+    tags: list[str]
+    metadata: dict[str, Any]
+    timeline: list[EntryJson]
+
+
+class DeletedJson(BaseModel):
+    """A job that is gone, as the events ``job_deleted`` tell it."""
+
+    id: str
+    url: str

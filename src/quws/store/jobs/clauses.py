@@ -1,0 +1,56 @@
+"""Conditions on jobs that more than one statement needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, TextClause, and_, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quws.domain.job import Claim
+from quws.domain.phases import Phase
+from quws.store import tables as t
+
+_j = t.jobs.c
+
+CHUNK = 1000
+"""How many rows one statement reads, or how many values it carries."""
+
+WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
+"""The phases of jobs that wait in the queue of their target."""
+
+QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
+"""In which order the jobs of a target are claimed."""
+
+
+def in_phases(wanted: Iterable[Phase]) -> TextClause:
+    """Return the condition that a job is in one of several phases."""
+    # Literal, not bound, and written as in the index: only then do both databases see that a
+    # partial index fits.
+    names = [f"'{Phase(phase)}'" for phase in sorted(wanted)]
+    if len(names) == 1:
+        return text(f"jobs.phase = {names[0]}")
+    return text(f"jobs.phase IN ({', '.join(names)})")
+
+
+def not_archived() -> TextClause:
+    """Return the condition that a job is not archived, written as in the index."""
+    return text(f"jobs.phase <> '{Phase.ARCHIVED}'")
+
+
+def fence(claim: Claim) -> ColumnElement[bool]:
+    """Return the condition that a job is still in the hands of who claimed it."""
+    return and_(
+        _j.id == claim.id,
+        _j.attempt == claim.attempt,
+        _j.lease == claim.lease,
+        _j.phase == Phase.EXECUTING,
+    )
+
+
+async def held(connection: AsyncConnection, claim: Claim) -> bool:
+    """Whether a job is still the worker's, which it then stays until the transaction ends."""
+    found = await connection.execute(
+        update(t.jobs).where(fence(claim)).values(lease_until=_j.lease_until).returning(_j.id)
+    )
+    return found.first() is not None

@@ -1,0 +1,59 @@
+"""New jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quws.domain.job import Job, TimelineEntry
+from quws.domain.phases import Phase
+from quws.store.database import Database
+from quws.store.jobs import keys, transition
+from quws.store.jobs.circuits import add_circuits
+from quws.store.jobs.keys import MadeBefore, Once
+from quws.store.jobs.rows import parameter_json
+from quws.store.jobs.turns import next_turn
+
+
+class JobCreation:
+    """Writes new jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
+    ) -> MadeBefore | None:
+        """Write a new job (PENDING, or QUEUED when it is to run at once).
+
+        With ``once`` only if its key is new to the owner; else nothing is
+        written, and what the key stands for is given.
+        """
+        async with self._database.write() as connection:
+            if once is not None:
+                before = await keys.take(connection, self._database, job, once)
+                if before is not None:
+                    return before
+            queued = job.phase is Phase.QUEUED
+            await transition.create(
+                connection,
+                job.phase,
+                entries,
+                id=job.id,
+                owner=job.owner or "",
+                run_id=job.run_id,
+                target=job.target,
+                creation_time=job.creation_time,
+                queued_time=job.queued_time,
+                destruction_time=job.destruction_time,
+                execution_duration=job.execution_duration,
+                circuits=job.circuits,
+                parameters=[parameter_json(item) for item in job.parameters],
+                spec=job.spec,
+                size=job.size,
+                cost_ms=job.cost_ms,
+                turn=next_turn(self._database, job.target, job.owner) if queued else 0,
+                quote=job.quote,
+                message=job.message,
+            )
+            await add_circuits(connection, job.id, job.circuits)
+            return None

@@ -1,0 +1,94 @@
+"""Idempotency keys: what makes a request that is sent again be taken for the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quws.domain.job import Job
+from quws.store import tables as t
+from quws.store.database import Database
+
+_k = t.idempotency_keys.c
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a request that is sent again be taken for the same.
+
+    ``key`` is the client's own, among the keys of one owner; ``fingerprint``
+    says whether the requests really are the same.
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBefore:
+    """The job that a request has made already. ``job_id`` may be gone."""
+
+    job_id: str
+    fingerprint: str
+
+
+class IdempotencyKeys:
+    """The keys under which requests have made jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def made_before(self, owner: str | None, key: str) -> MadeBefore | None:
+        """Return the job that an owner's request made under a key."""
+        async with self._database.read() as connection:
+            return await _made_before(connection, owner, key)
+
+    async def forget(self, before: datetime) -> int:
+        """Forget keys of requests from before an instant, as far as their jobs are gone.
+
+        Returns how many.
+        """
+        async with self._database.write() as connection:
+            forgotten = await connection.execute(
+                delete(t.idempotency_keys).where(
+                    _k.created < before, ~exists().where(t.jobs.c.id == _k.job_id)
+                )
+            )
+            return forgotten.rowcount
+
+
+async def take(
+    connection: AsyncConnection, database: Database, job: Job, once: Once
+) -> MadeBefore | None:
+    """Take a key for a new job; if its owner has used it already, return what for."""
+    # Two at once: the second waits here until the first is committed, or gone.
+    taken = await connection.execute(
+        database.insert(t.idempotency_keys)
+        .values(
+            owner=job.owner or "",
+            key=once.key,
+            job_id=job.id,
+            fingerprint=once.fingerprint,
+            created=job.creation_time,
+        )
+        .on_conflict_do_nothing()
+        # PostgreSQL's driver does not count what it has inserted.
+        .returning(_k.job_id)
+    )
+    if taken.first() is not None:
+        return None
+    return await _made_before(connection, job.owner, once.key)
+
+
+async def _made_before(
+    connection: AsyncConnection, owner: str | None, key: str
+) -> MadeBefore | None:
+    row = (
+        await connection.execute(
+            select(_k.job_id, _k.fingerprint).where(_k.owner == (owner or ""), _k.key == key)
+        )
+    ).first()
+    return None if row is None else MadeBefore(row.job_id, row.fingerprint)

@@ -1,0 +1,133 @@
+"""Many jobs, read: lists, pages of tables, and what runs now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import literal, select, tuple_
+
+from quws.domain.job import JobRef, JobRow, Running
+from quws.domain.phases import Phase
+from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
+from quws.store.jobs.rows import ref_of, select_refs
+
+_j = t.jobs.c
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which jobs to list. ``owner`` counts only when ``everybody`` is False."""
+
+    owner: str | None = None
+    everybody: bool = False
+    phases: frozenset[Phase] = field(default_factory=frozenset)
+    after: datetime | None = None
+    last: int | None = None
+    key: str | None = None
+    """Only the job that ``owner`` made under this idempotency key."""
+
+
+class JobListing:
+    """Lists jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
+        """List jobs, newest first.
+
+        Reads in chunks by key and holds no connection between them, so that a
+        slow reader of a long list blocks nobody.
+        """
+        left = wanted.last
+        last_seen: tuple[datetime, str] | None = None
+        while left is None or left > 0:
+            size = CHUNK if left is None else min(left, CHUNK)
+            query = select_refs().where(*_clauses(wanted))
+            if last_seen is not None:
+                query = query.where(
+                    tuple_(_j.creation_time, _j.id)
+                    < tuple_(literal(last_seen[0], t.Instant), literal(last_seen[1]))
+                )
+            query = query.order_by(_j.creation_time.desc(), _j.id.desc()).limit(size)
+            async with self._database.read() as connection:
+                rows = (await connection.execute(query)).all()
+            for row in rows:
+                yield ref_of(row)
+            if len(rows) < size:
+                return
+            last_seen = (rows[-1].creation_time, rows[-1].id)
+            if left is not None:
+                left -= len(rows)
+
+    async def rows(self, wanted: ListFilter, limit: int, older: str | None = None) -> list[JobRow]:
+        """Return one page of a table of jobs, newest first.
+
+        ``older`` is the last job of the page before it.
+        """
+        query = select(
+            *select_refs().selected_columns,
+            _j.target,
+            _j.spec["tags"].label("tags"),
+            _j.circuits,
+            _j.circuits_done,
+            _j.start_time,
+            _j.end_time,
+            _j.destruction_time,
+            _j.quote,
+        ).where(*_clauses(wanted))
+        if older is not None:
+            created = select(_j.creation_time).where(_j.id == older).scalar_subquery()
+            query = query.where(tuple_(_j.creation_time, _j.id) < tuple_(created, literal(older)))
+        query = query.order_by(_j.creation_time.desc(), _j.id.desc())
+        query = query.limit(limit if wanted.last is None else min(limit, wanted.last))
+        async with self._database.read() as connection:
+            return [
+                JobRow(
+                    ref_of(row),
+                    row.target,
+                    row.tags or [],
+                    row.circuits,
+                    row.circuits_done,
+                    row.start_time,
+                    row.end_time,
+                    row.destruction_time,
+                    row.quote,
+                )
+                for row in await connection.execute(query)
+            ]
+
+    async def running(self, limit: int = 200) -> list[Running]:
+        """List the jobs that workers hold, longest first."""
+        query = (
+            select(
+                *select_refs().selected_columns, _j.target, _j.worker, _j.attempt, _j.claimed_time
+            )
+            .where(in_phases({Phase.EXECUTING}))
+            .order_by(_j.claimed_time)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [
+                Running(ref_of(row), row.target, row.worker, row.attempt, row.claimed_time)
+                for row in await connection.execute(query)
+            ]
+
+
+def _clauses(wanted: ListFilter) -> list[Any]:
+    clauses: list[Any] = []
+    if not wanted.everybody:
+        clauses.append(_j.owner == (wanted.owner or ""))
+    clauses.append(in_phases(wanted.phases) if wanted.phases else not_archived())
+    if wanted.after is not None:
+        clauses.append(_j.creation_time > wanted.after)
+    if wanted.key is not None:
+        k = t.idempotency_keys.c
+        made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)
+        clauses.append(_j.id == made.scalar_subquery())
+    return clauses

@@ -1,0 +1,90 @@
+"""What quotes are made of, and the quotes of jobs that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from quws.domain.phases import Phase
+from quws.domain.targets import TargetState
+from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
+from quws.store.targets import state_of
+
+_j = t.jobs.c
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A target's queue: mean seconds by size; size and start of running jobs; id, size and
+    present quote of waiting ones in their order.
+    """
+
+    known: dict[int, float]
+    running: list[tuple[int, datetime]]
+    waiting: list[tuple[str, int, datetime | None]]
+    waiting_count: int = 0
+    """How many wait in all: ``waiting`` lists the first ones only."""
+    state: TargetState = field(default_factory=TargetState)
+
+
+class JobQuotes:
+    """Reads queues, and writes when the jobs in them will probably be done."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def targets_with_work(self) -> list[str]:
+        """List the targets for which jobs wait."""
+        async with self._database.read() as connection:
+            return list(
+                await connection.scalars(select(_j.target).where(in_phases(WAITING)).distinct())
+            )
+
+    async def queue_of(self, target: str, limit: int = 500) -> QueueState:
+        """Return what a quote needs to know of a target: known times, running and waiting jobs."""
+        async with self._database.read() as connection:
+            times = await connection.execute(
+                select(t.run_times.c.size, t.run_times.c.seconds).where(
+                    t.run_times.c.target == target
+                )
+            )
+            known = {size: seconds for size, seconds in times}  # noqa: C416 - rows, not pairs
+            running = await connection.execute(
+                select(_j.size, _j.claimed_time).where(
+                    _j.target == target, in_phases({Phase.EXECUTING})
+                )
+            )
+            waiting = await connection.execute(
+                select(_j.id, _j.size, _j.quote)
+                .where(_j.target == target, in_phases(WAITING))
+                .order_by(*QUEUE_ORDER)
+                .limit(limit)
+            )
+            found = [(job_id, size, quote) for job_id, size, quote in waiting]
+            count: int | None = len(found)
+            if count == limit:
+                count = await connection.scalar(
+                    select(func.count())
+                    .select_from(t.jobs)
+                    .where(_j.target == target, in_phases(WAITING))
+                )
+            return QueueState(
+                known,
+                [(size, since) for size, since in running],
+                found,
+                count or 0,
+                await state_of(connection, self._database, target),
+            )
+
+    async def set_quotes(self, found: Mapping[str, datetime | None]) -> None:
+        """Write when waiting jobs will probably be done, as far as they still wait."""
+        async with self._database.write() as connection:
+            for job_id, quote in found.items():
+                await connection.execute(
+                    update(t.jobs).where(_j.id == job_id, in_phases(WAITING)).values(quote=quote)
+                )

@@ -1,0 +1,87 @@
+"""Rows of the database turned into what the rest of the code knows, and the reverse."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
+from quws.domain.phases import Phase
+from quws.store import tables as t
+
+_j = t.jobs.c
+
+
+def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
+    """Return a query for what :func:`ref_of` reads."""
+    return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+
+
+def ref_of(row: Any) -> JobRef:
+    """Return what the list says of a job."""
+    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner or None, row.creation_time)
+
+
+async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
+    """Return a whole job, of whose results another query is asked."""
+    c = t.results.c
+    rows = await connection.execute(
+        select(c.id, c.artifact, c.size, c.mime_type)
+        .where(c.job_id == row.id)
+        .order_by(c.position, c.id)
+    )
+    return Job(
+        id=row.id,
+        owner=row.owner or None,
+        run_id=row.run_id,
+        phase=Phase(row.phase),
+        target=row.target,
+        creation_time=row.creation_time,
+        queued_time=row.queued_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        destruction_time=row.destruction_time,
+        execution_duration=row.execution_duration,
+        quote=row.quote,
+        attempt=row.attempt,
+        circuits=row.circuits,
+        circuits_done=row.circuits_done,
+        message=row.message,
+        parameters=[Parameter(**item) for item in row.parameters],
+        spec=row.spec,
+        size=row.size,
+        calibration_id=row.calibration_id,
+        cost_ms=row.cost_ms,
+        error=None if row.error is None else _error_of(row.error),
+        results=[Result(*found) for found in rows],
+    )
+
+
+def parameter_json(item: Parameter) -> dict[str, Any]:
+    """Return a parameter as its column has it."""
+    if item.artifact is None:
+        return {"name": item.name, "value": item.value}
+    return {
+        "name": item.name,
+        "artifact": item.artifact,
+        "size": item.size,
+        "mime_type": item.mime_type,
+        "is_post": item.is_post,
+    }
+
+
+def error_json(error: JobError) -> dict[str, Any]:
+    """Return an error as its column has it."""
+    return {
+        "type": error.type.value,
+        "code": error.code,
+        "message": error.message,
+        "detail": error.detail,
+    }
+
+
+def _error_of(stored: dict[str, Any]) -> JobError:
+    return JobError(**(stored | {"type": ErrorType(stored["type"])}))

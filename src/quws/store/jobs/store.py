@@ -1,0 +1,40 @@
+"""The jobs of one database, by what is done with them."""
+
+from __future__ import annotations
+
+from quws.store.database import Database
+from quws.store.jobs.claims import JobClaims
+from quws.store.jobs.control import JobControl
+from quws.store.jobs.creation import JobCreation
+from quws.store.jobs.garbage import Garbage
+from quws.store.jobs.keys import IdempotencyKeys
+from quws.store.jobs.listing import JobListing
+from quws.store.jobs.news import JobNews
+from quws.store.jobs.publishing import JobPublishing
+from quws.store.jobs.quotes import JobQuotes
+from quws.store.jobs.reading import JobReading
+from quws.store.jobs.sweeps import JobSweeps
+
+
+class JobStore:
+    """One of each of the classes that read and write jobs, for those who need several.
+
+    Every change is one guarded statement, never read, change, write back. A
+    guard is a WHERE clause on the phase, and for a worker also on the attempt
+    and the lease that it holds. No row changed means that the move is illegal
+    now, or that the job belongs to somebody else by now: the methods then
+    return None or False and nothing was written.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.reading = JobReading(database)
+        self.listing = JobListing(database)
+        self.news = JobNews(database)
+        self.keys = IdempotencyKeys(database)
+        self.creation = JobCreation(database)
+        self.control = JobControl(database)
+        self.claims = JobClaims(database)
+        self.publishing = JobPublishing(database)
+        self.quotes = JobQuotes(database)
+        self.sweeps = JobSweeps(database)
+        self.garbage = Garbage(database)

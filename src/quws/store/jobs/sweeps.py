@@ -1,0 +1,159 @@
+"""What is due for jobs that nobody looks after, and the writes that see to it.
+
+Every write asks again whether it is due still: two sweeps at once do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+
+from quws.domain.job import JobError, TimelineEntry
+from quws.domain.phases import Move, Phase
+from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs import transition
+from quws.store.jobs.clauses import WAITING, in_phases, not_archived
+from quws.store.jobs.garbage import discard
+from quws.store.jobs.removal import remove
+from quws.store.jobs.rows import error_json
+
+_j = t.jobs.c
+_REQUEST = _j.spec["origin"]["request"].as_string().label("request")
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A job that a sweep found, with what the sweep needs to know of it."""
+
+    id: str
+    attempt: int
+    phase: Phase
+    target: str
+    owner: str | None = field(default=None, compare=False)
+    request: str | None = field(default=None, compare=False)
+    """Which request made it, for the log."""
+
+
+class JobSweeps:
+    """Finds jobs whose time has come, and moves or removes them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def overdue(self, now: datetime, limit: int = 500) -> list[Overdue]:
+        """Find executing jobs whose execution duration is over."""
+        return await self._find(
+            _j.deadline, in_phases({Phase.EXECUTING}), _j.deadline <= now, limit=limit
+        )
+
+    async def abandoned(self, limit: int = 500) -> list[Overdue]:
+        """Find executing jobs whose worker has not renewed its lease."""
+        return await self._find(
+            _j.lease_until,
+            in_phases({Phase.EXECUTING}),
+            _j.lease_until <= self._database.now,
+            limit=limit,
+        )
+
+    async def expired(self, now: datetime, limit: int = 500) -> list[Overdue]:
+        """Find jobs whose destruction time has come."""
+        return await self._find(
+            _j.destruction_time,
+            not_archived(),
+            _j.destruction_time <= now,
+            limit=limit,
+        )
+
+    async def forgotten(self, before: datetime) -> list[tuple[str, int]]:
+        """Count, per target, the jobs that have waited since before an instant."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(_j.target, func.count())
+                .where(in_phases(WAITING), _j.queued_time <= before)
+                .group_by(_j.target)
+            )
+            return [(target, count) for target, count in rows]
+
+    async def waiting_for(self, target: str, limit: int = 500) -> list[str]:
+        """List jobs that wait for a target."""
+        async with self._database.read() as connection:
+            return list(
+                await connection.scalars(
+                    select(_j.id).where(_j.target == target, in_phases(WAITING)).limit(limit)
+                )
+            )
+
+    async def requeue(self, found: Overdue, entry: TimelineEntry) -> bool:
+        """Give an abandoned job back to the queue, if its lease is still expired."""
+        return await self._release(found, Move.REQUEUE, entry)
+
+    async def give_up(self, found: Overdue, error: JobError, entry: TimelineEntry) -> bool:
+        """End an abandoned job that has no attempts left, if its lease is still expired."""
+        return await self._release(found, Move.FAIL, entry, error=error_json(error))
+
+    async def refuse(self, job_id: str, error: JobError, entry: TimelineEntry) -> bool:
+        """End a job in ERROR that waits for a target which will not come back."""
+        async with self._database.write() as connection:
+            row = await transition.make(
+                connection, job_id, Move.FAIL, entry, in_phases(WAITING), error=error_json(error)
+            )
+            return row is not None
+
+    async def destroy(self, job_id: str, now: datetime) -> bool:
+        """Remove a job whose destruction time has come, if that is still so."""
+        async with self._database.write() as connection:
+            return await remove(connection, self._database, job_id, now, _j.destruction_time <= now)
+
+    async def archive(self, job_id: str, now: datetime) -> bool:
+        """Turn a finished job whose destruction time has come into ARCHIVED: its files go."""
+        entry = TimelineEntry(now, "archived", "quws", "destruction time")
+        async with self._database.write() as connection:
+            row = await transition.make(
+                connection, job_id, Move.ARCHIVE, entry, _j.destruction_time <= now
+            )
+            if row is None:
+                return False
+            await connection.execute(delete(t.results).where(t.results.c.job_id == job_id))
+            await connection.execute(
+                update(t.circuits).where(t.circuits.c.job_id == job_id).values(artifact=None)
+            )
+            # Parameters are metadata and stay. An attempt that was given back had files too.
+            for attempt in range(1, row.attempt + 2):
+                await discard(connection, self._database, f"{job_id}/{attempt}", now)
+            return True
+
+    async def _find(self, order: Any, *clauses: Any, limit: int) -> list[Overdue]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner, _REQUEST)
+                .where(*clauses)
+                .order_by(order)
+                .limit(limit)
+            )
+            return [
+                Overdue(r.id, r.attempt, Phase(r.phase), r.target, r.owner or None, r.request)
+                for r in rows
+            ]
+
+    async def _release(
+        self, found: Overdue, move: Move, entry: TimelineEntry, **columns: Any
+    ) -> bool:
+        async with self._database.write() as connection:
+            row = await transition.make(
+                connection,
+                found.id,
+                move,
+                entry,
+                in_phases({Phase.EXECUTING}),
+                _j.attempt == found.attempt,
+                _j.lease_until <= self._database.now,
+                **columns,
+            )
+            if row is None:
+                return False
+            await discard(connection, self._database, f"{found.id}/{found.attempt}", entry.time)
+            return True

@@ -1,0 +1,35 @@
+"""What happened to a job, entry by entry."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quws.domain.job import TimelineEntry
+from quws.store import tables as t
+
+
+async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
+    """Add to a job's timeline."""
+    await connection.execute(
+        insert(t.timeline),
+        [
+            {
+                "job_id": job_id,
+                "time": entry.time,
+                "status": entry.status,
+                "source": entry.source,
+                "message": entry.message,
+            }
+            for entry in entries
+        ],
+    )
+
+
+async def timeline_of(connection: AsyncConnection, job_id: str) -> list[TimelineEntry]:
+    """Return a job's timeline in the order in which it was written."""
+    c = t.timeline.c
+    entries = await connection.execute(
+        select(c.time, c.status, c.source, c.message, c.id).where(c.job_id == job_id).order_by(c.id)
+    )
+    return [TimelineEntry(*entry) for entry in entries]

@@ -1,0 +1,31 @@
+"""Whose turn it is: the fair share of owners in a target's queue."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, func, select
+
+from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs.clauses import WAITING, in_phases
+
+_j = t.jobs.c
+
+
+def next_turn(database: Database, target: str, owner: str | None) -> ColumnElement[int]:
+    """Return when the next job of an owner has its turn on a target.
+
+    Start-time fair queueing (Goyal, Vin, Cheng 1996): a job's turn is when
+    the jobs that its owner has waiting would be done, if each owner had
+    the target for itself, and no earlier than the turn that is on now. So
+    owners alternate, by run time, however many jobs one of them sends.
+    """
+    head = select(func.min(_j.turn)).where(_j.target == target, in_phases(WAITING))
+    mine = (
+        select(_j.turn + _j.cost_ms)
+        .where(_j.target == target, _j.owner == (owner or ""), in_phases(WAITING))
+        .order_by(_j.turn.desc())
+        .limit(1)
+    )
+    return database.greatest(
+        func.coalesce(head.scalar_subquery(), 0), func.coalesce(mine.scalar_subquery(), 0)
+    )

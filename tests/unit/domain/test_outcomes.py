@@ -1,0 +1,156 @@
+"""What circuits gave, as it lies on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from quws.domain.circuits import Register
+from quws.domain.outcomes import (
+    BIT_ORDER,
+    CircuitOutcome,
+    JobOutcomes,
+    UnreadableOutcomes,
+    circuit_json,
+    counts_json,
+    memory_json,
+    read_circuit,
+    read_job,
+)
+
+REGISTERS = [Register(name="π", size=2, qubits=[1, None]), Register(name="d", size=1, qubits=[0])]
+MEMORY = ["0 11", "1 00", "0 11", "0 00"]
+PLAIN = CircuitOutcome({"0 11": 4}, engine="stim", seconds=0.25, registers=REGISTERS)
+FULL = CircuitOutcome(
+    {"0 11": 2, "0 00": 1, "1 00": 1},
+    MEMORY,
+    "aer/matrix_product_state",
+    1.5,
+    "bonds were cut",
+    index=1,
+    registers=REGISTERS,
+    layout=[3, 4],
+)
+JOB = JobOutcomes("01-a", "star", 4, [PLAIN, FULL])
+
+REGISTERS_JSON = [
+    {"name": "π", "size": 2, "qubits": [1, None]},
+    {"name": "d", "size": 1, "qubits": [0]},
+]
+PLAIN_JSON = {
+    "index": 0,
+    "registers": REGISTERS_JSON,
+    "counts": {"0 11": 4},
+    "engine": "stim",
+    "seconds": 0.25,
+}
+FULL_JSON = {
+    "index": 1,
+    "registers": REGISTERS_JSON,
+    "counts": {"0 11": 2, "0 00": 1, "1 00": 1},
+    "engine": "aer/matrix_product_state",
+    "seconds": 1.5,
+    "layout": [3, 4],
+    "approximate": "bonds were cut",
+}
+HEAD = {"job": "01-a", "target": "star", "shots": 4, "bit_order": BIT_ORDER}
+"""The documents as version 0.1 wrote them, which had no version."""
+
+
+def written(pieces: Any) -> Any:
+    return json.loads("".join(pieces), object_pairs_hook=list)
+
+
+def listed(document: Any) -> Any:
+    """Give a document with its members in order, so that order is compared, too."""
+    return json.loads(json.dumps(document), object_pairs_hook=list)
+
+
+def test_documents_are_those_of_before_with_a_version() -> None:
+    head = {"version": 1} | HEAD
+    assert written(circuit_json(FULL)) == listed({"version": 1} | FULL_JSON | {"memory": MEMORY})
+    assert written(circuit_json(PLAIN)) == listed({"version": 1} | PLAIN_JSON)
+    assert written(counts_json(JOB)) == listed(head | {"circuits": [PLAIN_JSON, FULL_JSON]})
+    shots = {"index": 1, "registers": REGISTERS_JSON, "memory": MEMORY}
+    assert written(memory_json(JOB)) == listed(head | {"circuits": [shots]})
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 1}], ids=["before", "now"])
+def test_files_are_read_with_and_without_a_version(version: dict[str, int]) -> None:
+    circuit = json.dumps(version | FULL_JSON | {"memory": MEMORY}).encode()
+    assert read_circuit(circuit) == FULL
+    counts = json.dumps(version | HEAD | {"circuits": [PLAIN_JSON, FULL_JSON]}).encode()
+    assert read_job(counts) == JobOutcomes("01-a", "star", 4, [PLAIN, replace(FULL, memory=None)])
+    shots = {"index": 1, "registers": REGISTERS_JSON, "memory": MEMORY}
+    memory = json.dumps(version | HEAD | {"circuits": [shots]}).encode()
+    assert read_job(counts, memory) == JOB
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert read_circuit("".join(circuit_json(FULL)).encode()) == FULL
+    counts, memory = "".join(counts_json(JOB)).encode(), "".join(memory_json(JOB)).encode()
+    assert read_job(counts, memory) == JOB
+
+
+@pytest.mark.parametrize("bits", [0, 1, 13, 15])
+def test_long_counts_and_shots_are_whole(bits: int) -> None:
+    # 2^15 outcomes are more than are written at a time.
+    counts = {f"{number:016b}": number + 1 for number in range(2**bits if bits else 0)}
+    outcome = CircuitOutcome(counts, list(counts), "aer", 1.0)
+    found = read_circuit("".join(circuit_json(outcome)).encode())
+    assert list(found.counts.items()) == list(counts.items())
+    assert found.memory == list(counts)
+
+
+def test_what_a_newer_version_adds_is_no_trouble() -> None:
+    document = {"version": 1} | FULL_JSON | {"memory": MEMORY, "expectations": {"ZZ": 0.5}}
+    assert read_circuit(json.dumps(document).encode()) == FULL
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'{"version": 2, "index": 0, "counts": {"0": 1}}', "have format 2"),
+        (b'{"version": "x", "counts": {"0": 1}}', "have format 'x'"),
+        (b"<html></html>", "no JSON"),
+        (b'{"counts": {"0": 1}', "no JSON"),
+        (b"[1]", "no JSON object"),
+        (b"{}", "counts"),
+        (b'{"counts": {"0": "many"}}', "counts.0"),
+        (b'{"counts": [1]}', "counts"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(UnreadableOutcomes, match=why):
+        read_circuit(content)
+
+
+def test_the_memory_of_another_format_is_refused() -> None:
+    counts = "".join(counts_json(JOB)).encode()
+    for memory in (b'{"version": 2, "circuits": []}', b'{"circuits": [{"index": 0}]}'):
+        with pytest.raises(UnreadableOutcomes):
+            read_job(counts, memory)
+
+
+def test_an_outcome_of_a_circuit_has_the_most_frequent_bits_first() -> None:
+    given = CircuitOutcome({"10": 3, "11": 5, "00": 3, "01": 4}, ["11"], "aer", 0.12345678)
+    found = given.of_circuit(7, REGISTERS, [1, 0], memory=True)
+    assert list(found.counts.items()) == [("11", 5), ("01", 4), ("00", 3), ("10", 3)]
+    assert (found.index, found.registers, found.layout) == (7, REGISTERS, [1, 0])
+    assert (found.memory, found.engine, found.seconds) == (["11"], "aer", 0.123457)
+    assert given.of_circuit(7, (), None, memory=False).memory is None
+
+
+def test_rows_have_the_part_of_all_shots() -> None:
+    outcome = CircuitOutcome({"1": 30, "0": 10}, index=2)
+    assert list(outcome.rows()) == [(2, "1", 30, 0.75), (2, "0", 10, 0.25)]
+    assert outcome.shots == 40
+
+
+def test_a_circuit_without_outcomes_has_no_rows() -> None:
+    nothing: Sequence[tuple[int, str, int, float]] = []
+    assert list(CircuitOutcome({}).rows()) == nothing

@@ -1,0 +1,122 @@
+"""The result files of a job."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy.io.votable import parse_single_table
+from typing_extensions import override
+
+from quws.domain.circuits import Register
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit, read_job
+from quws.domain.parameters import ResponseFormat
+from quws.runner import results
+
+REGISTERS = [Register(name="a<b", size=2, qubits=[1, None]), Register(name="d", size=1, qubits=[0])]
+
+
+class AskedCounts(dict[str, int]):
+    """Counts that note how often somebody goes through all of them."""
+
+    asked = 0
+
+    @override
+    def values(self) -> Any:
+        self.asked += 1
+        return super().values()
+
+
+def outcomes(*counts: dict[str, int], memory: bool = False) -> JobOutcomes:
+    circuits = [
+        CircuitOutcome(
+            item,
+            [bits for bits, count in item.items() for _ in range(count)] if memory else None,
+            "aer/statevector",
+            0.5,
+            index=index,
+            registers=REGISTERS,
+        )
+        for index, item in enumerate(counts)
+    ]
+    shots = sum(counts[0].values()) if counts else 0
+    return JobOutcomes("01-job", "star", shots, circuits)
+
+
+EXPECTED = [
+    (0, "0 11", 6, 0.75),
+    (0, "1 00", 2, 0.25),
+    (1, "1 01", 8, 1.0),
+]
+
+
+def test_a_votable_has_a_row_for_each_outcome(tmp_path: Path) -> None:
+    job = outcomes({"0 11": 6, "1 00": 2}, {"1 01": 8})
+    files = results.write(tmp_path, job, ResponseFormat.VOTABLE)
+    assert files == [
+        {"id": "result", "file": "result.vot", "mime_type": "application/x-votable+xml"},
+        {"id": "counts", "file": "counts.json", "mime_type": "application/json"},
+    ]
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    rows = table.array
+    assert [(int(k), str(o), int(c), float(f)) for k, o, c, f in rows] == EXPECTED
+    params = {(item.name, item.value) for item in table.params}
+    assert {("job", "01-job"), ("target", "star"), ("shots", 8)} <= params
+    assert ("register a<b", "1,-") in params
+    assert len(params) == 3 + 2  # both circuits have the same registers
+    assert "QUERY_STATUS" in (tmp_path / "result.vot").read_text()
+
+
+def test_a_votable_of_nothing_is_a_table_without_rows(tmp_path: Path) -> None:
+    results.write(tmp_path, outcomes({}), ResponseFormat.VOTABLE)
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert len(table.array) == 0
+    assert [field.name for field in table.fields] == ["circuit", "outcome", "count", "fraction"]
+
+
+def test_what_a_device_calls_an_outcome_cannot_break_the_table(tmp_path: Path) -> None:
+    results.write(tmp_path, outcomes({"<TD>&": 1}), ResponseFormat.VOTABLE)
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert [str(item) for item in table.array["outcome"]] == ["<TD>&"]
+
+
+def test_csv_has_the_same_rows(tmp_path: Path) -> None:
+    job = outcomes({"0 11": 6, "1 00": 2}, {"1 01": 8})
+    results.write(tmp_path, job, ResponseFormat.CSV)
+    head, *rows = csv.reader((tmp_path / "result.csv").read_text().splitlines())
+    assert head == ["circuit", "outcome", "count", "fraction"]
+    assert [(int(k), o, int(c), float(f)) for k, o, c, f in rows] == EXPECTED
+
+
+def test_json_is_the_counts(tmp_path: Path) -> None:
+    job = outcomes({"0 11": 6, "1 00": 2}, {"1 01": 8})
+    results.write(tmp_path, job, ResponseFormat.JSON)
+    assert (tmp_path / "result.json").read_bytes() == (tmp_path / "counts.json").read_bytes()
+    assert read_job((tmp_path / "counts.json").read_bytes()) == job
+
+
+def test_shots_are_written_if_they_are_there(tmp_path: Path) -> None:
+    job = outcomes({"0 11": 2, "1 00": 1}, memory=True)
+    files = results.write(tmp_path, job, ResponseFormat.JSON)
+    assert [item["id"] for item in files] == ["result", "counts", "memory"]
+    counts, memory = (tmp_path / "counts.json"), (tmp_path / "memory.json")
+    assert "memory" not in json.loads(counts.read_bytes())["circuits"][0]
+    assert read_job(counts.read_bytes(), memory.read_bytes()) == job
+
+
+def test_a_circuit_of_a_batch_can_be_read_back(tmp_path: Path) -> None:
+    (outcome,) = outcomes({"0 11": 2, "1 00": 1}, memory=True).circuits
+    results.write_circuit(tmp_path / "circuit", outcome)
+    assert read_circuit((tmp_path / "circuit").read_bytes()) == outcome
+
+
+@pytest.mark.parametrize("response_format", ResponseFormat)
+def test_the_total_is_asked_for_once(response_format: ResponseFormat, tmp_path: Path) -> None:
+    """A sum over all counts in each row would take the square of their number."""
+    counts = AskedCounts({f"{number:04b}": number + 1 for number in range(16)})
+    results.write(tmp_path, JobOutcomes("j", "t", 136, [CircuitOutcome(counts)]), response_format)
+    assert counts.asked == (0 if response_format is ResponseFormat.JSON else 1)
