@@ -38,7 +38,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/quws"
 # No test is begun with less, however fast all are: the machine may be busy.
 _LEAST_SECONDS = 20.0
-_OPTIONS = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist")
+_OPTIONS = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider")
+# Those that unit tests need: loading all that are installed takes longer than most tests.
+_PLUGINS = ("-p", "anyio", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")
 # The libraries are there before pytest is, so it cannot rewrite the asserts of its plugins.
 _WARNINGS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 
@@ -142,7 +144,8 @@ def _pytest(arguments: list[str], *plugins: object) -> int:
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("mutants")
-    return int(pytest.main([*_OPTIONS, *_WARNINGS, *arguments], plugins=list(plugins)))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return int(pytest.main([*_OPTIONS, *_PLUGINS, *_WARNINGS, *arguments], plugins=list(plugins)))
 
 
 def clean_run(room: Path, tests: Path, folder: Path) -> CleanRun:
@@ -196,8 +199,7 @@ def survivors(
             while waiting and len(running) < at_once:
                 mutant = waiting.pop()
                 passing = sorted(clean.lines.get((str(mutant.path), mutant.line), ()))
-                # A line that runs at import is everybody's.
-                pid = _test(mutant, passing or [str(tests)], int(limit))
+                pid = _test(mutant, passing or _files(tests, mutant), int(limit))
                 running[pid] = (mutant, time.monotonic() + limit)
             time.sleep(0.01)
             for pid, (mutant, deadline) in list(running.items()):
@@ -212,6 +214,13 @@ def survivors(
     finally:
         for pid in running:
             _kill(pid)
+
+
+def _files(tests: Path, mutant: Mutant) -> list[str]:
+    """Return all files of tests: a line that runs at import is everybody's; its own come first."""
+    own = f"test_{mutant.path.stem}"
+    files = sorted(tests.rglob("test_*.py"))
+    return [str(path) for path in sorted(files, key=lambda path: not path.stem.startswith(own))]
 
 
 def _kill(group: int) -> None:
