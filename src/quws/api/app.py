@@ -61,7 +61,9 @@ def build_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Services]]:
         async with services() as opened:
             loop = asyncio.get_running_loop()
-            app.state.stop_waiting = partial(loop.call_soon_threadsafe, opened.jobs.stop_waiting)
+            app.state.stop_waiting = partial(
+                loop.call_soon_threadsafe, opened.jobs.follower.stop_waiting
+            )
             yield {"services": opened}
 
     app = FastAPI(

@@ -5,6 +5,16 @@
 ...     print(client.submit(circuit, shots=1000).wait().counts())
 """
 
-from quws.client.client import Client, ClientError, Job, JobFailed
+from quws.client.client import Client
+from quws.client.errors import ClientError, JobFailed, NotUnderstood, Refused, Unreachable
+from quws.client.job import Job
 
-__all__ = ["Client", "ClientError", "Job", "JobFailed"]
+__all__ = [
+    "Client",
+    "ClientError",
+    "Job",
+    "JobFailed",
+    "NotUnderstood",
+    "Refused",
+    "Unreachable",
+]

@@ -1,26 +1,18 @@
-"""Jobs of a quws service, from Python."""
+"""A quws service, from Python."""
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote, urljoin
+from uuid import uuid4
 
-import httpx
-
-from quws.domain.outcomes import read_job
-from quws.domain.phases import ACTIVE, Phase
-
-_WAIT_SECONDS = 30
-_TIMEOUT = httpx.Timeout(30.0, read=90.0)
-
-
-class ClientError(Exception):
-    """The service refused something, or cannot be reached. The text says which."""
-
-
-class JobFailed(ClientError):
-    """The job ended otherwise than COMPLETED."""
+from quws.client.errors import NotUnderstood
+from quws.client.job import Job
+from quws.client.transport import PAUSES, Transport
+from quws.domain.targets import Calibration
+from quws.schemas.job import RefJson
 
 
 class Client:
@@ -30,17 +22,37 @@ class Client:
     ----------
     url
         Where the service listens, for instance ``http://127.0.0.1:8000``.
+    token, auth
+        A bearer token, or a name and a password, to sign in with.
+    timeout
+        How many seconds an answer may take.
+    pauses
+        How many seconds to wait before each further try of a request whose connection broke,
+        where sending it again can do no harm.
+    trust_env
+        Whether the environment may name a proxy.
 
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, auth: tuple[str, str] | None = None
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        pauses: Sequence[float] = PAUSES,
+        trust_env: bool = True,
     ) -> None:
-        self.url = url.rstrip("/")
-        headers = {"Accept": "application/json"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx.Client(timeout=_TIMEOUT, headers=headers, auth=auth)
+        self._transport = Transport(
+            url,
+            token=token,
+            auth=auth,
+            timeout=timeout,
+            pauses=pauses,
+            trust_env=trust_env,
+        )
+        self.url = self._transport.url
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +67,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._http.close()
+        self._transport.close()
 
     def submit(
         self,
@@ -64,6 +76,7 @@ class Client:
         target: str | None = None,
         seed: int | None = None,
         run: bool = True,
+        key: str | None = None,
         **parameters: str | int | list[str],
     ) -> Job:
         """Send circuits (OpenQASM 2 or 3 text) as one job.
@@ -72,13 +85,18 @@ class Client:
         ----------
         run
             Start it at once; else it stays PENDING until ``Job.run``.
+        key
+            Of all requests under one key the service makes one job; by default each call of
+            this method makes one.
         parameters
             Any other parameter of a job, for instance ``RUNID``.
 
         Raises
         ------
-        ClientError
+        Refused
             The service refused the job: there is none.
+        Unreachable
+            There may be a job or not; the same key leads to it.
 
         """
         form: dict[str, Any] = {"CIRCUIT": list(circuits), **parameters}
@@ -87,104 +105,31 @@ class Client:
                 form[name] = str(value)
         if run:
             form["PHASE"] = "RUN"
-        response = self.request("POST", f"{self.url}/jobs", form)
-        return Job(self, response.headers["Location"])
+        answer = self._transport.send("POST", "jobs", form=form, key=key or uuid4().hex)
+        if answer.status_code != 303:
+            raise NotUnderstood(
+                self.url, f"it answers with {answer.status_code} where it makes a job"
+            )
+        return Job(self._transport, urljoin(str(answer.url), answer.headers["Location"]))
 
     def job(self, job_id: str) -> Job:
-        """Get hold of a job that is there already."""
-        return Job(self, f"{self.url}/jobs/{job_id}")
+        """Return a job that is there already."""
+        return Job(self._transport, f"{self.url}/jobs/{quote(job_id, safe='')}")
 
-    def request(
-        self, method: str, url: str, form: dict[str, Any] | None = None, **query: Any
-    ) -> httpx.Response:
-        """Send a request and pass the answer on.
+    def find(self, key: str) -> Job | None:
+        """Find the job that was made under a key; None if there is none."""
+        found = self._transport.get("jobs", list[RefJson], **{"IDEMPOTENCY-KEY": key})
+        return self.job(found[0].id) if found else None
 
-        Raises
-        ------
-        ClientError
-            The service refused it, or did not answer.
+    def target(self, name: str) -> dict[str, Any]:
+        """Fetch what a target is and how it is, as the service wrote it."""
+        return self._transport.get(_target_path(name), dict[str, Any])
 
-        """
-        try:
-            response = self._http.request(method, url, data=form, params=query or None)
-        except httpx.HTTPError as error:
-            raise ClientError(f"{self.url} cannot be reached: {error}") from error
-        if response.status_code >= 400:
-            raise ClientError(_sentence(response))
-        return response
+    def calibration(self, target: str, calibration_id: str) -> Calibration:
+        """Fetch a calibration of a target."""
+        path = f"{_target_path(target)}/calibrations/{quote(calibration_id, safe='')}"
+        return self._transport.get(path, Calibration)
 
 
-class Job:
-    """One job of a service."""
-
-    def __init__(self, client: Client, url: str) -> None:
-        self._client = client
-        self.url = url
-
-    @property
-    def id(self) -> str:
-        """The job's id."""
-        return self.url.rsplit("/", 1)[1]
-
-    def info(self) -> dict[str, Any]:
-        """Fetch the whole job document."""
-        document: dict[str, Any] = self._client.request("GET", self.url).json()
-        return document
-
-    def phase(self) -> Phase:
-        """Fetch the phase."""
-        return Phase(self._client.request("GET", f"{self.url}/phase").json())
-
-    def run(self) -> None:
-        """Start a PENDING job."""
-        self._client.request("POST", f"{self.url}/phase", {"PHASE": "RUN"})
-
-    def abort(self) -> None:
-        """Abort the job."""
-        self._client.request("POST", f"{self.url}/phase", {"PHASE": "ABORT"})
-
-    def delete(self) -> None:
-        """Delete the job with all its files."""
-        self._client.request("DELETE", self.url)
-
-    def wait(self, seconds: float | None = None) -> Job:
-        """Wait until the job is done; gives the job itself.
-
-        Raises
-        ------
-        JobFailed
-            It ended otherwise than COMPLETED, or waits for somebody (HELD, PENDING).
-        TimeoutError
-            It is not done after so many seconds.
-
-        """
-        limit = None if seconds is None else monotonic() + seconds
-        while True:
-            left = _WAIT_SECONDS if limit is None else min(_WAIT_SECONDS, limit - monotonic())
-            document = self._client.request("GET", self.url, WAIT=max(0, round(left))).json()
-            phase = Phase(document["phase"])
-            if phase is Phase.COMPLETED:
-                return self
-            if phase not in ACTIVE and phase is not Phase.SUSPENDED:
-                reasons = [item["message"] for item in document["errors"]]
-                reason = "; ".join(reasons) or document["status"] or "no reason given"
-                raise JobFailed(f"job {self.id} is {phase}: {reason}")
-            if phase is Phase.SUSPENDED:
-                sleep(1)  # The service does not wait for us then.
-            if limit is not None and monotonic() >= limit:
-                raise TimeoutError(f"job {self.id} is {phase} after {seconds} seconds")
-
-    def result(self, name: str = "result") -> bytes:
-        """Download a result."""
-        return self._client.request("GET", f"{self.url}/results/{name}").content
-
-    def counts(self, circuit: int = 0) -> dict[str, int]:
-        """Fetch how often each outcome of a circuit was measured, the most frequent first."""
-        return read_job(self.result("counts")).circuits[circuit].counts
-
-
-def _sentence(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"{response.status_code} {response.text.strip()[:300]}"
+def _target_path(name: str) -> str:
+    return f"targets/{quote(name, safe='')}"

@@ -62,7 +62,7 @@ class CircuitOutcome:
     """Why the counts are not exact even in the limit of many shots; None if they are."""
     index: int = field(default=0, kw_only=True)
     """The circuit's place in its job, from 0."""
-    registers: Sequence[Register] = field(default=(), kw_only=True)
+    registers: list[Register] = field(default_factory=list, kw_only=True)
     layout: list[int] | None = field(default=None, kw_only=True)
     """For each qubit of the circuit the one of the target that carried it; None for the same."""
 
@@ -72,7 +72,7 @@ class CircuitOutcome:
         return sum(self.counts.values())
 
     def of_circuit(
-        self, index: int, registers: Sequence[Register], layout: list[int] | None, *, memory: bool
+        self, index: int, registers: list[Register], layout: list[int] | None, *, memory: bool
     ) -> CircuitOutcome:
         """Return what a target gave as the outcome of a certain circuit.
 

@@ -82,22 +82,22 @@ async def check(
 
     """
     from quws.sandbox.pool import ChildrenUnavailable  # noqa: PLC0415
-    from quws.worker.asking import LookFailed, look_at  # noqa: PLC0415
     from quws.worker.children import children_of  # noqa: PLC0415
     from quws.worker.conformance import Conformance  # noqa: PLC0415
+    from quws.worker.inspection import InspectionFailed, inspect  # noqa: PLC0415
 
     children = children_of(config, spares=1)
     try:
         children.start()
-        look = await look_at(children)
-        report = await Conformance(children, look.description, quick=quick, clock=utc_now).run()
-    except (ChildrenUnavailable, LookFailed) as error:
+        found = await inspect(children)
+        report = await Conformance(children, found.description, quick=quick, clock=utc_now).run()
+    except (ChildrenUnavailable, InspectionFailed) as error:
         raise ConfigError(f"target {config.name} cannot be used: {error}") from None
     finally:
         await children.close()
     try:
         async with _store(settings) as store:
-            await store.register([look.description], utc_now(), replace=True)
+            await store.register([found.description], utc_now(), replace=True)
             await store.set_conformance(config.name, report.model_dump(mode="json"), report.time)
     except StoreUnavailable as error:
         return report, str(error)

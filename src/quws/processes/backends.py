@@ -122,7 +122,7 @@ def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:
         dispatcher=backends.dispatcher,
         announcer=backends.announcer,
         policy=settings.policy,
-        clock=StoreClock(backends.database),
+        store_clock=StoreClock(backends.database),
         lease_seconds=settings.lease,
         orphan_seconds=settings.orphan_age,
     )

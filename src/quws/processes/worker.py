@@ -20,16 +20,19 @@ from quws.store.handovers import HandoverStore
 from quws.store.holds import HoldStore
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError
-from quws.worker.asking import check
+from quws.worker.admission import ensure_conformance
+from quws.worker.cancellations import Cancellations
 from quws.worker.children import children_of
-from quws.worker.conformance import ensure
-from quws.worker.executor import Executor
-from quws.worker.listen import HintListener, run_worker
+from quws.worker.health import TargetHealth
+from quws.worker.hints import HintListener
+from quws.worker.inspection import record_inspection
+from quws.worker.lifecycle import run_worker
 from quws.worker.scratch import Scratch
-from quws.worker.standby import Hold
-from quws.worker.upkeep import Watch
+from quws.worker.slots import Slots
+from quws.worker.target_lock import TargetLock
+from quws.worker.workplace import Workplace
 
-_LOOK_AGAIN_SECONDS = 10.0
+_INSPECT_AGAIN_SECONDS = 10.0
 
 
 async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
@@ -56,7 +59,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             )
             if sole:
                 await backends.jobs.claims.release(target_name)
-            description = await _look(children, backends.targets, target_name, stop)
+            description = await _inspect(children, backends.targets, target_name, stop)
             if description is None:
                 return
             description = await _conform(
@@ -66,45 +69,51 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 return
             store_clock = StoreClock(backends.database)
             await store_clock.look()
-            hold = (
-                Hold(HoldStore(backends.database), target_name, settings.lease)
+            place = Workplace(
+                worker=name,
+                target=target_name,
+                remote=description.remote,
+                jobs=backends.jobs,
+                targets=backends.targets,
+                handovers=HandoverStore(backends.database),
+                artifacts=backends.artifacts,
+                announcer=backends.announcer,
+                children=children,
+                store_clock=store_clock,
+                lease_seconds=settings.lease,
+                scratch=scratch.folder,
+                result_bytes=settings.max_result,
+                max_attempts=settings.policy.max_attempts,
+            )
+            lock = (
+                TargetLock(HoldStore(backends.database), target_name, settings.lease)
                 if description.exclusive
                 else None
             )
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
-            handovers = HandoverStore(backends.database)
-            executor = Executor(
-                worker=name,
-                target=description,
-                store=backends.jobs,
-                targets=backends.targets,
-                handovers=handovers,
-                artifacts=backends.artifacts,
-                announcer=backends.announcer,
-                children=children,
-                store_clock=store_clock,
+            slots = Slots(
+                place,
+                description,
                 slots=_slots(settings, description),
-                lease_seconds=settings.lease,
                 idle_seconds=settings.idle_look,
-                scratch=scratch.folder,
-                result_bytes=settings.max_result,
-                max_attempts=settings.policy.max_attempts,
-                holder=None if hold is None else hold.holder,
+                holder=None if lock is None else lock.holder,
                 on_full=hints.set_full,
             )
-            watch = Watch(
-                worker=name,
-                target=description,
-                executor=executor,
-                children=children,
-                targets=backends.targets,
-                handovers=handovers,
-                announcer=backends.announcer,
-                check_seconds=settings.health_check,
+            target_health = TargetHealth(
+                place, description, slots, check_seconds=settings.health_check
             )
-            await run_worker(executor, hints, watch, backends.events, stop, settings.grace, hold)
+            await run_worker(
+                slots,
+                hints,
+                target_health,
+                backends.events,
+                stop,
+                settings.grace,
+                cancellations=Cancellations(place) if description.remote else None,
+                lock=lock,
+            )
     finally:
         await children.close()
 
@@ -116,22 +125,22 @@ def _slots(settings: Settings, target: TargetDescription) -> int:
     return settings.remote_slots if target.remote else settings.slots
 
 
-async def _look(
+async def _inspect(
     children: ChildPool, targets: TargetStore, name: str, stop: asyncio.Event
 ) -> TargetDescription | None:
     """Ask the target what it is, as often as it takes; None when there is no time left for it."""
     stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        looking = asyncio.create_task(check(children, targets, name, utc_now))
-        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not looking.done():
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+        inspecting = asyncio.create_task(record_inspection(children, targets, name, utc_now))
+        await asyncio.wait({inspecting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not inspecting.done():
+            inspecting.cancel()
+            await asyncio.gather(inspecting, return_exceptions=True)
             break
-        if (description := looking.result()) is not None:
+        if (description := inspecting.result()) is not None:
             stopped.cancel()
             return description
-        await asyncio.wait({stopped}, timeout=_LOOK_AGAIN_SECONDS)
+        await asyncio.wait({stopped}, timeout=_INSPECT_AGAIN_SECONDS)
     return None
 
 
@@ -147,7 +156,9 @@ async def _conform(
     None when there is no time left for it.
     """
     stopped = asyncio.create_task(stop.wait())
-    ensuring = asyncio.create_task(ensure(children, targets, description, scratch, utc_now))
+    ensuring = asyncio.create_task(
+        ensure_conformance(children, targets, description, scratch, utc_now)
+    )
     await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if ensuring.done():

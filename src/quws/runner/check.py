@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.sandbox import confine
-from quws.sandbox.roles import Connection, Role
+from quws.sandbox.messages import (
+    CheckCircuits,
+    CircuitDrawn,
+    CircuitRefused,
+    CircuitsChecked,
+    DrawCircuit,
+    ToChild,
+)
+from quws.sandbox.roles import Connection, Role, unexpected
 
 _SAMPLE = {
     Language.OPENQASM_2: 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1];'
@@ -21,7 +28,7 @@ _SAMPLE = {
 
 
 class CheckRole(Role):
-    """Parses circuits and tells what they are, or why they are refused."""
+    """Parses circuits, and says what they are or why they are refused."""
 
     @override
     def load(self) -> None:
@@ -39,45 +46,38 @@ class CheckRole(Role):
         """All of it was done in the zygote."""
 
     @override
-    def handle(self, request: dict[str, Any], connection: Connection) -> None:
+    def handle(self, request: ToChild, connection: Connection) -> None:
+        if not isinstance(request, CheckCircuits | DrawCircuit):
+            raise unexpected(request)
         # A service that checks must stay quick for those who only look.
         os.nice(5)
         confine.limit(
-            memory_bytes=request["memory_bytes"],
-            cpu_seconds=request["cpu_seconds"],
-            file_bytes=0,
+            memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
         )
-        limits = CircuitLimits.model_validate(request["limits"])
-        language = None if request["language"] is None else Language(request["language"])
-        if "draw" in request:
-            connection.send(self._drawn(request["draw"], language, limits))
-            return
-        facts = []
-        for index, source in enumerate(request["circuits"]):
-            try:
-                _, found = self._parse(source, language, limits)
-            except InvalidCircuit as refusal:
-                connection.send(_refused(refusal, index))
-                return
-            facts.append(found.model_dump(mode="json"))
-        connection.send({"facts": facts})
+        if isinstance(request, DrawCircuit):
+            connection.send(self._drawn(request))
+        else:
+            connection.send(self._checked(request))
 
-    def _drawn(
-        self, source: str, language: Language | None, limits: CircuitLimits
-    ) -> dict[str, Any]:
+    def _checked(self, request: CheckCircuits) -> CircuitsChecked | CircuitRefused:
+        facts = []
+        for index, source in enumerate(request.circuits):
+            try:
+                _, found = self._parse(source, request.language, request.limits)
+            except InvalidCircuit as refusal:
+                return _refused(refusal, index)
+            facts.append(found)
+        return CircuitsChecked(facts=facts)
+
+    def _drawn(self, request: DrawCircuit) -> CircuitDrawn | CircuitRefused:
         try:
-            circuit, _, _ = self._read(source, language, limits)
+            circuit, _, _ = self._read(request.circuit, request.language, request.limits)
         except InvalidCircuit as refusal:
             return _refused(refusal, 0)
-        return {"drawing": self._draw(circuit).model_dump(mode="json")}
+        return CircuitDrawn(drawing=self._draw(circuit))
 
 
-def _refused(refusal: InvalidCircuit, index: int) -> dict[str, Any]:
-    return {
-        "refused": {
-            "sentence": refusal.sentence,
-            "line": refusal.line,
-            "column": refusal.column,
-            "circuit": index,
-        }
-    }
+def _refused(refusal: InvalidCircuit, index: int) -> CircuitRefused:
+    return CircuitRefused(
+        circuit=index, sentence=refusal.sentence, line=refusal.line, column=refusal.column
+    )

@@ -15,12 +15,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
-from quws.domain.job import JobError
-from quws.sandbox.roles import Connection
+from quws.runner.work import Failed
+from quws.sandbox.messages import (
+    Calibrated,
+    CancelAnswer,
+    Cancellation,
+    Go,
+    InDoubt,
+    KnownHandover,
+    NotSubmitted,
+    Progress,
+    Submitted,
+    Submitting,
+    Waiting,
+)
+from quws.sandbox.roles import Connection, unexpected
 from quws.targets.base import (
     CircuitResult,
     Compiled,
@@ -40,22 +53,13 @@ _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 
 
-class RemoteFailure(Exception):
-    """The job fails."""
-
-    def __init__(self, error: JobError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
 class RemoteRun:
     """One job on a remote target.
 
     Parameters
     ----------
-    submission
-        What the worker knows of it: ``key``; ``begun``, whether an intent is written; ``age`` of
-        that intent in seconds; ``handle``, if it is known.
+    known
+        What the worker knows of it.
     circuits
         Makes the circuits ready, of which there are ``count``; called only when they must be sent.
 
@@ -64,7 +68,7 @@ class RemoteRun:
     def __init__(
         self,
         target: RemoteTarget,
-        submission: dict[str, Any],
+        known: KnownHandover,
         circuits: Callable[[], Sequence[Compiled]],
         options: RunOptions,
         connection: Connection,
@@ -73,10 +77,10 @@ class RemoteRun:
     ) -> None:
         self._target = target
         self._count = count
-        self._key: str = submission["key"]
-        self._handle: str | None = submission["handle"]
-        self._begun: bool = submission["begun"]
-        self._settled = time.monotonic() + target.settle_seconds - submission["age"]
+        self._key = known.key
+        self._handle = known.handle
+        self._begun = known.begun
+        self._settled = time.monotonic() + target.settle_seconds - known.age
         self._circuits = circuits
         self._options = options
         self._connection = connection
@@ -88,7 +92,7 @@ class RemoteRun:
 
         Raises
         ------
-        RemoteFailure
+        Failed
         Refusal
             The other side does not take it.
 
@@ -98,10 +102,10 @@ class RemoteRun:
             self._wait(handle)
             results = self._persistently(lambda: self._target.fetch(handle))
         except Gone as error:
-            raise RemoteFailure(Failure.SUBMISSION_GONE.error(why=error)) from error
+            raise Failed(Failure.SUBMISSION_GONE.error(why=error)) from error
         if len(results) != self._count:
             why = f"there are results of {len(results)} circuits, not of {self._count}"
-            raise RemoteFailure(Failure.REMOTE_FAILED.error(why=why, transient=False))
+            raise Failed(Failure.REMOTE_FAILED.error(why=why, transient=False))
         return results
 
     # -- handing over -----------------------------------------------------------
@@ -129,47 +133,56 @@ class RemoteRun:
         pause = self._target.poll_seconds
         while True:
             # Each time anew: the intent's time is that of the last try.
-            self._connection.send({"submitting": self._key})
+            self._connection.send(Submitting(key=self._key))
             asked = time.monotonic()
-            if self._connection.receive() is None:
-                raise SystemExit  # The worker is gone, and so are we.
+            self._wait_for_go()
             if time.monotonic() - asked > _GO_SECONDS:
                 continue
             try:
-                return self._arrived(self._target.submit(circuits, self._options, self._key))
+                handle = self._target.submit(circuits, self._options, self._key)
             except Refusal:
                 raise
             except Doubt:
-                if (handle := self._looked_for()) is not None:
-                    return handle
+                if (found := self._looked_for()) is not None:
+                    return found
             except ConnectionError as error:
-                self._connection.send({"not_submitted": True})
+                self._connection.send(NotSubmitted())
                 self._unreachable(error)
             except Exception:
                 # Whatever went wrong, it may have arrived before that.
-                if (handle := self._looked_for()) is not None:
-                    return handle
+                if (found := self._looked_for()) is not None:
+                    return found
                 raise
+            else:
+                return self._arrived(handle)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _looked_for(self) -> str | None:
-        self._connection.send({"not_submitted": True})
+        self._connection.send(NotSubmitted())
         self._begun = True
         self._settled = time.monotonic() + self._target.settle_seconds
         return self._found()
 
     def _arrived(self, handle: str) -> str:
-        self._connection.send({"submitted": handle, "key": self._key})
-        if self._connection.receive() is None:
-            raise SystemExit
+        self._connection.send(Submitted(key=self._key, handle=handle))
+        self._wait_for_go()
         return handle
+
+    def _wait_for_go(self) -> None:
+        match self._connection.receive():
+            case None:
+                raise SystemExit  # The worker is gone, and so are we.
+            case Go():
+                pass
+            case message:
+                raise unexpected(message)
 
     def _give_up(self, error: Doubt) -> None:
         failure = Failure.SUBMISSION_IN_DOUBT.error(why=error)
-        self._connection.send({"doubt": failure.message, "key": self._key})
-        self._connection.receive()
-        raise RemoteFailure(failure) from error
+        self._connection.send(InDoubt(key=self._key, sentence=failure.message))
+        self._wait_for_go()
+        raise Failed(failure) from error
 
     # -- looking after it -------------------------------------------------------
 
@@ -186,15 +199,13 @@ class RemoteRun:
                     self._say("fetching the results")
                     return
                 case RemoteStatus.FAILED:
-                    raise RemoteFailure(
+                    raise Failed(
                         Failure.REMOTE_FAILED.error(
                             why=state.message or _NO_REASON, transient=state.transient
                         )
                     )
                 case RemoteStatus.CANCELLED:
-                    raise RemoteFailure(
-                        Failure.REMOTE_CANCELLED.error(why=state.message or _NO_REASON)
-                    )
+                    raise Failed(Failure.REMOTE_CANCELLED.error(why=state.message or _NO_REASON))
             self._say(_described(state))
             time.sleep(self._target.poll_seconds)
 
@@ -202,7 +213,7 @@ class RemoteRun:
         # What a job waits there does not count as its execution.
         if waiting != self._waiting:
             self._waiting = waiting
-            self._connection.send({"waiting": waiting})
+            self._connection.send(Waiting(waiting=waiting))
 
     def _calibrate(self, handle: str) -> None:
         try:
@@ -210,7 +221,7 @@ class RemoteRun:
         except (ConnectionError, Gone):
             return  # The results are worth more.
         if found is not None:
-            self._connection.send({"calibration": found.model_dump(mode="json")})
+            self._connection.send(Calibrated(calibration=found))
 
     def _persistently(self, ask: Callable[[], T]) -> T:
         """Ask until the other side answers: that it is away is no fault of the job's."""
@@ -229,26 +240,34 @@ class RemoteRun:
     def _say(self, message: str) -> None:
         if message != self._said:
             self._said = message
-            self._connection.send({"progress": None, "message": message[:500]})
+            self._connection.send(Progress(sentence=message[:500]))
 
 
-def cancel(target: RemoteTarget, key: str, handle: str | None) -> dict[str, Any]:
-    """Cancel a submission. Tells ``done`` with a sentence, ``missing``, or ``again`` with why."""
+def cancel(target: RemoteTarget, key: str, handle: str | None) -> CancelAnswer:
+    """Cancel a submission, as far as the other side lets that be done now."""
+    outcome, sentence = _cancelled(target, key, handle)
+    return CancelAnswer(outcome=outcome, sentence=sentence)
+
+
+def _cancelled(target: RemoteTarget, key: str, handle: str | None) -> tuple[Cancellation, str]:
     try:
         handle = handle or target.find(key)
         if handle is None:
-            return {"missing": "there was nothing to be cancelled at the other side"}
+            return Cancellation.MISSING, "there was nothing to be cancelled at the other side"
         target.cancel(handle)
         status = target.poll(handle).status
     except Gone:
-        return {"done": "the other side does not know it any more"}
+        return Cancellation.DONE, "the other side does not know it any more"
     except Doubt as error:
-        return {"missing": f"nobody can tell whether the other side has got it: {error}"}
+        return (
+            Cancellation.MISSING,
+            f"nobody can tell whether the other side has got it: {error}",
+        )
     except ConnectionError as error:
-        return {"again": f"the other side does not answer: {error}"}
+        return Cancellation.AGAIN, f"the other side does not answer: {error}"
     if status in (RemoteStatus.QUEUED, RemoteStatus.RUNNING):
-        return {"again": "the other side has not stopped it yet"}
-    return {"done": f"it is {status} at the other side"}
+        return Cancellation.AGAIN, "the other side has not stopped it yet"
+    return Cancellation.DONE, f"it is {status} at the other side"
 
 
 def _described(state: RemoteState) -> str:

@@ -19,6 +19,7 @@ from quws.domain.outcomes import (
 )
 from quws.domain.parameters import ResponseFormat
 from quws.runner import votable
+from quws.sandbox.messages import ResultFile
 
 _MIME = {
     ResponseFormat.VOTABLE: ("result.vot", "application/x-votable+xml"),
@@ -27,15 +28,13 @@ _MIME = {
 }
 
 
-def write(
-    folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat
-) -> list[dict[str, str]]:
+def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) -> list[ResultFile]:
     """Write a finished job's files.
 
     Returns
     -------
-    list of dict
-        For each file, in the order in which it is listed: id, file, mime_type.
+    list of ResultFile
+        In the order in which they are listed.
 
     Raises
     ------
@@ -52,12 +51,12 @@ def write(
             _write_csv(folder / name, outcomes)
     _write(folder / "counts.json", counts_json(outcomes))
     files = [
-        {"id": "result", "file": name, "mime_type": mime_type},
-        {"id": "counts", "file": "counts.json", "mime_type": "application/json"},
+        ResultFile(id="result", file=name, mime_type=mime_type),
+        ResultFile(id="counts", file="counts.json", mime_type="application/json"),
     ]
     if outcomes.has_memory:
         _write(folder / "memory.json", memory_json(outcomes))
-        files.append({"id": "memory", "file": "memory.json", "mime_type": "application/json"})
+        files.append(ResultFile(id="memory", file="memory.json", mime_type="application/json"))
     return files
 
 

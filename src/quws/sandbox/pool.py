@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
 
 from quws import __version__
 from quws.domain.errors import Unavailable
+from quws.sandbox import control
+from quws.sandbox.child import Child
+from quws.sandbox.control import (
+    Alive,
+    Command,
+    Exited,
+    Kill,
+    Loaded,
+    NotSpawned,
+    Report,
+    RoleConfig,
+    Spawn,
+    Spawned,
+    Unusable,
+)
+from quws.sandbox.messages import FromChild, ToChild
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 120.0
@@ -39,85 +53,8 @@ _OWN = ("PYTHONPATH", "VIRTUAL_ENV")
 """What belongs to this environment, and would mislead the interpreter of another."""
 
 
-class ChildLost(Exception):
-    """A child ended before it had answered. ``status`` is negative for a signal."""
-
-    def __init__(self, status: int | None) -> None:
-        self.status = status
-        super().__init__(describe_exit(status))
-
-
 class ChildrenUnavailable(Exception):
     """No child can be had: the zygote does not start. The sentence says why, if that is known."""
-
-
-class Child:
-    """One child, which takes one request."""
-
-    def __init__(
-        self, pool: ChildPool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self._pool = pool
-        self._reader = reader
-        self._writer = writer
-        self.pid: int | None = None
-        self.spawned = asyncio.Event()
-        self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-
-    async def send(self, request: dict[str, Any]) -> None:
-        """Give the child its request.
-
-        Raises
-        ------
-        ChildLost
-
-        """
-        try:
-            self._writer.write(json.dumps(request).encode() + b"\n")
-            await self._writer.drain()
-        except OSError:
-            raise ChildLost(await self.exited) from None
-
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Receive what the child says, until it ends well.
-
-        Raises
-        ------
-        ChildLost
-            It ended otherwise.
-
-        """
-        while line := await self._line():
-            yield json.loads(line)
-        status = await self.exited
-        if status != 0:
-            raise ChildLost(status)
-
-    async def _line(self) -> bytes:
-        try:
-            line = await self._reader.readline()
-        except (OSError, ValueError):
-            self.kill()
-            return b""
-        # Killed in the middle of a message, it said nothing.
-        return line if line.endswith(b"\n") else b""
-
-    def kill(self) -> None:
-        """Kill the child and whatever it started. Does not wait; ``exited`` tells."""
-        if self.pid is not None and not self.exited.done():
-            self._pool.kill(self.pid)
-
-    async def close(self) -> None:
-        """Kill the child if it still lives, and wait until it is gone."""
-        self.kill()
-        await self.exited
-        self._writer.close()
-
-    def ended(self, status: int | None) -> None:
-        """Note that the child is gone (called by its pool)."""
-        self.spawned.set()
-        if not self.exited.done():
-            self.exited.set_result(status)
 
 
 class ChildPool:
@@ -227,26 +164,28 @@ class ChildPool:
         except TimeoutError:
             raise ChildrenUnavailable("no child process could be started in time") from None
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def ask(self, request: ToChild) -> FromChild:
         """Give a child a request that has one answer; the child goes afterwards.
 
         Raises
         ------
-        ChildLost, ChildrenUnavailable
+        ChildLost
+            It ended before it had answered.
+        MessageFault
+            The answer is none that anybody understands.
+        ChildrenUnavailable
+            No child can be had.
 
         """
         child = await self.acquire()
         try:
-            await child.send(request)
-            async for message in child.messages():
-                return message
-            raise ChildLost(await child.exited)
+            return await child.ask(request)
         finally:
             self.retire(child)
 
     def kill(self, pid: int) -> None:
         """Kill a child's process group, through the zygote, which knows whether it still lives."""
-        self._command({"kill": pid})
+        self._command(Kill(pid=pid))
 
     def retire(self, child: Child) -> None:
         """Kill a child and let it go, without waiting until it is gone."""
@@ -296,13 +235,11 @@ class ChildPool:
                 env=inherited | _ENVIRONMENT,
             )
             stack.pop_all()
-        role = {
-            "role": self._role,
-            "options": self._options,
-            "leash_seconds": self._leash_seconds,
-        }
+        config = RoleConfig(
+            role=self._role, options=self._options, leash_seconds=self._leash_seconds
+        )
         with contextlib.suppress(OSError):  # Gone already: its end is heard below.
-            ours.sendall(json.dumps(role).encode() + b"\n")
+            ours.sendall(control.encode(config))
         ours.setblocking(False)
         self._control = ours
         self._rest = b""
@@ -321,24 +258,35 @@ class ChildPool:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            message = json.loads(line)
-            if "loaded" in message:
+            try:
+                report = control.decode_report(line)
+            except ValueError as error:
+                # Another version's, perhaps. Its end is heard like any other.
+                _log.error("zygote speaks nonsense", error=str(error))
+                assert self._process is not None
+                self._process.kill()
+                return
+            self._heard(report)
+
+    def _heard(self, report: Report) -> None:
+        match report:
+            case Loaded():
                 self._trouble = None
                 self._loaded = True
                 self._refill()
                 self._keep(self._tell())
-            elif "unusable" in message:
-                self._trouble = message["unusable"]
-            elif "failed" in message:
-                self._spawning.pop(message["failed"]).ended(None)
-            elif "spawned" in message:
-                child = self._spawning.pop(message["spawned"])
-                child.pid = message["pid"]
-                self._children[child.pid] = child
+            case Unusable(why=why):
+                self._trouble = why
+            case NotSpawned(number=number):
+                self._spawning.pop(number).ended(None)
+            case Spawned(number=number, pid=pid):
+                child = self._spawning.pop(number)
+                child.pid = pid
+                self._children[pid] = child
                 child.spawned.set()
-            else:
-                child = self._children.pop(message["exited"])
-                child.ended(message["status"])
+            case Exited(pid=pid, status=status):
+                child = self._children.pop(pid)
+                child.ended(status)
                 if child in self._ready:
                     # The first to go when memory is short are those that wait.
                     self._ready.remove(child)
@@ -363,7 +311,7 @@ class ChildPool:
 
     async def _stay_on_leash(self, seconds: float) -> None:
         while True:
-            self._command({"alive": True})
+            self._command(Alive())
             await asyncio.sleep(seconds / 4)
 
     async def _restart(self, process: subprocess.Popen[bytes], *, loaded: bool) -> None:
@@ -393,12 +341,12 @@ class ChildPool:
         async with self._changed:
             self._changed.notify_all()
 
-    def _command(self, command: dict[str, Any], *fds: int) -> None:
+    def _command(self, command: Command, *fds: int) -> None:
         if self._control is None:
             return
         # Commands are far smaller than the socket's buffer, so this does not block.
         with contextlib.suppress(OSError):
-            socket.send_fds(self._control, [json.dumps(command).encode() + b"\n"], fds)
+            socket.send_fds(self._control, [control.encode(command)], fds)
 
     # -- spares -------------------------------------------------------------------
 
@@ -417,26 +365,24 @@ class ChildPool:
 
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
-        control = self._control
+        zygote = self._control
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
-            child = Child(self, reader, writer)
-            if control is None or control is not self._control:
+            child = Child(self.kill, reader, writer)
+            if zygote is None or zygote is not self._control:
                 writer.close()
                 return
             self._number += 1
             self._spawning[self._number] = child
-            self._command({"spawn": self._number}, theirs.fileno())
-        line = await child._line()
-        # Two sockets: the child may be heard before the zygote has told its pid.
-        await child.spawned.wait()
+            self._command(Spawn(number=self._number), theirs.fileno())
+        ready = await child.ready()
         async with self._changed:
-            if control is self._control:
+            if zygote is self._control:
                 self._getting_ready -= 1
-                if line:
+                if ready:
                     self._ready.append(child)
             self._changed.notify_all()
-        if not line and control is self._control:
+        if not ready and zygote is self._control:
             _log.error("child died while it got ready", status=await child.exited)
             await asyncio.sleep(_RESTART_SECONDS)
             self._refill()
@@ -445,15 +391,3 @@ class ChildPool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def describe_exit(status: int | None) -> str:
-    """Say in plain words how a process ended."""
-    if status is None:
-        return "it was stopped"
-    if status >= 0:
-        return f"it ended with status {status}"
-    try:
-        return f"it was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"it was killed by signal {-status}"

@@ -1,29 +1,38 @@
-"""What a child does with its one request: check circuits, or run a job."""
+"""What a child does with its one request, and how it talks while it does."""
 
 from __future__ import annotations
 
-import json
 import socket
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import Any
+
+from quws.sandbox import messages
+from quws.sandbox.control import RoleConfig
+from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 
 
 class Connection:
-    """One JSON object per line, both ways."""
+    """The line to the worker, as a child sees it."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._file = connection.makefile("rwb")
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: FromChild) -> None:
         """Send one message."""
-        self._file.write(json.dumps(message).encode() + b"\n")
+        self._file.write(messages.encode(message))
         self._file.flush()
 
-    def receive(self) -> dict[str, Any] | None:
-        """Wait for one message; None when the other side is gone."""
+    def receive(self) -> ToChild | None:
+        """Wait for one message; None when the other side is gone.
+
+        Raises
+        ------
+        MessageFault
+            It is none that anybody knows.
+
+        """
         line = self._file.readline()
-        return json.loads(line) if line else None
+        return messages.decode_to_child(line) if line.endswith(b"\n") else None
 
 
 class Role(ABC):
@@ -41,25 +50,36 @@ class Role(ABC):
         """Prepare in the child, before there is a request."""
 
     @abstractmethod
-    def handle(self, request: dict[str, Any], connection: Connection) -> None:
-        """Do what the request says and answer it."""
+    def handle(self, request: ToChild, connection: Connection) -> None:
+        """Do what the request says and answer it.
+
+        Raises
+        ------
+        MessageFault
+            The request is not one for this role.
+
+        """
 
     def serve(self, connection: socket.socket) -> None:
         """Live a child's life: get ready, take one request, answer it."""
         line = Connection(connection)
         self.warm()
-        line.send({"ready": True})
+        line.send(Ready())
         request = line.receive()
         if request is not None:
             self.handle(request, line)
 
 
-def make_role(config: dict[str, Any]) -> Role:
+def make_role(config: RoleConfig) -> Role:
     """Make the role that a zygote's parent asks for, and import no other.
 
-    ``config["role"]`` is ``"module:Class"``, and ``config["options"]`` what the class takes by
-    keyword: so this room need not know who runs in it.
+    So this room need not know who runs in it.
     """
-    module, _, name = config["role"].partition(":")
-    role: Role = getattr(import_module(module), name)(**config["options"])
+    module, _, name = config.role.partition(":")
+    role: Role = getattr(import_module(module), name)(**config.options)
     return role
+
+
+def unexpected(message: ToChild | FromChild) -> MessageFault:
+    """Return the fault of a message that comes where it has no meaning."""
+    return MessageFault(f"a message at the wrong time: {message.kind}")

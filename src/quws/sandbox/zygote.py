@@ -5,19 +5,9 @@ A program of its own (``python -m quws.sandbox.zygote``) rather than
 again in every child, hides errors of its preload, reaps its children where the
 parent cannot see it, and runs only under the parent's interpreter.
 
-It talks to its parent over a stream socket on standard input, one JSON object
-per line. The first one tells its role; it comes this way and not as an argument
-since it may hold secrets, and arguments can be read by everybody on the machine.
-Then:
-
-- ``{"spawn": N}``, with a file descriptor: fork a child that talks over it.
-  Answer: ``{"spawned": N, "pid": P}``, or ``{"failed": N}``.
-- ``{"kill": P}``: SIGKILL the child's process group. Safe from re-used process
-  ids, since only this process reaps.
-- ``{"alive": true}``: the parent is there and well.
-- It says ``{"loaded": true}`` when it can fork, or ``{"unusable": why}`` before
-  it gives up, and ``{"exited": P, "status": S}`` (negative: the signal) for each
-  child that ended.
+It talks to its parent over a stream socket on standard input, one JSON object per line:
+``control.py`` says which. A child's process group is killed through it and by nobody else: only
+this process reaps, so the process id cannot be somebody else's by then.
 
 At the end of the stream everybody is killed, and so are the children when the
 parent has not been heard of for the length of its leash: a parent that is
@@ -28,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import random
 import select
@@ -37,10 +26,21 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from quws import __version__
-from quws.sandbox import confine
+from quws.sandbox import confine, control
+from quws.sandbox.control import (
+    Command,
+    Exited,
+    Kill,
+    Loaded,
+    NotSpawned,
+    Report,
+    Spawn,
+    Spawned,
+    Unusable,
+)
 from quws.sandbox.roles import Role, make_role
 
 _MAX_FDS = 16
@@ -49,8 +49,8 @@ _MAX_FDS = 16
 class Zygote:
     """Forks, kills and reaps children."""
 
-    def __init__(self, control: socket.socket, role: Role, leash_seconds: float | None) -> None:
-        self._control = control
+    def __init__(self, parent: socket.socket, role: Role, leash_seconds: float | None) -> None:
+        self._parent = parent
         self._role = role
         self._leash_seconds = leash_seconds
         self._children: set[int] = set()
@@ -64,14 +64,14 @@ class Zygote:
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._say({"loaded": True})
-        control = self._control.fileno()
+        self._say(Loaded())
+        parent = self._parent.fileno()
         heard = time.monotonic()
         try:
             while True:
-                ready, _, _ = select.select([control, wake_read], [], [], self._leash_seconds)
+                ready, _, _ = select.select([parent, wake_read], [], [], self._leash_seconds)
                 now = time.monotonic()
-                if control in ready:
+                if parent in ready:
                     heard = now
                 elif self._leash_seconds is not None and now - heard >= self._leash_seconds:
                     self._kill_all()
@@ -79,7 +79,7 @@ class Zygote:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
                     self._reap()
-                if control in ready and not self._receive():
+                if parent in ready and not self._receive():
                     return
         except (BrokenPipeError, ConnectionResetError):
             return
@@ -91,18 +91,21 @@ class Zygote:
             _kill_group(pid)
 
     def _receive(self) -> bool:
-        data, fds, _, _ = socket.recv_fds(self._control, 65536, _MAX_FDS)
+        data, fds, _, _ = socket.recv_fds(self._parent, 65536, _MAX_FDS)
         if not data:
             return False
         self._fds.extend(fds)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            command = json.loads(line)
-            if "spawn" in command:
-                self._spawn(command["spawn"], self._fds.pop(0))
-            elif command.get("kill") in self._children:
-                _kill_group(command["kill"])
+            self._obey(control.decode_command(line))
         return True
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Spawn(number=number):
+                self._spawn(number, self._fds.pop(0))
+            case Kill(pid=pid) if pid in self._children:
+                _kill_group(pid)
 
     def _spawn(self, number: int, fd: int) -> None:
         zygote = os.getpid()
@@ -111,7 +114,7 @@ class Zygote:
         except OSError:
             # No room for one more; those that are there must go on.
             os.close(fd)
-            self._say({"failed": number})
+            self._say(NotSpawned(number=number))
             return
         if pid == 0:
             self._become_child(fd, zygote)
@@ -121,7 +124,7 @@ class Zygote:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self._children.add(pid)
-        self._say({"spawned": number, "pid": pid})
+        self._say(Spawned(number=number, pid=pid))
 
     def _become_child(self, fd: int, parent: int) -> None:
         status = 1
@@ -132,7 +135,7 @@ class Zygote:
             confine.first_to_go()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._control.close()
+            self._parent.close()
             os.close(0)
             # Connections of children yet to come: held here, they would not end with those.
             for other in self._fds:
@@ -157,10 +160,10 @@ class Zygote:
             _kill_group(pid)
             _, status = os.waitpid(pid, 0)
             self._children.discard(pid)
-            self._say({"exited": pid, "status": os.waitstatus_to_exitcode(status)})
+            self._say(Exited(pid=pid, status=os.waitstatus_to_exitcode(status)))
 
-    def _say(self, message: dict[str, Any]) -> None:
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+    def _say(self, report: Report) -> None:
+        self._parent.sendall(control.encode(report))
 
 
 def _ended() -> int | None:
@@ -179,18 +182,18 @@ def main() -> None:
     Arguments: the parent's pid, its version of quws, and for people who look at the list of
     processes what this one is for.
     """
-    parent, version, *_ = sys.argv[1:]
-    confine.die_with_parent(int(parent))
+    parent_pid, version, *_ = sys.argv[1:]
+    confine.die_with_parent(int(parent_pid))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    control = socket.socket(fileno=os.dup(0))
+    parent = socket.socket(fileno=os.dup(0))
     if version != __version__:
         _give_up(
-            control,
+            parent,
             f"{sys.executable} has quws {__version__}, and this service is quws {version};"
             " install the same there",
         )
-    config = json.loads(_first_line(control))
+    config = control.decode_role(_first_line(parent))
     try:
         role = make_role(config)
         if not role.network:
@@ -198,27 +201,27 @@ def main() -> None:
         role.load()
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
         traceback.print_exc()
-        _give_up(control, f"{type(error).__name__}: {error}")
+        _give_up(parent, f"{type(error).__name__}: {error}")
     gc.collect()
     # Keeps the collector from touching, and so copying, pages shared with the children.
     gc.freeze()
-    Zygote(control, role, config["leash_seconds"]).run()
+    Zygote(parent, role, config.leash_seconds).run()
 
 
-def _first_line(control: socket.socket) -> bytes:
+def _first_line(parent: socket.socket) -> bytes:
     # Not a byte more: what comes behind it is for the loop.
     line = b""
     while not line.endswith(b"\n"):
-        seen = control.recv(65536, socket.MSG_PEEK)
+        seen = parent.recv(65536, socket.MSG_PEEK)
         if not seen:
             sys.exit(1)
-        line += control.recv(seen.find(b"\n") + 1 or len(seen))
+        line += parent.recv(seen.find(b"\n") + 1 or len(seen))
     return line
 
 
-def _give_up(control: socket.socket, why: str) -> NoReturn:
+def _give_up(parent: socket.socket, why: str) -> NoReturn:
     with contextlib.suppress(OSError):
-        control.sendall(json.dumps({"unusable": why[:1000]}).encode() + b"\n")
+        parent.sendall(control.encode(Unusable(why=why[:1000])))
     sys.exit(1)
 
 

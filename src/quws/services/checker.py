@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Any
 
 import structlog
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
-from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
+from quws.sandbox.child import ChildLost
+from quws.sandbox.messages import (
+    CheckCircuits,
+    CircuitDrawn,
+    CircuitRefused,
+    CircuitsChecked,
+    DrawCircuit,
+    FromChild,
+)
+from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.sandbox.roles import unexpected
 
 _MEMORY_BYTES = 1 << 30
 _START_AFTER_SECONDS = 0.1
@@ -35,6 +44,7 @@ class CircuitChecker:
     def __init__(self, *, seconds: float = 10.0, at_once: int = 2) -> None:
         self._pool = ChildPool("quws.runner.check:CheckRole", spares=at_once)
         self._seconds = seconds
+        self._cpu_seconds = int(seconds) + 1
         self._turns = asyncio.Semaphore(at_once)
 
     async def start(self) -> None:
@@ -62,8 +72,21 @@ class CircuitChecker:
             Nothing can be checked right now.
 
         """
-        answer = await self._answer({"circuits": circuits}, circuits, language, limits)
-        return [CircuitFacts.model_validate(item) for item in answer["facts"]]
+        _refuse_long_ones(circuits, limits)
+        request = CheckCircuits(
+            circuits=circuits,
+            language=language,
+            limits=limits,
+            memory_bytes=_MEMORY_BYTES,
+            cpu_seconds=self._cpu_seconds,
+        )
+        match await self._answer(request):
+            case CircuitsChecked(facts=facts):
+                return facts
+            case CircuitRefused() as refused:
+                raise _invalid(refused, several=len(circuits) > 1)
+            case answer:
+                raise unexpected(answer)
 
     async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
         """Return the layout of a picture of a circuit, whether a target could run it or not.
@@ -78,39 +101,34 @@ class CircuitChecker:
             Nothing can be drawn right now.
 
         """
-        answer = await self._answer({"draw": circuit}, [circuit], language, limits)
-        return Drawing.model_validate(answer["drawing"])
+        _refuse_long_ones([circuit], limits)
+        request = DrawCircuit(
+            circuit=circuit,
+            language=language,
+            limits=limits,
+            memory_bytes=_MEMORY_BYTES,
+            cpu_seconds=self._cpu_seconds,
+        )
+        match await self._answer(request):
+            case CircuitDrawn(drawing=drawing):
+                return drawing
+            case CircuitRefused() as refused:
+                raise _invalid(refused, several=False)
+            case answer:
+                raise unexpected(answer)
 
-    async def _answer(
-        self,
-        wanted: dict[str, Any],
-        circuits: list[str],
-        language: Language | None,
-        limits: CircuitLimits,
-    ) -> dict[str, Any]:
-        _refuse_long_ones(circuits, limits)
+    async def _answer(self, request: CheckCircuits | DrawCircuit) -> FromChild:
         try:
             async with asyncio.timeout(_TURN_SECONDS):
                 await self._turns.acquire()
         except TimeoutError:
             raise Unavailable("too many circuits are being checked right now; try again") from None
         try:
-            answer = await self._asked(
-                wanted
-                | {
-                    "language": language,
-                    "limits": limits.model_dump(),
-                    "memory_bytes": _MEMORY_BYTES,
-                    "cpu_seconds": int(self._seconds) + 1,
-                }
-            )
+            return await self._asked(request)
         finally:
             self._turns.release()
-        if "refused" in answer:
-            raise InvalidCircuit(**_placed(answer["refused"], len(circuits)))
-        return answer
 
-    async def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _asked(self, request: CheckCircuits | DrawCircuit) -> FromChild:
         for last in (False, True):
             try:
                 child = await self._pool.acquire()
@@ -118,7 +136,7 @@ class CircuitChecker:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
             try:
                 async with asyncio.timeout(self._seconds):
-                    return await _ask(child, request)
+                    return await child.ask(request)
             except TimeoutError:
                 raise InvalidCircuit(
                     f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
@@ -138,13 +156,6 @@ class CircuitChecker:
         raise AssertionError
 
 
-async def _ask(child: Child, request: dict[str, Any]) -> dict[str, Any]:
-    await child.send(request)
-    async for message in child.messages():
-        return message
-    raise ChildLost(await child.exited)
-
-
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
     longest = max(limits.bytes_openqasm2, limits.bytes_openqasm3)
     for text in circuits:
@@ -155,8 +166,12 @@ def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
             )
 
 
-def _placed(refused: dict[str, Any], circuits: int) -> dict[str, Any]:
+def _invalid(refused: CircuitRefused, *, several: bool) -> InvalidCircuit:
     # With several circuits the sentence must say which one is meant.
-    if circuits > 1:
-        refused["sentence"] = f"circuit {refused['circuit']}: {refused['sentence']}"
-    return refused
+    place = f"circuit {refused.circuit}: " if several else ""
+    return InvalidCircuit(
+        f"{place}{refused.sentence}",
+        line=refused.line,
+        column=refused.column,
+        circuit=refused.circuit,
+    )

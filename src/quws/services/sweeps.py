@@ -1,10 +1,10 @@
-"""What the clock does to jobs. Every sweep may run twice at once and stop at any point."""
+"""What time does to jobs. Every sweep may run twice at once and stop at any point."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -13,7 +13,7 @@ from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
-from quws.domain.clock import utc_now
+from quws.domain.clock import Clock, utc_now
 from quws.domain.failures import Failure
 from quws.domain.job import REQUEUED, TimelineEntry
 from quws.domain.phases import FINAL, Phase
@@ -46,8 +46,10 @@ class Sweeps:
 
     Parameters
     ----------
-    clock
+    store_clock
         By which jobs are due: that of the database.
+    clock
+        By which the timeline tells when something happened.
     lease_seconds
         How long a worker's lease lasts that is not renewed.
     orphan_seconds
@@ -64,9 +66,10 @@ class Sweeps:
         dispatcher: Dispatcher,
         announcer: Announcer,
         policy: Policy,
-        clock: StoreClock,
+        store_clock: StoreClock,
         lease_seconds: float,
         orphan_seconds: float,
+        clock: Clock = utc_now,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -74,6 +77,7 @@ class Sweeps:
         self._dispatcher = dispatcher
         self._announcer = announcer
         self._policy = policy
+        self._store_clock = store_clock
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._orphan_seconds = orphan_seconds
@@ -81,14 +85,14 @@ class Sweeps:
         self._away = False
 
     async def settled(self) -> bool:
-        """Look at the clock; tells whether it can be trusted to say that something is due.
+        """Look at the clock, and return whether it can be trusted to say that something is due.
 
         After it was set, or after the database was away, workers need the time
         of a lease to renew theirs and to move deadlines. A clock that was set
         wrong for less than that has done no harm.
         """
         try:
-            step = await self._clock.look()
+            step = await self._store_clock.look()
         except StoreUnavailable:
             self._away = True
             raise
@@ -101,7 +105,7 @@ class Sweeps:
     async def overrun(self) -> int:
         """Abort jobs whose execution duration is over, should their worker not have done it."""
         count = 0
-        now = self._clock.now()
+        now = self._store_clock.now()
         for found in _each(await self._store.sweeps.overdue(now)):
             entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
             if await self._store.control.abort(found.id, entry, past_deadline=now) is not None:
@@ -115,7 +119,9 @@ class Sweeps:
         for found in _each(await self._store.sweeps.abandoned()):
             reason = f"the worker of attempt {found.attempt} was lost"
             if found.attempt < self._policy.max_attempts:
-                entry = TimelineEntry(utc_now(), REQUEUED, "quws", f"{reason}; it is tried again")
+                entry = TimelineEntry(
+                    self._clock(), REQUEUED, "quws", f"{reason}; it is tried again"
+                )
                 if await self._store.sweeps.requeue(found, entry):
                     count += 1
                     await self._announcer.changed(found.id, Phase.QUEUED)
@@ -125,7 +131,7 @@ class Sweeps:
                 attempts=found.attempt,
                 detail="\n".join([*await self._store.reading.troubles(found.id), reason]),
             )
-            entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
+            entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
             if await self._store.sweeps.give_up(found, error, entry):
                 count += 1
                 await self._announcer.changed(found.id, Phase.ERROR)
@@ -134,7 +140,7 @@ class Sweeps:
     async def destruction(self) -> int:
         """Destroy jobs whose time has come: stop, delete files, forget or archive."""
         count = 0
-        now = self._clock.now()
+        now = self._store_clock.now()
         for found in _each(await self._store.sweeps.expired(now)):
             if self._policy.keep_history:
                 if found.phase not in FINAL:
@@ -168,7 +174,7 @@ class Sweeps:
     async def waiting(self, seconds: float) -> int:
         """Hint again for targets where a job has waited so long that its hint may be lost."""
         count = 0
-        before = utc_now() - timedelta(seconds=seconds)
+        before = self._clock() - timedelta(seconds=seconds)
         for target, jobs in await self._store.sweeps.forgotten(before):
             try:
                 hints = await self._dispatcher.waiting(target)
@@ -187,7 +193,7 @@ class Sweeps:
                 continue
             error = Failure.TARGET_RETIRED.error(why=record.state.sentence(record.name))
             for job_id in await self._store.sweeps.waiting_for(record.name):
-                entry = TimelineEntry(utc_now(), "failed", "quws", error.message)
+                entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
                 if await self._store.sweeps.refuse(job_id, error, entry):
                     count += 1
                     await self._announcer.changed(job_id, Phase.ERROR)
@@ -195,11 +201,13 @@ class Sweeps:
 
     async def keys(self) -> int:
         """Forget the Idempotency-Keys of jobs that are long gone."""
-        return await self._store.keys.forget(utc_now() - _KEYS_KEPT)
+        return await self._store.keys.forget(self._clock() - _KEYS_KEPT)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""
-        found = await _orphans(self._store, self._artifacts, self._orphan_seconds)
+        found = await _orphans(
+            self._store, self._artifacts, self._clock() - timedelta(seconds=self._orphan_seconds)
+        )
         for owner in found:
             await self._artifacts.delete(owner)
         return len(found)
@@ -208,22 +216,22 @@ class Sweeps:
 async def due(
     database: Database, artifacts: ArtifactStore, orphan_seconds: float, limit: int = 500
 ) -> Due:
-    """Tell what sweeps would do now, without doing it; at most ``limit`` of each kind."""
+    """Return what sweeps would do now, without doing it; at most ``limit`` of each kind."""
     store, now = JobStore(database), await time_of(database)
+    young = utc_now() - timedelta(seconds=orphan_seconds)
     return Due(
         overrun=await store.sweeps.overdue(now, limit),
         lost=await store.sweeps.abandoned(limit),
         destruction=await store.sweeps.expired(now, limit),
         garbage=await store.garbage.prefixes(limit),
-        orphans=(await _orphans(store, artifacts, orphan_seconds))[:limit],
+        orphans=(await _orphans(store, artifacts, young))[:limit],
     )
 
 
-async def _orphans(store: JobStore, artifacts: ArtifactStore, seconds: float) -> list[str]:
+async def _orphans(store: JobStore, artifacts: ArtifactStore, young: datetime) -> list[str]:
     owners = [name for name in await artifacts.owners() if name != "health"]
     known = await store.reading.known(owners)
-    # A job's files are written before its row: younger than this they may be just that.
-    young = utc_now() - timedelta(seconds=seconds)
+    # A job's files are written before its row: those of a young one may still wait for it.
     return [owner for owner in owners if owner not in known and _made(owner) < young]
 
 
@@ -244,6 +252,6 @@ def _made(job_id: str) -> datetime:
     # A UUIDv7 begins with the milliseconds since 1970.
     try:
         millis = int(job_id.replace("-", "")[:12], 16)
-        return datetime.fromtimestamp(millis / 1000, tz=utc_now().tzinfo)
+        return datetime.fromtimestamp(millis / 1000, tz=UTC)
     except (ValueError, OverflowError):
-        return datetime.max.replace(tzinfo=utc_now().tzinfo)
+        return datetime.max.replace(tzinfo=UTC)

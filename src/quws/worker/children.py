@@ -13,7 +13,7 @@ _ROLE = "quws.runner.run:RunRole"
 def children_of(
     config: TargetConfig, *, spares: int, leash_seconds: float | None = None
 ) -> ChildPool:
-    """Make the processes of a target, in the environment that it names.
+    """Return the children of a target, in the environment that it names.
 
     Raises
     ------

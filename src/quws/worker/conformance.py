@@ -12,16 +12,38 @@ from typing import Any
 import structlog
 
 from quws.domain.clock import Clock
-from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
+from quws.domain.conformance import ConformanceCheck, ConformanceReport, Verdict
 from quws.domain.job import new_job_id
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_job
 from quws.domain.parameters import ResponseFormat
-from quws.domain.targets import Feature, TargetDescription, TargetState, TargetStatus
-from quws.sandbox.pool import Child, ChildLost, ChildPool, ChildrenUnavailable
-from quws.store.targets import TargetStore
+from quws.domain.targets import Feature, TargetDescription
+from quws.sandbox.child import Child, ChildLost
+from quws.sandbox.messages import (
+    Calibrated,
+    Cancel,
+    CancelAnswer,
+    Cancellation,
+    CircuitFinished,
+    CircuitStarted,
+    Go,
+    InDoubt,
+    JobFailed,
+    KnownHandover,
+    MessageFault,
+    NoRoom,
+    Note,
+    NotSubmitted,
+    Progress,
+    ResultsWritten,
+    RunJob,
+    Submitted,
+    Submitting,
+    Waiting,
+)
+from quws.sandbox.pool import ChildPool
+from quws.sandbox.roles import unexpected
 from quws.targets import conformance
 from quws.targets.conformance import Check, Probe
-from quws.worker.asking import check
 
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
@@ -29,8 +51,6 @@ _FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
 _ENOUGH = 3
 """After so many circuits of which none could be run, no further one is tried."""
-_LOOK_AGAIN_SECONDS = 2.0
-_FIRST_PAUSE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -162,6 +182,9 @@ class Conformance:
             wrong = await work()
         except _Failed as failed:
             wrong = str(failed)
+        except MessageFault as fault:
+            _log.exception("child speaks nonsense")
+            wrong = str(fault)
         return _outcome(name, title, wrong)
 
     def _lone(self) -> Probe:
@@ -198,38 +221,38 @@ class Conformance:
     async def _cancel_remote(self) -> str | None:
         key = new_job_id()
         handle = await self._handed_over(key)
-        answer: dict[str, Any] = {}
         async with asyncio.timeout(_REMOTE_SECONDS):
             for pause in (0.1, 1.0, 5.0, 30.0):
-                answer = await self._ask({"cancel": key, "handle": handle})
-                if "again" not in answer:
+                answer = await self._cancelled(key, handle)
+                if answer.outcome is not Cancellation.AGAIN:
                     return None
                 await asyncio.sleep(pause)
-        return f"it was not stopped: {answer['again']}"
+        return f"it was not stopped: {answer.sentence}"
 
     async def _reattach(self) -> str | None:
         key = new_job_id()
         handle = await self._handed_over(key)
         probe = self._lone()
-        submission = {"key": key, "begun": True, "age": 0.0, "handle": handle}
-        (found,) = await self._job([probe.source], submission)
+        known = KnownHandover(key=key, begun=True, handle=handle)
+        (found,) = await self._job([probe.source], known)
         return self._judge(probe, found)
 
     async def _handed_over(self, key: str) -> str:
         """Submit a job, and kill the process that did as soon as it has arrived."""
         child = await self._children.acquire()
-        submission = {"key": key, "begun": False, "age": 0.0, "handle": None}
         try:
             with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                await self._begin(child, [self._lone().source], Path(folder), submission)
+                probe = self._lone()
+                await self._begin(child, [probe.source], Path(folder), KnownHandover(key=key))
                 async with asyncio.timeout(_REMOTE_SECONDS):
                     async for message in child.messages():
-                        if "submitted" in message:
-                            return str(message["submitted"])
-                        if "failed" in message:
-                            raise _Failed(message["failed"]["message"])
-                        if "submitting" in message:
-                            await child.send({"go": True})
+                        match message:
+                            case Submitted(handle=handle):
+                                return handle
+                            case JobFailed(error=error):
+                                raise _Failed(error.message)
+                            case Submitting():
+                                await child.send(Go())
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except TimeoutError:
@@ -240,27 +263,33 @@ class Conformance:
 
     # -- one job -----------------------------------------------------------------------------------
 
-    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _cancelled(self, key: str, handle: str) -> CancelAnswer:
         try:
-            return await self._children.ask(request)
+            answer = await self._children.ask(Cancel(key=key, handle=handle))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
+        if not isinstance(answer, CancelAnswer):
+            raise unexpected(answer)
+        return answer
 
     async def _job(
-        self, circuits: Sequence[str], submission: dict[str, Any] | None = None
+        self, circuits: Sequence[str], known: KnownHandover | None = None
     ) -> Sequence[CircuitOutcome]:
-        if self._target.remote and submission is None:
-            submission = {"key": new_job_id(), "begun": False, "age": 0.0, "handle": None}
+        if self._target.remote and known is None:
+            known = KnownHandover(key=new_job_id())
         child = await self._children.acquire()
         seconds = _REMOTE_SECONDS if self._target.remote else _LOCAL_SECONDS
         try:
             with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                await self._begin(child, circuits, Path(folder), submission)
+                await self._begin(child, circuits, Path(folder), known)
                 async with asyncio.timeout(seconds):
                     await self._converse(child)
                 return _read(Path(folder), len(circuits))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
+        except MessageFault as fault:
+            _log.exception("child speaks nonsense")
+            raise _Failed(str(fault)) from fault
         except TimeoutError:
             raise _Failed(f"it was not done within {seconds:.0f} seconds") from None
         finally:
@@ -271,99 +300,52 @@ class Conformance:
         child: Child,
         circuits: Sequence[str],
         folder: Path,
-        submission: dict[str, Any] | None,
+        known: KnownHandover | None,
     ) -> None:
         await child.send(
-            {
-                "job": "conformance",
-                "submission": submission,
-                "circuits": list(circuits),
-                "facts": None,
-                "limits": self._target.circuit_limits.model_dump(),
-                "shots": self._shots,
-                "seed": _SEED if Feature.SEED in self._target.features else None,
-                "memory": self._memory,
-                "method": None,
-                "noise": None,
-                "response_format": ResponseFormat.JSON,
-                "done": {},
-                "folder": str(folder),
-                "file_bytes": _FILE_BYTES,
-            }
+            RunJob(
+                job="conformance",
+                circuits=list(circuits),
+                facts=None,
+                limits=self._target.circuit_limits,
+                shots=self._shots,
+                seed=_SEED if Feature.SEED in self._target.features else None,
+                memory=self._memory,
+                method=None,
+                noise=None,
+                response_format=ResponseFormat.JSON,
+                folder=str(folder),
+                file_bytes=_FILE_BYTES,
+                handover=known,
+            )
         )
 
     async def _converse(self, child: Child) -> None:
         finished = False
         async for message in child.messages():
-            if "failed" in message:
-                raise _Failed(message["failed"]["message"])
-            if "no_room" in message:
-                raise _Failed(message["no_room"])
-            if "submitting" in message or "submitted" in message or "doubt" in message:
-                await child.send({"go": True})
-            finished = finished or "results" in message
+            match message:
+                case JobFailed(error=error):
+                    raise _Failed(error.message)
+                case NoRoom(sentence=sentence):
+                    raise _Failed(sentence)
+                case Submitting() | Submitted() | InDoubt():
+                    await child.send(Go())
+                case ResultsWritten():
+                    finished = True
+                case (
+                    CircuitStarted()
+                    | CircuitFinished()
+                    | Note()
+                    | Progress()
+                    | Calibrated()
+                    | Waiting()
+                    | NotSubmitted()
+                ):
+                    pass
+                case _:
+                    raise unexpected(message)
         if not finished:
             raise _Failed("its process ended without a result")
-
-
-async def ensure(
-    children: ChildPool,
-    targets: TargetStore,
-    description: TargetDescription,
-    scratch: Path,
-    clock: Clock,
-) -> TargetDescription:
-    """Come back when the target may get jobs, and tell what it is by then.
-
-    Where that is left to the worker it runs the circuits, and again after a while
-    if they failed. Until they have passed the target is offline.
-
-    Raises
-    ------
-    StoreUnavailable
-
-    """
-    name, said = description.name, None
-    pause, next_try = _FIRST_PAUSE_SECONDS, time.monotonic()
-    while True:
-        record = await targets.record(name)
-        if record is None:
-            return description
-        description = record.description
-        passed = record.report is not None and record.report.passed
-        automatic = description.conformance_rule is ConformanceRule.AUTOMATIC
-        if automatic and not passed and time.monotonic() >= next_try:
-            pause, next_try = 2 * pause, time.monotonic() + pause
-            await _check_quickly(children, targets, description, scratch, clock)
-            continue
-        if record.objection is None and (passed or not automatic):
-            if said is not None:
-                # It was offline only for want of this.
-                await check(children, targets, name, clock)
-            return description
-        if record.objection is not None and said != record.objection:
-            said = record.objection
-            _log.error("target is not offered", why=said)
-            state = TargetState(status=TargetStatus.OFFLINE, message=said)
-            await targets.found(name, state, clock())
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-
-
-async def _check_quickly(
-    children: ChildPool,
-    targets: TargetStore,
-    description: TargetDescription,
-    scratch: Path,
-    clock: Clock,
-) -> None:
-    conforming = Conformance(children, description, quick=True, clock=clock, scratch=scratch)
-    try:
-        report = await conforming.run()
-    except ChildrenUnavailable as error:
-        _log.error("conformance cannot be checked", error=str(error))
-        return
-    _log.info("conformance", passed=report.passed, summary=report.summary)
-    await targets.set_conformance(description.name, report.model_dump(mode="json"), report.time)
 
 
 def _read(folder: Path, circuits: int) -> Sequence[CircuitOutcome]:

@@ -142,7 +142,7 @@ def test_an_outcome_of_a_circuit_has_the_most_frequent_bits_first() -> None:
     assert list(found.counts.items()) == [("11", 5), ("01", 4), ("00", 3), ("10", 3)]
     assert (found.index, found.registers, found.layout) == (7, REGISTERS, [1, 0])
     assert (found.memory, found.engine, found.seconds) == (["11"], "aer", 0.123457)
-    assert given.of_circuit(7, (), None, memory=False).memory is None
+    assert given.of_circuit(7, [], None, memory=False).memory is None
 
 
 def test_rows_have_the_part_of_all_shots() -> None:

@@ -16,6 +16,7 @@ from quws.domain.circuits import Register
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit, read_job
 from quws.domain.parameters import ResponseFormat
 from quws.runner import results
+from quws.sandbox.messages import ResultFile
 
 REGISTERS = [Register(name="a<b", size=2, qubits=[1, None]), Register(name="d", size=1, qubits=[0])]
 
@@ -58,8 +59,8 @@ def test_a_votable_has_a_row_for_each_outcome(tmp_path: Path) -> None:
     job = outcomes({"0 11": 6, "1 00": 2}, {"1 01": 8})
     files = results.write(tmp_path, job, ResponseFormat.VOTABLE)
     assert files == [
-        {"id": "result", "file": "result.vot", "mime_type": "application/x-votable+xml"},
-        {"id": "counts", "file": "counts.json", "mime_type": "application/json"},
+        ResultFile(id="result", file="result.vot", mime_type="application/x-votable+xml"),
+        ResultFile(id="counts", file="counts.json", mime_type="application/json"),
     ]
     table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
     rows = table.array
@@ -102,7 +103,7 @@ def test_json_is_the_counts(tmp_path: Path) -> None:
 def test_shots_are_written_if_they_are_there(tmp_path: Path) -> None:
     job = outcomes({"0 11": 2, "1 00": 1}, memory=True)
     files = results.write(tmp_path, job, ResponseFormat.JSON)
-    assert [item["id"] for item in files] == ["result", "counts", "memory"]
+    assert [item.id for item in files] == ["result", "counts", "memory"]
     counts, memory = (tmp_path / "counts.json"), (tmp_path / "memory.json")
     assert "memory" not in json.loads(counts.read_bytes())["circuits"][0]
     assert read_job(counts.read_bytes(), memory.read_bytes()) == job

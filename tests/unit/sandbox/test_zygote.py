@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -12,11 +11,12 @@ from typing import Any
 import pytest
 
 from quws import __version__
+from quws.sandbox.control import Report, RoleConfig, Unusable, decode_report, encode
 
 ROLE = "quws.runner.run:RunRole"
 
 
-def start(version: str, role: dict[str, Any]) -> dict[str, Any]:
+def start(version: str, role: RoleConfig) -> Report:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         process = subprocess.Popen(
@@ -25,9 +25,9 @@ def start(version: str, role: dict[str, Any]) -> dict[str, Any]:
             stderr=subprocess.DEVNULL,
         )
         theirs.close()
-        ours.sendall(json.dumps(role).encode() + b"\n")
+        ours.sendall(encode(role))
         ours.settimeout(60)
-        answer: dict[str, Any] = json.loads(ours.makefile("rb").readline())
+        answer = decode_report(ours.makefile("rb").readline())
         assert process.wait(60) == 1
     return answer
 
@@ -45,5 +45,6 @@ def start(version: str, role: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_is_told(version: str, target: dict[str, Any], sentence: str) -> None:
-    answer = start(version, {"role": ROLE, "options": {"target": target}})
-    assert sentence in answer["unusable"]
+    answer = start(version, RoleConfig(role=ROLE, options={"target": target}))
+    assert isinstance(answer, Unusable)
+    assert sentence in answer.why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from store_helpers import NOW, TARGET, a_claim, a_queued_job
+from store_helpers import NOW, TARGET, claimed, queued
 
 from quws.domain.targets import (
     Calibration,
@@ -53,7 +53,7 @@ async def test_a_target_is_online_until_somebody_says_otherwise(targets: TargetS
 async def test_jobs_of_a_target_that_takes_no_work_are_not_claimed(
     targets: TargetStore, store: JobStore, status: TargetStatus
 ) -> None:
-    await a_queued_job(store)
+    await queued(store)
     await targets.found(TARGET, TargetState(status=status, message="cold"), NOW)
     assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
     await targets.found(TARGET, TargetState(), NOW)
@@ -63,7 +63,7 @@ async def test_jobs_of_a_target_that_takes_no_work_are_not_claimed(
 async def test_an_operators_word_goes_before_that_of_a_health_check(
     targets: TargetStore, store: JobStore
 ) -> None:
-    await a_queued_job(store)
+    await queued(store)
     assert await targets.hold(TARGET, TargetStatus.MAINTENANCE, "filters", None, "op")
     await targets.found(TARGET, TargetState(), NOW)
     found = await targets.record(TARGET)
@@ -79,7 +79,7 @@ async def test_an_operators_word_goes_before_that_of_a_health_check(
 async def test_an_operators_word_is_over_at_its_time_by_the_clock_of_the_database(
     database: Database, targets: TargetStore, store: JobStore
 ) -> None:
-    await a_queued_job(store)
+    await queued(store)
     now = await time_of(database)
     until = now + timedelta(hours=1)
     await targets.hold(TARGET, TargetStatus.OFFLINE, None, until, "op")
@@ -91,7 +91,7 @@ async def test_an_operators_word_is_over_at_its_time_by_the_clock_of_the_databas
 
 
 async def test_a_job_that_waits_says_why(targets: TargetStore, store: JobStore) -> None:
-    job = await a_queued_job(store)
+    job = await queued(store)
     await targets.found(TARGET, TargetState(status=TargetStatus.OFFLINE, message="cold"), NOW)
     found = await store.reading.whole(job.id)
     assert found is not None
@@ -117,7 +117,7 @@ async def test_calibrations_are_kept_and_the_present_one_is_known(
     record = await targets.record(TARGET)
     assert record is not None
     assert record.calibration == "tuesday"
-    held = await a_claim(store)
+    held = await claimed(store)
     assert await store.publishing.set_calibration(held, "monday")
     job = await store.reading.get(held.id)
     assert job is not None
@@ -137,8 +137,8 @@ async def test_a_new_description_leaves_the_rest(targets: TargetStore) -> None:
 
 
 async def test_load_is_sampled_once_for_each_time(targets: TargetStore, store: JobStore) -> None:
-    await a_claim(store)
-    await a_queued_job(store)
+    await claimed(store)
+    await queued(store)
     week = timedelta(days=7)
     for time in (NOW, NOW, NOW + timedelta(minutes=5)):
         await targets.sample_load(time, time - week)

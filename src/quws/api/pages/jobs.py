@@ -63,7 +63,7 @@ async def home_page(request: Request) -> Response:
     """Greet: what this is, what can run circuits, and the caller's newest jobs."""
     t = texts_of(request)
     targets, rows = await asyncio.gather(
-        targets_of(request).all(), jobs_of(request).rows(caller_of(request), _HOME_ROWS)
+        targets_of(request).all(), jobs_of(request).reader.rows(caller_of(request), _HOME_ROWS)
     )
     context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
     return render(request, "home.html", context)
@@ -75,7 +75,7 @@ async def list_page(request: Request, urls: Urls) -> Response:
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
     older = next(iter(query.get("OLDER", [])), None)
     phases, after, last = read_phases(query), read_after(query), read_last(query)
-    rows = await jobs_of(request).rows(
+    rows = await jobs_of(request).reader.rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
     )
     filters = [("PHASE", str(phase)) for phase in sorted(phases)]
@@ -107,7 +107,7 @@ async def bulk(request: Request) -> Response:
     chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
     action = next((item.value for item in posted if item.name == "ACTION"), b"")
     jobs, caller = jobs_of(request), caller_of(request)
-    known = {b"ABORT": jobs.abort, b"DELETE": jobs.delete}
+    known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
     if action not in known:
         raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
     done = failed = 0
@@ -134,7 +134,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     counts, drawing, compiled = await asyncio.gather(
         _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    quote = await jobs_of(request).quote(job)
+    quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
         (item, link)
@@ -182,10 +182,10 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
 
 async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     """Show one circuit of a job, however large: its picture and its text."""
-    job = await jobs_of(request).get(caller_of(request), job_id)
+    job = await jobs_of(request).reader.get(caller_of(request), job_id)
     if not index.isdecimal() or int(index[:9]) >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).circuits(job, int(index))
+    (source,) = await jobs_of(request).files.circuits(job, int(index))
     drawn = await pictures_of(request).try_to_draw(source, _language(job))
     context = {
         "job": job,
@@ -223,7 +223,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, index))[0]
     except (NotFound, IndexError):
         return None
 
@@ -274,7 +274,7 @@ def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).result(job, name)
+    payload = jobs_of(request).files.result(job, name)
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

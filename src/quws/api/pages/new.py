@@ -141,7 +141,7 @@ async def _create(request: Request, form: JobForm, *, run: bool) -> Response:
     if run:
         posted.append(Posted("PHASE", b"RUN"))
     try:
-        job = await jobs_of(request).create(caller_of(request), posted)
+        job = await jobs_of(request).submission.submit(caller_of(request), posted)
     except Refusal as refusal:
         checks = [Check() for _ in form.circuits]
         if isinstance(refusal, InvalidCircuit) and refusal.circuit < len(checks):
@@ -166,7 +166,7 @@ async def _check(request: Request, form: JobForm, source: str) -> Check:
     language = form.language if form.language in list(Language) else None
     drawn, preview = await asyncio.gather(
         pictures_of(request).draw(source, None if language is None else Language(language)),
-        jobs_of(request).preview(form.posted([source])),
+        jobs_of(request).planner.preview(form.posted([source])),
         return_exceptions=True,
     )
     shown = None if isinstance(drawn, BaseException) else picture(drawn, t)
@@ -236,8 +236,8 @@ def _read(posted: list[Posted]) -> tuple[JobForm, str]:
 
 async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     jobs = jobs_of(request)
-    job = await jobs.get(caller_of(request), job_id)
-    circuits = await jobs.circuits(job)
+    job = await jobs.reader.get(caller_of(request), job_id)
+    circuits = await jobs.files.circuits(job)
     notice = None
     if len(circuits) > _MOST_CIRCUITS:
         notice = texts_of(request).new["copied_part"].format(n=_MOST_CIRCUITS, m=len(circuits))
@@ -245,7 +245,7 @@ async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     for item in job.parameters:
         if item.name in OTHERS:
             same = others.setdefault(item.name, [])
-            payload = jobs.parameter(job, item.name, len(same))
+            payload = jobs.files.parameter(job, item.name, len(same))
             content = b"".join([chunk async for chunk in payload.read(0, None)])
             same.append(content.decode("utf-8", "replace"))
     form = JobForm(circuits[:_MOST_CIRCUITS], others=others, **_values(job))

@@ -26,7 +26,7 @@ async def operator_page(request: Request) -> Response:
     if not caller_of(request).operator and auth_method(request) is not AuthMethod.NONE:
         raise Forbidden("this page is for operators")
     report, targets, running = await asyncio.gather(
-        health_of(request).report(), targets_of(request).all(), jobs_of(request).running()
+        health_of(request).report(), targets_of(request).all(), jobs_of(request).reader.running()
     )
     context = {"report": report, "targets": targets, "running": running, "now": utc_now()}
     return render(request, "operator.html", context)

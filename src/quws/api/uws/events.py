@@ -43,7 +43,7 @@ async def job_events(request: Request, job_id: str) -> Response:
     Send the id of the last event as Last-Event-ID to go on where a connection
     broke; 204 says that there is nothing more to come.
     """
-    follow = jobs_of(request).follow(caller_of(request), job_id)
+    follow = jobs_of(request).follower.follow(caller_of(request), job_id)
     # Read before the answer begins: whoever may not see the job gets a refusal.
     first = await anext(follow)
     urls = urls_of(request)
@@ -66,7 +66,7 @@ async def all_events(request: Request) -> Response:
     """
     cursor = last_event_id(request) or ""
     known = int(cursor) if _CURSOR.fullmatch(cursor) else None
-    feed = jobs_of(request).feed(caller_of(request), known)
+    feed = jobs_of(request).follower.feed(caller_of(request), known)
     first = await anext(feed)
     return stream_events(_feed_stream(first, feed, urls_of(request)))
 

@@ -99,7 +99,7 @@ async def get_list(request: Request) -> Response:
     if pages := pages_for(request):
         return await pages.jobs(request, urls)
     query = query_of(request)
-    refs = jobs_of(request).refs(
+    refs = jobs_of(request).reader.refs(
         caller_of(request),
         phases=read_phases(query),
         after=read_after(query),
@@ -149,7 +149,7 @@ async def create_job(request: Request) -> Response:
 
     With the header Idempotency-Key there is one job however often the request is sent.
     """
-    job = await jobs_of(request).create(
+    job = await jobs_of(request).submission.submit(
         caller_of(request), await read_posted(request), read_key(request)
     )
     return see_other(urls_of(request).job(job.id))
@@ -169,12 +169,12 @@ async def get_job(request: Request, job_id: str) -> Response:
     query = query_of(request)
     seconds = read_wait(query)
     if seconds is None:
-        found = await jobs.snapshot(caller, job_id)
+        found = await jobs.reader.snapshot(caller, job_id)
     else:
         phases = read_phases(query)
         if len(phases) > 1:
             raise InvalidFilter("PHASE may be given once with WAIT", parameter="PHASE")
-        found = await jobs.wait(caller, job_id, seconds, next(iter(phases), None))
+        found = await jobs.follower.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
     if wants_json(request):
         return Response(as_json.snapshot_json(found, urls), media_type=JSON)
@@ -191,7 +191,7 @@ async def change_job(request: Request, job_id: str) -> Response:
     Nothing else does anything, least of all delete.
     """
     jobs, caller = jobs_of(request), caller_of(request)
-    await jobs.authorise(caller, job_id)
+    await jobs.reader.authorise(caller, job_id)
     posted = await read_posted(request)
     actions = [item.value for item in posted if item.name.upper() == "ACTION"]
     if actions:
@@ -204,7 +204,7 @@ async def change_job(request: Request, job_id: str) -> Response:
 
 async def delete_job(request: Request, job_id: str) -> Response:
     """Stop a job if it runs, and delete it with all its files."""
-    await jobs_of(request).delete(caller_of(request), job_id)
+    await jobs_of(request).control.delete(caller_of(request), job_id)
     return see_other(urls_of(request).list)
 
 
@@ -213,7 +213,7 @@ def post_control(name: str) -> Callable[..., Any]:
 
     async def handler(request: Request, job_id: str) -> Response:
         jobs, caller = jobs_of(request), caller_of(request)
-        await jobs.authorise(caller, job_id)
+        await jobs.reader.authorise(caller, job_id)
         posted = await read_posted(request)
         if not any(item.name.upper() == name for item in posted):
             raise InvalidParameter(f"{name} is missing", parameter=name)
@@ -223,7 +223,7 @@ def post_control(name: str) -> Callable[..., Any]:
                 f"only {name} can be set here, not '{rest[0].name[:60]}'",
                 parameter=rest[0].name[:60],
             )
-        await jobs.control(caller, job_id, control)
+        await jobs.control.apply(caller, job_id, control)
         return see_other(urls_of(request).job(job_id))
 
     handler.__name__ = f"post_{name.lower()}"
@@ -238,9 +238,9 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
             f"nothing to change: send ACTION=DELETE, one of {', '.join(CONTROL)}, or a parameter"
         )
     if rest:
-        await jobs.set_parameters(caller, job_id, rest)
+        await jobs.change.set_parameters(caller, job_id, rest)
     if not control.empty:
-        await jobs.control(caller, job_id, control)
+        await jobs.control.apply(caller, job_id, control)
 
 
 # -- single values ----------------------------------------------------------------
@@ -248,7 +248,7 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
 
 async def get_phase(request: Request, job_id: str) -> Response:
     """Show the phase as plain text."""
-    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    head = await jobs_of(request).reader.authorise(caller_of(request), job_id)
     return _value(request, str(head.phase))
 
 
@@ -275,7 +275,7 @@ async def get_quote(request: Request, job_id: str) -> Response:
 
 async def get_owner(request: Request, job_id: str) -> Response:
     """Show who owns the job; empty if nobody is known."""
-    head = await jobs_of(request).authorise(caller_of(request), job_id)
+    head = await jobs_of(request).reader.authorise(caller_of(request), job_id)
     return _value(request, head.owner)
 
 
@@ -301,7 +301,7 @@ async def get_parameters(request: Request, job_id: str) -> Response:
 
 async def post_parameters(request: Request, job_id: str) -> Response:
     """Give existing parameters of a PENDING job new values."""
-    await jobs_of(request).authorise(caller_of(request), job_id)
+    await jobs_of(request).reader.authorise(caller_of(request), job_id)
     await _apply(request, job_id, await read_posted(request))
     return see_other(urls_of(request).job(job_id))
 
@@ -312,7 +312,7 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
     job = await _job(request, job_id)
     if not position.isascii() or not position.isdigit():
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
-    payload = jobs.parameter(job, name, int(position[:9]))
+    payload = jobs.files.parameter(job, name, int(position[:9]))
     stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)
 
@@ -320,8 +320,8 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
-    jobs.parameter(await jobs.get(caller, job_id), name)
-    await jobs.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
+    jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
+    await jobs.change.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
     return see_other(urls_of(request).job(job_id))
 
 
@@ -337,7 +337,7 @@ async def get_results(request: Request, job_id: str) -> Response:
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
-    payload = jobs_of(request).result(job, result_id)
+    payload = jobs_of(request).files.result(job, result_id)
     return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 
@@ -345,7 +345,7 @@ async def get_result(request: Request, job_id: str, result_id: str) -> Response:
 
 
 async def _job(request: Request, job_id: str) -> Job:
-    return await jobs_of(request).get(caller_of(request), job_id)
+    return await jobs_of(request).reader.get(caller_of(request), job_id)
 
 
 def _value(request: Request, value: str | None) -> Response:

@@ -47,9 +47,11 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
     While it is not done, the client is sent here again; when it failed, the
     answer is its error.
     """
-    job = await jobs_of(request).get(caller_of(request), job_id)
+    job = await jobs_of(request).reader.get(caller_of(request), job_id)
     if job.phase in _UNDER_WAY:
-        waiting = jobs_of(request).wait(caller_of(request), job_id, -1, blocking=_UNDER_WAY)
+        waiting = jobs_of(request).follower.wait(
+            caller_of(request), job_id, -1, blocking=_UNDER_WAY
+        )
         job = (await waiting).job
     base = base_url(request)
     match job.phase:
@@ -70,5 +72,7 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
 async def _run(request: Request, posted: list[Posted]) -> Response:
     if any(item.name.upper() == "PHASE" for item in posted):
         raise InvalidParameter("PHASE is not for /sync, which runs at once", parameter="PHASE")
-    job = await jobs_of(request).create(caller_of(request), [*posted, _RUN], read_key(request))
+    job = await jobs_of(request).submission.submit(
+        caller_of(request), [*posted, _RUN], read_key(request)
+    )
     return see_other(f"{base_url(request)}/sync/{job.id}")

@@ -105,7 +105,7 @@ class JobControl:
         await self._announcer.deleted(job_id, head.owner)
         await self._files.drop(job_id)
 
-    async def control(self, caller: Caller, job_id: str, control: Control) -> None:
+    async def apply(self, caller: Caller, job_id: str, control: Control) -> None:
         """Change run id, destruction, execution duration and phase, in this order.
 
         Raises

@@ -136,10 +136,14 @@ class Planner:
                 parameter="CIRCUIT",
             )
         _check_features(request, target)
-        facts, queue = await asyncio.gather(
-            self._checker.check(request.circuits, request.language, target.circuit_limits),
-            self._quotes.state(target.name),
-        )
+        reading = asyncio.create_task(self._quotes.state(target.name))
+        try:
+            facts = await self._checker.check(
+                request.circuits, request.language, target.circuit_limits
+            )
+        finally:
+            # Also of a circuit that is refused: nothing goes on behind an answer.
+            queue = await reading
         target.check(facts, memory=request.memory)
         noise = None if request.noise is None else await self._noise(request.noise, target)
         seconds = self._suitability.predict(target.name, facts, request, noise)

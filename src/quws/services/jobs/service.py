@@ -22,7 +22,10 @@ from quws.store.targets import TargetStore
 
 
 class JobService:
-    """What a caller may do to jobs. Every use case checks that the job is theirs."""
+    """What a caller may do to jobs, a part for each use case; see there.
+
+    Each makes sure that the job is the caller's; ``files`` takes a job that was read already.
+    """
 
     def __init__(
         self,
@@ -39,65 +42,44 @@ class JobService:
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
     ) -> None:
-        reader = JobReader(store, quotes)
-        planner = Planner(
+        self.policy = policy
+        self.reader = JobReader(store, quotes)
+        self.files = JobFiles(store, artifacts)
+        self.planner = Planner(
             targets=targets,
             checker=checker,
             quotes=quotes,
             policy=policy,
-            expected=expected,
             suitability=suitability,
+            expected=expected,
             clock=clock,
         )
-        files = JobFiles(store, artifacts)
-        control = JobControl(
-            reader=reader,
-            planner=planner,
-            files=files,
+        self.control = JobControl(
+            reader=self.reader,
+            planner=self.planner,
+            files=self.files,
             store=store,
             announcer=announcer,
             policy=policy,
             clock=clock,
         )
-        submission = JobSubmission(
-            planner=planner,
-            control=control,
-            files=files,
-            store=store,
-            artifacts=artifacts,
-            announcer=announcer,
-            policy=policy,
-            clock=clock,
-        )
-        change = JobChange(
-            reader=reader,
-            planner=planner,
-            files=files,
+        self.submission = JobSubmission(
+            planner=self.planner,
+            control=self.control,
+            files=self.files,
             store=store,
             artifacts=artifacts,
             announcer=announcer,
             policy=policy,
+            clock=clock,
         )
-        follower = JobFollower(reader, store, events, policy.max_wait)
-        self.policy = policy
-        self.get = reader.get
-        self.authorise = reader.authorise
-        self.snapshot = reader.snapshot
-        self.refs = reader.refs
-        self.rows = reader.rows
-        self.running = reader.running
-        self.quote = reader.quote
-        self.preview = planner.preview
-        self.circuits = files.circuits
-        self.result = files.result
-        self.parameter = files.parameter
-        self.wait = follower.wait
-        self.follow = follower.follow
-        self.feed = follower.feed
-        self.stop_waiting = follower.stop_waiting
-        self.create = submission.submit
-        self.run = control.run
-        self.abort = control.abort
-        self.delete = control.delete
-        self.control = control.control
-        self.set_parameters = change.set_parameters
+        self.change = JobChange(
+            reader=self.reader,
+            planner=self.planner,
+            files=self.files,
+            store=store,
+            artifacts=artifacts,
+            announcer=announcer,
+            policy=policy,
+        )
+        self.follower = JobFollower(self.reader, store, events, policy.max_wait)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from typing_extensions import override
 
 from quws.domain.circuits import Language
-from quws.domain.errors import InvalidCircuit, InvalidParameter
-from quws.domain.outcomes import read_job
+from quws.domain.job import ErrorType
 from quws.domain.phases import ACTIVE, Phase
 from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
@@ -32,12 +31,10 @@ from quws.targets.base import (
 )
 
 if TYPE_CHECKING:
-    import httpx
+    from quws.targets.quws.site import Site
 
 _WAIT_SECONDS = 5
 """How long the other side may keep a look until the phase changes."""
-_BUSY = (401, 408, 425, 429)
-"""Answers that may be others later, besides those from 500 up."""
 
 
 class Remote(RemoteTarget):
@@ -78,7 +75,7 @@ class Remote(RemoteTarget):
         self._theirs = target or name
         self._token = token
         self._timeout = timeout
-        self._http: httpx.Client | None = None
+        self._opened: Site | None = None
         self._loaded = False
         self._seen: Phase | None = None
 
@@ -88,7 +85,7 @@ class Remote(RemoteTarget):
     def describe(self) -> TargetDescription:
         if not self._loaded:
             raise NotLoaded(f"target {self.name} is described by {self._url}")
-        document = self._target()
+        document = self._site.target(self._theirs)
         # A newer quws may know more than we can understand.
         known = {
             "languages": [item for item in document["languages"] if item in set(Language)],
@@ -107,42 +104,40 @@ class Remote(RemoteTarget):
 
     @override
     def load(self) -> None:
-        import httpx  # noqa: F401, PLC0415
+        import quws.targets.quws.site  # noqa: F401, PLC0415
 
         self._loaded = True
 
     @override
     def warm(self) -> None:
-        import httpx  # noqa: PLC0415
+        from quws.targets.quws.site import Site  # noqa: PLC0415
 
-        headers = {"Accept": "application/json"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        self._http = httpx.Client(
-            base_url=self._url, headers=headers, timeout=self._timeout, trust_env=False
-        )
+        self._opened = Site(self._url, self._host, token=self._token, timeout=self._timeout)
+
+    @property
+    def _site(self) -> Site:
+        assert self._opened is not None
+        return self._opened
 
     @override
     def state(self) -> TargetState:
-        document = self._target()
+        document = self._site.target(self._theirs)
         return TargetState.model_validate(
             {key: document[key] for key in ("status", "message", "until")}
         )
 
     @override
     def calibration(self) -> Calibration | None:
-        present = self._target()["calibration"]
-        return None if present is None else self._calibration(present["id"])
+        present = self._site.target(self._theirs)["calibration"]
+        return None if present is None else self._site.calibration(self._theirs, present["id"])
 
     # -- a job there --------------------------------------------------------------
 
     @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         form: dict[str, Any] = {
-            "CIRCUIT": [_text(item) for item in circuits],
             "TARGET": self._theirs,
             "SHOTS": str(options.shots),
-            "PHASE": "RUN",
             "RUNID": key,
             # How long it may run is decided here: what is over its time is aborted there.
             "EXECUTIONDURATION": "0",
@@ -158,61 +153,48 @@ class Remote(RemoteTarget):
             form["METHOD"] = options.method
         if options.noise is not None:
             form["NOISE"] = json.dumps(options.noise)
-        answer = self._ask("POST", "/jobs", data=form, headers={"Idempotency-Key": key})
-        if answer.status_code != 303:
-            self._refuse(answer)
-        return str(answer.headers["Location"].rstrip("/").rsplit("/", 1)[1])
+        return self._site.submit([_text(item) for item in circuits], form, key)
 
     @override
     def find(self, key: str) -> str | None:
-        answer = self._ask("GET", "/jobs", params={"IDEMPOTENCY-KEY": key})
-        if answer.status_code != 200:
-            raise ConnectionError(_sentence(answer))
-        found = answer.json()
-        return str(found[0]["id"]) if found else None
+        return self._site.find(key)
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        wait = {}
-        if self._seen in ACTIVE:
-            wait = {"WAIT": str(_WAIT_SECONDS), "PHASE": str(self._seen)}
-        job = self._job(handle, **wait)
-        self._seen = Phase(job["phase"])
-        message = job["status"]
+        active = self._seen in ACTIVE
+        job = self._site.read(
+            handle, wait=_WAIT_SECONDS if active else 0, phase=self._seen if active else None
+        )
+        self._seen = job.phase
         match self._seen:
             case Phase.PENDING | Phase.HELD:
                 # Cut off before it was queued, or a quota was used up.
-                self._ask("POST", f"{_path(handle)}/phase", data={"PHASE": "RUN"})
-                return RemoteState(RemoteStatus.QUEUED, message)
+                self._site.run(handle)
+                return RemoteState(RemoteStatus.QUEUED, job.status)
             case Phase.QUEUED | Phase.SUSPENDED:
-                return RemoteState(RemoteStatus.QUEUED, message, position=job["queue_position"])
+                return RemoteState(RemoteStatus.QUEUED, job.status, position=job.queue_position)
             case Phase.EXECUTING:
-                return RemoteState(RemoteStatus.RUNNING, message, done=job["circuits_done"])
+                return RemoteState(RemoteStatus.RUNNING, job.status, done=job.circuits_done)
             case Phase.COMPLETED:
                 return RemoteState(RemoteStatus.DONE)
             case Phase.ERROR:
-                reason = job["errors"][0]
+                reason = job.errors[0]
                 return RemoteState(
                     RemoteStatus.FAILED,
-                    reason["message"],
-                    transient=reason["type"] == "transient",
+                    reason.message,
+                    transient=reason.type is ErrorType.TRANSIENT,
                 )
             case Phase.ABORTED:
-                return RemoteState(RemoteStatus.CANCELLED, message)
+                return RemoteState(RemoteStatus.CANCELLED, job.status)
             case _:
                 raise Gone(f"job {handle} is {self._seen} at {self._host}")
 
     @override
     def cancel(self, handle: str) -> None:
-        answer = self._ask("POST", f"{_path(handle)}/phase", data={"PHASE": "ABORT"})
-        if answer.status_code == 404:
-            raise Gone(_sentence(answer))
+        self._site.abort(handle)
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        counts = self._result(handle, "counts")
-        listed = {item["id"] for item in self._job(handle)["results"]}
-        memory = self._result(handle, "memory") if "memory" in listed else None
         return [
             CircuitResult(
                 item.counts,
@@ -221,65 +203,17 @@ class Remote(RemoteTarget):
                 item.seconds,
                 item.approximate,
             )
-            for item in read_job(counts, memory).circuits
+            for item in self._site.outcomes(handle).circuits
         ]
 
     @override
     def calibration_of(self, handle: str) -> Calibration | None:
-        ran_with = self._job(handle).get("calibration_id")
-        return None if ran_with is None else self._calibration(ran_with)
+        ran_with = self._site.read(handle).calibration_id
+        return None if ran_with is None else self._site.calibration(self._theirs, ran_with)
 
     @override
     def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
         raise NotImplementedError("a remote target is handed whole jobs")
-
-    # -- asking -------------------------------------------------------------------
-
-    def _target(self) -> dict[str, Any]:
-        answer = self._ask("GET", f"/targets/{quote(self._theirs, safe='')}")
-        if answer.status_code != 200:
-            raise ConnectionError(_sentence(answer))
-        return _object(answer)
-
-    def _calibration(self, calibration_id: str) -> Calibration | None:
-        path = f"/targets/{quote(self._theirs, safe='')}/calibrations"
-        answer = self._ask("GET", f"{path}/{quote(calibration_id, safe='')}")
-        return Calibration.model_validate(answer.json()) if answer.status_code == 200 else None
-
-    def _job(self, handle: str, **query: str) -> dict[str, Any]:
-        answer = self._ask("GET", _path(handle), params=query)
-        if answer.status_code != 200:
-            raise Gone(_sentence(answer))
-        return _object(answer)
-
-    def _result(self, handle: str, name: str) -> bytes:
-        answer = self._ask("GET", f"{_path(handle)}/results/{name}")
-        if answer.status_code != 200:
-            raise Gone(_sentence(answer))
-        return answer.content
-
-    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Send a request; what may go better later is a ConnectionError."""
-        import httpx  # noqa: PLC0415
-
-        assert self._http is not None
-        try:
-            answer = self._http.request(method, path, **content)
-        except httpx.TransportError as error:
-            raise ConnectionError(f"{self._host}: {error or type(error).__name__}") from error
-        if answer.status_code >= 500 or answer.status_code in _BUSY:
-            raise ConnectionError(f"{self._host}: {_sentence(answer)}")
-        return answer
-
-    def _refuse(self, answer: httpx.Response) -> None:
-        sentence = f"{self._host} does not take the job: {_sentence(answer)}"
-        if _object(answer).get("code") == "invalid_payload":
-            raise InvalidCircuit(sentence)
-        raise InvalidParameter(sentence)
-
-
-def _path(handle: str) -> str:
-    return f"/jobs/{quote(handle, safe='')}"
 
 
 def _text(compiled: Compiled) -> str:
@@ -288,21 +222,3 @@ def _text(compiled: Compiled) -> str:
     from qiskit import qasm3  # noqa: PLC0415
 
     return str(qasm3.dumps(compiled.circuit))
-
-
-def _object(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        content = answer.json()
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        # A proxy's page, for one; the service itself would have said it in JSON.
-        raise ConnectionError(f"{answer.status_code} without the JSON that was asked for")
-    return content
-
-
-def _sentence(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"it answers with {answer.status_code}"

@@ -15,8 +15,8 @@ from quws.store.holds import HoldStore
 _log = structlog.get_logger(__name__)
 
 
-class Hold:
-    """The hold of a worker on its target.
+class TargetLock:
+    """The lock of a worker on its target.
 
     As long as another worker has it this one stands by, and takes over when
     the other gives it back or is not heard of any more. ``holder`` is new with
@@ -31,28 +31,28 @@ class Hold:
         self.holder = str(uuid.uuid4())
 
     async def acquire(self, stop: asyncio.Event) -> bool:
-        """Wait until the target is ours. Tells whether it is; if not, ``stop`` was set."""
+        """Wait until the target is ours. Whether it is; if not, ``stop`` was set."""
         told = False
         while not stop.is_set():
             if await self._take():
-                _log.info("target held", target=self._target)
+                _log.info("target locked", target=self._target)
                 return True
             if not told:
                 _log.info("standing by: another worker holds the target", target=self._target)
                 told = True
-            await self._pause(stop)
+            await self._wait(stop)
         return False
 
     async def keep(self, stop: asyncio.Event) -> None:
-        """Renew the hold until it is lost, or until ``stop`` is set."""
+        """Renew the lock until it is lost, or until ``stop`` is set."""
         while not stop.is_set():
-            await self._pause(stop)
+            await self._wait(stop)
             if not await self._take() and monotonic() >= self._until:
                 _log.warning("target lost to another worker", target=self._target)
                 return
 
-    async def drop(self) -> None:
-        """Give the hold back; if that fails, it ends by itself."""
+    async def release(self) -> None:
+        """Give the target free; if that fails, the lock ends by itself."""
         with contextlib.suppress(StoreUnavailable):
             await self._store.drop(self._target, self.holder)
 
@@ -67,7 +67,7 @@ class Hold:
         self._until = asked + self._seconds if taken else 0.0
         return taken
 
-    async def _pause(self, stop: asyncio.Event) -> None:
+    async def _wait(self, stop: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._seconds / 4):
                 await stop.wait()

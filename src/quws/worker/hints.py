@@ -1,10 +1,9 @@
-"""A worker process: arq hears the hints, the executor runs the jobs."""
+"""Hears hints of work by arq."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import structlog
@@ -14,10 +13,7 @@ from arq.worker import Worker, func
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
-from quws.bus.events import EventHub
-from quws.worker.executor import Executor
-from quws.worker.standby import Hold
-from quws.worker.upkeep import Watch
+from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
 _HINT_SECONDS = 60
@@ -25,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class HintListener:
-    """Feeds an executor from a target's arq queue.
+    """Fills the slots of a worker from a target's arq queue.
 
     arq carries hints only, so none of its job machinery is in play: a hint is
     done as soon as a job was claimed, is never tried twice and has no result.
@@ -43,16 +39,16 @@ class HintListener:
         self._full = False
 
     def set_full(self, full: bool) -> None:
-        """Note whether the executor has no free slot."""
+        """Note whether there is no free slot."""
         self._full = full
         if self._worker is not None:
             self._worker.allow_pick_jobs = not full
 
-    async def run(self, executor: Executor) -> None:
+    async def run(self, slots: Slots) -> None:
         """Hear hints until cancelled, and come back as often as Redis does."""
 
         async def work(ctx: dict[str, Any]) -> None:
-            if not await executor.hint() and executor.full:
+            if not await slots.hint() and slots.full:
                 # Taken in the moment when the last slot was filled: give it to another worker.
                 await self._announcer.work(self._target)
 
@@ -98,41 +94,3 @@ class HintListener:
         self._worker = None
         with contextlib.suppress(*BUS_ERRORS):
             await redis.aclose()
-
-
-async def run_worker(
-    executor: Executor,
-    hints: HintListener,
-    watch: Watch,
-    events: EventHub,
-    stop: asyncio.Event,
-    grace_seconds: float,
-    hold: Hold | None = None,
-) -> None:
-    """Work until told to stop, then let jobs end or hand them back.
-
-    With a hold only while the target is this worker's: when it is lost, running
-    jobs are handed back at once, and the worker stands by.
-    """
-    events.listen(executor.heard, executor.missed)
-    # Events stay on while jobs end: an ABORT must still reach them.
-    async with _in_background(events.run()):
-        while hold is None or await hold.acquire(stop):
-            executor.resume()
-            async with _in_background(hints.run(executor), executor.look(), watch.run()):
-                await (stop.wait() if hold is None else hold.keep(stop))
-                _log.info("worker stops taking jobs")
-                await executor.drain(grace_seconds if stop.is_set() else 0.0)
-            if hold is not None:
-                await hold.drop()
-            if stop.is_set():
-                return
-
-
-@contextlib.asynccontextmanager
-async def _in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(item) for item in work]
-        yield
-        for task in tasks:
-            task.cancel()

@@ -1,0 +1,126 @@
+"""One job of a service, from Python."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+from typing import Any
+
+from quws.client.errors import JobFailed
+from quws.client.transport import Transport
+from quws.domain.outcomes import JobOutcomes, read_job
+from quws.domain.phases import ACTIVE, Phase
+from quws.schemas.job import JobJson
+
+_WAIT_SECONDS = 30
+
+
+class Job:
+    """One job of a service. What is asked for is fetched anew each time.
+
+    Every method raises ``ClientError`` where the service does not answer, or refuses.
+    """
+
+    def __init__(self, transport: Transport, url: str) -> None:
+        self._transport = transport
+        self.url = url
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.url.rstrip("/").rsplit("/", 1)[1]
+
+    def info(self) -> dict[str, Any]:
+        """Fetch the whole job document, as the service wrote it."""
+        return self._transport.get(self.url, dict[str, Any])
+
+    def read(self, *, wait: float = 0, phase: Phase | None = None) -> JobJson:
+        """Fetch the whole job document.
+
+        Parameters
+        ----------
+        wait
+            How many seconds the service may wait for a change of the phase.
+        phase
+            Wait only if the job is in this phase.
+
+        """
+        query = {"WAIT": str(round(wait))} if wait > 0 else {}
+        if phase is not None:
+            query["PHASE"] = str(phase)
+        return self._transport.get(self.url, JobJson, **query)
+
+    def phase(self) -> Phase:
+        """Fetch the phase."""
+        return self._transport.get(f"{self.url}/phase", Phase)
+
+    def run(self) -> None:
+        """Start a PENDING job."""
+        self._move("RUN")
+
+    def abort(self) -> None:
+        """Abort the job."""
+        self._move("ABORT")
+
+    def delete(self) -> None:
+        """Delete the job with all its files."""
+        self._transport.send("DELETE", self.url)
+
+    def wait(self, seconds: float | None = None) -> Job:
+        """Wait until the job is done, and return the job itself.
+
+        Raises
+        ------
+        JobFailed
+            It ended otherwise than COMPLETED, or is HELD until somebody starts it.
+        TimeoutError
+            It is not done after so many seconds.
+
+        """
+        limit = None if seconds is None else monotonic() + seconds
+        while True:
+            left = _WAIT_SECONDS if limit is None else min(_WAIT_SECONDS, limit - monotonic())
+            job = self.read(wait=left)
+            if job.phase is Phase.COMPLETED:
+                return self
+            if job.phase not in ACTIVE and job.phase is not Phase.SUSPENDED:
+                reasons = [item.message for item in job.errors]
+                reason = "; ".join(reasons) or job.status or "no reason given"
+                raise JobFailed(f"job {self.id} is {job.phase}: {reason}")
+            if job.phase is Phase.SUSPENDED:
+                sleep(1)  # The service does not wait for us then.
+            if limit is not None and monotonic() >= limit:
+                raise TimeoutError(f"job {self.id} is {job.phase} after {seconds} seconds")
+
+    def result(self, name: str = "result") -> bytes:
+        """Download a result."""
+        return self._transport.send("GET", f"{self.url}/results/{name}").content
+
+    def outcomes(self) -> JobOutcomes:
+        """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            A service that is newer than this client writes them otherwise.
+
+        """
+        listed = {item.id for item in self.read().results}
+        counts = self._document("counts")
+        return read_job(counts, self._document("memory") if "memory" in listed else None)
+
+    def counts(self, circuit: int = 0) -> dict[str, int]:
+        """Fetch how often each outcome of a circuit was measured, the most frequent first.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            A service that is newer than this client writes them otherwise.
+
+        """
+        return read_job(self._document("counts")).circuits[circuit].counts
+
+    def _document(self, name: str) -> bytes:
+        return self._transport.document(f"{self.url}/results/{name}")
+
+    def _move(self, phase: str) -> None:
+        self._transport.send("POST", f"{self.url}/phase", form={"PHASE": phase})

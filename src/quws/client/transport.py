@@ -1,0 +1,171 @@
+"""Requests to a service, and what becomes of its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import sleep
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from quws.client.errors import NotUnderstood, Refused, Unreachable
+from quws.schemas.problem import Problem
+
+T = TypeVar("T")
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""The header with which a request that makes a job may be sent again without fear."""
+
+_JSON = "application/json"
+_TIMEOUT = httpx.Timeout(30.0, read=90.0)
+PAUSES = (0.2, 1.0)
+_BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
+"""A connection that cannot be made or breaks; not one that is slow."""
+
+
+class Transport:
+    """Sends requests to one service, signed in as one user.
+
+    Parameters
+    ----------
+    url
+        Where the service listens; paths are below it.
+    timeout
+        How many seconds an answer may take.
+    pauses
+        How many seconds to wait before each further try of a request whose connection broke,
+        where sending it again can do no harm.
+    trust_env
+        Whether the environment may name a proxy.
+
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        pauses: Sequence[float] = PAUSES,
+        trust_env: bool = True,
+    ) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._pauses = tuple(pauses)
+        self._http = httpx.Client(
+            timeout=_TIMEOUT if timeout is None else timeout,
+            headers=headers,
+            auth=auth,
+            trust_env=trust_env,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def get(self, path: str, kind: type[T], **query: str) -> T:
+        """Return a JSON document as what it stands for.
+
+        Raises
+        ------
+        Unreachable, Refused
+        NotUnderstood
+            It is no JSON, or of another shape.
+
+        """
+        content = self.document(path, **query)
+        try:
+            return TypeAdapter(kind).validate_json(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the document"
+            reason = f"it is not right at {place}: {first['msg']}"
+            raise NotUnderstood(urljoin(f"{self.url}/", path), reason) from None
+
+    def document(self, path: str, **query: str) -> bytes:
+        """Return the bytes of a JSON document.
+
+        Raises
+        ------
+        Unreachable, Refused
+        NotUnderstood
+            It is no JSON, by its type.
+
+        """
+        answer = self.send("GET", path, query=query)
+        found = answer.headers.get("Content-Type", "").partition(";")[0]
+        if answer.status_code != 200 or found != _JSON:
+            raise NotUnderstood(
+                str(answer.url),
+                f"it answers with {answer.status_code} and {found or 'no type'} where {_JSON}"
+                " was asked for",
+            )
+        return answer.content
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the answer.
+
+        Parameters
+        ----------
+        path
+            Below the service's own URL, or a URL that it gave.
+        key
+            Under it the service takes the same request for one, however often it comes.
+
+        Raises
+        ------
+        Unreachable
+            There is no answer.
+        Refused
+            The answer is an error.
+
+        """
+        headers = {} if key is None else {IDEMPOTENCY_KEY: key}
+        harmless = method == "GET" or key is not None
+        request = self._http.build_request(
+            method,
+            urljoin(f"{self.url}/", path),
+            data=form,
+            params=query or None,
+            headers=headers,
+        )
+        for pause in (*self._pauses, None):
+            try:
+                answer = self._http.send(request)
+            except httpx.HTTPError as error:
+                broken = isinstance(error, _BROKEN) if harmless else _never_sent(error)
+                if pause is None or not broken:
+                    raise Unreachable(self.url, str(error) or type(error).__name__) from error
+                sleep(pause)
+                continue
+            if answer.status_code >= 400:
+                raise _refusal(answer)
+            return answer
+        raise AssertionError("the last try has an end")
+
+
+def _never_sent(error: httpx.HTTPError) -> bool:
+    return isinstance(error, httpx.ConnectError)
+
+
+def _refusal(answer: httpx.Response) -> Refused:
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        # Not the service's own words: a proxy's, for one.
+        said = answer.text.strip()[:300]
+        return Refused(f"{answer.status_code} {said}".strip(), answer.status_code, None)
+    return Refused(problem.detail, answer.status_code, problem.code)

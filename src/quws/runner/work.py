@@ -1,0 +1,67 @@
+"""In a child: what is to be done for a job, and why it cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.job import JobError
+from quws.runner.teller import Teller
+from quws.sandbox.messages import RunJob
+from quws.sandbox.roles import Connection
+from quws.targets import CircuitResult, RunOptions, Target
+from quws.targets.base import Compiled
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
+Ran = Iterator[tuple[int, Compiled, CircuitResult]]
+"""Circuits by index, each as soon as it has its result."""
+
+
+class Failed(Exception):
+    """The job ends in ERROR."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done for a job."""
+
+    request: RunJob
+    facts: list[CircuitFacts]
+    options: RunOptions
+    parse: Parse
+    connection: Connection
+    teller: Teller
+
+    def missing(self) -> Iterator[int]:
+        """List the circuits that have no result yet."""
+        return (i for i in range(len(self.facts)) if i not in self.request.done)
+
+    def compiled(self, target: Target, index: int, options: RunOptions) -> Compiled:
+        """Compile a circuit for the target.
+
+        Raises
+        ------
+        InvalidCircuit
+            The target cannot run it after all.
+
+        """
+        source, language = self.request.circuits[index], Language(self.facts[index].language)
+        circuit, _ = self.parse(source, language, self.request.limits)
+        compiled = target.compile(circuit, options)
+        return dataclasses.replace(compiled, source=source, language=language)
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of what an exception says."""
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]

@@ -1,0 +1,148 @@
+"""One child process as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from quws.sandbox import messages
+from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
+from quws.sandbox.roles import unexpected
+
+_log = structlog.get_logger(__name__)
+
+
+class ChildLost(Exception):
+    """A child ended before it had answered. ``status`` is negative for a signal."""
+
+    def __init__(self, status: int | None) -> None:
+        self.status = status
+        super().__init__(describe_exit(status))
+
+
+class Child:
+    """One child, which takes one request."""
+
+    def __init__(
+        self,
+        kill: Callable[[int], None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._kill = kill
+        self._reader = reader
+        self._writer = writer
+        self.pid: int | None = None
+        self.spawned = asyncio.Event()
+        self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, message: ToChild) -> None:
+        """Send the child one message.
+
+        Raises
+        ------
+        ChildLost
+            It has ended.
+
+        """
+        try:
+            self._writer.write(messages.encode(message))
+            await self._writer.drain()
+        except OSError:
+            raise ChildLost(await self.exited) from None
+
+    async def ask(self, request: ToChild) -> FromChild:
+        """Give the child a request that has one answer, and return that.
+
+        Raises
+        ------
+        ChildLost
+            It ended before it had answered.
+        MessageFault
+            The answer is none that anybody understands.
+
+        """
+        await self.send(request)
+        async for message in self.messages():
+            return message
+        raise ChildLost(await self.exited)
+
+    async def messages(self) -> AsyncIterator[FromChild]:
+        """Receive what the child says, until it ends well.
+
+        Raises
+        ------
+        ChildLost
+            It ended otherwise.
+        MessageFault
+            It said what nobody understands; it is killed for that.
+
+        """
+        while line := await self._line():
+            try:
+                message = messages.decode_from_child(line)
+            except MessageFault:
+                self.kill()
+                raise
+            yield message
+        status = await self.exited
+        if status != 0:
+            raise ChildLost(status)
+
+    async def ready(self) -> bool:
+        """Wait until the child says that it can take its request; False when it never will."""
+        line = await self._line()
+        # Two sockets: the child may be heard before the zygote has told its pid.
+        await self.spawned.wait()
+        if not line:
+            return False
+        try:
+            message = messages.decode_from_child(line)
+            if not isinstance(message, Ready):
+                raise unexpected(message)
+        except MessageFault as fault:
+            _log.error("child speaks nonsense", why=str(fault))
+            self.kill()
+            return False
+        return True
+
+    async def _line(self) -> bytes:
+        try:
+            line = await self._reader.readline()
+        except (OSError, ValueError):
+            self.kill()
+            return b""
+        # Killed in the middle of a message, it said nothing.
+        return line if line.endswith(b"\n") else b""
+
+    def kill(self) -> None:
+        """Kill the child and whatever it started. Does not wait; ``exited`` tells."""
+        if self.pid is not None and not self.exited.done():
+            self._kill(self.pid)
+
+    async def close(self) -> None:
+        """Kill the child if it still lives, and wait until it is gone."""
+        self.kill()
+        await self.exited
+        self._writer.close()
+
+    def ended(self, status: int | None) -> None:
+        """Note that the child is gone (called by its pool)."""
+        self.spawned.set()
+        if not self.exited.done():
+            self.exited.set_result(status)
+
+
+def describe_exit(status: int | None) -> str:
+    """Say in plain words how a process ended."""
+    if status is None:
+        return "it was stopped"
+    if status >= 0:
+        return f"it ended with status {status}"
+    try:
+        return f"it was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"it was killed by signal {-status}"

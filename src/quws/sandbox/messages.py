@@ -1,0 +1,361 @@
+"""What a worker and its child say to each other: one union each way, one JSON object a line.
+
+Children run code that reads what strangers have written, so whatever comes from one is held to its
+model as if it came from the network. What fits none is a ``MessageFault`` and never passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.drawings import Drawing
+from quws.domain.job import JobError
+from quws.domain.parameters import ResponseFormat
+from quws.domain.targets import Calibration, TargetDescription, TargetState
+
+T = TypeVar("T")
+
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+"""A file in the folder of the job, and nowhere else."""
+
+
+class MessageFault(Exception):
+    """The other side said what nobody understands, or at the wrong time: a fault of ours."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# -- to a child ---------------------------------------------------------------------------------
+
+
+class KnownHandover(_Message):
+    """What is known of a job at the other side of a remote target.
+
+    ``begun`` says whether it may have been sent, ``age`` how many seconds ago; ``handle`` is the
+    other side's name for it, where it has answered.
+    """
+
+    key: str
+    begun: bool = False
+    age: float = 0.0
+    handle: str | None = None
+
+
+class RunJob(_Message):
+    """Run circuits, and write what comes out into a folder.
+
+    ``facts`` is None for circuits that nobody has read yet. ``done`` names the files of circuits
+    that have their result from an attempt before this one. ``handover`` is for remote targets.
+    """
+
+    kind: Literal["run"] = "run"
+    job: str
+    circuits: list[str]
+    facts: list[CircuitFacts] | None
+    limits: CircuitLimits
+    shots: int
+    seed: int | None
+    memory: bool
+    method: str | None
+    noise: dict[str, Any] | None
+    response_format: ResponseFormat
+    done: dict[int, str] = Field(default_factory=dict)
+    folder: str
+    file_bytes: int
+    handover: KnownHandover | None = None
+
+
+class Go(_Message):
+    """Go on: what was announced is written down."""
+
+    kind: Literal["go"] = "go"
+
+
+class Inspect(_Message):
+    """Say what the target is, whether it takes work, and how it is calibrated."""
+
+    kind: Literal["inspect"] = "inspect"
+
+
+class Cancel(_Message):
+    """Cancel what was handed over under a key."""
+
+    kind: Literal["cancel"] = "cancel"
+    key: str
+    handle: str | None
+
+
+class _Read(_Message):
+    language: Language | None
+    limits: CircuitLimits
+    memory_bytes: int
+    cpu_seconds: int
+
+
+class CheckCircuits(_Read):
+    """Find out what circuits are."""
+
+    kind: Literal["check"] = "check"
+    circuits: list[str]
+
+
+class DrawCircuit(_Read):
+    """Lay out a picture of a circuit."""
+
+    kind: Literal["draw"] = "draw"
+    circuit: str
+
+
+ToChild = RunJob | Go | Inspect | Cancel | CheckCircuits | DrawCircuit
+
+
+# -- from a child -------------------------------------------------------------------------------
+
+
+class Ready(_Message):
+    """The child can take its request."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class CircuitStarted(_Message):
+    """A circuit is being compiled and run."""
+
+    kind: Literal["circuit_started"] = "circuit_started"
+    circuit: NonNegativeInt
+
+
+class ResultFile(_Message):
+    """A file that is a result of the job."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
+    file: FileName
+    mime_type: Annotated[str, Field(max_length=100)]
+
+
+class CircuitFinished(_Message):
+    """A circuit has its result.
+
+    ``file`` holds it and ``compiled`` the circuit as it ran, both for a circuit of a batch only:
+    those of a job with one circuit come with its other results.
+    """
+
+    kind: Literal["circuit_finished"] = "circuit_finished"
+    circuit: NonNegativeInt
+    engine: str
+    file: FileName | None = None
+    compiled: ResultFile | None = None
+
+
+class Note(_Message):
+    """Something for the timeline."""
+
+    kind: Literal["note"] = "note"
+    sentence: str
+
+
+class Progress(_Message):
+    """How the job gets on just now."""
+
+    kind: Literal["progress"] = "progress"
+    sentence: str
+
+
+class Calibrated(_Message):
+    """The calibration that the job runs with."""
+
+    kind: Literal["calibrated"] = "calibrated"
+    calibration: Calibration
+
+
+class ResultsWritten(_Message):
+    """The job is done; these are its files, in the order in which they are listed."""
+
+    kind: Literal["results_written"] = "results_written"
+    files: list[ResultFile]
+
+
+class JobFailed(_Message):
+    """The job ends in ERROR."""
+
+    kind: Literal["job_failed"] = "job_failed"
+    error: JobError
+
+
+class NoRoom(_Message):
+    """The disk is full: no fault of the job's, which can go on elsewhere."""
+
+    kind: Literal["no_room"] = "no_room"
+    sentence: str
+
+
+class Waiting(_Message):
+    """The job waits in the other side's queue, or does so no longer."""
+
+    kind: Literal["waiting"] = "waiting"
+    waiting: bool
+
+
+class Submitting(_Message):
+    """The job is to be sent to the other side, as soon as a ``Go`` says that this is known."""
+
+    kind: Literal["submitting"] = "submitting"
+    key: str
+
+
+class NotSubmitted(_Message):
+    """Nothing is under way to the other side just now."""
+
+    kind: Literal["not_submitted"] = "not_submitted"
+
+
+class Submitted(_Message):
+    """The other side has the job under its handle; a ``Go`` says that this is known."""
+
+    kind: Literal["submitted"] = "submitted"
+    key: str
+    handle: str
+
+
+class InDoubt(_Message):
+    """Nobody can tell whether the other side has the job; a ``Go`` says that this is known."""
+
+    kind: Literal["in_doubt"] = "in_doubt"
+    key: str
+    sentence: str
+
+
+class Inspected(_Message):
+    """What the target is, whether it takes work, and how it is calibrated."""
+
+    kind: Literal["inspected"] = "inspected"
+    description: TargetDescription
+    state: TargetState
+    calibration: Calibration | None
+
+
+class NotInspected(_Message):
+    """The target cannot say what it is."""
+
+    kind: Literal["not_inspected"] = "not_inspected"
+    why: str
+
+
+class Cancellation(StrEnum):
+    """How far a cancellation came."""
+
+    DONE = "done"
+    MISSING = "missing"
+    """There is nothing at the other side, as far as that can be known now."""
+    AGAIN = "again"
+    """It must be tried again."""
+
+
+class CancelAnswer(_Message):
+    """How far a cancellation came, and a sentence on it."""
+
+    kind: Literal["cancel_answer"] = "cancel_answer"
+    outcome: Cancellation
+    sentence: str
+
+
+class CircuitsChecked(_Message):
+    """What the circuits are."""
+
+    kind: Literal["circuits_checked"] = "circuits_checked"
+    facts: list[CircuitFacts]
+
+
+class CircuitDrawn(_Message):
+    """The picture of the circuit."""
+
+    kind: Literal["circuit_drawn"] = "circuit_drawn"
+    drawing: Drawing
+
+
+class CircuitRefused(_Message):
+    """A circuit cannot be read, or asks for too much; which one, and where in it."""
+
+    kind: Literal["circuit_refused"] = "circuit_refused"
+    circuit: NonNegativeInt
+    sentence: str
+    line: int | None
+    column: int | None
+
+
+FromChild = (
+    Ready
+    | CircuitStarted
+    | CircuitFinished
+    | Note
+    | Progress
+    | Calibrated
+    | ResultsWritten
+    | JobFailed
+    | NoRoom
+    | Waiting
+    | Submitting
+    | NotSubmitted
+    | Submitted
+    | InDoubt
+    | Inspected
+    | NotInspected
+    | CancelAnswer
+    | CircuitsChecked
+    | CircuitDrawn
+    | CircuitRefused
+)
+
+_TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
+_FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(Annotated[FromChild, Field(discriminator="kind")])
+
+
+def encode(message: BaseModel) -> bytes:
+    """Return a message as a line."""
+    # Not with pydantic: texts of strangers may hold halves of surrogate pairs.
+    return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
+
+
+def decode_to_child(line: bytes) -> ToChild:
+    """Return the message that a worker has sent.
+
+    Raises
+    ------
+    MessageFault
+        It is none.
+
+    """
+    return _decode(line, _TO_CHILD)
+
+
+def decode_from_child(line: bytes) -> FromChild:
+    """Return the message that a child has sent.
+
+    Raises
+    ------
+    MessageFault
+        It is none.
+
+    """
+    return _decode(line, _FROM_CHILD)
+
+
+def _decode(line: bytes, models: TypeAdapter[T]) -> T:
+    try:
+        return models.validate_python(json.loads(line))
+    except ValidationError as error:
+        # Without what was said: that may be a user's, and as long as it likes.
+        reasons = [
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)[:3]
+        ]
+        raise MessageFault(f"a message that nobody knows: {'; '.join(reasons)}") from None
+    except (ValueError, RecursionError):
+        raise MessageFault("a message that is no JSON") from None

@@ -1,0 +1,106 @@
+"""How the target of a worker fares: asked now and then, and seen when somebody says so."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
+from quws.store.database import StoreUnavailable
+from quws.worker.inspection import record_inspection
+from quws.worker.slots import Slots
+from quws.worker.workplace import Workplace
+
+_GLANCE_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class TargetHealth:
+    """Keeps the slots of a worker to what its target is and can do.
+
+    Parameters
+    ----------
+    check_seconds
+        Pause between two inspections.
+
+    """
+
+    def __init__(
+        self, place: Workplace, target: TargetDescription, slots: Slots, *, check_seconds: float
+    ) -> None:
+        self._place = place
+        self._steady = target.kind is TargetKind.SIMULATOR
+        self._slots = slots
+        self._check_seconds = check_seconds
+        self._online = True
+
+    async def run(self) -> None:
+        """Look after the target until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._glance_often())
+            if not self._steady:
+                group.create_task(self._inspect_often())
+
+    async def _glance_often(self) -> None:
+        while True:
+            try:
+                await self.glance()
+            except StoreUnavailable as error:
+                _log.warning("state of the target not read", error=str(error))
+            except Exception:  # noqa: BLE001 - the next turn may do better
+                _log.exception("state of the target not read")
+            await asyncio.sleep(_GLANCE_SECONDS)
+
+    async def _inspect_often(self) -> None:
+        # The first inspection was before the first job.
+        pause = self._check_seconds
+        while True:
+            await asyncio.sleep(pause)
+            pause = self._check_seconds
+            try:
+                pause = await self.inspect()
+            except StoreUnavailable as error:
+                _log.warning("health check not written down", error=str(error))
+            except Exception:  # noqa: BLE001 - the next look may do better
+                _log.exception("health check failed")
+
+    async def inspect(self) -> float:
+        """Ask the target what it is and how it is, and return after how long to ask again.
+
+        Raises
+        ------
+        StoreUnavailable
+
+        """
+        place = self._place
+        description = await record_inspection(
+            place.children, place.targets, place.target, place.clock
+        )
+        if description is not None:
+            self._slots.describe(description)
+        record = await place.targets.record(place.target)
+        if record is None or record.state.until is None:
+            return self._check_seconds
+        # Expected back before its turn, it is asked then.
+        left = (record.state.until - place.clock()).total_seconds()
+        return min(self._check_seconds, max(_GLANCE_SECONDS, left))
+
+    async def glance(self) -> None:
+        """See whether the state has changed, by an inspection or by an operator.
+
+        Raises
+        ------
+        StoreUnavailable
+
+        """
+        place = self._place
+        record = await place.targets.record(place.target)
+        if record is None:
+            return
+        was, self._online = self._online, record.state.takes_work
+        if record.state.status is TargetStatus.OFFLINE and not place.remote:
+            # What runs elsewhere goes on there; what runs here is ours to repeat.
+            self._slots.suspend(record.state.sentence(place.target) or "")
+        elif self._online and not was:
+            await place.announcer.work(place.target)

@@ -1,0 +1,355 @@
+"""A job in the hands of a worker, and all that may be written of it.
+
+Every write is fenced by attempt and lease: a worker that lost its job can change nothing, and
+learns so by ``Fenced``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from quws.artifacts import ArtifactStoreUnavailable
+from quws.domain.job import REQUEUED, Claim, JobError, Result, TimelineEntry
+from quws.domain.phases import Phase
+from quws.domain.targets import Calibration
+from quws.sandbox.child import Child
+from quws.store.database import StoreUnavailable
+from quws.telemetry import metrics
+from quws.worker.workplace import Workplace
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Fenced(Exception):
+    """The job is not this worker's any more."""
+
+
+class HeldJob:
+    """A job in the hands of this worker.
+
+    Its methods write, and are fenced; where a database or an artifact store is away they wait for
+    it, save those of the lease. Its attributes are what those who look after the job tell each
+    other.
+
+    Parameters
+    ----------
+    shifted
+        How far the store's clock had been set when the deadline was last right.
+
+    """
+
+    def __init__(self, place: Workplace, claim: Claim, shifted: float) -> None:
+        self._place = place
+        self._shifted = shifted
+        self.claim = claim
+        self.began = monotonic()
+        self.child: Child | None = None
+        self.lost = asyncio.Event()
+        """The job was taken away: aborted, deleted, over its time or requeued."""
+        self.changed = asyncio.Event()
+        """Something happened to the job: look now rather than at the next heartbeat."""
+        self.handing_back: str | None = None
+        """Why the job is to be given back to the queue; the child is killed for it."""
+        self.waiting_since: float | None = None
+        """From when on it waits at the other side, as far as its deadline has not moved for it."""
+        self.submitting = False
+        """The other side is getting the job: to be killed now would leave that in doubt."""
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.claim.id
+
+    # -- how it gets on ---------------------------------------------------------------------------
+
+    async def note(self, sentence: str) -> None:
+        """Write a sentence into the timeline.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("note", sentence)
+        await self._write(lambda: self._place.jobs.publishing.note(self.claim, entry))
+
+    async def say(self, sentence: str) -> None:
+        """Write what the job is doing just now.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        await self._write(lambda: self._place.jobs.publishing.say(self.claim, sentence))
+        await self.announce(Phase.EXECUTING)
+
+    async def calibrate(self, calibration: Calibration) -> None:
+        """Write the calibration that the job runs with.
+
+        Raises
+        ------
+        Fenced
+
+        """
+
+        async def write() -> bool:
+            # Before the job refers to it.
+            await self._place.targets.calibrated(self._place.target, calibration, present=False)
+            return await self._place.jobs.publishing.set_calibration(self.claim, calibration.id)
+
+        await self._write(write)
+
+    async def put(self, result_id: str, path: Path, mime_type: str) -> Result:
+        """Store a file of this attempt; nobody sees it before it is named in a later write.
+
+        Raises
+        ------
+        Fenced
+            The job was lost while the artifact store was away.
+
+        """
+        # By attempt: whoever has lost the job must not write over what its successor has made.
+        key = f"{self.id}/{self.claim.attempt}/{path.name}"
+        size = await self.persistently(lambda: self._place.artifacts.put(key, path))
+        return Result(result_id, key, size, mime_type)
+
+    async def add_circuit(
+        self, index: int, result: Result, engine: str, started: datetime, more: Sequence[Result]
+    ) -> None:
+        """Publish the result of one circuit, with what else came of it.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("circuit done", f"circuit {index} of {self._circuits} on {engine}")
+        await self._write(
+            lambda: self._place.jobs.publishing.store_circuit(
+                self.claim, index, result, entry, started, list(more)
+            )
+        )
+        await self.announce(Phase.EXECUTING)
+
+    @property
+    def _circuits(self) -> int:
+        return self.claim.job.circuits
+
+    # -- how it ends ------------------------------------------------------------------------------
+
+    async def complete(self, results: Sequence[Result]) -> None:
+        """End the job as COMPLETED.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry, seconds = self._entry("completed"), monotonic() - self.began
+        await self._end(
+            Phase.COMPLETED,
+            lambda: self._place.jobs.publishing.complete(self.claim, list(results), entry, seconds),
+        )
+
+    async def fail(self, error: JobError) -> None:
+        """End the job in ERROR.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("failed", error.message)
+        await self._end(
+            Phase.ERROR, lambda: self._place.jobs.publishing.fail(self.claim, error, entry)
+        )
+
+    async def retry(self, reason: str) -> None:
+        """Queue the job again after an attempt that came to nothing.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry(REQUEUED, f"{reason}; the job is tried again")
+        await self._end(Phase.QUEUED, lambda: self._place.jobs.publishing.retry(self.claim, entry))
+        await self._place.announcer.work(self._place.target)
+
+    async def hand_back(self, reason: str) -> None:
+        """Let another worker go on with the job: it is SUSPENDED until one does.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("suspended", reason)
+        await self._end(
+            Phase.SUSPENDED, lambda: self._place.jobs.publishing.hand_back(self.claim, entry)
+        )
+        await self._place.announcer.work(self._place.target)
+
+    async def troubles(self) -> list[str]:
+        """Return how earlier attempts ended.
+
+        Raises
+        ------
+        Fenced
+            The job was lost while the database was away.
+
+        """
+        return await self.persistently(lambda: self._place.jobs.reading.troubles(self.id))
+
+    # -- the other side of a remote target --------------------------------------------------------
+
+    async def intend(self, key: str) -> None:
+        """Write down that the job is about to be sent to the other side.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        now = self._place.clock()
+        await self._write(lambda: self._place.handovers.intend(self.claim, key, now))
+
+    async def arrived(self, key: str, handle: str) -> None:
+        """Write down what the other side calls the job.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("handed over", f"the target's own queue has it as {handle}"[:500])
+        await self._write(lambda: self._place.handovers.arrived(self.claim, key, handle, entry))
+        await self.announce(Phase.EXECUTING)
+
+    async def doubt(self, key: str, sentence: str) -> None:
+        """Write down that nobody can tell whether the other side has the job.
+
+        Raises
+        ------
+        Fenced
+
+        """
+        entry = self._entry("in doubt", sentence)
+        await self._write(lambda: self._place.handovers.doubt(self.claim, key, entry))
+
+    # -- the lease, at once or not at all ---------------------------------------------------------
+
+    async def renew(self) -> datetime:
+        """Renew the lease and move the deadline where it must move; gives the store's time.
+
+        Raises
+        ------
+        Fenced
+        StoreUnavailable
+
+        """
+        asked = monotonic()
+        renewed = await self._place.jobs.claims.renew(self.claim, self._place.lease_seconds)
+        if renewed is None:
+            raise Fenced
+        self.claim, now = renewed
+        self._place.store_clock.observe(now, asked)
+        shifted = self._place.store_clock.shifted
+        if self._shifted != shifted:
+            await self._shift(shifted - self._shifted)
+            self._shifted = shifted
+        await self.rest()
+        return now
+
+    async def rest(self) -> None:
+        """Move the deadline by what the job has waited at the other side since the last time.
+
+        Raises
+        ------
+        Fenced
+        StoreUnavailable
+
+        """
+        since, now = self.waiting_since, monotonic()
+        if since is None:
+            return
+        self.waiting_since = now
+        try:
+            await self._shift(now - since)
+        except StoreUnavailable:
+            self.waiting_since = since
+            raise
+
+    async def abort_overdue(self, now: datetime) -> bool:
+        """Abort the job because its time is over. False if by now it has more time.
+
+        Raises
+        ------
+        StoreUnavailable
+
+        """
+        entry = self._entry("aborted", "the execution duration is over")
+        aborted = await self._place.jobs.control.abort(self.id, entry, past_deadline=now)
+        if aborted is None:
+            return False
+        await self.announce(Phase.ABORTED)
+        return True
+
+    async def _shift(self, seconds: float) -> None:
+        moved = await self._place.jobs.claims.shift(self.claim, seconds)
+        if moved is None:
+            raise Fenced
+        self.claim = moved
+
+    # -- how it is written ------------------------------------------------------------------------
+
+    async def announce(self, phase: Phase) -> None:
+        """Say that the job has changed; nothing is lost if nobody hears it."""
+        await self._place.announcer.changed(self.id, phase)
+
+    async def persistently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Repeat what a database or artifact store that is away made fail.
+
+        There is no limit but the job's own: when it is aborted, over its time, or somebody
+        else's, the lease keeper says so as soon as it can know.
+
+        Raises
+        ------
+        Fenced
+            The job was lost meanwhile.
+
+        """
+        while True:
+            try:
+                return await work()
+            except (StoreUnavailable, ArtifactStoreUnavailable) as error:
+                _log.warning("store unavailable", error=str(error))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_RETRY_SECONDS):
+                        await self.lost.wait()
+                if self.lost.is_set():
+                    raise Fenced from None
+
+    async def _write(self, write: Callable[[], Awaitable[bool]]) -> None:
+        if not await self.persistently(write):
+            raise Fenced
+
+    async def _end(self, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
+        await self._write(write)
+        metrics.ended(self._place.target, phase, monotonic() - self.began)
+        await self.announce(phase)
+
+    def _entry(self, status: str, message: str | None = None) -> TimelineEntry:
+        return TimelineEntry(self._place.clock(), status, self._place.worker, message)

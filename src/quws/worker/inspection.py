@@ -1,0 +1,82 @@
+"""Asks a target what it is, in a child: only there are its libraries, and there it may hang."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from quws.domain.clock import Clock
+from quws.domain.targets import TargetDescription, TargetState, TargetStatus
+from quws.sandbox.child import ChildLost
+from quws.sandbox.messages import Inspect, Inspected, MessageFault, NotInspected
+from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.sandbox.roles import unexpected
+from quws.store.targets import TargetStore
+
+_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class InspectionFailed(Exception):
+    """The target cannot be asked; the sentence says why."""
+
+
+async def inspect(children: ChildPool) -> Inspected:
+    """Return what the target of these children says of itself.
+
+    Raises
+    ------
+    ChildrenUnavailable
+        No process can be started for it.
+    InspectionFailed
+        It does not answer, or cannot say what it is.
+
+    """
+    try:
+        async with asyncio.timeout(_SECONDS):
+            answer = await children.ask(Inspect())
+    except TimeoutError:
+        raise InspectionFailed(f"it did not answer within {_SECONDS:.0f} seconds") from None
+    except ChildLost as lost:
+        raise InspectionFailed(f"its process died: {lost}") from None
+    match answer:
+        case Inspected():
+            return answer
+        case NotInspected(why=why):
+            raise InspectionFailed(why)
+        case _:
+            raise unexpected(answer)
+
+
+async def record_inspection(
+    children: ChildPool, targets: TargetStore, name: str, clock: Clock
+) -> TargetDescription | None:
+    """Inspect a target, write down what it says, and return what it is.
+
+    One that cannot be asked is offline, and still what it was when it was asked
+    last; None if it never was.
+
+    Raises
+    ------
+    StoreUnavailable
+
+    """
+    try:
+        found = await inspect(children)
+    except MessageFault as fault:
+        _log.exception("target cannot be used")
+        why = str(fault)
+    except (ChildrenUnavailable, InspectionFailed) as error:
+        _log.error("target cannot be used", error=str(error))
+        why = str(error)
+    else:
+        await targets.register([found.description], clock(), replace=True)
+        if found.calibration is not None:
+            await targets.calibrated(name, found.calibration, present=True)
+        await targets.found(name, found.state, clock())
+        return found.description
+    state = TargetState(status=TargetStatus.OFFLINE, message=f"it cannot be asked: {why}")
+    await targets.found(name, state, clock())
+    known = await targets.record(name)
+    return None if known is None else known.description

@@ -1,0 +1,88 @@
+"""Keeps a job this worker's own, and kills its child once it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from time import monotonic
+
+import structlog
+
+from quws.sandbox import confine
+from quws.telemetry import metrics
+from quws.worker.held import Fenced, HeldJob
+from quws.worker.workplace import Workplace
+
+_RETRY_SECONDS = 1.0
+_SHORTEST_PAUSE = 0.005
+_log = structlog.get_logger(__name__)
+
+
+async def keep(held: HeldJob, place: Workplace) -> None:
+    """Renew the lease until the job is not ours any more or its time is over; then kill the child.
+
+    The child is killed too when the job is to be handed back.
+    """
+    held_until = monotonic() + place.lease_seconds
+    while not held.lost.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_pause(held, place)):
+                await held.changed.wait()
+        held.changed.clear()
+        if held.handing_back and held.child is not None and not held.submitting:
+            held.child.kill()
+        try:
+            await _beat(held, place)
+            held_until = monotonic() + place.lease_seconds
+        except Exception as error:  # noqa: BLE001 - nobody else keeps the lease
+            # Another may take the job when the lease is over; the fence keeps us apart.
+            _log.warning("heartbeat failed", error=repr(error))
+            if held.handing_back and monotonic() > held_until:
+                held.lost.set()  # Who shuts down does not wait for a database for ever.
+                break
+            await asyncio.sleep(_RETRY_SECONDS)
+    if held.child is not None:
+        metrics.child_killed("run")
+        held.child.kill()
+
+
+def _pause(held: HeldJob, place: Workplace) -> float:
+    """Return how long to wait for the next heartbeat, at most."""
+    pause = place.lease_seconds / 3
+    if held.claim.deadline is None:
+        return pause
+    left = (held.claim.deadline - place.store_clock.now()).total_seconds()
+    if held.waiting_since is not None:
+        left /= 2  # The deadline must have moved before it comes.
+    return min(pause, max(_SHORTEST_PAUSE, left))
+
+
+async def _beat(held: HeldJob, place: Workplace) -> None:
+    deadline = held.claim.deadline
+    try:
+        now = await held.renew()
+    except Fenced:
+        held.lost.set()
+        return
+    if held.claim.deadline != deadline:
+        limit_cpu(held, place)
+    due = held.claim.deadline
+    if due is not None and due <= now and await held.abort_overdue(now):
+        held.lost.set()
+
+
+def limit_cpu(held: HeldJob, place: Workplace) -> None:
+    """Limit the processor time of a child to what its execution duration can take.
+
+    The clock on the wall is what counts, and is kept above; this is for the case that nobody is
+    there to keep it.
+    """
+    if held.child is None or held.child.pid is None:
+        return
+    seconds = None
+    if held.claim.deadline is not None:
+        left = (held.claim.deadline - place.store_clock.now()).total_seconds()
+        wall = monotonic() - held.began + max(0.0, left) + place.lease_seconds
+        seconds = int(wall * (os.cpu_count() or 1)) + 1
+    confine.limit_cpu(held.child.pid, seconds)

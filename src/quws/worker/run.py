@@ -1,0 +1,224 @@
+"""One attempt at a job: a child in a folder of its own, heard until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from time import monotonic
+
+import structlog
+
+from quws.artifacts import ArtifactMissing
+from quws.artifacts.parameters import read_circuits
+from quws.domain.failures import Failure
+from quws.domain.job import JobError
+from quws.domain.phases import Phase
+from quws.domain.targets import TargetDescription
+from quws.sandbox.child import Child, ChildLost
+from quws.sandbox.messages import (
+    Calibrated,
+    CircuitFinished,
+    CircuitStarted,
+    FromChild,
+    InDoubt,
+    JobFailed,
+    NoRoom,
+    Note,
+    NotSubmitted,
+    Progress,
+    ResultsWritten,
+    RunJob,
+    Submitted,
+    Submitting,
+    Waiting,
+)
+from quws.sandbox.pool import ChildrenUnavailable
+from quws.sandbox.roles import unexpected
+from quws.telemetry import metrics, tracing
+from quws.worker import lease
+from quws.worker.end import child_died, sweep_up
+from quws.worker.handover import hear_of_handover, known_handover
+from quws.worker.held import Fenced, HeldJob
+from quws.worker.publish import publish_circuit, publish_results
+from quws.worker.workplace import Workplace
+
+_log = structlog.get_logger(__name__)
+
+
+class _Unfit(Exception):
+    """No job can be run by this worker just now; the sentence tells the user why."""
+
+
+class Run:
+    """One attempt at a job.
+
+    Parameters
+    ----------
+    target
+        What the target is at present.
+    rest
+        Called when this worker is in trouble, before the job is given back because of it.
+
+    """
+
+    def __init__(
+        self,
+        held: HeldJob,
+        place: Workplace,
+        target: TargetDescription,
+        rest: Callable[[], None],
+    ) -> None:
+        self._held = held
+        self._place = place
+        self._target = target
+        self._rest = rest
+        self._started = False
+        self._circuit_started = place.clock()
+
+    async def run(self) -> None:
+        """See the job to its end, or until it is not ours any more."""
+        held = self._held
+        keeper = asyncio.get_running_loop().create_task(lease.keep(held, self._place))
+        folder: Path | None = None
+        try:
+            await held.announce(Phase.EXECUTING)
+            scratch = self._place.scratch
+            folder = Path(await asyncio.to_thread(mkdtemp, prefix="job-", dir=scratch))
+            await self._work(folder)
+        except Fenced:
+            _log.info("job taken away")
+            await sweep_up(held, self._place)
+        except _Unfit as trouble:
+            await self._give_back(str(trouble))
+        except OSError as error:
+            _log.error("worker cannot run jobs", error=str(error))
+            await self._give_back("the worker has no room for its files")
+        except Exception:  # noqa: BLE001 - a fault of ours must not leave the job EXECUTING
+            _log.exception("job could not be run")
+            with contextlib.suppress(Fenced):
+                await held.fail(Failure.INTERNAL_ERROR.error())
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            if held.child is not None:
+                await held.child.close()
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _give_back(self, message: str) -> None:
+        """Let another worker have the job: what is wrong is ours, not the job's."""
+        self._rest()
+        with contextlib.suppress(Fenced):
+            await self._held.hand_back(message)
+
+    async def _work(self, folder: Path) -> None:
+        held = self._held
+        try:
+            request = await held.persistently(lambda: self._request(folder))
+            held.child = child = await self._place.children.acquire()
+        except ArtifactMissing as error:
+            await held.fail(Failure.NOT_STARTED.error(what=error))
+            return
+        except ChildrenUnavailable as error:
+            _log.error("worker cannot run jobs", error=str(error))
+            raise _Unfit("the worker could not start a process for it") from error
+        lease.limit_cpu(held, self._place)
+        if held.lost.is_set() or held.handing_back:
+            # Came while there was no child to kill.
+            child.kill()
+        try:
+            failure = await self._converse(child, request, folder)
+        except ChildLost as lost:
+            if held.lost.is_set():
+                raise Fenced from None
+            if held.handing_back:
+                await held.hand_back(held.handing_back)
+            else:
+                await child_died(held, self._place, lost)
+            return
+        if failure is not None:
+            await held.fail(failure)
+
+    async def _request(self, folder: Path) -> RunJob:
+        held, place = self._held, self._place
+        spec = held.claim.job.spec
+        return RunJob(
+            job=held.id,
+            circuits=await read_circuits(place.artifacts, held.claim.job.parameters),
+            facts=spec["circuits"],
+            limits=self._target.circuit_limits,
+            shots=spec["shots"],
+            seed=spec["seed"],
+            memory=spec["memory"],
+            # Jobs of before have neither.
+            method=spec.get("method"),
+            noise=spec.get("noise"),
+            response_format=spec["response_format"],
+            done=await self._done(folder),
+            folder=str(folder),
+            file_bytes=place.result_bytes,
+            handover=await known_handover(held, place) if place.remote else None,
+        )
+
+    async def _done(self, folder: Path) -> dict[int, str]:
+        """Fetch what earlier attempts have got, for the results of the whole job."""
+        done: dict[int, str] = {}
+        if self._held.claim.job.circuits_done:
+            found = await self._place.jobs.reading.circuit_artifacts(self._held.id)
+            for index, key in found.items():
+                name = f"done-{index}.json"
+                content = await self._place.artifacts.read(key)
+                await asyncio.to_thread((folder / name).write_bytes, content)
+                done[index] = name
+        return done
+
+    async def _converse(self, child: Child, request: RunJob, folder: Path) -> JobError | None:
+        """Let the child work and write down what it says. Gives why it failed, if it did."""
+        await child.send(request)
+        self._circuit_started = self._place.clock()
+        failure: JobError | None = None
+        async for message in child.messages():
+            if isinstance(message, JobFailed):
+                failure = message.error
+            else:
+                await self._hear(child, message, folder)
+        return failure
+
+    async def _hear(self, child: Child, message: FromChild, folder: Path) -> None:
+        held = self._held
+        match message:
+            case CircuitStarted():
+                self._begin_circuit()
+            case CircuitFinished():
+                self._trace(message, child, self._circuit_started)
+                await publish_circuit(held, folder, message, self._circuit_started)
+            case Note(sentence=sentence):
+                await held.note(sentence)
+            case Progress(sentence=sentence):
+                await held.say(sentence)
+            case Calibrated(calibration=calibration):
+                await held.calibrate(calibration)
+            case ResultsWritten():
+                await publish_results(held, folder, message)
+            case NoRoom(sentence=sentence):
+                _log.error("worker cannot run jobs", error=sentence)
+                raise _Unfit("the worker has no room for its files")
+            case Waiting() | Submitting() | NotSubmitted() | Submitted() | InDoubt():
+                await hear_of_handover(held, child, message)
+            case _:
+                raise unexpected(message)
+
+    def _begin_circuit(self) -> None:
+        self._circuit_started = self._place.clock()
+        if not self._started:
+            self._started = True
+            metrics.started(self._place.target, monotonic() - self._held.began)
+
+    def _trace(self, message: CircuitFinished, child: Child, started: datetime) -> None:
+        facts = {"circuit": message.circuit, "engine": message.engine, "pid": child.pid}
+        tracing.tell("circuit", started, self._place.clock(), **facts)

@@ -1,0 +1,214 @@
+"""The slots of a worker: claims jobs of one target, and sees that each is looked after.
+
+The order of things is the design's: claim, run in a child, store results as they come, end in one
+transaction. Every write is fenced by attempt and lease, so a worker that lost its job can only kill
+the child and be silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+
+from quws.bus.events import JobEvent
+from quws.domain.job import Claim
+from quws.domain.targets import TargetDescription
+from quws.store.database import StoreUnavailable
+from quws.telemetry import logs, metrics, tracing
+from quws.worker.held import HeldJob
+from quws.worker.run import Run
+from quws.worker.workplace import Workplace
+
+_REST_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class Slots:
+    """Claims and runs jobs of one target.
+
+    Parameters
+    ----------
+    target
+        What the target is at present; ``describe`` tells of changes.
+    slots
+        How many jobs run at once.
+    idle_seconds
+        How often an idle slot looks for work by itself, without any hint.
+    holder
+        Who must hold the target so that a job can be claimed; None for anybody.
+
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        target: TargetDescription,
+        *,
+        slots: int,
+        idle_seconds: float,
+        holder: str | None = None,
+        on_full: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        self._place = place
+        self._target = target
+        self._slots = slots
+        self._idle_seconds = idle_seconds
+        self._holder = holder
+        self._on_full = on_full
+        self._held: set[HeldJob] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._takes: set[asyncio.Task[bool]] = set()
+        self._claiming = asyncio.Lock()
+        self._stopping = False
+        self._resting = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no job can be taken now."""
+        return self._stopping or self._resting or len(self._tasks) >= self._slots
+
+    # -- taking work ------------------------------------------------------------
+
+    async def hint(self) -> bool:
+        """Take one job, if there is one and a slot is free. Whether one was taken."""
+        # Shielded: who asks may be cancelled, but a claim that is committed must get its slot.
+        take = asyncio.get_running_loop().create_task(self._take())
+        self._takes.add(take)
+        take.add_done_callback(self._takes.discard)
+        return await asyncio.shield(take)
+
+    async def _take(self) -> bool:
+        async with self._claiming:
+            if self.full:
+                return False
+            held = await self._claim()
+            if held is None:
+                return False
+            task = asyncio.get_running_loop().create_task(self._slot(held))
+            self._tasks.add(task)
+            task.add_done_callback(self._free)
+            self._on_full(self.full)
+            return True
+
+    async def look(self) -> None:
+        """Take work without being told, every now and then, until cancelled.
+
+        What is found here is a job whose hint was lost, or one that came back.
+        """
+        while True:
+            try:
+                await self._place.store_clock.look()
+                while await self.hint():
+                    pass
+            except StoreUnavailable as error:
+                _log.warning("database unavailable", error=str(error))
+            except Exception:  # noqa: BLE001 - who stops looking would never find lost jobs
+                _log.exception("looking for work failed")
+            await asyncio.sleep(self._idle_seconds)
+
+    def heard(self, event: JobEvent) -> None:
+        """Look at a running job at once because somebody changed it."""
+        for held in self._held:
+            if held.id == event.job_id:
+                held.changed.set()
+
+    def missed(self) -> None:
+        """Look at all running jobs: events may have been missed."""
+        for held in self._held:
+            held.changed.set()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take no more work; let jobs end within the grace period, then hand back the rest."""
+        self._stopping = True
+        self._on_full(True)
+        async with self._claiming:
+            pass  # A claim that is under way gets its slot, and is drained with the others.
+        # What runs elsewhere goes on there; whoever comes next looks after it.
+        if self._tasks and not self._place.remote:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        self.suspend("the worker shuts down; another one goes on")
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def resume(self) -> None:
+        """Take work again after a drain."""
+        self._stopping = False
+        self._on_full(self.full)
+
+    def describe(self, target: TargetDescription) -> None:
+        """Take note that the target has changed, for the jobs to come."""
+        self._target = target
+
+    def suspend(self, message: str) -> None:
+        """Stop all jobs for now and give them back to the queue."""
+        for held in list(self._held):
+            held.handing_back = held.handing_back or message
+            held.changed.set()
+
+    def _free(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._on_full(self.full)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("slot failed", exc_info=task.exception())
+
+    def _rest(self) -> None:
+        """Take no job for a while: the trouble is this worker's, and the next job would have it
+        too.
+        """
+        self._resting = True
+        self._on_full(True)
+        asyncio.get_running_loop().call_later(_REST_SECONDS, self._wake)
+
+    def _wake(self) -> None:
+        self._resting = False
+        self._on_full(self.full)
+
+    async def _claim(self) -> HeldJob | None:
+        place = self._place
+        shifted = place.store_clock.shifted
+        claim = await place.jobs.claims.claim(
+            place.target, place.worker, place.lease_seconds, place.clock(), holder=self._holder
+        )
+        return None if claim is None else HeldJob(place, claim, shifted)
+
+    async def _slot(self, held: HeldJob | None) -> None:
+        # A slot that ends a job takes the next one by itself: hints are for idle workers.
+        while held is not None:
+            with self._told(held.claim):
+                await self._run(held)
+            if self._stopping or self._resting:
+                return
+            try:
+                held = await self._claim()
+            except StoreUnavailable as error:
+                _log.warning("database unavailable", error=str(error))
+                return
+
+    async def _run(self, held: HeldJob) -> None:
+        self._held.add(held)
+        try:
+            await Run(held, self._place, self._target, self._rest).run()
+        finally:
+            self._held.discard(held)
+
+    @contextlib.contextmanager
+    def _told(self, claim: Claim) -> Iterator[None]:
+        """Say on every line of the log, and in the trace, which job it is about."""
+        job, origin = claim.job, logs.origin_of(claim.job.spec)
+        fields: dict[str, Any] = {
+            "job": job.id,
+            "owner": job.owner,
+            "target": self._place.target,
+            "attempt": claim.attempt,
+            "request": origin.get("request"),
+        }
+        now = self._place.clock()
+        since = job.queued_time or job.creation_time
+        metrics.claimed(self._place.target, max(0.0, (now - since).total_seconds()))
+        with logs.about(**fields), tracing.span("job", origin, **fields):
+            _log.info("job claimed", worker=self._place.worker)
+            yield

@@ -1,0 +1,42 @@
+"""What a worker has at hand for its jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
+from quws.domain.clock import Clock, utc_now
+from quws.sandbox.pool import ChildPool
+from quws.store.clock import StoreClock
+from quws.store.handovers import HandoverStore
+from quws.store.jobs.store import JobStore
+from quws.store.targets import TargetStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """What a worker has at hand for its jobs, which all belong to one target.
+
+    ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
+    third of it. Children write into folders below ``scratch``, and no file of theirs may be
+    larger than ``result_bytes``.
+    """
+
+    worker: str
+    target: str
+    remote: bool
+    """Whether the target has a queue of its own."""
+    jobs: JobStore
+    targets: TargetStore
+    handovers: HandoverStore
+    artifacts: ArtifactStore
+    announcer: Announcer
+    children: ChildPool
+    store_clock: StoreClock
+    lease_seconds: float
+    scratch: Path
+    result_bytes: int
+    max_attempts: int
+    clock: Clock = utc_now

@@ -1,0 +1,195 @@
+"""The HTTP application in the process of a test: real use cases, database and files.
+
+Made up are only what would be processes: Redis, and the children that read circuits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from arq.connections import ArqRedis
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from quws.api.app import build_app
+from quws.api.kit.auth import AuthSettings
+from quws.api.kit.services import Services
+from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
+from quws.bus.dispatcher import Dispatcher
+from quws.bus.events import EventHub
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
+from quws.domain.clock import utc_now
+from quws.domain.drawings import Drawing
+from quws.domain.errors import InvalidCircuit, Unavailable
+from quws.domain.policy import Policy
+from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.services.accounts import AccountService
+from quws.services.checker import CircuitChecker
+from quws.services.health import Health
+from quws.services.jobs.service import JobService
+from quws.services.pictures import Pictures
+from quws.services.queues import Queues
+from quws.services.quotes import Quotes
+from quws.services.suitability import Suitability
+from quws.services.targets import TargetService
+from quws.store.accounts import AccountStore
+from quws.store.clock import StoreClock
+from quws.store.database import Database
+from quws.store.jobs import JobStore
+from quws.store.queues import QueueStore
+from quws.store.targets import TargetStore
+
+TARGET = TargetDescription(
+    name="simulator",
+    kind=TargetKind.SIMULATOR,
+    title="A simulator",
+    qubits=20,
+    features=list(Feature),
+)
+URL = "http://quws.test"
+
+
+class LoopbackRedis:
+    """As much of Redis as the API uses: what is published comes back to who listens."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def publish(self, channel: str, message: str) -> None:
+        await self._messages.put({"type": "message", "data": message.encode()})
+
+    async def enqueue_job(self, function: str, *, _queue_name: str) -> None:
+        """There is no worker to wake."""
+
+    async def ping(self) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def pubsub(self, *, ignore_subscribe_messages: bool) -> AsyncIterator[LoopbackRedis]:
+        yield self
+
+    async def subscribe(self, channel: str) -> None:
+        await self._messages.put({"type": "subscribe"})
+
+    async def listen(self) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield await self._messages.get()
+
+
+class SimpleChecker(CircuitChecker):
+    """Takes whatever begins as OpenQASM does for a circuit on two qubits, and draws nothing."""
+
+    async def check(
+        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+    ) -> list[CircuitFacts]:
+        for index, text in enumerate(circuits):
+            if not text.startswith("OPENQASM"):
+                raise InvalidCircuit("this is no OpenQASM", line=1, column=1, circuit=index)
+        return [
+            CircuitFacts(
+                language=Language.OPENQASM_2,
+                qubits=2,
+                clbits=2,
+                operations=4,
+                depth=3,
+                registers=[Register(name="c", size=2, qubits=[0, 1])],
+            )
+            for _ in circuits
+        ]
+
+    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+        raise Unavailable("nothing is drawn here")
+
+
+@dataclass
+class Api:
+    """The application, and what it works on."""
+
+    app: FastAPI
+    services: Services
+    store: JobStore
+    artifacts: ArtifactStore
+    listeners: WatchedHub
+
+    def client(
+        self, client: tuple[str, int] | None = ("127.0.0.1", 40_000), **options: Any
+    ) -> httpx.AsyncClient:
+        """Make a client of it that connects from an address."""
+        transport = httpx.ASGITransport(self._served, client=cast("tuple[str, int]", client))
+        return httpx.AsyncClient(transport=transport, base_url=URL, **options)
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "state": {"services": self.services}}, receive, send)
+
+
+class WatchedHub(EventHub):
+    """Counts who began to wait for a job, so that a test can wait for that."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        super().__init__(redis)
+        self.watched = asyncio.Event()
+
+    def watch(self, job_id: str) -> Any:
+        self.watched.set()
+        return super().watch(job_id)
+
+
+@asynccontextmanager
+async def open_api(
+    folder: Path,
+    schema: Path,
+    auth: AuthSettings | None = None,
+    policy: Policy | None = None,
+    public_url: str | None = None,
+) -> AsyncIterator[Api]:
+    """Open the application on a copy of an empty SQLite database that has its schema."""
+    path = folder / "quws.db"
+    shutil.copy(schema, path)
+    database = Database(f"sqlite:///{path}")
+    redis = cast("ArqRedis", LoopbackRedis())
+    events, dispatcher = WatchedHub(redis), Dispatcher(redis)
+    announcer = Announcer(dispatcher, events)
+    jobs, targets = JobStore(database), TargetStore(database)
+    artifacts = ArtifactStore((folder / "artifacts").as_uri())
+    quotes, checker = Quotes(jobs), SimpleChecker()
+    services = Services(
+        jobs=JobService(
+            store=jobs,
+            targets=targets,
+            artifacts=artifacts,
+            events=events,
+            announcer=announcer,
+            checker=checker,
+            quotes=quotes,
+            policy=policy or Policy(),
+            expected=frozenset({TARGET.name}),
+            suitability=Suitability({}),
+        ),
+        accounts=AccountService(AccountStore(database)),
+        health=Health(database, dispatcher, artifacts, StoreClock(database)),
+        targets=TargetService(targets, quotes, announcer),
+        pictures=Pictures(checker),
+        queues=Queues(QueueStore(database)),
+    )
+    await targets.register([TARGET], utc_now(), replace=True)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Services]:
+        yield services
+
+    app = build_app(opened, auth=auth or AuthSettings(), public_url=public_url, max_body=1_000_000)
+    listening = asyncio.create_task(events.run())
+    try:
+        yield Api(app, services, jobs, artifacts, events)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await database.close()

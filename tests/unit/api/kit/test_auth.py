@@ -1,0 +1,212 @@
+"""Who is believed to ask: nobody by accident, and nobody by a header that anybody can send."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from answers import expect, json_of, location_of, refusal_of
+from in_process import Api, open_api
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from quws.api.kit.auth import Authentication, AuthSettings
+from quws.api.kit.services import caller_of
+from quws.domain.caller import AuthMethod
+
+pytestmark = pytest.mark.anyio
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PROXY = ("10.1.2.3", 41_000)
+USER = "X-Forwarded-User"
+
+
+async def whoami(request: Request) -> Response:
+    caller = caller_of(request)
+    return JSONResponse({"name": caller.name, "operator": caller.operator})
+
+
+def proxied(client: Any = PROXY, **settings: Any) -> httpx.AsyncClient:
+    """A client of an application behind a proxy, which comes from an address."""
+    known: dict[str, Any] = {
+        "method": AuthMethod.PROXY,
+        "proxy_networks": (ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        "operators": frozenset({"root"}),
+    }
+    middleware = Middleware(Authentication, settings=AuthSettings(**known | settings))
+    # No pages: the kit refuses in words where there are none.
+    app = Starlette(routes=[Route("/{path:path}", whoami)], middleware=[middleware])
+    transport = httpx.ASGITransport(app, client=cast("tuple[str, int]", client))
+    return httpx.AsyncClient(transport=transport, base_url="http://quws.test")
+
+
+async def test_the_proxy_says_who_asks() -> None:
+    async with proxied() as http:
+        answer = await http.get("/jobs", headers={USER: "carol"})
+    assert json_of(answer) == {"name": "carol", "operator": False}
+
+
+async def test_only_who_is_named_an_operator_is_one() -> None:
+    async with proxied() as http:
+        root = json_of(await http.get("/jobs", headers={USER: "root"}))
+        others = [
+            json_of(await http.get("/jobs", headers={USER: name}))
+            for name in ("carol", "Root", "root,carol")
+        ]
+    assert root == {"name": "root", "operator": True}
+    assert [item["operator"] for item in others] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    "names", [["carol", "root"], ["root", "carol"], ["carol", "carol"], ["carol", ""], ["", "root"]]
+)
+async def test_a_header_that_was_sent_twice_is_believed_in_neither(names: list[str]) -> None:
+    async with proxied(anonymous=True) as http:
+        answer = await http.get("/jobs", headers=[(USER, name) for name in names])
+    assert "more than once" in refusal_of(answer, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(None, id="unknown, as on a unix socket"),
+        ("", 0),
+        ("/run/quws.sock", 0),
+        ("192.0.2.1", 41_000),
+        ("11.0.0.1", 41_000),
+        ("fe80::1", 41_000),
+    ],
+)
+async def test_a_header_from_elsewhere_is_not_believed(client: Any) -> None:
+    async with proxied(client) as http:
+        refusal_of(await http.get("/jobs", headers={USER: "root"}), 401, "unauthenticated")
+    async with proxied(client, anonymous=True) as http:
+        # Who may come without a name comes without one.
+        answer = await http.get("/jobs", headers={USER: "root"})
+    assert json_of(answer) == {"name": None, "operator": False}
+
+
+async def test_a_proxy_may_have_an_address_of_either_kind() -> None:
+    async with proxied(("fd00::17", 41_000)) as http:
+        assert json_of(await http.get("/jobs", headers={USER: "carol"}))["name"] == "carol"
+
+
+async def test_another_header_is_not_believed() -> None:
+    async with proxied(proxy_header="X-Lab-User") as http:
+        refusal_of(await http.get("/jobs", headers={USER: "carol"}), 401, "unauthenticated")
+        found = json_of(await http.get("/jobs", headers={"x-lab-user": "carol"}))
+    assert found["name"] == "carol"
+
+
+@pytest.mark.parametrize("headers", [{}, {USER: ""}])
+async def test_who_is_not_named_is_challenged(headers: dict[str, str]) -> None:
+    async with proxied() as http:
+        answer = expect(await http.get("/jobs", headers=headers), 401)
+        for path in ("/health/live", "/static/quws.css", "/availability", "/account"):
+            assert json_of(await http.get(path, headers=headers))["name"] is None, path
+        for path in ("/healthy", "/jobs/health/", "/accounts", "/metrics"):
+            expect(await http.get(path, headers=headers), 401)
+    # Basic would make a browser ask for a password that nobody here knows.
+    assert answer.headers.get_list("www-authenticate") == ['Bearer realm="quws"']
+
+
+async def test_without_pages_a_browser_is_refused_in_words() -> None:
+    async with proxied() as http:
+        answer = await http.get("/jobs", headers=BROWSER)
+    refusal_of(answer, 401, "unauthenticated")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+# -- users ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def closed(tmp_path: Path, schema: Path) -> AsyncIterator[Api]:
+    async with open_api(tmp_path, schema, AuthSettings(method=AuthMethod.USERS)) as opened:
+        await opened.services.accounts.add("alice", "alice-password", operator=False)
+        yield opened
+
+
+def basic(text: bytes | str) -> dict[str, str]:
+    content = text.encode() if isinstance(text, str) else text
+    return {"Authorization": f"Basic {b64encode(content).decode()}"}
+
+
+async def test_a_password_or_a_token_is_a_way_in(closed: Api) -> None:
+    token = await closed.services.accounts.create_token("alice", "laptop", None)
+    async with closed.client() as http:
+        for headers in (basic("alice:alice-password"), {"Authorization": f"bearer {token}"}):
+            expect(await http.get("/jobs", headers=headers))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        basic("alice:wrong"),
+        basic("alice:"),
+        basic("alice"),
+        basic(":alice-password"),
+        basic("alice\0:alice-password"),
+        basic(b"\xff:alice-password"),
+        {"Authorization": "Basic alice:alice-password"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer alice-password"},
+        {"Authorization": "Digest alice"},
+        {"Authorization": "Bearer wrong", "Cookie": "quws_session=wrong"},
+    ],
+    ids=str,
+)
+async def test_wrong_credentials_are_no_way_in(closed: Api, headers: dict[str, str]) -> None:
+    async with closed.client() as http:
+        answer = expect(await http.get("/jobs", headers=headers), 401)
+        # Not even where everybody may come in without any.
+        refusal_of(await http.get("/availability", headers=headers), 401, "unauthenticated")
+    assert [item.split()[0] for item in answer.headers.get_list("www-authenticate")] == [
+        "Basic",
+        "Bearer",
+    ]
+
+
+@pytest.mark.parametrize("headers", [basic(":"), {"Authorization": "Basic"}], ids=str)
+async def test_a_user_without_name_and_password_is_none(
+    closed: Api, headers: dict[str, str]
+) -> None:
+    async with closed.client() as http:
+        refusal = refusal_of(await http.get("/jobs", headers=headers), 401, "unauthenticated")
+        expect(await http.get("/availability", headers=headers))
+    assert refusal.startswith("sign in")
+
+
+async def test_a_session_is_a_way_in_until_it_ends(closed: Api) -> None:
+    secret = await closed.services.accounts.sign_in("alice", "alice-password")
+    assert secret is not None
+    cookie = {"Cookie": f"quws_session={secret}"}
+    async with closed.client() as http:
+        expect(await http.get("/jobs", headers=cookie))
+        # What else is sent counts, and not what a browser remembers.
+        expect(await http.get("/jobs", headers=cookie | basic("alice:wrong")), 401)
+        await closed.services.accounts.sign_out(secret)
+        expect(await http.get("/jobs", headers=cookie), 401)
+
+
+async def test_a_browser_is_asked_by_a_page_and_goes_on_to_where_it_wanted(closed: Api) -> None:
+    async with closed.client(headers=BROWSER) as http:
+        page = expect(await http.get("/jobs?LAST=3"), 401)
+        posted = expect(await http.post("/bulk", data={"ACTION": "DELETE"}), 401)
+        following = await http.post(
+            "/account/sign-in",
+            data={"NAME": "alice", "PASSWORD": "alice-password", "NEXT": "/jobs?LAST=3"},
+        )
+    assert page.headers.get_list("www-authenticate") == ['Bearer realm="quws"']
+    assert 'name="NEXT" value="/jobs?LAST=3"' in page.text
+    # A POST is not sent again by itself.
+    assert "/bulk" not in posted.text
+    assert location_of(following) == "http://quws.test/jobs?LAST=3"

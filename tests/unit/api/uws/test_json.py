@@ -1,0 +1,208 @@
+"""The JSON of jobs: what it says, and that its links lead where they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from store_helpers import NOW, a_job
+
+from quws.api.kit.urls import Urls
+from quws.api.uws import xml
+from quws.api.uws.json import (
+    deleted_json,
+    error_json,
+    job_json,
+    parameters_json,
+    ref_json,
+    results_json,
+    snapshot_json,
+    state_of,
+)
+from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result, TimelineEntry
+from quws.domain.phases import Phase
+from quws.schemas.job import DeletedJson, ErrorJson, JobJson, LinkJson, RefJson, ResultJson
+from quws.services.snapshots import JobDetails, Snapshot
+
+URLS = Urls("https://host:8443/quws/jobs")
+PARAMETERS = [
+    Parameter("CIRCUIT", artifact="a", size=9000),
+    Parameter("TAG", "small"),
+    Parameter("CIRCUIT", "OPENQASM 2.0;"),
+    Parameter("TAG", artifact="b", size=5),
+    Parameter("CIRCUIT", artifact="c", size=8000),
+    Parameter("circuit", artifact="d", size=8000),
+    Parameter("REQUEST/A B", artifact="e", size=1),
+]
+LINKS = [
+    "parameters/CIRCUIT",
+    "parameters/TAG/1",
+    "parameters/CIRCUIT/2",
+    # Whoever asks may write a name in any case: it is one name.
+    "parameters/circuit/3",
+    "parameters/REQUEST%2FA%20B",
+]
+
+
+def whole(**changes: Any) -> tuple[Job, JobDetails]:
+    """A job of which everything is known."""
+    fields: dict[str, Any] = {
+        "run_id": "mine",
+        "phase": Phase.ERROR,
+        "queued_time": NOW,
+        "start_time": NOW + timedelta(seconds=1),
+        "end_time": datetime(2026, 11, 21, 12, 0, 2, tzinfo=UTC),
+        "destruction_time": NOW + timedelta(days=7),
+        "quote": NOW + timedelta(seconds=3),
+        "attempt": 2,
+        "circuits": 6,
+        "circuits_done": 1,
+        "parameters": PARAMETERS,
+        "error": JobError(ErrorType.TRANSIENT, "worker_lost", "the worker is gone", "twice"),
+        "calibration_id": "c/1",
+        "results": [Result("counts-0", "x", 12, "application/json")],
+    }
+    entries = [TimelineEntry(NOW, "received", "api", None, 4), TimelineEntry(NOW, "q", "w", "m", 7)]
+    return a_job(**fields | changes), JobDetails(entries, 3, "it waits")
+
+
+def test_a_job_is_written_field_for_field() -> None:
+    job, details = whole()
+    base = f"{URLS.list}/{job.id}"
+    assert json.loads(job_json(job, details, URLS)) == {
+        "id": job.id,
+        "url": base,
+        "phase": "ERROR",
+        "run_id": "mine",
+        "owner": "anna",
+        "creation_time": "2026-11-21T10:00:00.123Z",
+        "service": "quws",
+        "message_id": None,
+        "json_parameters": json.loads(parameters_json(job, URLS)),
+        "queued_time": "2026-11-21T10:00:00.123Z",
+        "start_time": "2026-11-21T10:00:01.123Z",
+        "end_time": "2026-11-21T12:00:02.000Z",
+        "destruction_time": "2026-11-28T10:00:00.123Z",
+        "execution_duration": 600,
+        "quote": "2026-11-21T10:00:03.123Z",
+        "errors": [
+            {
+                "type": "transient",
+                "code": "worker_lost",
+                "message": "the worker is gone",
+                "detail": "twice",
+            }
+        ],
+        "results": [
+            {
+                "id": "counts-0",
+                "url": f"{base}/results/counts-0",
+                "size": 12,
+                "mime_type": "application/json",
+            }
+        ],
+        "target": "simulator",
+        "calibration_id": "c/1",
+        "calibration_url": "https://host:8443/quws/targets/simulator/calibrations/c%2F1",
+        "status": "it waits",
+        "attempt": 2,
+        "circuits": 6,
+        "circuits_done": 1,
+        "queue_position": 3,
+        "tags": [],
+        "metadata": {},
+        "timeline": [
+            {
+                "time": "2026-11-21T10:00:00.123Z",
+                "status": "received",
+                "source": "api",
+                "message": None,
+            },
+            {"time": "2026-11-21T10:00:00.123Z", "status": "q", "source": "w", "message": "m"},
+        ],
+    }
+
+
+def test_what_nobody_knows_is_null() -> None:
+    found = json.loads(job_json(a_job(owner=None), JobDetails([], None), URLS))
+    empty = {name for name, value in found.items() if value is None}
+    assert empty == {
+        "run_id",
+        "message_id",
+        "queued_time",
+        "start_time",
+        "end_time",
+        "destruction_time",
+        "quote",
+        "calibration_id",
+        "calibration_url",
+        "status",
+        "queue_position",
+    }
+    # safir's clients want a text there.
+    assert found["owner"] == ""
+    assert (found["errors"], found["results"], found["timeline"]) == ([], [], [])
+
+
+def test_an_unlimited_duration_is_null() -> None:
+    found = json.loads(job_json(a_job(execution_duration=0), JobDetails([], None), URLS))
+    assert found["execution_duration"] is None
+
+
+def test_each_value_that_lies_elsewhere_is_linked_to_itself() -> None:
+    job, _ = whole()
+    links = [f"{URLS.list}/{job.id}/{link}" for link in LINKS]
+    assert json.loads(parameters_json(job, URLS)) == {
+        "CIRCUIT": [{"href": links[0]}, "OPENQASM 2.0;", {"href": links[2]}],
+        "TAG": ["small", {"href": links[1]}],
+        "circuit": {"href": links[3]},
+        "REQUEST/A B": {"href": links[4]},
+    }
+    assert [link for _, link in URLS.parameters(job) if link is not None] == links
+    # And the XML has the same ones.
+    document = xml.parameters_document(job, URLS).decode()
+    assert [link for link in links if f">{link}<" in document] == links
+
+
+def test_what_is_written_can_be_read_with_the_same_models() -> None:
+    job, details = whole()
+    read = JobJson.model_validate_json(job_json(job, details, URLS))
+    assert read.model_dump_json().encode() == job_json(job, details, URLS)
+    assert read.end_time == job.end_time
+    assert read.json_parameters["circuit"] == LinkJson(
+        href=f"{URLS.list}/{job.id}/parameters/circuit/3"
+    )
+    assert read.errors == [ErrorJson.model_validate_json(error_json(job.error))]  # type: ignore[arg-type]
+    listed = [ResultJson.model_validate(item) for item in json.loads(results_json(job, URLS))]
+    assert read.results == listed
+    ref = JobRef(job.id, job.phase, job.run_id, job.owner, job.creation_time)
+    entry = RefJson.model_validate_json(ref_json(ref, URLS))
+    assert entry == RefJson.model_validate(read.model_dump())
+    gone = DeletedJson.model_validate_json(deleted_json(job.id, URLS))
+    assert (gone.id, gone.url) == (read.id, read.url)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"quote": None}, {"phase": Phase.ABORTED}, {"circuits_done": 2}, {"calibration_id": None}],
+    ids=str,
+)
+def test_the_state_of_a_job_is_another_after_any_change(changes: dict[str, Any]) -> None:
+    job, details = whole()
+    before = state_of(Snapshot(job, details), URLS)
+    assert before == state_of(Snapshot(job, details), URLS)
+    assert before.startswith("7-")
+    assert state_of(Snapshot(replace(job, **changes), details), URLS) != before
+    assert state_of(Snapshot(job, replace(details, queue_position=2)), URLS) != before
+
+
+def test_a_moment_is_written_once_for_each_way_to_see_it() -> None:
+    found = Snapshot(*whole())
+    there, other = URLS, Urls("https://host:8443/quws/async")
+    assert snapshot_json(found, there) is snapshot_json(found, there)
+    assert xml.snapshot_document(found, there) is xml.snapshot_document(found, there)
+    assert snapshot_json(found, other) == job_json(found.job, found.details, other)
+    assert xml.snapshot_document(found, other) == xml.job_document(found.job, found.details, other)

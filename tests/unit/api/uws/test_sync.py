@@ -1,0 +1,53 @@
+"""/sync waits for a job that is under way, and makes one job under one key."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from answers import location_of, refusal_of
+from circuits import BELL2
+from in_process import URL, Api
+from store_helpers import a_job, an_entry
+
+from quws.domain.phases import Phase
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED])
+async def test_a_job_that_is_under_way_is_waited_for(
+    api: Api, http: httpx.AsyncClient, phase: Phase
+) -> None:
+    job = a_job(owner=None, phase=phase)
+    await api.store.add(job, [an_entry()])
+    asked = asyncio.create_task(http.get(f"/sync/{job.id}"))
+    waits = asyncio.create_task(api.listeners.watched.wait())
+    await asyncio.wait({asked, waits}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    assert not asked.done(), f"answered at once: {location_of(asked.result())}"
+    assert waits.done(), "nobody waits for the job"
+    location_of(await http.post(f"/jobs/{job.id}/phase", data={"PHASE": "ABORT"}))
+    # Its end was waited for, and not only one look at it.
+    sentence = refusal_of(await asyncio.wait_for(asked, 10), 400, "no_result")
+    assert sentence.startswith(f"job {job.id} is ABORTED and gives no result")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_same_key_makes_one_job(http: httpx.AsyncClient, method: str) -> None:
+    sent = {"params" if method == "GET" else "data": {"CIRCUIT": BELL2}}
+    first, again = [
+        location_of(await http.request(method, "/sync", headers={"Idempotency-Key": "k"}, **sent))
+        for _ in range(2)
+    ]
+    other = location_of(
+        await http.request(method, "/sync", headers={"Idempotency-Key": "other"}, **sent)
+    )
+    assert first == again
+    assert other != first
+    assert first.startswith(f"{URL}/sync/")
+
+
+async def test_a_phase_is_not_for_sync(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/sync", data={"CIRCUIT": BELL2, "PHASE": "RUN"})
+    assert refusal_of(answer, 403, "invalid_parameter").startswith("PHASE is not for /sync")

@@ -1,0 +1,162 @@
+"""The bytes of a job: its parameters, its circuits and its results, whole and in part."""
+
+from __future__ import annotations
+
+import pytest
+from house import ANNA, CIRCUIT, FACTS, House
+from store_helpers import NOW
+
+from quws.domain.errors import IllegalMove, InvalidCircuit, InvalidParameter, NotFound
+from quws.domain.job import Job, Result
+from quws.domain.parameters import Posted
+from quws.domain.phases import Phase
+from quws.domain.quotes import size_of
+from quws.services.jobs.files import Content
+
+pytestmark = pytest.mark.anyio
+LARGE = "OPENQASM 2.0; // " + "x" * 5000
+
+
+async def content(found: Content, start: int = 0, end: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in found.read(start, end)])
+
+
+async def made(house: House, *given: Posted) -> Job:
+    return await house.job((await house.jobs.submission.submit(ANNA, list(given))).id)
+
+
+def of(name: str, value: str) -> Posted:
+    return Posted(name, value.encode())
+
+
+# -- reading --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("circuit", [CIRCUIT, LARGE, CIRCUIT + " // ü"], ids=len)
+async def test_a_parameter_is_given_whole_and_in_part(house: House, circuit: str) -> None:
+    job = await made(house, of("circuit", circuit))
+    found = house.jobs.files.parameter(job, "Circuit")
+    raw = circuit.encode()
+    assert (found.size, found.mime_type) == (len(raw), "text/plain; charset=utf-8")
+    assert await content(found) == raw
+    assert await content(found, 3, 7) == raw[3:7]
+    assert await content(found, 3) == raw[3:]
+
+
+async def test_a_repeated_parameter_is_given_by_its_place(house: House) -> None:
+    job = await made(house, of("CIRCUIT", "a"), of("SHOTS", "5"), of("CIRCUIT", "b"))
+    files = house.jobs.files
+    assert await content(files.parameter(job, "CIRCUIT")) == b"a"
+    assert await content(files.parameter(job, "CIRCUIT", 1)) == b"b"
+    for name, position in (("CIRCUIT", 2), ("SEED", 0)):
+        with pytest.raises(NotFound, match=f"has no parameter '{name}'"):
+            files.parameter(job, name, position)
+    assert await files.circuits(job) == ["a", "b"]
+    assert await files.circuits(job, 1) == ["b"]
+    assert await files.circuits(job, 2) == []
+
+
+async def test_a_circuit_may_lie_in_another_part(house: House) -> None:
+    part = Posted("My-Part", LARGE.encode(), "text/x-qasm", uploaded=True)
+    job = await made(house, of("CIRCUIT", "param:My-Part"), part)
+    assert await house.jobs.files.circuits(job) == [LARGE]
+    found = house.jobs.files.parameter(job, "My-Part")
+    assert (found.mime_type, await content(found)) == ("text/x-qasm", LARGE.encode())
+    await house.artifacts.delete(job.id)
+    with pytest.raises(NotFound, match="the circuits are not there any more"):
+        await house.jobs.files.circuits(job)
+    with pytest.raises(NotFound, match="the file is not there any more"):
+        await content(found)
+
+
+async def test_a_part_of_a_name_of_ours_is_found_in_upper_case(house: House) -> None:
+    job = await made(house, of("CIRCUIT", "param:upload"), of("upload", CIRCUIT))
+    assert [item.name for item in job.parameters] == ["CIRCUIT", "UPLOAD"]
+    assert await house.jobs.files.circuits(job) == [CIRCUIT]
+
+
+async def test_a_result_is_given_by_its_name(house: House) -> None:
+    job = await made(house, of("CIRCUIT", CIRCUIT))
+    with pytest.raises(NotFound, match="has no result 'counts'; it has: none yet"):
+        house.jobs.files.result(job, "counts")
+    claim = await house.queue_and_claim(job)
+    await house.artifacts.put(f"{job.id}/1/counts", b"0123456789")
+    result = Result("counts", f"{job.id}/1/counts", 10, "application/json")
+    await house.complete(claim, [result])
+    job = await house.job(job.id)
+    found = house.jobs.files.result(job, "counts")
+    assert (found.size, found.mime_type) == (10, "application/json")
+    assert await content(found, 2, 5) == b"234"
+    with pytest.raises(NotFound, match=f"job {job.id} has no result 'other'; it has: counts"):
+        house.jobs.files.result(job, "other")
+
+
+# -- changing -------------------------------------------------------------------------
+
+
+async def test_parameters_get_new_values(house: House) -> None:
+    job = await made(house, of("CIRCUIT", LARGE), of("SHOTS", "5"), of("TAG", "blue"))
+    house.hub.told.clear()
+    change = house.jobs.change.set_parameters
+    await change(ANNA, job.id, [of("shots", "50"), of("Circuit", "a"), of("CIRCUIT", "b")])
+    found = await house.job(job.id)
+    assert [(item.name, item.value) for item in found.parameters] == [
+        *(("TAG", "blue"), ("SHOTS", "50"), ("CIRCUIT", "a"), ("CIRCUIT", "b")),
+    ]
+    assert found.circuits == 2
+    assert found.size == size_of([FACTS, FACTS], 50)
+    assert await house.jobs.files.circuits(found) == ["a", "b"]
+    assert [event.phase for event in house.hub.told] == [Phase.PENDING]
+    claim = await house.queue_and_claim(found)
+    assert claim.job.spec["shots"] == 50
+    assert len(claim.job.spec["circuits"]) == 2
+
+
+async def test_large_values_that_stay_are_kept_and_old_links_work(house: House) -> None:
+    job = await made(house, of("CIRCUIT", LARGE), of("SHOTS", "5"))
+    old = house.jobs.files.parameter(job, "CIRCUIT")
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("SHOTS", "50")])
+    found = await house.job(job.id)
+    assert await house.jobs.files.circuits(found) == [LARGE]
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("CIRCUIT", LARGE + "y")])
+    assert await house.jobs.files.circuits(await house.job(job.id)) == [LARGE + "y"]
+    assert await content(old) == LARGE.encode()
+    await house.jobs.control.delete(ANNA, job.id)
+    assert await house.artifacts.owners() == [], "and all go with the job"
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal", "said"),
+    [
+        (of("SEED", "5"), InvalidParameter, "the job has no parameter 'SEED' to change; it has"),
+        (of("SHOTS", "0"), InvalidParameter, "SHOTS must be"),
+        (of("CIRCUIT", "no circuit"), InvalidCircuit, "it is none"),
+    ],
+)
+async def test_a_change_that_is_refused_changes_nothing(
+    house: House, given: Posted, refusal: type[Exception], said: str
+) -> None:
+    job = await made(house, of("CIRCUIT", LARGE), of("SHOTS", "5"), of("TAG", "blue"))
+    with pytest.raises(refusal, match=said):
+        await house.jobs.change.set_parameters(ANNA, job.id, [of("TAG", "red"), given])
+    assert await house.job(job.id) == job
+
+
+async def test_only_a_job_that_waits_for_run_is_changed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await made(house, of("CIRCUIT", CIRCUIT), of("SHOTS", "5"))
+    check = house.checker.check
+
+    async def run_meanwhile(*given: object) -> object:
+        await house.jobs.control.run(ANNA, job.id)
+        return await check(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.checker, "check", run_meanwhile)
+    for _ in range(2):  # Once between the look and the write, once before.
+        with pytest.raises(IllegalMove, match="parameters can be changed while PENDING only"):
+            await house.jobs.change.set_parameters(ANNA, job.id, [of("SHOTS", "50")])
+    found = await house.job(job.id)
+    assert found.phase is Phase.QUEUED
+    assert found.parameters == job.parameters
+    assert found.creation_time == NOW

@@ -1,0 +1,234 @@
+"""Making a job of what was posted: all of it or nothing, and once however often it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from house import ANNA, BERT, CIRCUIT, FACTS, House, posted
+from store_helpers import NOW, TARGET
+
+from quws.bus.events import JobEvent
+from quws.domain.caller import ANONYMOUS
+from quws.domain.errors import InvalidCircuit, InvalidParameter, KeyUsed
+from quws.domain.job import Parameter
+from quws.domain.parameters import Posted
+from quws.domain.phases import Phase
+from quws.store.database import StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+RUN = {"PHASE": "RUN"}
+
+
+async def files(house: House) -> list[str]:
+    return await house.artifacts.owners()
+
+
+# -- what is made -----------------------------------------------------------------
+
+
+async def test_a_job_waits_for_run_and_is_its_owners(house: House) -> None:
+    made = await house.submit(RUNID="night", SHOTS="5")
+    job = await house.job(made.id)
+    assert (job.phase, job.owner, job.run_id) == (Phase.PENDING, "anna", "night")
+    assert (job.target, job.circuits, job.attempt) == (TARGET, 1, 0)
+    assert job.creation_time == NOW
+    assert job.queued_time is None
+    assert job.destruction_time == NOW + timedelta(days=7)
+    assert job.execution_duration == 600
+    assert job.parameters == [
+        Parameter("CIRCUIT", CIRCUIT),
+        Parameter("SHOTS", "5"),
+    ], "control parameters are not among them"
+    assert [item.status for item in await house.timeline(job.id)] == ["received", "validated"]
+    assert house.hub.told == [JobEvent(job.id, Phase.PENDING)]
+    assert house.hints.sent == []
+    assert await files(house) == []
+    assert made == job
+
+
+async def test_with_run_it_is_queued_at_once(house: House) -> None:
+    made = await house.submit(PHASE="RUN")
+    job = await house.job(made.id)
+    assert (made.phase, job.phase, job.queued_time) == (Phase.QUEUED, Phase.QUEUED, NOW)
+    entries = await house.timeline(job.id)
+    assert [item.status for item in entries] == ["received", "validated", "queued"]
+    assert entries[2].message == f"for target {TARGET}"
+    assert house.hub.told == [JobEvent(job.id, Phase.QUEUED)]
+    assert house.hints.sent == [TARGET]
+
+
+async def test_what_the_user_wants_of_times_is_kept(house: House) -> None:
+    job = await house.submit(DESTRUCTION="2026-11-22T10:00:00Z", EXECUTIONDURATION="5", RUNID="")
+    job = await house.job(job.id)
+    assert job.destruction_time == NOW.replace(day=22, microsecond=0)
+    assert job.execution_duration == 5
+    assert job.run_id is None
+
+
+async def test_anybody_may_own_a_job_where_nobody_signs_in(house: House) -> None:
+    job = await house.submit(caller=ANONYMOUS)
+    assert (await house.job(job.id)).owner is None
+    assert (await house.jobs.reader.get(ANONYMOUS, job.id)).id == job.id
+
+
+async def test_large_parameters_are_files_and_come_back_unchanged(house: House) -> None:
+    large = CIRCUIT + "\r\n" * 3000
+    house.checker.facts[large] = FACTS
+    job = await house.job((await house.submit(large, CIRCUIT)).id)
+    assert await files(house) == [job.id]
+    assert [item.by_reference for item in job.parameters] == [True, False]
+    assert await house.jobs.files.circuits(job) == [large, CIRCUIT]
+
+
+async def test_a_quote_is_given_with_the_job(house: House) -> None:
+    await house.complete(await house.queue_and_claim(await house.submit()), seconds=4)
+    job = await house.job((await house.submit()).id)
+    assert job.quote == NOW + timedelta(seconds=4)
+    assert job.cost_ms == 4000
+
+
+# -- all or nothing -----------------------------------------------------------------
+
+
+async def test_a_job_cannot_be_aborted_before_it_is_there(house: House) -> None:
+    with pytest.raises(InvalidParameter, match="PHASE must be RUN when a job is created") as caught:
+        await house.submit(PHASE="ABORT")
+    assert caught.value.parameter == "PHASE"
+
+
+@pytest.mark.parametrize("values", [{"DESTRUCTION": "2026-11-20"}, {"SHOTS": "0"}])
+async def test_what_is_refused_leaves_nothing(house: House, values: dict[str, str]) -> None:
+    with pytest.raises(InvalidParameter):
+        await house.submit("x" * 5000, **values)
+    with pytest.raises(InvalidCircuit):
+        await house.submit("no circuit")
+    assert await house.jobs.reader.rows(ANNA, 10) == []
+    assert await files(house) == []
+    assert house.hub.told == []
+
+
+async def test_files_go_when_the_job_cannot_be_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ValueError("a text that this database cannot hold")
+
+    monkeypatch.setattr(house.store.creation, "add", fails)
+    with pytest.raises(ValueError, match="cannot hold"):
+        await house.submit("x" * 5000)
+    assert await files(house) == []
+
+
+async def test_files_stay_when_nobody_knows_whether_the_job_was_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise StoreUnavailable("lost in the commit")
+
+    monkeypatch.setattr(house.store.creation, "add", fails)
+    with pytest.raises(StoreUnavailable):
+        await house.submit("x" * 5000)
+    assert len(await files(house)) == 1
+
+
+async def test_a_bus_that_is_away_keeps_no_job_from_being_made(house: House) -> None:
+    house.hub.away = house.hints.away = True
+    job = await house.submit(PHASE="RUN")
+    assert (await house.job(job.id)).phase is Phase.QUEUED
+
+
+# -- once ---------------------------------------------------------------------------
+
+
+async def test_the_same_request_makes_one_job(house: House) -> None:
+    submit = house.jobs.submission.submit
+    first = await submit(ANNA, posted(SHOTS="5"), "key")
+    again = await submit(ANNA, posted(shots="5"), "key")
+    assert again.id == first.id
+    assert len(await house.jobs.reader.rows(ANNA, 10)) == 1
+    other = await submit(ANNA, posted(SHOTS="5"), "another key")
+    theirs = await submit(BERT, posted(SHOTS="5"), "key")
+    assert len({first.id, other.id, theirs.id}) == 3
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        posted(SHOTS="6"),
+        posted(),
+        posted(SHOTS="5", TAG="blue"),
+        [Posted("CIRCUIT", CIRCUIT.encode()[:-1]), Posted("SHOTS", b";5")],
+        [Posted("CIRCUIT", CIRCUIT.encode() + b"SHOTS5")],
+    ],
+)
+async def test_another_request_under_the_same_key_is_refused(
+    house: House, changed: list[Posted]
+) -> None:
+    first = await house.jobs.submission.submit(ANNA, posted(SHOTS="5"), "key")
+    with pytest.raises(KeyUsed, match="sent with another request before"):
+        await house.jobs.submission.submit(ANNA, changed, "key")
+    await house.jobs.control.delete(ANNA, first.id)
+    with pytest.raises(KeyUsed, match="is gone"):
+        await house.jobs.submission.submit(ANNA, posted(SHOTS="5"), "key")
+
+
+async def test_a_repeated_run_queues_what_was_cut_off(house: House) -> None:
+    """Under a quota the job is written first and queued then; between the two anything may end."""
+    jobs = house.service(max_queued=1)
+    busy = await house.submit(PHASE="RUN")
+    first = await jobs.submission.submit(ANNA, posted(**RUN), "key")
+    assert (await house.job(first.id)).phase is Phase.HELD
+    cut = await jobs.submission.submit(ANNA, posted(), "cut off")
+    assert cut.phase is Phase.PENDING
+    await jobs.submission.submit(ANNA, posted(), "cut off")
+    assert (await house.job(cut.id)).phase is Phase.PENDING, "nobody asked for RUN"
+    await house.jobs.control.abort(ANNA, busy.id)
+
+    async def cut_off(*_: object) -> None:
+        raise ConnectionResetError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs.control, "run", cut_off)
+        with pytest.raises(ConnectionResetError):
+            await jobs.submission.submit(ANNA, posted(**RUN), "again")
+    again = await jobs.submission.submit(ANNA, posted(**RUN), "again")
+    assert (await house.job(again.id)).phase is Phase.QUEUED
+    assert house.hints.sent[-1] == TARGET
+    await jobs.submission.submit(ANNA, posted(**RUN), "again")
+    assert len(await house.timeline(again.id)) == 3, "and then it is left alone"
+
+
+async def test_two_at_once_make_one_job_and_leave_no_files(house: House) -> None:
+    request = posted("x" * 5000, **RUN)
+    made = await asyncio.gather(
+        *(house.jobs.submission.submit(ANNA, request, "key") for _ in range(4))
+    )
+    assert len({job.id for job in made}) == 1
+    assert await files(house) == [made[0].id]
+    assert len(await house.jobs.reader.rows(ANNA, 10)) == 1
+
+
+# -- quotas ---------------------------------------------------------------------------
+
+
+async def test_under_a_quota_what_is_too_much_is_held(house: House) -> None:
+    jobs = house.service(max_queued=2)
+    made = [await jobs.submission.submit(ANNA, posted(**RUN)) for _ in range(3)]
+    found = [await house.job(job.id) for job in made]
+    assert [job.phase for job in found] == [Phase.QUEUED, Phase.QUEUED, Phase.HELD]
+    assert house.hints.sent == [TARGET, TARGET]
+    entry = (await house.timeline(made[2].id))[-1]
+    assert entry.status == "held"
+    assert entry.message is not None
+    assert entry.message.startswith("quota_exceeded: 2 jobs of this owner wait or run already")
+    assert house.hub.told[-1] == JobEvent(made[2].id, Phase.HELD)
+    theirs = await jobs.submission.submit(BERT, posted(**RUN))
+    assert (await house.job(theirs.id)).phase is Phase.QUEUED, "a quota is an owner's own"
+
+    await jobs.control.run(ANNA, made[2].id)
+    assert (await house.job(made[2].id)).phase is Phase.HELD
+    await jobs.control.abort(ANNA, made[0].id)
+    await jobs.control.run(ANNA, made[2].id)
+    assert (await house.job(made[2].id)).phase is Phase.QUEUED

@@ -1,0 +1,216 @@
+"""Who holds a job, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from store_helpers import (
+    EXPIRED,
+    LONG,
+    NOW,
+    TARGET,
+    added,
+    claim,
+    claimed,
+    drive,
+    entry,
+    everything,
+    got,
+    later,
+    overdue,
+    queued,
+    requeued,
+    runs_out_in,
+    timeline_of,
+)
+
+from quws.domain.job import (
+    Job,
+    TimelineEntry,
+)
+from quws.domain.phases import Phase
+from quws.store.clock import time_of
+from quws.store.database import Database
+from quws.store.holds import HoldStore
+from quws.store.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_release_lets_all_leases_of_one_target_expire(store: JobStore) -> None:
+    held = await claimed(store)
+    await queued(store, target="other")
+    assert await store.claims.claim("other", "worker", LONG, NOW) is not None
+    await queued(store)
+    assert await store.sweeps.abandoned() == []
+    assert await store.claims.release(TARGET) == 1
+    assert await store.sweeps.abandoned() == [overdue(held)]
+
+
+async def test_a_claim(database: Database, store: JobStore) -> None:
+    job = await queued(store, at=later(-5), run_id="r", quote=later(9), message="waits")
+    async with runs_out_in(database, 600) as claims:
+        claims.append(await claim(store, now=later(1)))
+    (held,) = claims
+    assert held.job == await got(store, job.id)
+    assert held.job == replace(
+        job, phase=Phase.EXECUTING, attempt=1, start_time=later(1), message=None
+    )
+    timeline = await timeline_of(store, held.id)
+    assert timeline[-1] == TimelineEntry(later(1), "claimed", "worker-1", "attempt 1")
+
+
+async def test_nothing_to_claim(database: Database, store: JobStore) -> None:
+    await added(store)
+    await queued(store, target="other")
+    before = await everything(database)
+    assert await store.claims.claim(TARGET, "worker", LONG, NOW) is None
+    assert await everything(database) == before
+
+
+async def test_priority_goes_first_then_age_then_id(database: Database, store: JobStore) -> None:
+    order = []
+    for priority in (-1, 0, 5):
+        for age in (3, 2, 2, 1):
+            job = await added(store)
+            order.append(((priority, later(-age), job.id), job.id))
+            await drive(
+                database,
+                job.id,
+                phase=Phase.SUSPENDED if age == 3 else Phase.QUEUED,
+                queued_time=later(-age),
+                priority=priority,
+            )
+    taken = [(await claim(store)).id for _ in order]
+    assert taken == [job_id for _, job_id in sorted(order)]
+
+
+async def test_a_requeued_job_keeps_its_place(store: JobStore) -> None:
+    held = await claimed(store, EXPIRED)
+    await queued(store, at=later(1))
+    await store.sweeps.requeue(overdue(held), entry(time=later(100)))
+    assert (await claim(store)).id == held.id
+
+
+async def test_an_attempt_is_counted_before_it_starts(store: JobStore) -> None:
+    await queued(store)
+    for attempt in range(1, 4):
+        held = await claim(store, EXPIRED)
+        assert held.attempt == attempt
+        assert (await got(store, held.id)).attempt == attempt
+        await requeued(store, held)
+
+
+async def test_every_claim_has_a_lease_of_its_own(store: JobStore) -> None:
+    leases = {(await claimed(store)).lease for _ in range(5)}
+    assert len(leases) == 5
+
+
+@pytest.mark.parametrize("stores", [1, 2])
+async def test_no_job_is_claimed_twice(url: str, stores: int) -> None:
+    databases = [Database(url) for _ in range(stores)]
+    try:
+        several = [JobStore(item) for item in databases]
+        jobs = {(await queued(several[0], at=later(k))).id for k in range(10)}
+        found = await asyncio.gather(
+            *(several[k % stores].claims.claim(TARGET, f"w{k}", LONG, NOW) for k in range(20))
+        )
+        taken = [item for item in found if item is not None]
+        assert len(taken) == 10
+        assert {item.id for item in taken} == jobs
+        assert {item.attempt for item in taken} == {1}
+    finally:
+        for item in databases:
+            await item.close()
+
+
+async def test_claims_while_jobs_come_and_go(url: str) -> None:
+    # Everything that moves a job at the same time: each ends in one way, and once.
+    databases = [Database(url) for _ in range(2)]
+    try:
+        one, two = (JobStore(item) for item in databases)
+        jobs = [await queued(one, at=later(k)) for k in range(12)]
+        ended: list[tuple[str, str]] = []
+
+        async def work(store: JobStore) -> None:
+            while (held := await store.claims.claim(TARGET, "w", LONG, NOW)) is not None:
+                if await store.publishing.complete(held, [], entry("completed"), 1.0):
+                    ended.append((held.id, "completed"))
+
+        async def stop(store: JobStore, job: Job) -> None:
+            if await store.control.abort(job.id, entry("aborted")) is not None:
+                ended.append((job.id, "aborted"))
+
+        await asyncio.gather(
+            *(work(store) for store in (one, two, one, two)),
+            *(stop(two, job) for job in jobs[::2]),
+            *(stop(one, job) for job in jobs[::2]),
+        )
+        assert sorted(job_id for job_id, _ in ended) == sorted(job.id for job in jobs)
+        for job_id, how in ended:
+            job = await got(one, job_id)
+            assert job.phase == how.upper()
+            ends = {"completed", "aborted"}
+            timeline = await timeline_of(one, job.id)
+            assert [item.status for item in timeline if item.status in ends] == [how]
+    finally:
+        for item in databases:
+            await item.close()
+
+
+async def test_only_the_holder_can_claim(database: Database, store: JobStore) -> None:
+    job = await queued(store)
+    holds = HoldStore(database)
+    await holds.take(TARGET, "one", LONG)
+    assert await store.claims.claim(TARGET, "w", LONG, NOW, holder="two") is None
+    await holds.take(TARGET, "one", EXPIRED)
+    assert await store.claims.claim(TARGET, "w", LONG, NOW, holder="one") is None
+    await holds.take(TARGET, "one", LONG)
+    found = await store.claims.claim(TARGET, "w", LONG, NOW, holder="one")
+    assert found is not None
+    assert found.id == job.id
+
+
+async def test_a_renewal_tells_the_clock_of_the_database(
+    database: Database, store: JobStore
+) -> None:
+    held = await claimed(store)
+    before = await time_of(database)
+    renewed = await store.claims.renew(held, LONG)
+    assert renewed is not None
+    assert before <= renewed[1] <= await time_of(database)
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+async def test_a_deadline_moves_with_a_clock_that_was_set(store: JobStore, seconds: float) -> None:
+    held = await claimed(store, execution_duration=60)
+    assert held.deadline is not None
+    moved = await store.claims.shift(held, seconds)
+    assert moved is not None
+    assert moved.deadline == held.deadline + timedelta(seconds=seconds)
+    # What the user sets afterwards counts from the start of the run as it is now.
+    await store.control.set_execution_duration(held.id, 90)
+    renewed = await store.claims.renew(held, LONG)
+    assert renewed is not None
+    assert renewed[0].deadline == moved.deadline + timedelta(seconds=30)
+
+
+async def test_a_job_without_a_deadline_has_none_after_the_clock_was_set(store: JobStore) -> None:
+    held = await claimed(store, execution_duration=0)
+    moved = await store.claims.shift(held, 5)
+    assert moved is not None
+    assert moved.deadline is None
+
+
+async def test_leases_that_reach_too_far_are_shortened(database: Database, store: JobStore) -> None:
+    # As after a clock that was set back: the worker that died would hold its job for days.
+    dead = await claimed(store, 10**6)
+    alive = await claimed(store, 50.0)
+    assert await store.claims.shorten(60.0) == 1
+    assert await store.claims.renew(dead, LONG) is not None
+    await drive(database, dead.id, lease_until=0)
+    assert await store.sweeps.abandoned() == [overdue(dead)]
+    assert await store.claims.renew(alive, LONG) is not None

@@ -1,0 +1,121 @@
+"""What a worker writes of the job that it holds."""
+
+from __future__ import annotations
+
+import pytest
+from store_helpers import (
+    FAILURE,
+    NOW,
+    ODD,
+    a_result,
+    claim,
+    claimed,
+    entry,
+    everything,
+    got,
+    later,
+    ran_for,
+    runs_out_in,
+)
+
+from quws.domain.job import (
+    ErrorType,
+    JobError,
+)
+from quws.domain.phases import Phase
+from quws.store.database import Database
+from quws.store.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_complete(database: Database, store: JobStore) -> None:
+    held = await claimed(store, circuits=2)
+    results = [a_result("result"), a_result("counts"), a_result("log")]
+    assert await store.publishing.complete(held, results, entry("completed", later(4)), 4.0)
+    job = await got(store, held.id)
+    assert (job.phase, job.end_time, job.circuits_done) == (Phase.COMPLETED, later(4), 2)
+    assert job.results == results
+    assert {row[2] for row in (await everything(database))["circuits"]} == {"completed"}
+    assert not await store.publishing.complete(held, results, entry(), 4.0)
+
+
+async def test_a_batch_lists_the_results_of_the_job_before_those_of_its_circuits(
+    store: JobStore,
+) -> None:
+    held = await claimed(store, circuits=12)
+    singles = [a_result(f"counts-{k}") for k in range(12)]
+    for index in (11, 0, 3, 1, 2, 10, 4, 5, 6, 7, 8, 9):
+        assert await store.publishing.store_circuit(
+            held, index, singles[index], entry("circuit done"), later(1)
+        )
+    job = await got(store, held.id)
+    assert (job.circuits_done, job.results) == (12, singles)
+    assert await store.reading.circuit_artifacts(held.id) == {
+        k: f"job/1/counts-{k}" for k in range(12)
+    }
+    assert await store.publishing.complete(held, [a_result()], entry("completed"), 1.0)
+    assert (await got(store, held.id)).results == [a_result(), *singles]
+
+
+async def test_a_circuit_is_stored_once(store: JobStore) -> None:
+    # The answer to the first try may be lost; the worker then tries again.
+    held = await claimed(store, circuits=2)
+    for _ in range(2):
+        assert await store.publishing.store_circuit(
+            held, 0, a_result("counts-0"), entry("done"), NOW
+        )
+    job = await got(store, held.id)
+    assert (job.circuits_done, job.results) == (1, [a_result("counts-0")])
+
+
+async def test_fail(store: JobStore) -> None:
+    held = await claimed(store)
+    assert await store.publishing.fail(held, FAILURE, entry("failed", later(4)))
+    job = await got(store, held.id)
+    assert (job.phase, job.end_time, job.error) == (Phase.ERROR, later(4), FAILURE)
+
+
+async def test_an_error_needs_no_detail(store: JobStore) -> None:
+    held = await claimed(store)
+    error = JobError(ErrorType.FATAL, "code", ODD)
+    assert await store.publishing.fail(held, error, entry("failed"))
+    assert (await got(store, held.id)).error == error
+
+
+async def test_retry(store: JobStore) -> None:
+    held = await claimed(store)
+    assert await store.publishing.retry(held, entry("queued", later(4), "died"))
+    job = await got(store, held.id)
+    assert (job.phase, job.attempt, job.start_time, job.message) == (
+        Phase.QUEUED,
+        1,
+        None,
+        "died",
+    )
+    assert (await claim(store)).attempt == 2
+
+
+async def test_hand_back(database: Database, store: JobStore) -> None:
+    held = await claimed(store, circuits=2)
+    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    assert await store.publishing.hand_back(held, entry("suspended", later(10), "shutdown"))
+    job = await got(store, held.id)
+    assert (job.phase, job.attempt, job.message) == (Phase.SUSPENDED, 0, "shutdown")
+    again = await claim(store, now=later(100))
+    assert (again.id, again.attempt) == (held.id, 1)
+    # The batch goes on where it was.
+    assert (again.job.start_time, again.job.circuits_done) == (NOW, 1)
+    assert await store.reading.circuit_artifacts(held.id) == {0: "job/1/counts-0"}
+
+
+async def test_time_that_was_spent_adds_up(database: Database, store: JobStore) -> None:
+    held = await claimed(store, execution_duration=10_000)
+    left = 10_000
+    for spent in (1000, 2000):
+        await ran_for(database, held, spent)
+        await store.publishing.hand_back(held, entry())
+        left -= spent
+        async with runs_out_in(database, left) as again:
+            again.append(await claim(store))
+        held = again[0]

@@ -1,0 +1,106 @@
+"""One job, read."""
+
+from __future__ import annotations
+
+import pytest
+from store_helpers import (
+    NOW,
+    a_result,
+    added,
+    claim,
+    claimed,
+    drive,
+    entry,
+    got,
+    later,
+    new_job,
+    position_of,
+    queued,
+    timeline_of,
+)
+
+from quws.domain.job import (
+    JobRef,
+    new_job_id,
+)
+from quws.domain.phases import Phase
+from quws.store.database import Database
+from quws.store.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_is_not_there_is_none(store: JobStore) -> None:
+    assert await store.reading.get(new_job_id()) is None
+    assert await store.reading.whole(new_job_id()) is None
+    assert await store.reading.head(new_job_id()) is None
+
+
+async def test_head_says_what_the_list_says(store: JobStore) -> None:
+    job = await added(store, run_id="r")
+    assert await store.reading.head(job.id) == JobRef(job.id, Phase.PENDING, "r", "anna", NOW)
+
+
+async def test_known(store: JobStore, database: Database) -> None:
+    one, two, archived = [await added(store) for _ in range(3)]
+    await drive(database, archived.id, phase=Phase.ARCHIVED)
+    asked = [one.id, two.id, archived.id, new_job_id()]
+    assert await store.reading.known(asked) == {one.id, two.id, archived.id}
+    assert await store.reading.known([]) == set()
+
+
+async def test_the_whole_of_a_job(store: JobStore) -> None:
+    held = await claimed(store)
+    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry("done"), NOW)
+    found = await store.reading.whole(held.id)
+    assert found is not None
+    assert found[0] == await got(store, held.id)
+    assert found[0].results == [a_result("counts-0")]
+    assert [item.status for item in found[1]] == ["received", "claimed", "done"]
+    assert found[2] is None
+
+
+async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
+    # Not of time: clocks of several hosts disagree.
+    job = new_job(phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry("received", later(5)), entry("queued", later(5))])
+    other = await added(store)
+    held = await claim(store, now=later(1))
+    await store.publishing.note(held, entry("first", later(9)))
+    await store.publishing.note(held, entry("second", later(2)))
+    await store.control.abort(held.id, entry("aborted", NOW))
+    timeline = await timeline_of(store, job.id)
+    assert [item.status for item in timeline] == [
+        "received",
+        "queued",
+        "claimed",
+        "first",
+        "second",
+        "aborted",
+    ]
+    assert len(await timeline_of(store, other.id)) == 1
+
+
+async def test_queue_positions(database: Database, store: JobStore) -> None:
+    # Of one owner each, so that it is nobody's second turn.
+    jobs = [await queued(store, at=later(k), owner=f"{k}{i}") for i, k in enumerate((5, 1, 3, 3))]
+    urgent = await queued(store, at=later(9))
+    await drive(database, urgent.id, priority=-1)
+    lazy = await queued(store, at=NOW, owner="lazy")
+    await drive(database, lazy.id, priority=1)
+    await queued(store, at=NOW, target="other")
+    await added(store)
+    suspended = await queued(store, at=later(2), owner="dora")
+    await drive(database, suspended.id, phase=Phase.SUSPENDED)
+    order = [urgent, jobs[1], suspended, *sorted(jobs[2:], key=lambda j: j.id), jobs[0], lazy]
+    for position, job in enumerate(order):
+        assert await position_of(store, job.id) == (None if job is suspended else position)
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.QUEUED}))
+async def test_only_a_queued_job_has_a_position(
+    database: Database, store: JobStore, phase: Phase
+) -> None:
+    job = await queued(store)
+    await drive(database, job.id, phase=phase)
+    assert await position_of(store, job.id) is None

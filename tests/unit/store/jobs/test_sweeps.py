@@ -1,0 +1,179 @@
+"""What is due is found and done, once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from store_actions import ACTIONS
+from store_helpers import (
+    EXPIRED,
+    FAILURE,
+    FAR,
+    LONG,
+    NOW,
+    TARGET,
+    a_result,
+    added,
+    claim,
+    claimed,
+    drive,
+    entry,
+    everything,
+    got,
+    later,
+    overdue,
+    queued,
+    ran_for,
+    requeued,
+    runs_out_in,
+    timeline_of,
+)
+
+from quws.domain.phases import Phase
+from quws.store.database import Database
+from quws.store.jobs.store import JobStore
+from quws.store.jobs.sweeps import Overdue
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_attempt_that_failed_starts_the_clock_anew(
+    database: Database, store: JobStore
+) -> None:
+    held = await claimed(store, EXPIRED, execution_duration=100)
+    await ran_for(database, held, 50)
+    await store.sweeps.requeue(overdue(held), entry(time=later(90)))
+    async with runs_out_in(database, 100) as again:
+        again.append(await claim(store, now=later(200)))
+    assert again[0].job.start_time == later(200)
+
+
+async def test_give_up(store: JobStore) -> None:
+    held = await claimed(store, EXPIRED)
+    assert await store.sweeps.give_up(overdue(held), FAILURE, entry("failed", later(4)))
+    job = await got(store, held.id)
+    assert (job.phase, job.end_time, job.error) == (Phase.ERROR, later(4), FAILURE)
+
+
+async def test_archive(database: Database, store: JobStore) -> None:
+    held = await claimed(store)
+    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.complete(held, [a_result()], entry("completed"), 1.0)
+    assert not await store.sweeps.archive(held.id, later(86_399.999))
+    assert (await got(store, held.id)).phase is Phase.COMPLETED
+    assert await store.sweeps.archive(held.id, later(86_400))
+    job = await got(store, held.id)
+    assert (job.phase, job.results, job.end_time) == (Phase.ARCHIVED, [], NOW)
+    assert await store.reading.circuit_artifacts(held.id) == {}
+    assert (await timeline_of(store, job.id))[-1].status == "archived"
+
+
+async def test_archiving_gives_up_the_files_of_all_attempts_and_no_parameters(
+    store: JobStore,
+) -> None:
+    held = await claimed(store, EXPIRED)
+    await requeued(store, held)
+    await store.publishing.hand_back(await claim(store), entry())
+    held = await claim(store)
+    await store.publishing.hand_back(held, entry())
+    # Files of the attempt that was given back may be there still.
+    await store.control.abort(held.id, entry())
+    assert await store.sweeps.archive(held.id, later(86_400))
+    assert sorted(await store.garbage.prefixes()) == [f"{held.id}/1", f"{held.id}/2"]
+
+
+async def test_destroy_waits_for_its_time(database: Database, store: JobStore) -> None:
+    job = await added(store)
+    before = await everything(database)
+    assert not await store.sweeps.destroy(job.id, later(86_399.999))
+    assert await everything(database) == before
+    assert await store.sweeps.destroy(job.id, later(86_400))
+    assert await store.reading.get(job.id) is None
+    assert await store.garbage.prefixes() == [job.id]
+
+
+async def test_a_job_without_destruction_is_never_destroyed(store: JobStore) -> None:
+    job = await added(store, destruction_time=None)
+    assert not await store.sweeps.destroy(job.id, later(10**9))
+    assert await store.sweeps.expired(later(10**9)) == []
+
+
+@pytest.mark.parametrize("name", ["requeue", "give_up"])
+async def test_a_lease_that_was_renewed_meanwhile_is_not_swept(
+    database: Database, store: JobStore, name: str
+) -> None:
+    held = await claimed(store, EXPIRED)
+    (found,) = await store.sweeps.abandoned()
+    assert found == overdue(held)
+    assert await store.claims.renew(held, LONG)
+    assert await store.sweeps.abandoned() == []
+    before = await everything(database)
+    assert not await ACTIONS[name].act(store, held)
+    assert await everything(database) == before
+
+
+@pytest.mark.parametrize("name", ["requeue", "give_up"])
+async def test_a_sweep_does_not_take_the_next_attempt_for_the_last(
+    store: JobStore, name: str
+) -> None:
+    held = await claimed(store, EXPIRED)
+    await requeued(store, held)
+    again = await claim(store, EXPIRED)
+    assert not await ACTIONS[name].act(store, held)
+    assert await ACTIONS[name].act(store, again)
+
+
+async def test_two_sweeps_at_once_requeue_once(database: Database, store: JobStore) -> None:
+    held = await claimed(store, EXPIRED)
+    done = await asyncio.gather(
+        *(store.sweeps.requeue(overdue(held), entry("lost")) for _ in range(5))
+    )
+    assert sorted(done) == [False, False, False, False, True]
+    timeline = await timeline_of(store, held.id)
+    assert [item.status for item in timeline].count("lost") == 1
+
+
+async def test_overdue(store: JobStore) -> None:
+    short, long, unlimited = [
+        await claimed(store, execution_duration=seconds) for seconds in (10, 1000, 0)
+    ]
+    assert short.deadline is not None
+    assert await store.sweeps.overdue(short.deadline - timedelta(milliseconds=1)) == []
+    assert await store.sweeps.overdue(short.deadline) == [overdue(short)]
+    assert await store.sweeps.overdue(FAR) == [overdue(short), overdue(long)]
+    assert await store.sweeps.overdue(FAR, limit=1) == [overdue(short)]
+    assert await store.claims.renew(unlimited, LONG) is not None
+
+
+async def test_expired(database: Database, store: JobStore) -> None:
+    found = []
+    for number, phase in enumerate(Phase):
+        job = await added(store, destruction_time=later(number))
+        await drive(database, job.id, phase=phase)
+        found.append(Overdue(job.id, 0, phase, TARGET))
+    wanted = [item for item in found if item.phase is not Phase.ARCHIVED]
+    assert await store.sweeps.expired(later(100)) == wanted
+    assert await store.sweeps.expired(later(0)) == wanted[:1]
+    assert await store.sweeps.expired(later(-0.001)) == []
+    assert await store.sweeps.expired(later(100), limit=3) == wanted[:3]
+
+
+async def test_forgotten(database: Database, store: JobStore) -> None:
+    for second in range(3):
+        await queued(store, at=later(second))
+    await queued(store, target="other")
+    suspended = await claimed(store, target=TARGET)
+    await store.publishing.hand_back(suspended, entry())
+    await added(store)
+    assert sorted(await store.sweeps.forgotten(later(1))) == [("other", 1), (TARGET, 3)]
+    assert await store.sweeps.forgotten(later(-1)) == []
+
+
+async def test_jobs_that_wait_for_a_retired_target_are_found(store: JobStore) -> None:
+    job = await queued(store)
+    assert await store.sweeps.waiting_for(TARGET) == [job.id]
+    assert await store.sweeps.refuse(job.id, FAILURE, entry())
+    assert not await store.sweeps.refuse(job.id, FAILURE, entry())
+    assert await store.sweeps.waiting_for(TARGET) == []

@@ -1,0 +1,59 @@
+"""Owners take turns."""
+
+from __future__ import annotations
+
+import pytest
+from store_helpers import LONG, NOW, TARGET, added, claim, entry, later, queued
+
+from quws.store.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def run_order(store: JobStore) -> list[str]:
+    """Whose jobs are claimed, one after the other."""
+    owners = []
+    while (found := await store.claims.claim(TARGET, "worker", LONG, NOW)) is not None:
+        owners.append(found.job.owner or "nobody")
+    return owners
+
+
+async def test_owners_take_turns_however_many_jobs_one_of_them_sends(store: JobStore) -> None:
+    for second in range(6):
+        await queued(store, at=later(second))
+    for second in range(2):
+        await queued(store, at=later(100 + second), owner="bob")
+    await queued(store, at=later(200), owner=None)
+    assert await run_order(store) == [
+        *("anna", "bob", "nobody", "anna", "bob"),
+        *("anna", "anna", "anna", "anna"),
+    ]
+
+
+async def test_who_comes_late_has_the_turn_that_is_on_and_not_all_that_went_before(
+    store: JobStore,
+) -> None:
+    for _ in range(6):
+        await queued(store)
+    for _ in range(3):
+        assert (await claim(store)).job.owner == "anna"
+    for _ in range(3):
+        await queued(store, at=later(1), owner="bob")
+    assert await run_order(store) == ["anna", "bob"] * 3
+
+
+async def test_turns_are_shared_by_run_time(store: JobStore) -> None:
+    for _ in range(3):
+        await queued(store, cost_ms=4000)
+    for _ in range(8):
+        await queued(store, at=later(1), owner="bob", cost_ms=1000)
+    assert await run_order(store) == ["anna", *["bob"] * 4, "anna", *["bob"] * 4, "anna"]
+
+
+async def test_run_gives_a_job_its_turn_at_the_end_of_its_owners_queue(store: JobStore) -> None:
+    first = await added(store)
+    for _ in range(2):
+        await queued(store)
+    await queued(store, owner="bob", at=later(1))
+    assert await store.control.queue(first, entry(time=later(2)), 0) is not None
+    assert await run_order(store) == ["anna", "bob", "anna", "anna"]
