@@ -22,30 +22,16 @@ from quws.api.app import build_app
 from quws.api.kit.auth import AuthSettings
 from quws.api.kit.services import Services
 from quws.artifacts import ArtifactStore
-from quws.bus.announcer import Announcer
-from quws.bus.dispatcher import Dispatcher
-from quws.bus.events import EventHub
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Unavailable
 from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription, TargetKind
-from quws.services.accounts import AccountService
+from quws.processes.api import make_services
+from quws.processes.backends import Backends, make_backends
 from quws.services.checker import CircuitChecker
-from quws.services.health import Health
-from quws.services.jobs.service import JobService
-from quws.services.pictures import Pictures
-from quws.services.queues import Queues
-from quws.services.quotes import Quotes
-from quws.services.suitability import Suitability
-from quws.services.targets import TargetService
-from quws.store.accounts import AccountStore
-from quws.store.clock import StoreClock
 from quws.store.database import Database
-from quws.store.jobs import JobStore
-from quws.store.queues import QueueStore
-from quws.store.targets import TargetStore
 
 TARGET = TargetDescription(
     name="simulator",
@@ -115,9 +101,7 @@ class Api:
 
     app: FastAPI
     services: Services
-    store: JobStore
-    artifacts: ArtifactStore
-    listeners: WatchedHub
+    backends: Backends
 
     def client(
         self, client: tuple[str, int] | None = ("127.0.0.1", 40_000), **options: Any
@@ -128,18 +112,6 @@ class Api:
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app({**scope, "state": {"services": self.services}}, receive, send)
-
-
-class WatchedHub(EventHub):
-    """Counts who began to wait for a job, so that a test can wait for that."""
-
-    def __init__(self, redis: ArqRedis) -> None:
-        super().__init__(redis)
-        self.watched = asyncio.Event()
-
-    def watch(self, job_id: str) -> Any:
-        self.watched.set()
-        return super().watch(job_id)
 
 
 @asynccontextmanager
@@ -154,41 +126,25 @@ async def open_api(
     path = folder / "quws.db"
     shutil.copy(schema, path)
     database = Database(f"sqlite:///{path}")
-    redis = cast("ArqRedis", LoopbackRedis())
-    events, dispatcher = WatchedHub(redis), Dispatcher(redis)
-    announcer = Announcer(dispatcher, events)
-    jobs, targets = JobStore(database), TargetStore(database)
     artifacts = ArtifactStore((folder / "artifacts").as_uri())
-    quotes, checker = Quotes(jobs), SimpleChecker()
-    services = Services(
-        jobs=JobService(
-            store=jobs,
-            targets=targets,
-            artifacts=artifacts,
-            events=events,
-            announcer=announcer,
-            checker=checker,
-            quotes=quotes,
-            policy=policy or Policy(),
-            expected=frozenset({TARGET.name}),
-            suitability=Suitability({}),
-        ),
-        accounts=AccountService(AccountStore(database)),
-        health=Health(database, dispatcher, artifacts, StoreClock(database)),
-        targets=TargetService(targets, quotes, announcer),
-        pictures=Pictures(checker),
-        queues=Queues(QueueStore(database)),
+    backends = make_backends(database, cast("ArqRedis", LoopbackRedis()), artifacts)
+    services = make_services(
+        backends,
+        SimpleChecker(),
+        policy=policy or Policy(),
+        expected=frozenset({TARGET.name}),
+        known=[],
     )
-    await targets.register([TARGET], utc_now(), replace=True)
+    await backends.targets.register([TARGET], utc_now(), replace=True)
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Services]:
         yield services
 
     app = build_app(opened, auth=auth or AuthSettings(), public_url=public_url, max_body=1_000_000)
-    listening = asyncio.create_task(events.run())
+    listening = asyncio.create_task(backends.events.run())
     try:
-        yield Api(app, services, jobs, artifacts, events)
+        yield Api(app, services, backends)
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)

@@ -23,7 +23,7 @@ from quws.api.kit.observation import Observation
 from quws.api.kit.services import HttpSettings, Services
 from quws.api.metrics import router as metrics_router
 from quws.api.openapi import describe
-from quws.api.pages.jobs import home_page
+from quws.api.pages.home import home_page
 from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
@@ -49,7 +49,7 @@ def build_app(
     services
         Opens what the handlers work with, when the application starts.
     auth
-        How to tell who asks.
+        How callers are told apart.
     public_url
         The URL of the service as clients see it; None to take it from requests.
     max_body

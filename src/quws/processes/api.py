@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
 
@@ -16,7 +16,7 @@ from quws.api.kit.services import Services
 from quws.domain.clock import utc_now
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
-from quws.processes.backends import make_health, make_target_service, open_backends
+from quws.processes.backends import Backends, make_health, make_target_service, open_backends
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import CircuitChecker
@@ -74,39 +74,67 @@ async def open_services(
         await checker.start()
         # So that a job can be sent before the first worker is up.
         await backends.targets.register(known.values(), utc_now(), replace=False)
-        health = make_health(backends)
-        queues = Queues(QueueStore(backends.database))
+        services = make_services(
+            backends,
+            checker,
+            policy=_policy(settings, configs),
+            expected=frozenset(item.name for item in configs),
+            known=known,
+        )
         listening = asyncio.create_task(backends.events.run())
-        quotes = Quotes(backends.jobs.quotes)
         try:
             async with monitored(
-                settings.monitor_host, settings.monitor_port, health, queues.refresh
+                settings.monitor_host,
+                settings.monitor_port,
+                services.health,
+                services.queues.refresh,
             ):
-                yield Services(
-                    jobs=JobService(
-                        store=backends.jobs,
-                        targets=backends.targets,
-                        artifacts=backends.artifacts,
-                        events=backends.events,
-                        announcer=backends.announcer,
-                        checker=checker,
-                        quotes=quotes,
-                        policy=_policy(settings, configs),
-                        expected=frozenset(item.name for item in configs),
-                        suitability=Suitability({target.name: target for target in known}),
-                    ),
-                    accounts=AccountService(AccountStore(backends.database)),
-                    health=health,
-                    targets=make_target_service(backends),
-                    queues=queues,
-                    pictures=Pictures(checker),
-                )
+                yield services
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await checker.close()
             # Here, since the server ends by the signal that it was sent.
             await asyncio.to_thread(tracing.shutdown)
+
+
+def make_services(
+    backends: Backends,
+    checker: CircuitChecker,
+    *,
+    policy: Policy,
+    expected: frozenset[str],
+    known: Iterable[Target],
+) -> Services:
+    """Return what the handlers work with.
+
+    Parameters
+    ----------
+    expected
+        The names of targets that a job may name before their workers are up.
+    known
+        Targets that are installed here, and so can be asked what suits them.
+
+    """
+    return Services(
+        jobs=JobService(
+            store=backends.jobs,
+            targets=backends.targets,
+            artifacts=backends.artifacts,
+            events=backends.events,
+            announcer=backends.announcer,
+            checker=checker,
+            quotes=Quotes(backends.jobs.quotes),
+            policy=policy,
+            expected=expected,
+            suitability=Suitability({target.name: target for target in known}),
+        ),
+        accounts=AccountService(AccountStore(backends.database)),
+        health=make_health(backends),
+        targets=make_target_service(backends),
+        queues=Queues(QueueStore(backends.database)),
+        pictures=Pictures(checker),
+    )
 
 
 def run_server(app: FastAPI, host: str, port: int) -> None:

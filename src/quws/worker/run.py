@@ -27,6 +27,7 @@ from quws.sandbox.messages import (
     FromChild,
     InDoubt,
     JobFailed,
+    MessageFault,
     NoRoom,
     Note,
     NotSubmitted,
@@ -182,11 +183,15 @@ class Run:
         await child.send(request)
         self._circuit_started = self._place.clock()
         failure: JobError | None = None
+        ended = False
         async for message in child.messages():
             if isinstance(message, JobFailed):
                 failure = message.error
             else:
                 await self._hear(child, message, folder)
+            ended = ended or isinstance(message, JobFailed | ResultsWritten)
+        if not ended:
+            raise MessageFault("the child ended without a word on how the job did")
         return failure
 
     async def _hear(self, child: Child, message: FromChild, folder: Path) -> None:

@@ -31,6 +31,8 @@ def three(body: str, limits: CircuitLimits = LIMITS) -> int:
         ("h q;", 2),
         ("qreg r[3]; h r; cx r[0], q[1]; reset r; barrier r;", 3 + 1 + 3 + 1),
         ("cx q, q;", 2),
+        ("qreg r[3]; cx r[0], q; cx q, r[0]; cx q[0], r;", 2 + 2 + 3),
+        ("qreg r[3]; ccx q[0], r, q[1]; cu1(pi) r, q[0]; if(c==1) cx q[0], r;", 3 + 3 + 3),
         ("rx(sin(pi)/2) q[0]; cu3(1, 2, 3) q[0], q[1]; u2(0,pi)q;", 4),
         ("if(c==1) x q[0]; if (c == 1) rx(0.1) q;", 3),
         ("if(c==1) measure q -> c;", 2),

@@ -33,7 +33,7 @@ _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 @dataclass(frozen=True)
 class AuthSettings:
-    """How to tell who asks.
+    """How callers are told apart.
 
     Parameters
     ----------

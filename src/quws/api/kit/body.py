@@ -43,7 +43,10 @@ async def read_posted(request: Request) -> list[Posted]:
     ------
     TooLarge
         Before the body is read, when its length is announced.
-    UnsupportedMediaType, MalformedBody
+    UnsupportedMediaType
+        The body is no form.
+    MalformedBody
+        It is not the form that its type says.
 
     """
     posted = parse_form(request.scope["query_string"])
@@ -68,6 +71,7 @@ async def read_body(request: Request) -> bytes:
     Raises
     ------
     TooLarge
+        It is larger; before it is read, when its length is announced.
 
     """
     limit = http_settings(request).max_body

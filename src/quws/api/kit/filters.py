@@ -19,7 +19,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 def query_of(request: Request) -> dict[str, list[str]]:
-    """Read the query: upper-case name to all its values, empty ones too."""
+    """Return the query: upper-case name to all its values, empty ones too."""
     values: dict[str, list[str]] = {}
     for item in parse_form(request.scope["query_string"]):
         values.setdefault(item.name.upper(), []).append(item.value.decode("utf-8", "replace"))
@@ -27,7 +27,7 @@ def query_of(request: Request) -> dict[str, list[str]]:
 
 
 def read_phases(query: dict[str, list[str]]) -> frozenset[Phase]:
-    """Read PHASE: the union of all that are given; empty for no filter.
+    """Return PHASE: the union of all that are given; empty for no filter.
 
     Raises
     ------
@@ -47,11 +47,12 @@ def read_phases(query: dict[str, list[str]]) -> frozenset[Phase]:
 
 
 def read_after(query: dict[str, list[str]]) -> datetime | None:
-    """Read AFTER, an instant. The latest counts where it is given repeatedly.
+    """Return AFTER, an instant. The latest counts where it is given repeatedly.
 
     Raises
     ------
     InvalidFilter
+        One of them is no instant.
 
     """
     found = []
@@ -64,7 +65,7 @@ def read_after(query: dict[str, list[str]]) -> datetime | None:
 
 
 def read_last(query: dict[str, list[str]]) -> int | None:
-    """Read LAST, a number of jobs. The smallest counts where it is given repeatedly.
+    """Return LAST, a number of jobs. The smallest counts where it is given repeatedly.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def read_last(query: dict[str, list[str]]) -> int | None:
 
 
 def read_wait(query: dict[str, list[str]]) -> int | None:
-    """Read WAIT, in seconds; -1 for as long as the service allows.
+    """Return WAIT, in seconds; -1 for as long as the service allows.
 
     Raises
     ------

@@ -14,13 +14,14 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 def read_key(request: Request) -> str | None:
-    """Read the header; None where there is none.
+    """Return the key of a request; None where it has none.
 
     It may be quoted, as the IETF's draft of it has it.
 
     Raises
     ------
     InvalidParameter
+        The key is empty, too long, or not of visible ASCII characters.
 
     """
     found = request.headers.getlist(HEADER)

@@ -26,7 +26,7 @@ _TYPES = {
 
 
 def rendering_of(request: Request) -> Rendering:
-    """Choose by the Accept header.
+    """Return the rendering that the Accept header asks for.
 
     XML unless the client prefers another type by name: a wildcard never means
     HTML or JSON (UWS 1.1, section 2.2.2). Java's own client names ``text/html``
@@ -53,7 +53,7 @@ def rendering_of(request: Request) -> Rendering:
 
 
 def wants_json(request: Request) -> bool:
-    """Tell whether the client asks for JSON by name."""
+    """Whether the client asks for JSON by name."""
     return rendering_of(request) is Rendering.JSON
 
 

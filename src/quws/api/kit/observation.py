@@ -27,7 +27,7 @@ class Observation:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and tell of it when it is answered."""
+        """Pass the request on, and log and count it when it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

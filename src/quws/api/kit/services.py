@@ -45,59 +45,59 @@ class HttpSettings:
 
 
 def jobs_of(request: Request) -> JobService:
-    """Find the use cases of jobs."""
+    """Return the use cases of jobs."""
     services: Services = request.state.services
     return services.jobs
 
 
 def health_of(request: Request) -> Health:
-    """Find what knows whether the service works."""
+    """Return what knows whether the service works."""
     services: Services = request.state.services
     return services.health
 
 
 def accounts_of(request: Request) -> AccountService:
-    """Find the use cases of accounts."""
+    """Return the use cases of accounts."""
     services: Services = request.state.services
     return services.accounts
 
 
 def targets_of(request: Request) -> TargetService:
-    """Find what knows the targets."""
+    """Return what knows the targets."""
     services: Services = request.state.services
     return services.targets
 
 
 def pictures_of(request: Request) -> Pictures:
-    """Find what draws circuits."""
+    """Return what draws circuits."""
     services: Services = request.state.services
     return services.pictures
 
 
 def queues_of(request: Request) -> Queues:
-    """Find what counts the queues."""
+    """Return what counts the queues."""
     services: Services = request.state.services
     return services.queues
 
 
 def http_settings(request: Request) -> HttpSettings:
-    """Find the settings of the HTTP room."""
+    """Return the settings of the HTTP room."""
     settings: HttpSettings = request.app.state.http
     return settings
 
 
 def auth_method(request: Request) -> AuthMethod:
-    """Tell how callers are told apart."""
+    """Return how callers are told apart."""
     return http_settings(request).auth
 
 
 def caller_of(request: Request) -> Caller:
-    """Tell who asks."""
+    """Return who asks."""
     return getattr(request.state, "caller", ANONYMOUS)
 
 
 def base_url(request: Request) -> str:
-    """Tell the URL of the service as this client sees it, without a slash at its end."""
+    """Return the URL of the service as this client sees it, without a slash at its end."""
     public = http_settings(request).public_url
     if public is not None:
         return public

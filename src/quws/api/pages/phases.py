@@ -23,7 +23,7 @@ class Step:
 
 
 def steps_of(job: Job) -> list[Step]:
-    """Tell the way of a job through its phases."""
+    """Return the way of a job through its phases."""
     reached = {
         "PENDING": job.creation_time,
         "QUEUED": job.queued_time,
@@ -48,7 +48,7 @@ def steps_of(job: Job) -> list[Step]:
 
 
 def lengths_of(job: Job, now: datetime) -> dict[str, float]:
-    """Tell how many seconds a job was pending, waited and ran, as far as it came."""
+    """Return how many seconds a job was pending, waited and ran, as far as it came."""
     end = job.end_time or (job.creation_time if job.phase in FINAL else now)
     queued = job.queued_time or job.start_time or end
     started = job.start_time or end

@@ -11,7 +11,8 @@ from starlette.responses import FileResponse, Response
 
 from quws.api.kit.pages import Pages
 from quws.api.pages import account, new
-from quws.api.pages.jobs import bulk, circuit_page, job_page, list_page
+from quws.api.pages.job import circuit_page, job_page
+from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
 from quws.api.pages.targets import target_page, targets_page

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from store_helpers import NOW, a_job
+from store_helpers import NOW, new_job
 
 from quws.api.kit.urls import Urls
 from quws.api.uws import xml
@@ -66,7 +66,7 @@ def whole(**changes: Any) -> tuple[Job, JobDetails]:
         "results": [Result("counts-0", "x", 12, "application/json")],
     }
     entries = [TimelineEntry(NOW, "received", "api", None, 4), TimelineEntry(NOW, "q", "w", "m", 7)]
-    return a_job(**fields | changes), JobDetails(entries, 3, "it waits")
+    return new_job(**fields | changes), JobDetails(entries, 3, "it waits")
 
 
 def test_a_job_is_written_field_for_field() -> None:
@@ -127,7 +127,9 @@ def test_a_job_is_written_field_for_field() -> None:
 
 
 def test_what_nobody_knows_is_null() -> None:
-    found = json.loads(job_json(a_job(owner=None), JobDetails([], None), URLS))
+    found = json.loads(
+        job_json(new_job(owner=None, destruction_time=None), JobDetails([], None), URLS)
+    )
     empty = {name for name, value in found.items() if value is None}
     assert empty == {
         "run_id",
@@ -148,7 +150,7 @@ def test_what_nobody_knows_is_null() -> None:
 
 
 def test_an_unlimited_duration_is_null() -> None:
-    found = json.loads(job_json(a_job(execution_duration=0), JobDetails([], None), URLS))
+    found = json.loads(job_json(new_job(execution_duration=0), JobDetails([], None), URLS))
     assert found["execution_duration"] is None
 
 
@@ -179,8 +181,8 @@ def test_what_is_written_can_be_read_with_the_same_models() -> None:
     listed = [ResultJson.model_validate(item) for item in json.loads(results_json(job, URLS))]
     assert read.results == listed
     ref = JobRef(job.id, job.phase, job.run_id, job.owner, job.creation_time)
-    entry = RefJson.model_validate_json(ref_json(ref, URLS))
-    assert entry == RefJson.model_validate(read.model_dump())
+    ref_read = RefJson.model_validate_json(ref_json(ref, URLS))
+    assert ref_read == RefJson.model_validate(read.model_dump())
     gone = DeletedJson.model_validate_json(deleted_json(job.id, URLS))
     assert (gone.id, gone.url) == (read.id, read.url)
 

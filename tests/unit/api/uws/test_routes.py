@@ -8,7 +8,11 @@ import httpx
 import pytest
 from answers import expect, json_of, location_of
 from circuits import BELL2
-from in_process import Api
+from in_process import URL, Api
+from store_helpers import NOW, entry, new_job
+
+from quws.domain.job import Result
+from quws.domain.phases import Phase
 
 pytestmark = pytest.mark.anyio
 
@@ -72,3 +76,27 @@ async def test_the_page_links_each_value_that_lies_elsewhere(http: httpx.AsyncCl
     job = location_of(answer)
     page = expect(await http.get(job, headers=BROWSER)).text
     assert [f'href="{job}/parameters/REQUEST{end}"' in page for end in ("", "/1")] == [True, True]
+
+
+async def test_each_result_is_kept_under_a_mark_of_its_own(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    store = api.backends.jobs
+    job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry()])
+    claim = await store.claims.claim(job.target, "worker", 3600, NOW)
+    assert claim is not None
+    results = []
+    for name, content in (("result", b"<VOTABLE/>"), ("counts", b"{}")):
+        await api.backends.artifacts.put(f"jobs/{name}", content)
+        results.append(Result(name, f"jobs/{name}", len(content), "text/plain"))
+    assert await store.publishing.complete(claim, results, entry(), 1.0)
+    found = [
+        expect(await http.get(f"/jobs/{job.id}/results/{name}")) for name in ("result", "counts")
+    ]
+    assert [item.content for item in found] == [b"<VOTABLE/>", b"{}"]
+    kept = [{"If-None-Match": item.headers["etag"]} for item in found]
+    assert kept[0] != kept[1]
+    expect(await http.get(f"/jobs/{job.id}/results/counts", headers=kept[1]), 304)
+    expect(await http.get(f"/jobs/{job.id}/results/counts", headers=kept[0]), 200)
+    assert location_of(await http.get(f"/sync/{job.id}")) == f"{URL}/jobs/{job.id}/results/result"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
 from answers import location_of, refusal_of
 from circuits import BELL2
 from in_process import URL, Api
-from store_helpers import a_job, an_entry
+from store_helpers import NOW, entry, new_job
 
 from quws.domain.phases import Phase
 
@@ -18,12 +19,25 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED])
 async def test_a_job_that_is_under_way_is_waited_for(
-    api: Api, http: httpx.AsyncClient, phase: Phase
+    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, phase: Phase
 ) -> None:
-    job = a_job(owner=None, phase=phase)
-    await api.store.add(job, [an_entry()])
+    store = api.backends.jobs
+    job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry()])
+    if phase is not Phase.QUEUED:
+        claim = await store.claims.claim(job.target, "worker", 3600, NOW)
+        assert claim is not None
+        if phase is Phase.SUSPENDED:
+            assert await store.publishing.hand_back(claim, entry())
+    watched, watch = asyncio.Event(), api.backends.events.watch
+
+    def noticed(job_id: str) -> Any:
+        watched.set()
+        return watch(job_id)
+
+    monkeypatch.setattr(api.backends.events, "watch", noticed)
     asked = asyncio.create_task(http.get(f"/sync/{job.id}"))
-    waits = asyncio.create_task(api.listeners.watched.wait())
+    waits = asyncio.create_task(watched.wait())
     await asyncio.wait({asked, waits}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
     assert not asked.done(), f"answered at once: {location_of(asked.result())}"
     assert waits.done(), "nobody waits for the job"

@@ -77,6 +77,15 @@ class Builder:
         self.lines.append(f"if ({test}) {{ {use} }}")
         self.exact.gate(name, on, *angles, when=lambda bits: bits[clbit] == value)
 
+    def either(self, name: str, other: str, clbit: int) -> None:
+        """Do one thing where a bit is 1, and another where it is 0."""
+        qubit = self.random.randrange(self.qubits)
+        self.lines.append(
+            f"if ({self.bit(clbit)}) {{ {name} q[{qubit}]; }} else {{ {other} q[{qubit}]; }}"
+        )
+        self.exact.gate(name, [qubit], when=lambda bits: bits[clbit] == 1)
+        self.exact.gate(other, [qubit], when=lambda bits: bits[clbit] == 0)
+
     def measure(self, qubit: int, clbit: int) -> None:
         self.lines.append(f"{self.bit(clbit)} = measure q[{qubit}];")
         self.exact.measure(qubit, clbit)
@@ -130,6 +139,20 @@ def _controlled(
     return made
 
 
+def _either(names: tuple[str, ...], seed: int) -> Builder:
+    made = Builder(seed, 3, (1, 2))
+    made.gates(names, 6)
+    made.measure(0, 1)
+    for name, other in (("x", "y"), ("z", "x"), ("y", "z")):
+        made.either(name, other, 1)
+    made.gates(names, 3)
+    made.measure(2, 2)
+    made.either("z", "x", 2)
+    made.measure(1, 0)
+    made.measure(0, 1)
+    return made
+
+
 _DEPOLARIZING = {"depolarizing": {"p": 0.03, "p2": 0.08}}
 _READOUT = {"readout": {"p01": 0.05, "p10": 0.15}}
 _THERMAL = {"thermal": {"t1": 2e-6, "t2": 1.5e-6, "time": 5e-8, "time2": 3e-7}}
@@ -141,6 +164,7 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
     "clifford-on-the-way": lambda seed: _on_the_way(CLIFFORD, seed).case(),
     "clifford-controlled": lambda seed: _controlled(CLIFFORD, ("x", "y", "z"), seed).case(),
     "clifford-controlled-by-gates": lambda seed: _controlled(CLIFFORD, ("h", "s"), seed).case(),
+    "clifford-either": lambda seed: _either(CLIFFORD, seed).case(),
     "clifford-noisy": lambda seed: _ends(CLIFFORD, seed, after_gate=_PAULI, flip=(0.05, 0.15)).case(
         _DEPOLARIZING | _READOUT
     ),
@@ -150,6 +174,7 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
     "general": lambda seed: _ends(GENERAL, seed).case(),
     "general-on-the-way": lambda seed: _on_the_way(GENERAL, seed).case(),
     "general-controlled": lambda seed: _controlled(GENERAL, ("t", "rx", "x"), seed).case(),
+    "general-either": lambda seed: _either(GENERAL, seed).case(),
     "general-read-wrong": lambda seed: _ends(GENERAL, seed, flip=(0.05, 0.15)).case(_READOUT),
     "general-controlled-read-wrong": lambda seed: _controlled(
         GENERAL, ("t", "rx", "x"), seed, flip=(0.05, 0.15)

@@ -171,8 +171,9 @@ def test_readout_errors_where_the_bit_decides_what_comes_next(simulator: Simulat
     assert run(simulator, text, noise=wrong).counts == {"11": 200}
 
 
-def test_a_qubit_that_waits_relaxes(simulator: Simulator) -> None:
-    text = f"{THREE} qubit[1] q; bit[1] c; x q[0]; delay[100us] q[0]; c = measure q;"
+@pytest.mark.parametrize("delay", ["100us", "0.1ms", "100000ns"])
+def test_a_qubit_that_waits_relaxes(simulator: Simulator, delay: str) -> None:
+    text = f"{THREE} qubit[1] q; bit[1] c; x q[0]; delay[{delay}] q[0]; c = measure q;"
     noise = {"thermal": {"t1": 100e-6, "t2": 100e-6, "time": 1e-12}}
     ones = run(simulator, text, shots=10_000, noise=noise).counts["1"] / 10_000
     assert abs(ones - math.exp(-1)) < 0.02
@@ -214,6 +215,42 @@ def test_a_device_has_the_errors_of_its_calibration(simulator: Simulator, t1: fl
     # Of four dimensions, an infidelity e is a depolarizing channel of 4 e / 3; half of what it
     # leaves is wrong.
     assert abs(pair - 0.06 * 4 / 3 / 2) < 0.01
+
+
+@pytest.mark.parametrize(("t1", "t2"), [(1e-5, 1e-5), (1e-5, 1.8e-5)])
+def test_what_relaxes_during_a_gate_is_a_part_of_its_error(
+    simulator: Simulator, t1: float, t2: float
+) -> None:
+    # Gates that last a tenth of T1; what they do besides makes up their whole error.
+    seconds, errors = 1e-6, {1: 0.15, 2: 0.2}
+    calibration = Calibration(
+        id="one",
+        time=datetime(2026, 11, 1, tzinfo=UTC),
+        qubits=[QubitCalibration(qubit=qubit, t1=t1, t2=t2) for qubit in range(2)],
+        gates=[
+            GateCalibration(gate="sx", qubits=(0,), error=errors[1], duration=seconds),
+            GateCalibration(gate="sx", qubits=(1,), error=errors[1], duration=seconds),
+            GateCalibration(gate="cz", qubits=(0, 1), error=errors[2], duration=seconds),
+        ],
+    )
+    noise = Noise(device=Device(name="slow", calibration=calibration))
+    kept, coherent = math.exp(-seconds / t1), math.exp(-seconds / t2)
+
+    def depolarized(qubits: int) -> float:
+        """The part that the gate replaces by any state at all, so that its error is right."""
+        dimension = 2**qubits
+        process = ((1 + kept + 2 * coherent) / 4) ** qubits
+        relaxed = (dimension * process + 1) / (dimension + 1)
+        return (relaxed - (1 - errors[qubits])) / (relaxed - 1 / dimension)
+
+    def ones(gates: str) -> float:
+        text = f"{TWO} qreg q[2]; creg c[1]; {gates} measure q[1] -> c[0];"
+        given = noise.model_dump(mode="json", exclude_none=True)
+        return run(simulator, text, shots=40_000, noise=given).counts["1"] / 40_000
+
+    assert ones("x q[1];") == pytest.approx((1 - depolarized(1) / 2) * kept, abs=0.01)
+    assert ones("z q[1];") == pytest.approx(depolarized(1) / 2 * kept, abs=0.01)
+    assert ones("cz q[0], q[1];") == pytest.approx(depolarized(2) / 2 * kept, abs=0.01)
 
 
 def test_a_device_reads_wrong_and_has_no_more_qubits_than_it_has(simulator: Simulator) -> None:

@@ -1,4 +1,4 @@
-"""Pages of the job list and of one job."""
+"""Pages of one job, and of each of its circuits."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from lxml import etree
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.body import parse_form, read_posted
-from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.filters import query_of
 from quws.api.kit.pages import ShownJob
-from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, targets_of
-from quws.api.kit.urls import Urls, see_other
+from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
 from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
@@ -25,106 +22,19 @@ from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.circuits import Language
 from quws.domain.clock import utc_now
-from quws.domain.drawings import Drawing, Drawn, Shape
-from quws.domain.errors import InvalidParameter, NotFound, Refusal
+from quws.domain.errors import NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
 from quws.domain.parameters import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 
-_ROWS = 50
-_HOME_ROWS = 8
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 2.0
 """How long the page of a job waits for a picture of its circuit."""
 _SOURCE = 20_000
-_BULK = 200
-_GREETING = Drawing(
-    qubits=["q[0]", "q[1]", "q[2]"],
-    registers=[("c", 3)],
-    columns=6,
-    operations=[
-        Drawn(column=0, shape=Shape.BOX, qubits=[0], label="H"),
-        Drawn(column=1, shape=Shape.NOT, qubits=[1], controls=[(0, True)]),
-        Drawn(column=2, shape=Shape.NOT, qubits=[2], controls=[(1, True)]),
-        *(
-            Drawn(column=3 + bit, shape=Shape.MEASURE, qubits=[bit], clbits=[(0, bit)])
-            for bit in range(3)
-        ),
-    ],
-)
-"""The circuit on the first page."""
 _MOVING = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
-
-
-async def home_page(request: Request) -> Response:
-    """Greet: what this is, what can run circuits, and the caller's newest jobs."""
-    t = texts_of(request)
-    targets, rows = await asyncio.gather(
-        targets_of(request).all(), jobs_of(request).reader.rows(caller_of(request), _HOME_ROWS)
-    )
-    context = {"targets": targets, "rows": rows, "picture": picture(_GREETING, t)}
-    return render(request, "home.html", context)
-
-
-async def list_page(request: Request, urls: Urls) -> Response:
-    """Show the job list: one page of what the filters leave."""
-    # A form sends its empty fields too.
-    query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
-    older = next(iter(query.get("OLDER", [])), None)
-    phases, after, last = read_phases(query), read_after(query), read_last(query)
-    rows = await jobs_of(request).reader.rows(
-        caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
-    )
-    filters = [("PHASE", str(phase)) for phase in sorted(phases)]
-    filters += [("AFTER", format_instant(after))] if after is not None else []
-    filters += [("LAST", str(last))] if last is not None else []
-    more = len(rows) > _ROWS
-    context = {
-        "rows": rows[:_ROWS],
-        "older": urlencode([*filters, ("OLDER", rows[_ROWS - 1].ref.id)])
-        if more and last is None
-        else None,
-        "newest": urlencode(filters) if older else None,
-        "filters": filters,
-        "phases": phases,
-        "all_phases": list(Phase),
-        "after": None if after is None else format_instant(after),
-        "last": last,
-        "list_url": urls.list,
-        "told": _told(request, query),
-        "now": utc_now(),
-        "example_instant": format_instant(utc_now() - timedelta(days=1)),
-    }
-    return render(request, "list.html", context)
-
-
-async def bulk(request: Request) -> Response:
-    """Abort or delete the chosen jobs, as many of them as possible, and tell how many."""
-    posted = await read_posted(request)
-    chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
-    action = next((item.value for item in posted if item.name == "ACTION"), b"")
-    jobs, caller = jobs_of(request), caller_of(request)
-    known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
-    if action not in known:
-        raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
-    done = failed = 0
-    for job_id in dict.fromkeys(chosen[:_BULK]):
-        try:
-            await known[action](caller, job_id)
-            done += 1
-        except Refusal:
-            failed += 1
-    filters = [
-        (part.name, part.value)
-        for item in posted
-        if item.name == "BACK"
-        for part in parse_form(item.value)
-    ]
-    told = ("DONE", f"{action.decode().lower()}-{done}-{failed}")
-    return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
 
 
 async def job_page(request: Request, shown: ShownJob) -> Response:
@@ -281,14 +191,3 @@ async def _read(request: Request, job: Job, name: str) -> bytes:
 def _pretty(document: bytes) -> str:
     root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
     return etree.tostring(root, pretty_print=True, encoding="unicode")
-
-
-def _told(request: Request, query: dict[str, list[str]]) -> str | None:
-    """Write what a bulk action did."""
-    action, _, numbers = next(iter(query.get("DONE", [])), "").partition("-")
-    done, _, failed = numbers.partition("-")
-    if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
-        return None
-    words = texts_of(request)
-    text = words.n(words.list[f"told_{action}"], int(done[:6]))
-    return f"{text} {words.n(words.list['told_failed'], int(failed[:6]))}" if int(failed) else text

@@ -1,0 +1,91 @@
+"""The page of the job list, and what is done with several jobs of it at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quws.api.kit.body import parse_form, read_posted
+from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.services import base_url, caller_of, jobs_of
+from quws.api.kit.urls import Urls, see_other
+from quws.api.pages.templates import render, texts_of
+from quws.domain.clock import utc_now
+from quws.domain.errors import InvalidParameter, Refusal
+from quws.domain.phases import Phase
+from quws.domain.times import format_instant
+
+_ROWS = 50
+_BULK = 200
+
+
+async def list_page(request: Request, urls: Urls) -> Response:
+    """Show the job list: one page of what the filters leave."""
+    # A form sends its empty fields too.
+    query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
+    older = next(iter(query.get("OLDER", [])), None)
+    phases, after, last = read_phases(query), read_after(query), read_last(query)
+    rows = await jobs_of(request).reader.rows(
+        caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
+    )
+    filters = [("PHASE", str(phase)) for phase in sorted(phases)]
+    filters += [("AFTER", format_instant(after))] if after is not None else []
+    filters += [("LAST", str(last))] if last is not None else []
+    more = len(rows) > _ROWS
+    context = {
+        "rows": rows[:_ROWS],
+        "older": urlencode([*filters, ("OLDER", rows[_ROWS - 1].ref.id)])
+        if more and last is None
+        else None,
+        "newest": urlencode(filters) if older else None,
+        "filters": filters,
+        "phases": phases,
+        "all_phases": list(Phase),
+        "after": None if after is None else format_instant(after),
+        "last": last,
+        "list_url": urls.list,
+        "told": _done(request, query),
+        "now": utc_now(),
+        "example_instant": format_instant(utc_now() - timedelta(days=1)),
+    }
+    return render(request, "list.html", context)
+
+
+async def bulk(request: Request) -> Response:
+    """Abort or delete the chosen jobs, as many as possible; the list then says how many."""
+    posted = await read_posted(request)
+    chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
+    action = next((item.value for item in posted if item.name == "ACTION"), b"")
+    jobs, caller = jobs_of(request), caller_of(request)
+    known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
+    if action not in known:
+        raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
+    done = failed = 0
+    for job_id in dict.fromkeys(chosen[:_BULK]):
+        try:
+            await known[action](caller, job_id)
+            done += 1
+        except Refusal:
+            failed += 1
+    filters = [
+        (part.name, part.value)
+        for item in posted
+        if item.name == "BACK"
+        for part in parse_form(item.value)
+    ]
+    told = ("DONE", f"{action.decode().lower()}-{done}-{failed}")
+    return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
+
+
+def _done(request: Request, query: dict[str, list[str]]) -> str | None:
+    """Write what a bulk action did."""
+    action, _, numbers = next(iter(query.get("DONE", [])), "").partition("-")
+    done, _, failed = numbers.partition("-")
+    if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
+        return None
+    words = texts_of(request)
+    text = words.n(words.list[f"told_{action}"], int(done[:6]))
+    return f"{text} {words.n(words.list['told_failed'], int(failed[:6]))}" if int(failed) else text

@@ -1,0 +1,104 @@
+"""The pages as a browser gets them, and what their buttons do."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from answers import expect, json_of, location_of
+from circuits import BELL2
+from in_process import URL, Api
+from lxml import html
+
+pytestmark = pytest.mark.anyio
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+async def read(http: httpx.AsyncClient, url: str, status: int = 200) -> html.HtmlElement:
+    """Read a page."""
+    answer = expect(await http.get(url, headers=BROWSER), status)
+    assert answer.headers["content-type"].startswith("text/html"), url
+    # What a page may do is said by no page alone.
+    assert "default-src 'none'" in answer.headers["content-security-policy"], url
+    return html.fromstring(answer.text)
+
+
+def alert_of(page: html.HtmlElement) -> str:
+    """Give what a page says is wrong."""
+    (alert,) = page.xpath('//*[@role="alert"]')
+    return " ".join(alert.text_content().split())
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/", "Queues for quantum computers"),
+        ("/jobs", "Jobs"),
+        ("/new", "New job"),
+        ("/account", "Account"),
+        ("/operator", "Operator"),
+        ("/targets", "Targets"),
+        ("/targets/simulator", "simulator"),
+    ],
+)
+async def test_a_page_has_its_heading(http: httpx.AsyncClient, path: str, heading: str) -> None:
+    page = await read(http, path)
+    found = [" ".join(item.text_content().split()) for item in page.xpath("//h1")]
+    assert len(found) == 1
+    assert heading in found[0]
+
+
+async def test_a_program_is_sent_from_the_first_page_to_the_list(http: httpx.AsyncClient) -> None:
+    assert location_of(await http.get("/")) == "jobs"
+
+
+async def test_a_circuit_has_a_page_of_its_own(http: httpx.AsyncClient) -> None:
+    other = BELL2 + "// the other one\n"
+    job = location_of(await http.post("/jobs", data={"CIRCUIT": [BELL2, other]}))
+    page = await read(http, f"{job}/circuits/1")
+    assert any("the other one" in item.text_content() for item in page.xpath("//pre"))
+    missing = await read(http, f"{job}/circuits/2", 404)
+    assert alert_of(missing) == f"job {job.rsplit('/', 1)[1]} has no circuit 2"
+
+
+async def test_an_error_is_a_page_that_says_what_is_wrong(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/jobs", data={"CIRCUIT": "rubbish"}, headers=BROWSER)
+    page = html.fromstring(expect(answer, 403).text)
+    assert alert_of(page) == "CIRCUIT, line 1, column 1: this is no OpenQASM"
+    assert alert_of(await read(http, "/jobs?LAST=none", 400)).startswith("LAST must be")
+
+
+async def test_the_list_has_what_its_filters_leave(http: httpx.AsyncClient) -> None:
+    pending = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2}))
+    queued = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2, "PHASE": "RUN"}))
+
+    async def listed(query: str) -> set[str]:
+        page = await read(http, f"/jobs?{query}")
+        return {link for link in page.xpath("//tbody//a/@href") if link in (pending, queued)}
+
+    assert await listed("") == {pending, queued}
+    assert await listed("PHASE=QUEUED&PHASE=ABORTED&AFTER=&LAST=") == {queued}
+    assert await listed("LAST=1") == {queued}
+
+
+async def test_several_jobs_are_deleted_at_once_and_the_list_says_how_many(
+    http: httpx.AsyncClient,
+) -> None:
+    jobs = [location_of(await http.post("/jobs", data={"CIRCUIT": BELL2})) for _ in range(3)]
+    ids = [job.rsplit("/", 1)[1] for job in jobs]
+    form = {"ACTION": "DELETE", "JOB": [*ids[:2], ids[0], "nothing"], "BACK": "PHASE=PENDING"}
+    back = location_of(await http.post("/bulk", data=form))
+    assert back == f"{URL}/jobs?PHASE=PENDING&DONE=delete-2-1"
+    page = await read(http, back)
+    (told,) = page.xpath('//*[@role="status"]')
+    assert "2" in told.text_content()
+    left = json_of(await http.get("/jobs", headers={"Accept": "application/json"}))
+    assert [item["id"] for item in left] == [ids[2]]
+
+
+async def test_an_unknown_action_does_nothing(api: Api, http: httpx.AsyncClient) -> None:
+    job = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2}))
+    form = {"ACTION": "RUN", "JOB": job.rsplit("/", 1)[1]}
+    answer = expect(await http.post("/bulk", data=form, headers=BROWSER), 403)
+    assert alert_of(html.fromstring(answer.text)) == "ACTION must be ABORT or DELETE"
+    assert expect(await http.get(f"{job}/phase")).text == "PENDING"
