@@ -124,7 +124,7 @@ class ArtifactStore:
     async def delete(self, prefix: str, keep: Collection[str] = ()) -> int:
         """Delete everything below a prefix (whole path segments), save some keys.
 
-        Tells how many there were.
+        Returns how many there were.
         """
         try:
             found = await obstore.list(self._store, prefix).collect_async()

@@ -17,7 +17,7 @@ def queue_name(target: str) -> str:
 
 
 class Dispatcher:
-    """Tells the workers of a target that a job waits.
+    """Sends hints to the workers of a target.
 
     A hint names no job: the worker asks the database for the best one. So a
     lost hint costs time and a doubled one nothing.
@@ -55,7 +55,7 @@ class Dispatcher:
             raise BusUnavailable(str(error)) from error
 
     async def attended(self, target: str) -> bool:
-        """Tell whether a worker of a target has listened within the last seconds.
+        """Whether a worker of a target has listened within the last seconds.
 
         Raises
         ------

@@ -89,7 +89,7 @@ def hash_password(password: str) -> str:
 
 
 def password_fits(password: str, stored: str) -> bool:
-    """Tell whether a password is the one that was hashed, in constant time."""
+    """Whether a password is the one that was hashed, in constant time."""
     try:
         scheme, salt, wanted = stored.split("$")
     except ValueError:

@@ -26,7 +26,7 @@ def new_job_id() -> str:
 
 
 def is_job_id(text: str) -> bool:
-    """Tell whether a path segment could be a job id at all."""
+    """Whether a path segment could be a job id at all."""
     return _JOB_ID.fullmatch(text) is not None
 
 

@@ -15,7 +15,7 @@ _MEMORY = 20
 
 
 def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
-    """Tell how large a job is, as a power of two.
+    """Return how large a job is, as a power of two.
 
     The work of a state vector: operations times amplitudes, and reading the
     shots. Circuits of Clifford gates alone, and those whose gates hardly join
@@ -30,7 +30,7 @@ def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
 
 
 def _amplitudes(facts: CircuitFacts) -> float:
-    """Tell how many numbers describe the state on the way."""
+    """Return how many numbers describe the state on the way."""
     whole = 2.0 ** min(facts.qubits, 64)
     if facts.clifford:
         return min(whole, float(facts.qubits) ** 2)

@@ -92,7 +92,7 @@ class Target(ABC):
 
     @abstractmethod
     def describe(self) -> TargetDescription:
-        """Tell what the target is and what it can run, without loading its libraries.
+        """Return what the target is and what it can run, without loading its libraries.
 
         Raises
         ------

@@ -83,7 +83,7 @@ def compile_with(passes: Any, circuit: Any) -> Any:
 
 
 def layout_of(compiled: Any) -> list[int] | None:
-    """Tell which qubit of the target carries each qubit of a circuit at the start."""
+    """Return which qubit of the target carries each qubit of a circuit at the start."""
     if compiled.layout is None:
         return None
     layout: list[int] = compiled.layout.initial_index_layout(filter_ancillas=True)

@@ -21,7 +21,7 @@ _PACKAGES = {
 
 
 def is_own(name: str) -> bool:
-    """Tell whether a device comes with quws, so that nothing must be loaded to describe it."""
+    """Whether a device comes with quws, so that nothing must be loaded to describe it."""
     return ":" not in name
 
 

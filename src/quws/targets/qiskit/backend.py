@@ -277,7 +277,7 @@ class QiskitBackend(Target):
         )
 
     def _aligned(self) -> bool:
-        """Tell whether delays must fit its pulses: then the whole circuit needs a schedule."""
+        """Whether delays must fit its pulses: then the whole circuit needs a schedule."""
         target = self._target
         return target.dt is not None and (
             target.acquire_alignment != 1 or target.pulse_alignment != 1
@@ -506,7 +506,7 @@ _STATUS = {
 
 @contextlib.contextmanager
 def _asking() -> Iterator[None]:
-    """Tell a vendor that does not answer from one that refuses, whatever its client is built on."""
+    """Raise ``ConnectionError`` where a vendor does not answer, whatever its client is made of."""
     try:
         yield
     except Exception as error:
@@ -539,7 +539,7 @@ def _refuses_run(name: str) -> InvalidCircuit:
 
 
 def _calibrated(backend: Any) -> datetime:
-    """Tell when the backend was calibrated, as far as it says."""
+    """Return when the backend was calibrated, as far as it says."""
     properties = getattr(backend, "properties", None)
     if callable(properties):
         when = getattr(properties(), "last_update_date", None)

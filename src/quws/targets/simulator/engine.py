@@ -56,7 +56,7 @@ class Engine(ABC):
 
     @abstractmethod
     def installed(self) -> bool:
-        """Tell whether the library is there, without loading it."""
+        """Whether the library is there, without loading it."""
 
     @abstractmethod
     def load(self) -> None:
@@ -64,7 +64,7 @@ class Engine(ABC):
 
     @abstractmethod
     def takes(self, order: Order) -> bool:
-        """Tell whether it can run this, from the traits of the circuit."""
+        """Whether it can run this, from the traits of the circuit."""
 
     def prepare(self, order: Order) -> Any:
         """Translate the circuit.

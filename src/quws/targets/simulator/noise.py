@@ -73,7 +73,7 @@ class Errors:
     # -- measured bits -----------------------------------------------------------
 
     def readout(self, qubit: int) -> tuple[float, float]:
-        """Tell the probabilities to read 1 for 0, and 0 for 1, on one qubit."""
+        """Return the probabilities to read 1 for 0, and 0 for 1, on one qubit."""
         wrong = [(0.0, 0.0)]
         if self.noise.readout is not None:
             wrong.append(self.noise.readout.pair)

@@ -11,7 +11,7 @@ from quws.targets.simulator.router import Method
 
 
 def fits(order: Order) -> bool:
-    """Tell whether one state gives all shots: nothing happens after a measurement."""
+    """Whether one state gives all shots: nothing happens after a measurement."""
     return order.method is Method.STATEVECTOR and order.traits.sampled and not order.noisy
 
 
