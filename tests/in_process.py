@@ -26,6 +26,8 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.clock import utc_now
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Unavailable
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.processes.api import make_services
@@ -121,6 +123,7 @@ async def open_api(
     auth: AuthSettings | None = None,
     policy: Policy | None = None,
     public_url: str | None = None,
+    specifications: Specifications = SPECIFICATIONS,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -134,6 +137,7 @@ async def open_api(
         policy=policy or Policy(),
         expected=frozenset({TARGET.name}),
         known=[],
+        specifications=specifications,
     )
     await backends.targets.register([TARGET], utc_now(), replace=True)
 
@@ -141,7 +145,13 @@ async def open_api(
     async def opened() -> AsyncIterator[Services]:
         yield services
 
-    app = build_app(opened, auth=auth or AuthSettings(), public_url=public_url, max_body=1_000_000)
+    app = build_app(
+        opened,
+        auth=auth or AuthSettings(),
+        public_url=public_url,
+        max_body=1_000_000,
+        specifications=specifications,
+    )
     listening = asyncio.create_task(backends.events.run())
     try:
         yield Api(app, services, backends)

@@ -13,6 +13,7 @@ from quws.domain.job import (
     Parameter,
 )
 from quws.domain.phases import MOVES, Move, Phase
+from quws.domain.spec import JobSpec
 from quws.store.jobs.store import JobStore
 
 EXECUTING = frozenset({Phase.EXECUTING})
@@ -77,7 +78,7 @@ ACTIONS = {
     ),
     "set_parameters": Action(
         lambda s, c: s.control.set_parameters(
-            c.id, [Parameter("TAG", "x")], {"spec": {}, "circuits": 2}
+            c.id, [Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2}
         ),
         frozenset({Phase.PENDING}),
     ),

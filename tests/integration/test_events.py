@@ -163,6 +163,24 @@ def test_all_jobs_of_a_caller_are_told_of(http: httpx.Client) -> None:
     assert id_of(job) not in told
 
 
+def test_who_was_away_hears_of_what_was_deleted_meanwhile(http: httpx.Client) -> None:
+    kept, gone = create(http), create(http)
+    with following(http, "/events") as stream:
+        seen = stream.next().id
+    http.delete(gone)
+    with following(http, "/events", seen) as stream:
+        assert stream.next().kind == "listening"
+        event = stream.until("job_deleted")[-1]
+        while event.data["url"] != gone:
+            event = stream.until("job_deleted")[-1]
+        assert event.data == {"id": id_of(gone), "url": gone}
+    http.delete(kept)
+    # Who has heard of it hears of what came after it, and of nothing twice.
+    with following(http, "/events", event.id) as stream:
+        while (heard := stream.next()).kind != "job_deleted" or heard.data["url"] != kept:
+            assert heard.data.get("url") != gone
+
+
 def test_one_who_follows_holds_nobody_up(http: httpx.Client) -> None:
     job = create(http)
     with contextlib.ExitStack() as stack:

@@ -149,7 +149,7 @@ class ArtifactStore:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
         return [prefix.strip("/") for prefix in found["common_prefixes"]]
 
-    async def check(self) -> None:
+    async def probe(self) -> None:
         """Make sure that the store can be written and read.
 
         Raises

@@ -39,10 +39,10 @@ class Announcer:
         """Spread that something of a job changed, but not its phase."""
         await self._publish(JobEvent(job_id, phase))
 
-    async def deleted(self, job_id: str, owner: str | None) -> None:
-        """Spread that somebody's job was deleted, and count it."""
+    async def deleted(self, job_id: str) -> None:
+        """Spread that a job was deleted, and count it."""
         metrics.deleted()
-        await self._publish(JobEvent(job_id, None, owner))
+        await self._publish(JobEvent(job_id, None))
 
     async def _publish(self, event: JobEvent) -> None:
         try:

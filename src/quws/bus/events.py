@@ -22,14 +22,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job changed. ``phase`` is None when it was deleted.
-
-    ``owner`` is told with a deletion only: nobody can look it up any more.
-    """
+    """A job changed. ``phase`` is None when it was deleted."""
 
     job_id: str
     phase: Phase | None
-    owner: str | None = None
 
 
 class Watch:
@@ -53,25 +49,6 @@ class Watch:
         return True
 
 
-class Feed(Watch):
-    """Wakes one listener whenever any job may have changed, and keeps the deletions for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._deleted: list[JobEvent] = []
-
-    def hear(self, event: JobEvent) -> None:
-        """Take an event."""
-        if event.phase is None:
-            self._deleted.append(event)
-        self.wake()
-
-    def deleted(self) -> list[JobEvent]:
-        """Take the deletions since the last call."""
-        found, self._deleted = self._deleted, []
-        return found
-
-
 class EventHub:
     """Publishes news of jobs, and hands the news of all processes to local listeners.
 
@@ -83,7 +60,7 @@ class EventHub:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
         self._watches: dict[str, set[Watch]] = {}
-        self._feeds: set[Feed] = set()
+        self._feeds: set[Watch] = set()
         self._callbacks: list[Callable[[JobEvent], None]] = []
         self._on_connect: list[Callable[[], None]] = []
         self.connected = asyncio.Event()
@@ -97,10 +74,7 @@ class EventHub:
             Nobody was told; listeners find out when they next look.
 
         """
-        body = {"job": event.job_id, "phase": event.phase}
-        if event.owner is not None:
-            body["owner"] = event.owner
-        message = json.dumps(body)
+        message = json.dumps({"job": event.job_id, "phase": event.phase})
         try:
             await self._redis.publish(CHANNEL, message)
         except BUS_ERRORS as error:
@@ -119,9 +93,9 @@ class EventHub:
                 del self._watches[job_id]
 
     @contextmanager
-    def feed(self) -> Iterator[Feed]:
+    def feed(self) -> Iterator[Watch]:
         """Listen to all jobs while the block lasts."""
-        feed = Feed()
+        feed = Watch()
         self._feeds.add(feed)
         try:
             yield feed
@@ -168,15 +142,13 @@ class EventHub:
         try:
             body = json.loads(data)
             phase = body["phase"]
-            event = JobEvent(
-                str(body["job"]), None if phase is None else Phase(phase), body.get("owner")
-            )
+            event = JobEvent(str(body["job"]), None if phase is None else Phase(phase))
         except (ValueError, KeyError, TypeError, RecursionError):
             _log.warning("unreadable event", data=data[:100])
             return
         for watch in list(self._watches.get(event.job_id, ())):
             watch.wake()
         for feed in list(self._feeds):
-            feed.hear(event)
+            feed.wake()
         for callback in self._callbacks:
             callback(event)

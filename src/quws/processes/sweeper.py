@@ -76,6 +76,7 @@ async def run_sweeper(
             next_orphans = monotonic() + orphan_seconds
             await _try("orphans", sweeps.orphans)
             await _try("keys", sweeps.keys)
+            await _try("outbox", sweeps.outbox)
         if monotonic() >= next_load:
             next_load = monotonic() + _LOAD_SECONDS
             await _try("load", targets.sample_load)

@@ -26,6 +26,7 @@ from quws.store.jobs.sweeps import Overdue
 from quws.store.targets import TargetStore
 from quws.telemetry import logs
 
+_OUTBOX_KEPT = timedelta(days=1)
 _KEYS_KEPT = timedelta(days=7)
 _log = structlog.get_logger(__name__)
 
@@ -154,7 +155,7 @@ class Sweeps:
                 if self._policy.keep_history:
                     await self._announcer.changed(found.id, Phase.ARCHIVED)
                 else:
-                    await self._announcer.deleted(found.id, found.owner)
+                    await self._announcer.deleted(found.id)
         return count
 
     async def garbage(self) -> int:
@@ -202,6 +203,14 @@ class Sweeps:
     async def keys(self) -> int:
         """Forget the Idempotency-Keys of jobs that are long gone."""
         return await self._store.keys.forget(self._clock() - _KEYS_KEPT)
+
+    async def outbox(self) -> int:
+        """Forget what happened to jobs more than a day ago: who was away longer reads the list."""
+        count = 0
+        before = utc_now() - _OUTBOX_KEPT
+        while pruned := await self._store.outbox.prune(before):
+            count += pruned
+        return count
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""

@@ -9,7 +9,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.targets import Calibration, Load, TargetRecord, TargetStatus
 from quws.domain.times import format_instant
 from quws.services.quotes import Quotes
@@ -98,7 +98,7 @@ class TargetService:
                 parameter="UNTIL",
             )
         by = caller.name or "operator"
-        if not await self._store.hold(name, status, message or None, until, by):
+        if not await self._store.set_state(name, status, message or None, until, by):
             raise NotFound(f"there is no target '{name[:60]}', or no worker has looked at it yet")
         if status is TargetStatus.ONLINE:
             await self._announcer.work(name)

@@ -196,6 +196,23 @@ timeline = Table(
     Column("status", String(40), nullable=False),
     Column("source", Text, nullable=False),
     Column("message", Text),
+    # An id is a place in the stream of a job's events: it must not come back after a deletion.
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # What happened, for those who are to be told of it. No foreign key: a deletion is told of
+    # when the job is gone.
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("time", Instant, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("job_id", String(36), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("phase", String(10), nullable=False),
     # An id is a place in the stream of events: it must not come back after a deletion.
     sqlite_autoincrement=True,
 )

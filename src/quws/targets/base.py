@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import TargetState
@@ -20,20 +20,8 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quws.domain.circuits import CircuitFacts, Language
+    from quws.domain.options import RunOptions
     from quws.domain.targets import Calibration, TargetDescription
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to run a circuit. With the same seed a simulator gives the same counts."""
-
-    shots: int
-    seed: int | None = None
-    memory: bool = False
-    method: str | None = None
-    """What METHOD says; None lets the target choose."""
-    noise: dict[str, Any] | None = None
-    """What NOISE says, read; None for no noise beyond the target's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,15 +151,10 @@ class Run:
         return RunJob(
             job=held.id,
             circuits=await read_circuits(place.artifacts, held.claim.job.parameters),
-            facts=spec["circuits"],
+            facts=spec.facts,
             limits=self._target.circuit_limits,
-            shots=spec["shots"],
-            seed=spec["seed"],
-            memory=spec["memory"],
-            # Jobs of before have neither.
-            method=spec.get("method"),
-            noise=spec.get("noise"),
-            response_format=spec["response_format"],
+            options=spec.options,
+            response_format=spec.response_format,
             done=await self._done(folder),
             folder=str(folder),
             file_bytes=place.result_bytes,

@@ -19,6 +19,7 @@ from quws.domain.job import (
     new_job_id,
 )
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -99,7 +100,7 @@ def test_a_claim_speaks_of_its_job() -> None:
         circuits_done=0,
         message=None,
         parameters=[],
-        spec={},
+        spec=JobSpec(),
         error=None,
     )
     claim = Claim(job, "lease", None)

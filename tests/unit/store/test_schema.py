@@ -282,7 +282,7 @@ async def refusal(url: str) -> StoreUnavailable:
     database = Database(url)
     try:
         with pytest.raises(StoreUnavailable) as caught:
-            await database.check()
+            await database.probe()
     finally:
         await database.close()
         # Where a connection fails, its thread reports to the loop once more.
@@ -297,7 +297,7 @@ def end_of_connections() -> None:
 
 
 async def test_a_database_with_this_schema_is_taken(database: Database) -> None:
-    await database.check()
+    await database.probe()
     assert await database.revision() == REVISION
 
 
@@ -346,3 +346,22 @@ async def test_a_database_that_is_away_is_told_from_one_without_a_schema(
 def test_another_kind_of_database_is_refused_by_name() -> None:
     with pytest.raises(StoreUnavailable, match=r"QUWS_DATABASE_URL is for 'mysql'; allowed are"):
         Database("mysql://localhost/quws")
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_places_in_the_stream_of_events_go_on_above_those_that_clients_hold(
+    empty_url: str, used: bool
+) -> None:
+    upgrade(empty_url, "0004")
+    with connected(empty_url) as connection:
+        tables = tables_of(connection)
+        if used:
+            fill(connection)
+        held = connection.scalar(select(func.max(tables["timeline"].c.id))) or 0
+    upgrade(empty_url)
+    with connected(empty_url) as connection:
+        outbox = tables_of(connection)["outbox"]
+        connection.execute(
+            outbox.insert().values(time=1, kind="phase", job_id="j", owner="", phase="PENDING")
+        )
+        assert (connection.scalar(select(func.max(outbox.c.id))) or 0) > held

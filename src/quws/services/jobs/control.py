@@ -10,7 +10,7 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import TimelineEntry
-from quws.domain.parameters import Control
+from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
@@ -99,10 +99,10 @@ class JobControl:
         NotFound, Forbidden
 
         """
-        head = await self._reader.authorise(caller, job_id)
+        await self._reader.authorise(caller, job_id)
         if not await self._store.control.delete(job_id, self._clock()):
             raise NotFound(f"there is no job {job_id}")
-        await self._announcer.deleted(job_id, head.owner)
+        await self._announcer.deleted(job_id)
         await self._files.drop(job_id)
 
     async def apply(self, caller: Caller, job_id: str, control: Control) -> None:

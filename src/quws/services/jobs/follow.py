@@ -28,7 +28,7 @@ _LATE_ENTRIES = 200
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened to a caller's jobs. ``cursor`` is the newest timeline entry that is known."""
+    """What happened to a caller's jobs. ``cursor`` is the newest that is known of it."""
 
     cursor: int
     changed: list[JobRef]
@@ -112,34 +112,36 @@ class JobFollower:
                     return
 
     async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
-        """Yield what happens to the caller's jobs, from a timeline entry on or from now.
+        """Yield what happens to the caller's jobs, from a cursor on or from now.
 
         Ends when the process is about to end. Where nothing happens, there are news
-        without anything in them now and then. Deletions are told as they happen, and
-        never afterwards.
+        without anything in them now and then.
         """
         with self._events.feed() as feed:
-            start = cursor = await self._store.news.newest() if cursor is None else cursor
+            start = cursor = await self._store.outbox.newest() if cursor is None else cursor
             told: dict[str, int] = {}
             yield News(cursor, [], [])
             spoken = monotonic()
             while not self._closing:
                 late = max(cursor - _LATE_ENTRIES, 0)
-                found = await self._store.news.since(
+                found = await self._store.outbox.since(
                     caller.name, everybody=caller.operator, after=late
                 )
-                changed = []
-                for entry, ref in found:
-                    if entry > told.get(ref.id, start):
-                        told[ref.id] = entry
-                        cursor = max(cursor, entry)
-                        changed.append(ref)
-                told = {key: entry for key, entry in told.items() if entry > late}
-                gone = [item.job_id for item in feed.deleted() if caller.may_see(item.owner)]
+                changed, gone = [], []
+                for item in found:
+                    if item.id <= told.get(item.job_id, start):
+                        continue
+                    told[item.job_id] = item.id
+                    cursor = max(cursor, item.id)
+                    if item.job is None:
+                        gone.append(item.job_id)
+                    else:
+                        changed.append(item.job)
+                told = {key: newest for key, newest in told.items() if newest > late}
                 if changed or gone or monotonic() - spoken >= _REREAD_SECONDS:
                     yield News(cursor, changed, gone)
                     spoken = monotonic()
-                if not changed:  # Else there may be more of them than one look finds.
+                if not (changed or gone):  # Else there may be more of them than one look finds.
                     await feed.changed(max(spoken + _REREAD_SECONDS - monotonic(), 0))
                 if not self._closing:
                     await asyncio.sleep(_FEED_PAUSE_SECONDS)

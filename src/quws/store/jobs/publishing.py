@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import quotes
 from quws.domain.job import Claim, JobError, Result, TimelineEntry
-from quws.domain.phases import Move
+from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import fence, held
 from quws.store.jobs.garbage import discard
+from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
 
@@ -89,6 +90,12 @@ class JobPublishing:
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=index + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
+            await transition.happened(
+                connection,
+                Happening(
+                    Kind.CIRCUIT, entry.time, claim.id, claim.job.owner or "", Phase.EXECUTING
+                ),
+            )
             return True
 
     async def complete(
@@ -161,13 +168,13 @@ class JobPublishing:
 
     async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
         c = t.run_times.c
-        where = (c.target == claim.job.target, c.size == claim.job.size)
+        where = (c.target == claim.job.target, c.size == claim.job.work)
         row = (await connection.execute(select(c.count, c.seconds).where(*where))).first()
         count, mean = quotes.learn(0, 0.0, seconds) if row is None else quotes.learn(*row, seconds)
         values = {"count": count, "seconds": mean}
         await connection.execute(
             self._database.insert(t.run_times)
-            .values(target=claim.job.target, size=claim.job.size, **values)
+            .values(target=claim.job.target, size=claim.job.work, **values)
             .on_conflict_do_update(index_elements=["target", "size"], set_=values)
         )
 

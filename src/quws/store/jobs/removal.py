@@ -7,10 +7,15 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quws.domain.phases import Phase
 from quws.store import handovers
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.garbage import discard
+from quws.store.jobs.outbox import Happening, Kind
+from quws.store.jobs.transition import happened
+
+_j = t.jobs.c
 
 
 async def remove(
@@ -24,9 +29,13 @@ async def remove(
 
     Returns whether it was there and is gone.
     """
-    removed = await connection.execute(delete(t.jobs).where(t.jobs.c.id == job_id, *guards))
-    if removed.rowcount == 0:
+    removed = await connection.execute(
+        delete(t.jobs).where(_j.id == job_id, *guards).returning(_j.owner, _j.phase)
+    )
+    row = removed.first()
+    if row is None:
         return False
+    await happened(connection, Happening(Kind.DELETED, now, job_id, row.owner, Phase(row.phase)))
     await handovers.forget(connection, job_id, now)
     await discard(connection, database, job_id, now)
     return True

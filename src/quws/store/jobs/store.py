@@ -9,7 +9,7 @@ from quws.store.jobs.creation import JobCreation
 from quws.store.jobs.garbage import Garbage
 from quws.store.jobs.keys import IdempotencyKeys
 from quws.store.jobs.listing import JobListing
-from quws.store.jobs.news import JobNews
+from quws.store.jobs.outbox import Outbox
 from quws.store.jobs.publishing import JobPublishing
 from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
@@ -29,7 +29,7 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self.reading = JobReading(database)
         self.listing = JobListing(database)
-        self.news = JobNews(database)
+        self.outbox = Outbox(database)
         self.keys = IdempotencyKeys(database)
         self.creation = JobCreation(database)
         self.control = JobControl(database)

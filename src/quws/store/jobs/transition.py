@@ -2,13 +2,14 @@
 
 A move of ``domain.phases`` says from which phases it is legal and where it
 leads; what goes with it is written here, in the caller's transaction: the
-columns that follow from it, its timeline entry, and what becomes of what was
-handed over to the target's own queue. No other statement sets ``phase``.
+columns that follow from it, its timeline entry, what becomes of what was
+handed over to the target's own queue, and what others are to be told.
+No other statement sets ``phase``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +21,19 @@ from quws.domain.job import TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import handovers
 from quws.store import tables as t
+from quws.store.jobs import outbox
 from quws.store.jobs.clauses import in_phases
+from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.timeline import tell
 
 _j = t.jobs.c
+
+WRITERS: tuple[Callable[[AsyncConnection, Happening], Awaitable[None]], ...] = (outbox.write,)
+"""Who writes down what happened to a job, in the transaction in which it happens.
+
+To tell somebody else of it (a webhook, an audit, an account of usage), add what
+writes the row for them.
+"""
 
 _REF = (_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
 _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
@@ -38,6 +48,10 @@ async def create(
         raise ValueError(f"no job begins as {phase}")
     await connection.execute(insert(t.jobs).values(phase=phase, **columns))
     await tell(connection, columns["id"], *entries)
+    await happened(
+        connection,
+        Happening(Kind.PHASE, entries[-1].time, columns["id"], columns["owner"], phase),
+    )
 
 
 async def make(
@@ -82,11 +96,20 @@ async def make(
     if move is Move.CLAIM:
         entry = replace(entry, message=f"attempt {row.attempt}")
     await tell(connection, row.id, entry)
+    await happened(
+        connection, Happening(Kind.PHASE, entry.time, row.id, row.owner, Phase(row.phase))
+    )
     if move is Move.COMPLETE:
         await handovers.over(connection, row.id, entry.time)
     elif move in (Move.FAIL, Move.ABORT):
         await handovers.cancel(connection, row.id, entry.time)
     return row
+
+
+async def happened(connection: AsyncConnection, happening: Happening) -> None:
+    """Write down that something happened to a job, for all who are to be told."""
+    for write in WRITERS:
+        await write(connection, happening)
 
 
 def _follows(move: Move, entry: TimelineEntry) -> dict[str, Any]:

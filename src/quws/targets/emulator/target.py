@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
     CircuitResult,
@@ -18,7 +19,6 @@ from quws.targets.base import (
     Estimate,
     NotLoaded,
     Progress,
-    RunOptions,
     Target,
 )
 from quws.targets.emulator.device import Device

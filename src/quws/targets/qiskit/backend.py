@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit
+from quws.domain.options import RunOptions
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -41,7 +42,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
     Target,
 )
 from quws.targets.bits import grouped

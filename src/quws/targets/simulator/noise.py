@@ -32,7 +32,7 @@ class Errors:
         self.noise = noise
 
     @classmethod
-    def of(cls, options_noise: Mapping[str, Any] | None) -> Errors | None:
+    def of(cls, options_noise: Noise | Mapping[str, Any] | None) -> Errors | None:
         """Read what ``RunOptions.noise`` holds."""
         return None if options_noise is None else cls(Noise.model_validate(options_noise))
 

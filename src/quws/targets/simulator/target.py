@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidParameter
+from quws.domain.options import RunOptions
 from quws.domain.targets import Feature, TargetDescription, TargetKind
-from quws.targets.base import CircuitResult, Compiled, Estimate, Progress, RunOptions, Target
+from quws.targets.base import CircuitResult, Compiled, Estimate, Progress, Target
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
 from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose

@@ -34,8 +34,8 @@ from quws.domain.job import (
 from quws.domain.phases import Phase
 from quws.store.clock import time_of
 from quws.store.database import Database
-from quws.store.holds import HoldStore
 from quws.store.jobs.store import JobStore
+from quws.store.target_locks import TargetLockStore
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +163,7 @@ async def test_claims_while_jobs_come_and_go(url: str) -> None:
 
 async def test_only_the_holder_can_claim(database: Database, store: JobStore) -> None:
     job = await queued(store)
-    holds = HoldStore(database)
+    holds = TargetLockStore(database)
     await holds.take(TARGET, "one", LONG)
     assert await store.claims.claim(TARGET, "w", LONG, NOW, holder="two") is None
     await holds.take(TARGET, "one", EXPIRED)

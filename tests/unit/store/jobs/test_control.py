@@ -29,8 +29,10 @@ from quws.domain.job import (
     JobRef,
     Parameter,
 )
-from quws.domain.parameters import MAX_SECONDS
+from quws.domain.options import RunOptions
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
+from quws.domain.times import MAX_SECONDS
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 
@@ -117,11 +119,12 @@ async def test_delete_takes_everything_and_leaves_garbage(
 
 async def test_a_pending_job_gets_new_parameters(database: Database, store: JobStore) -> None:
     job = await added(store, circuits=3)
-    changes = {"spec": {"shots": 7}, "target": "other", "circuits": 2}
+    spec = JobSpec.of(RunOptions(shots=7))
+    changes = {"spec": spec.stored(), "target": "other", "circuits": 2}
     renewed = [Parameter("TAG", "b"), Parameter("CIRCUIT", artifact="x", size=9)]
     assert await store.control.set_parameters(job.id, renewed, changes)
     after = await got(store, job.id)
-    assert after == replace(job, parameters=renewed, **changes)
+    assert after == replace(job, parameters=renewed, **(changes | {"spec": spec}))
     assert len((await everything(database))["circuits"]) == 2
 
 

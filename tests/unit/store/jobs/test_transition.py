@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from store_actions import ACTIONS
-from store_helpers import EXPIRED, NOW, claimed, drive, everything, got
+from store_helpers import EXPIRED, NOW, claimed, drive, entry, everything, got, new_job
 
+import quws
 from quws.domain.phases import Phase
 from quws.store.database import Database
+from quws.store.jobs import transition
 from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -59,3 +65,56 @@ async def test_what_is_done_to_one_job_leaves_the_others_alone(
     before = [await got(store, other.id) for other in others]
     assert await action.act(store, held)
     assert [await got(store, other.id) for other in others] == before
+
+
+# -- the one door -------------------------------------------------------------------
+
+
+def calls_that_set_a_phase(path: Path) -> list[str]:
+    """Lines that give ``phase`` to a statement on jobs, or to what may make one."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.search(r"(?is)\bupdate\s+jobs\b|\binsert\s+into\s+jobs\b", node.value):
+                found.append(f"{path}:{node.lineno}")
+        elif isinstance(node, ast.Dict):
+            keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            if "phase" in keys and "store" in path.parts:
+                found.append(f"{path}:{node.lineno}")
+        elif isinstance(node, ast.Call) and any(item.arg == "phase" for item in node.keywords):
+            called = ast.unparse(node.func)
+            makes_an_object = called.rpartition(".")[2][0].isupper()
+            if called != "insert(t.outbox).values" and not makes_an_object:
+                found.append(f"{path}:{node.lineno}")
+    return found
+
+
+def test_no_other_statement_sets_a_phase() -> None:
+    root = Path(quws.__file__).parent
+    door = Path(transition.__file__)
+    assert len(calls_that_set_a_phase(door)) == 2
+    others = [path for path in root.rglob("*.py") if path != door]
+    statements = [
+        line
+        for path in others
+        if "sqlalchemy" in path.read_text()
+        for line in calls_that_set_a_phase(path)
+    ]
+    assert statements == []
+    # Whoever makes statements on jobs imports sqlalchemy, and stands in the store.
+    assert [
+        path
+        for path in others
+        if "store" not in path.parts and re.search(r"tables|\bjobs\.c\b", path.read_text())
+        if "sqlalchemy" in path.read_text()
+    ] == []
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.PENDING, Phase.QUEUED}))
+async def test_no_job_begins_in_another_phase(
+    database: Database, store: JobStore, phase: Phase
+) -> None:
+    before = await everything(database)
+    with pytest.raises(ValueError, match=f"no job begins as {phase}"):
+        await store.creation.add(new_job(phase=phase), [entry()])
+    assert await everything(database) == before
