@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Generator, Iterator
 
+import answers
 import pytest
 from harness import LOGS, Postgres, tail
 
@@ -23,9 +24,13 @@ def pytest_configure() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the services said meanwhile."""
+    """Show with a failure the last answers over HTTP, and what the services said meanwhile."""
     report = yield
+    if report.when == "setup":
+        answers.forget()
     if report.failed:
+        if text := answers.last_answers():
+            report.sections.append(("The last answers over HTTP", text))
         for log in sorted(LOGS):
             if log.exists() and log.stat().st_mtime >= call.start:
                 report.sections.append((str(log), tail(log)))

@@ -13,7 +13,10 @@ from store_helpers import NOW, TARGET, entry, new_job
 from quws.bus.events import JobEvent
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.job import Claim, Job, Parameter
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.claims import JobClaims
@@ -87,15 +90,11 @@ class Bench:
         return self.jobs.claims
 
     async def queue(self, circuits: int = 1, **changes: Any) -> Job:
-        spec = {
-            "circuits": [FACTS.model_dump(mode="json")] * circuits,
-            "shots": 100,
-            "seed": 7,
-            "memory": False,
-            "method": None,
-            "noise": None,
-            "response_format": "json",
-        }
+        spec = JobSpec.of(
+            RunOptions(shots=100, seed=7),
+            [FACTS] * circuits,
+            response_format=ResponseFormat.JSON,
+        )
         job = new_job(
             phase=Phase.QUEUED,
             queued_time=NOW,

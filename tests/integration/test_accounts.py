@@ -11,8 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from answers import expect
 from circuits import BELL2, slow
 from harness import Service, embedded, quws
+from lxml import html
 from standing import api_alone
 from uws import create, document, listed, text, wait
 
@@ -264,7 +266,10 @@ def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(closed: S
     secret = rest.split(";")[0]
     cookies = {"Cookie": f"{name}={secret}"}
     with closed.client(headers=cookies) as http:
-        assert http.get("/account", headers=BROWSER).text.count("alice") > 0
+        account = expect(http.get("/account", headers=BROWSER)).text
+        assert "You are signed in as alice." in " ".join(
+            html.fromstring(account).text_content().split()
+        )
         job = create(http)
         assert http.get(f"{job}/owner").text == "alice"
         # A page of another site makes browsers send the request, but not as theirs.

@@ -35,11 +35,11 @@ class Watch:
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
-        """Wake the listener: it must look again."""
+        """Make the listener look again."""
         self._changed.set()
 
     async def changed(self, seconds: float) -> bool:
-        """Wait for the next change, at most so long; return whether there was one."""
+        """Wait for the next change, at most so long, and return whether there was one."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

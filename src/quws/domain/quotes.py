@@ -40,7 +40,7 @@ def _amplitudes(facts: CircuitFacts) -> float:
 
 
 def predict(work: int, known: Mapping[int, float]) -> float | None:
-    """Predict how many seconds a job takes from the mean seconds of others.
+    """Return how many seconds a job takes, predicted from the mean seconds of others.
 
     Between what is known the logarithm is interpolated; beyond the most
     the time doubles with each step, below the least it stays. None when
@@ -63,6 +63,6 @@ def predict(work: int, known: Mapping[int, float]) -> float | None:
 
 
 def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:
-    """Add a job's time to what is known of others like it. Gives the new count and mean."""
+    """Return the count and the mean of so much work with one more job's time added."""
     weight = min(count + 1, _MEMORY)
     return count + 1, mean + (seconds - mean) / weight

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from quws.domain.outcomes import CircuitOutcome
-from quws.domain.targets import TargetState
+from quws.domain.targets import Feature, TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -65,6 +65,16 @@ class NotLoaded(Exception):
     """A target cannot describe itself before its libraries are loaded."""
 
 
+COMPUTED = (
+    Feature.MEMORY,
+    Feature.SEED,
+    Feature.MID_CIRCUIT,
+    Feature.RESET,
+    Feature.CONTROL_FLOW,
+    Feature.DELAY,
+)
+"""What a target can do whose circuits are computed by our own engines."""
+
 Progress = Callable[[float, str | None], None]
 """Takes the part that is done, 0 to 1, and a sentence on what is being done."""
 
@@ -80,7 +90,7 @@ class Target(ABC):
 
     @abstractmethod
     def describe(self) -> TargetDescription:
-        """Return what the target is and what it can run, without loading its libraries.
+        """Describe what the target is and what it can run, without loading its libraries.
 
         Raises
         ------

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from house import DESCRIPTION, FACTS, posted
+from house import DESCRIPTION, FACTS
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit, InvalidParameter
-from quws.domain.parameters import read_job
+from quws.domain.noise import Noise, Readout
+from quws.domain.options import RunOptions
 from quws.domain.targets import TargetDescription
 from quws.services.suitability import Suitability
-from quws.targets import RunOptions, Target
+from quws.targets import Target
 from quws.targets.base import CircuitResult, Compiled, Estimate, Progress
 
-REQUEST = read_job(
-    posted("a", "b", SHOTS="77", SEED="5", MEMORY="true", METHOD="statevector"), default_shots=1
+OPTIONS = RunOptions(
+    shots=77, seed=5, memory=True, method="statevector", noise=Noise(readout=Readout(p=0.1))
 )
 SMALL, LARGE = FACTS, FACTS.model_copy(update={"qubits": 30})
 
@@ -55,15 +56,13 @@ class Picky(Target):
 
 
 def predict(target: Picky, *facts: CircuitFacts, name: str = "picky") -> float | None:
-    noise = {"readout": {"p": 0.1}}
-    return Suitability({"picky": target}).predict(name, facts, REQUEST, noise)
+    return Suitability({"picky": target}).predict(name, facts, OPTIONS)
 
 
 def test_a_job_takes_the_time_of_its_circuits() -> None:
     target = Picky()
     assert predict(target, SMALL, SMALL, LARGE) == 34
-    wanted = RunOptions(77, 5, True, "statevector", {"readout": {"p": 0.1}})
-    assert target.options == [wanted] * 6
+    assert target.options == [OPTIONS] * 6
 
 
 def test_where_nothing_is_known_nothing_is_said() -> None:

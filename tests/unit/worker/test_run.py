@@ -14,7 +14,8 @@ from worker_bench import CIRCUIT, FACTS, Bench
 
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType, Parameter
-from quws.domain.parameters import ResponseFormat
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
 from quws.sandbox.child import Child
@@ -96,11 +97,7 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
         circuits=[CIRCUIT],
         facts=[FACTS],
         limits=bench.target.circuit_limits,
-        shots=100,
-        seed=7,
-        memory=False,
-        method=None,
-        noise=None,
+        options=RunOptions(shots=100, seed=7),
         response_format=ResponseFormat.JSON,
         folder=request.folder,
         file_bytes=1 << 20,
@@ -389,7 +386,7 @@ async def test_it_rests_before_it_gives_the_job_back(bench: Bench) -> None:
 
 async def test_a_fault_of_ours_leaves_no_job_executing(bench: Bench) -> None:
     held = await bench.hold()
-    del held.claim.job.spec["shots"]
+    del held.claim.job.spec.stored_options["shots"]
     await bench.run(held)
     job = await bench.job(held.id)
     assert job.error == Failure.INTERNAL_ERROR.error()

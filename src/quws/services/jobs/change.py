@@ -1,4 +1,4 @@
-"""Give the parameters of a job that was not run yet new values."""
+"""Change the parameters of a job that was not run yet."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class JobChange:
         self._policy = policy
 
     async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
-        """Give existing parameters of a PENDING job new values.
+        """Set new values of parameters that a PENDING job has.
 
         Raises
         ------

@@ -73,7 +73,7 @@ class Schedule:
                 raise ValueError(f"schedule, window {number}{key}: {message}") from None
 
     def state(self, now: datetime) -> TargetState:
-        """Whether the device takes work."""
+        """Return whether the device takes work, and until when it does not."""
         for window in self._windows:
             end = window.end(now)
             if end is not None:

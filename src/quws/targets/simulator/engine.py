@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from quws.targets.simulator.noise import Errors
-from quws.targets.simulator.outcomes import Outcomes, Writer
 from quws.targets.simulator.router import Method
+from quws.targets.simulator.tally import Measured, Writer
 from quws.targets.simulator.traits import Traits
 
 if TYPE_CHECKING:
@@ -78,5 +78,5 @@ class Engine(ABC):
         return order.circuit
 
     @abstractmethod
-    def run(self, prepared: Any, order: Order) -> Outcomes:
+    def run(self, prepared: Any, order: Order) -> Measured:
         """Run what was prepared."""

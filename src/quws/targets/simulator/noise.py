@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
 
     from quws.domain.targets import Calibration
-    from quws.targets.simulator.outcomes import Rows
+    from quws.targets.simulator.tally import Rows
 
 ONE_QUBIT = tuple("id x y z h s sdg sx sxdg t tdg rx ry rz p u1 u2 u3 u r".split())  # noqa: SIM905
 TWO_QUBITS = tuple(

@@ -21,7 +21,8 @@ from quws.targets.base import (
     RemoteTarget,
 )
 from quws.targets.bits import grouped
-from quws.targets.qiskit.backend import QiskitBackend, make
+from quws.targets.qiskit import make
+from quws.targets.qiskit.backend import QiskitBackend
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; qubit[4] q; '
 CIRCUITS = {
