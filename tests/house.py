@@ -88,7 +88,7 @@ class LocalHub(EventHub):
         if self.away:
             raise BusUnavailable("it is away")
         self.told.append(event)
-        body = {"job": event.job_id, "phase": event.phase, "owner": event.owner}
+        body = {"job": event.job_id, "phase": event.phase}
         self._spread(json.dumps(body).encode())
 
     @override

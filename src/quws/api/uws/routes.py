@@ -237,10 +237,7 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
         raise InvalidParameter(
             f"nothing to change: send ACTION=DELETE, one of {', '.join(CONTROL)}, or a parameter"
         )
-    if rest:
-        await jobs.change.set_parameters(caller, job_id, rest)
-    if not control.empty:
-        await jobs.control.apply(caller, job_id, control)
+    await jobs.control.apply(caller, job_id, control, rest)
 
 
 # -- single values ----------------------------------------------------------------
