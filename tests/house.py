@@ -25,7 +25,7 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit
 from quws.domain.job import Claim, Job, TimelineEntry
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker

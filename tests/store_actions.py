@@ -10,6 +10,7 @@ from store_helpers import FAILURE, LONG, NOW, TARGET, a_result, apply, entry, la
 
 from quws.domain.job import Claim, Parameter
 from quws.domain.phases import MOVES, Move, Phase
+from quws.domain.spec import JobSpec
 from quws.store.jobs.control import NewParameters
 from quws.store.jobs.store import JobStore
 
@@ -44,7 +45,7 @@ async def act_claim(store: JobStore, held: Claim) -> bool:
     return taken is not None
 
 
-RENEWED = NewParameters([Parameter("TAG", "x")], {"spec": {}, "circuits": 2})
+RENEWED = NewParameters([Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2})
 
 ACTIONS = {
     "queue": move(Move.QUEUE, lambda s, c: run(s, c.id), False),

@@ -21,7 +21,9 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
+from quws.domain.options import RunOptions
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
@@ -77,7 +79,7 @@ def new_job(**changes: Any) -> Job:
         circuits_done=0,
         message=None,
         parameters=[Parameter("CIRCUIT", "OPENQASM 2.0;")],
-        spec={"shots": 10},
+        spec=JobSpec.of(RunOptions(shots=10)),
         error=None,
     )
     return replace(job, **changes)

@@ -39,8 +39,18 @@ def wait(http: httpx.Client, job: str, *phases: str, seconds: float = 60) -> str
         found = text(validate(document.content), "phase")
         if found in wanted:
             return found
-        assert time.monotonic() < limit, f"still {found}"
+        assert time.monotonic() < limit, f"still {found}; {story(job_json(http, job))}"
         assert found not in FINAL, f"{found} instead of {wanted}: {document.text}"
+
+
+def story(told: dict[str, Any]) -> str:
+    """Return what happened to a job, one line for each entry of its timeline."""
+    lines = [f"job {told['id']}, {told['phase']}, attempt {told['attempt']}: {told['status']}"]
+    lines += [
+        f"{entry['time']} {entry['source']} {entry['status']}: {entry['message']}"
+        for entry in told["timeline"]
+    ]
+    return "\n".join(lines)
 
 
 def document(http: httpx.Client, url: str) -> etree._Element:

@@ -6,7 +6,7 @@ A test holds the pages to what this would write, so a change of the code that fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from quws.cli.app import app
 from quws.cli.lazy import load_all
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specification, Specifications
 from quws.domain.policy import Policy
 from quws.main import create_app
 from quws.settings import Settings
@@ -188,11 +190,53 @@ def counted() -> str:
     return "\n".join(lines) + "\n"
 
 
+def parameters(specifications: Specifications = SPECIFICATIONS) -> str:
+    """List every parameter of a job."""
+    ignored = ", ".join(f"`{name}`" for name in sorted(specifications.ignored))
+    lines = [
+        "# Parameters\n",
+        "What a job may be given, by name in a request, by keyword in Python"
+        " (`client.submit(circuit, shots=500)`)\nand as an option of `quws submit`. How they are"
+        " sent is in [the job description](uws.md).\n",
+        "## Of the job\n",
+        *_table(specifications.job),
+        f"\n{ignored}, which TAP clients send, are kept and have no effect. Any other name is"
+        " refused.\n",
+        "## Of its control\n",
+        "They are given at creation, at a POST to the job, and at their own child; they are not"
+        " listed among the\nparameters.\n",
+        *_table(item for item in specifications if item.control),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(specifications: Iterable[Specification]) -> Iterator[str]:
+    yield "| name | keyword | value | default | for instance | targets |"
+    yield "|---|---|---|---|---|---|"
+    for item in specifications:
+        name = " or ".join(f"`{name}`" for name in item.names)
+        where = "all" if item.feature is None else f"with *{item.feature}*"
+        shown = (name, f"`{item.keyword}`", _value(item), item.otherwise, f"`{item.example}`")
+        yield f"| {' | '.join(shown)} | {where} |"
+
+
+def _value(item: Specification) -> str:
+    sentences = [item.help]
+    if item.choices:
+        sentences.append(f"One of {', '.join(f'`{choice}`' for choice in item.choices)}.")
+    if item.low is not None:
+        sentences.append(f"{item.low} to {item.high}.")
+    if item.more:
+        sentences.append(item.more)
+    return " ".join(sentences)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "api.md": api,
     "commands.md": commands,
     "errors.md": refusals,
     "metrics.md": counted,
+    "parameters.md": parameters,
     "settings.md": settings,
 }
 

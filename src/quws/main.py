@@ -6,12 +6,19 @@ from fastapi import FastAPI
 
 from quws.api.app import build_app
 from quws.api.kit.auth import AuthSettings
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.processes.api import known_targets, open_services
 from quws.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, specifications: Specifications = SPECIFICATIONS) -> FastAPI:
     """Make the HTTP application. Nothing is opened before it starts.
+
+    Parameters
+    ----------
+    specifications
+        The parameters that jobs take.
 
     Raises
     ------
@@ -23,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     configs = settings.target_configs()
     known = known_targets(configs)
     return build_app(
-        lambda: open_services(settings, configs, known),
+        lambda: open_services(settings, configs, known, specifications),
         auth=AuthSettings(
             method=settings.auth,
             anonymous=settings.anonymous,
@@ -33,4 +40,5 @@ def create_app(settings: Settings) -> FastAPI:
         ),
         public_url=settings.public_url,
         max_body=settings.max_body,
+        specifications=specifications,
     )

@@ -6,20 +6,51 @@ import httpx
 import pytest
 from elsewhere import Site, Vendor, start_site
 from harness import Postgres, Service, cluster, embedded
+from integration.uws_helpers import (
+    STRICT,
+    Said,
+    said_in_common_phases,
+    said_in_rare_phases,
+)
+from standing import Standing
+from uws import listed
+
+FORMS = ("embedded", "cluster")
 
 
-@pytest.fixture(scope="session", params=["embedded", "cluster"])
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin what takes long first, and look at its end last: others are tested meanwhile."""
+    for form in FORMS:
+        places = [place for place, item in enumerate(items) if form_of(item) == form]
+        ordered = sorted((items[place] for place in places), key=turn)
+        for place, item in zip(places, ordered, strict=True):
+            items[place] = item
+
+
+def form_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("service")
+
+
+def turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("first"):
+        return 0
+    return 2 if item.get_closest_marker("last") else 1
+
+
+@pytest.fixture(scope="session", params=FORMS)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     """The service in both of its forms; every test that uses it runs on both."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
-        with embedded(folder) as running:
+        with embedded(folder, new=True) as running:
             yield running
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
-        with cluster(folder, postgres.database()) as running:
+        with cluster(folder, postgres.migrated()) as running:
             yield running
 
 
@@ -27,6 +58,49 @@ def service(
 def http(service: Service) -> Iterator[httpx.Client]:
     with service.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def said_in(service: Service) -> dict[str, Said]:
+    """What the service says of a job in each of the common phases."""
+    return said_in_common_phases(service)
+
+
+@pytest.fixture(scope="session")
+def strict_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a quota that keeps history: the rare phases come about in it."""
+    with embedded(tmp_path_factory.mktemp("strict"), STRICT) as running:
+        yield running
+
+
+@pytest.fixture
+def strict(strict_form: Service) -> Iterator[httpx.Client]:
+    with strict_form.client() as client:
+        yield client
+        # What is left would count against the next test's quota, and stand in its lists.
+        for query in ({}, {"PHASE": "ARCHIVED"}):
+            for job in listed(client, **query):
+                client.delete(f"/jobs/{job}")
+
+
+@pytest.fixture(scope="session")
+def rare(strict_form: Service) -> dict[str, Said]:
+    """What the strict service says of a job in each of the rare phases."""
+    return said_in_rare_phases(strict_form)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    environment = {"QUWS_GRACE": "0", "QUWS_POLICY__MAX_ATTEMPTS": "2"}
+    made = Standing(tmp_path_factory.mktemp("standing"), environment)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own(standing: Standing) -> Service:
+    """An embedded service that the test may end. It has no job, and hands over at once."""
+    return standing.without_jobs()
 
 
 @pytest.fixture(scope="session")

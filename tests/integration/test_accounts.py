@@ -11,8 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from circuits import BELL2
+from answers import expect
+from circuits import BELL2, slow
 from harness import Service, embedded, quws
+from lxml import html
+from standing import api_alone
 from uws import create, document, listed, text, wait
 
 CHILDREN = (
@@ -32,10 +35,15 @@ CHILDREN = (
 )
 
 
+QUOTA = 2
+"""Jobs of one user that may wait or run at once."""
+
+
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that wants its users to sign in."""
-    with embedded(tmp_path_factory.mktemp("closed"), {"QUWS_AUTH": "users"}) as service:
+    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": str(QUOTA)}
+    with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
         for name in ("alice", "bob"):
             quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
         quws(
@@ -181,35 +189,27 @@ def test_a_token_is_a_way_in_until_it_is_revoked(closed: Service) -> None:
         assert client.get("/jobs").status_code == 401
 
 
-def test_a_quota_holds_jobs_and_a_later_run_lets_them_go(tmp_path: Path) -> None:
-    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
-    with embedded(tmp_path, settings) as service:
-        for name in ("alice", "bob"):
-            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password")
-        from circuits import slow
-
-        with (
-            service.client(auth=("alice", "alice-password")) as alice,
-            service.client(auth=("bob", "bob-password")) as bob,
-        ):
-            running = [create(alice, slow(), SHOTS=1, PHASE="RUN") for _ in range(2)]
-            held = create(alice, PHASE="RUN")
-            root = document(alice, held)
-            assert text(root, "phase") == "HELD"
-            told = alice.get(held, headers={"Accept": "application/json"}).json()
-            assert told["timeline"][-1]["message"].startswith("quota_exceeded")
-            alice.post(f"{held}/phase", data={"PHASE": "RUN"})
-            assert text(document(alice, held), "phase") == "HELD"
-            free = create(bob, PHASE="RUN")
-            assert text(document(bob, free), "phase") != "HELD"
-            for job in running:
-                alice.delete(job)
-            assert alice.post(f"{held}/phase", data={"PHASE": "RUN"}).status_code == 303
-            assert wait(alice, held) == "COMPLETED"
+def test_a_quota_holds_jobs_and_a_later_run_lets_them_go(
+    alice: httpx.Client, bob: httpx.Client
+) -> None:
+    running = [create(alice, slow(), SHOTS=1, PHASE="RUN") for _ in range(QUOTA)]
+    held = create(alice, PHASE="RUN")
+    root = document(alice, held)
+    assert text(root, "phase") == "HELD"
+    told = alice.get(held, headers={"Accept": "application/json"}).json()
+    assert told["timeline"][-1]["message"].startswith("quota_exceeded")
+    alice.post(f"{held}/phase", data={"PHASE": "RUN"})
+    assert text(document(alice, held), "phase") == "HELD"
+    free = create(bob, PHASE="RUN")
+    assert text(document(bob, free), "phase") != "HELD"
+    for job in running:
+        alice.delete(job)
+    assert alice.post(f"{held}/phase", data={"PHASE": "RUN"}).status_code == 303
+    assert wait(alice, held) == "COMPLETED"
 
 
 def test_a_proxy_that_is_trusted_says_who_asks(tmp_path: Path) -> None:
-    with embedded(tmp_path, {"QUWS_AUTH": "proxy"}) as service, service.client() as client:
+    with api_alone(tmp_path, {"QUWS_AUTH": "proxy"}) as service, service.client() as client:
         assert client.get("/jobs").status_code == 401
         as_carol = {"X-Forwarded-User": "carol"}
         answer = client.post("/jobs", data={"CIRCUIT": BELL2}, headers=as_carol)
@@ -220,7 +220,7 @@ def test_a_proxy_that_is_trusted_says_who_asks(tmp_path: Path) -> None:
 
 def test_a_header_from_elsewhere_is_not_believed(tmp_path: Path) -> None:
     settings = {"QUWS_AUTH": "proxy", "QUWS_PROXY_NETWORKS": '["192.0.2.0/24"]'}
-    with embedded(tmp_path, settings) as service, service.client() as client:
+    with api_alone(tmp_path, settings) as service, service.client() as client:
         assert client.get("/jobs", headers={"X-Forwarded-User": "carol"}).status_code == 401
 
 
@@ -266,7 +266,10 @@ def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(closed: S
     secret = rest.split(";")[0]
     cookies = {"Cookie": f"{name}={secret}"}
     with closed.client(headers=cookies) as http:
-        assert http.get("/account", headers=BROWSER).text.count("alice") > 0
+        account = expect(http.get("/account", headers=BROWSER)).text
+        assert "You are signed in as alice." in " ".join(
+            html.fromstring(account).text_content().split()
+        )
         job = create(http)
         assert http.get(f"{job}/owner").text == "alice"
         # A page of another site makes browsers send the request, but not as theirs.
@@ -312,7 +315,7 @@ def test_signing_in_adds_no_header(closed: Service) -> None:
 
 def test_behind_https_the_cookie_is_for_https(tmp_path: Path) -> None:
     settings = {"QUWS_AUTH": "users", "QUWS_PUBLIC_URL": "https://lab.example.org/quws"}
-    with embedded(tmp_path, settings) as service:
+    with api_alone(tmp_path, settings) as service:
         quws(service, "user", "add", "alice", "--password-stdin", stdin="alice-password\n")
         cookie = signed_in(service).headers["set-cookie"].lower()
     assert "secure" in cookie

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def restored(service: Service, request: pytest.FixtureRequest, folder: Path) -> 
         yield running
     finally:
         for process in running.processes:
-            process.terminate()
+            process.end(statuses=(0, -signal.SIGTERM))
 
 
 def test_a_backup_gives_everything_back(

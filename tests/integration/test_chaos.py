@@ -16,12 +16,12 @@ SEED = int(os.environ.get("QUWS_CHAOS_SEED", "20261124"))
 def test_a_cluster_that_is_killed_and_frozen_at_random_loses_and_doubles_nothing(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    tally = chaos.run(tmp_path, 30, SEED, postgres)
+    tally = chaos.run(tmp_path, 22, SEED, postgres, rate=1.5)
     assert tally.checked["COMPLETED"] >= 10
     assert sum(tally.done.values()) >= 10
 
 
 @pytest.mark.timeout(300)
 def test_serve_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    tally = chaos.run_embedded(tmp_path, 4, SEED)
+    tally = chaos.run_embedded(tmp_path, 4, SEED, rate=2)
     assert tally.checked["COMPLETED"] >= 4

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from circuits import BELL2, slow
 from harness import Postgres, Process, Service, cluster, embedded, until
-from uws import create, job_json, wait
+from uws import create, job_json, story, wait
 
 PACKAGE = Path(__file__).parents[1] / "misfits"
 MEMORY, FILE, SOCKET, ABORT, OFFSPRING, OPEN_FILES = range(9001, 9007)
@@ -144,7 +144,7 @@ def test_an_exclusive_target_has_one_worker_and_another_takes_over(
     )
     environment = {"PYTHONPATH": str(PACKAGE), "QUWS_POLICY__TARGET": "lone", "QUWS_GRACE": "0"}
     with (
-        cluster(tmp_path, postgres.database(), environment, apis=1, workers=0) as service,
+        cluster(tmp_path, postgres.migrated(), environment, apis=1, workers=0) as service,
         service.client() as http,
     ):
 
@@ -181,7 +181,8 @@ def test_an_exclusive_target_has_one_worker_and_another_takes_over(
         # Told to stop, a worker gives the target back, and the job that it runs too.
         running = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
         wait(http, running, "EXECUTING")
-        assert second.terminate() == 0
+        second.end()
         assert wait(http, running) == "COMPLETED"
         assert claimed_by(http, running) == [second.pid, first.pid]
-        assert job_json(http, running)["attempt"] == 1
+        told = job_json(http, running)
+        assert told["attempt"] == 1, story(told)

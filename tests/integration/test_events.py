@@ -8,14 +8,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import httpx
 import pytest
 from circuits import BELL2
-from harness import Service, embedded
+from harness import Service
 from integration.uws_helpers import SLOW, id_of, instant, removed
 from uws import FINAL, create, job_json, wait
 
@@ -193,14 +192,14 @@ def test_one_who_follows_holds_nobody_up(http: httpx.Client) -> None:
         wait(http, create(http, PHASE="RUN"))
 
 
-def test_a_service_that_ends_tells_its_followers(tmp_path: Path) -> None:
-    with embedded(tmp_path) as service, service.client() as http:
+def test_a_service_that_ends_tells_its_followers(own: Service) -> None:
+    with own.client() as http:
         job = create(http)
         with following(http, f"{job}/events") as one, following(http, "/events") as all_:
             assert one.next().kind == "job"
             assert all_.next().kind == "listening"
-            service.processes[0].popen.send_signal(signal.SIGTERM)
+            own.processes[0].popen.send_signal(signal.SIGTERM)
             for stream in (one, all_):
                 assert stream.until("server_cancel")
                 assert stream.next().kind == END
-        assert service.processes[0].popen.wait(SECONDS) == 0
+        own.processes[0].has_ended(SECONDS)

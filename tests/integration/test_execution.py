@@ -15,8 +15,9 @@ import httpx
 import psutil
 import pytest
 from circuits import flip, slow
-from harness import Postgres, Process, Service, cluster, embedded, start_embedded, until, wait_ready
-from uws import create, document, job_json, text, wait
+from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready
+from standing import Standing
+from uws import create, document, job_json, story, text, wait
 
 SLOW = slow()
 SOME_SECONDS = slow(22, 120)
@@ -62,7 +63,10 @@ def statuses(http: httpx.Client, job: str) -> Counter[str]:
 def test_a_job_of_a_frozen_worker_is_run_by_another_and_not_by_both(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    with cluster(tmp_path, postgres.database(), apis=1) as service, service.client() as http:
+    with (
+        cluster(tmp_path, postgres.migrated(), apis=1) as service,
+        service.client() as http,
+    ):
         job = create(http, SOME_SECONDS, SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
         child = runner_of(service)
@@ -78,7 +82,7 @@ def test_a_job_of_a_frozen_worker_is_run_by_another_and_not_by_both(
         for other in others:
             assert wait(http, other) == "COMPLETED"
         told = job_json(http, job)
-        assert (told["attempt"], statuses(http, job)["completed"]) == (2, 1)
+        assert (told["attempt"], statuses(http, job)["completed"]) == (2, 1), story(told)
         assert [e["message"] for e in told["timeline"] if e["status"] == "requeued"] == [
             "the worker of attempt 1 was lost; it is tried again"
         ]
@@ -113,83 +117,77 @@ def test_duration_and_destruction_hold_although_the_worker_is_frozen(tmp_path: P
 
 
 def test_what_fell_due_while_the_service_was_down_is_destroyed_when_it_is_back(
-    tmp_path: Path,
+    own: Service, standing: Standing
 ) -> None:
-    service = start_embedded(tmp_path)
-    port = int(service.url.rsplit(":", 1)[1])
-    with service.client() as http:
+    with own.client() as http:
         job = create(http, SHOTS=10, PHASE="RUN")
         wait(http, job)
         instant = datetime.now(UTC) + timedelta(seconds=1)
         http.post(f"{job}/destruction", data={"DESTRUCTION": instant.isoformat()})
         waiting = create(http)
-    service.processes[0].terminate()
-    folder = service.artifacts / job.rsplit("/", 1)[1]
+    own.processes[0].end()
+    folder = own.artifacts / job.rsplit("/", 1)[1]
     assert folder.exists()
     until(lambda: datetime.now(UTC) > instant, 5, "the instant")
     # Who wants to know what the periodic task will do can ask, and nothing is done.
     due = subprocess.run(
-        [sys.executable, "-m", "quws", "admin", "due", "--data", str(tmp_path)],
-        env=service.environment,
+        [sys.executable, "-m", "quws", "admin", "due", "--data", str(own.folder)],
+        env=own.environment,
         capture_output=True,
         text=True,
         check=True,
     )
     assert due.stdout.splitlines() == [f"job {folder.name} (COMPLETED, target simulator): destroy"]
     assert folder.exists()
-    again = start_embedded(tmp_path, port=port)
-    try:
-        with again.client() as http:
-            until(lambda: http.get(job).status_code == 404, 10, "the end of the job")
-            until(lambda: not folder.exists(), 10, "the end of its files")
-            assert text(document(http, waiting), "phase") == "PENDING"
-    finally:
-        again.processes[0].terminate()
+    with standing.service().client() as http:
+        until(lambda: http.get(job).status_code == 404, 10, "the end of the job")
+        until(lambda: not folder.exists(), 10, "the end of its files")
+        assert text(document(http, waiting), "phase") == "PENDING"
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
-    tmp_path: Path, how: signal.Signals
+    own: Service, how: signal.Signals
 ) -> None:
-    with embedded(tmp_path, {"QUWS_GRACE": "0"}) as service, service.client() as http:
+    with own.client() as http:
         circuits = [flip(0, 2), flip(1, 2), slow(22, 120), flip(0, 3)]
         job = create(http, circuits, SHOTS=10, PHASE="RUN")
         until(lambda: job_json(http, job)["circuits_done"] == 2, 30, "two circuits")
-        runner_of(service)
+        runner_of(own)
         before = {
             name: http.get(f"{job}/results/{name}").content for name in ("counts-0", "counts-1")
         }
-        part(service, "worker").send_signal(how)
+        part(own, "worker").send_signal(how)
         assert wait(http, job) == "COMPLETED"
         told = job_json(http, job)
         done = [e["message"] for e in told["timeline"] if e["status"] == "circuit done"]
         assert [message.split()[1] for message in done] == ["0", "1", "2", "3"]
         for name, content in before.items():
             assert http.get(f"{job}/results/{name}").content == content
-        assert told["attempt"] == (2 if how == signal.SIGKILL else 1)
+        assert told["attempt"] == (2 if how == signal.SIGKILL else 1), story(told)
         counts = http.get(f"{job}/results/counts").json()["circuits"]
         assert [sum(item["counts"].values()) for item in counts] == [10] * 4
 
 
-def test_a_job_that_is_suspended_or_held_can_be_aborted(tmp_path: Path) -> None:
-    environment = {"QUWS_GRACE": "0", "QUWS_POLICY__MAX_QUEUED": "1"}
-    with embedded(tmp_path, environment) as service, service.client() as http:
-        running = create(http, SLOW, SHOTS=10, PHASE="RUN")
-        wait(http, running, "EXECUTING")
-        held = create(http, PHASE="RUN")
-        assert text(document(http, held), "phase") == "HELD"
-        worker = part(service, "worker")
-        # The supervisor cannot start the next one, so the job stays where it is.
-        with frozen(psutil.Process(service.processes[0].pid)):
-            worker.terminate()
-            wait(http, running, "SUSPENDED")
-            for job in (running, held):
-                answer = http.post(f"{job}/phase", data={"PHASE": "ABORT"})
-                assert answer.status_code == 303
-                root = document(http, answer.headers["Location"])
-                assert text(root, "phase") == "ABORTED"
-                assert text(root, "endTime") is not None
-        assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
+def test_a_job_that_is_suspended_or_held_can_be_aborted(
+    strict_form: Service, strict: httpx.Client
+) -> None:
+    running = create(strict, SLOW, SHOTS=10, PHASE="RUN")
+    wait(strict, running, "EXECUTING")
+    held = create(strict, PHASE="RUN")
+    assert text(document(strict, held), "phase") == "HELD"
+    worker = part(strict_form, "worker")
+    # The supervisor cannot start the next one, so the job stays where it is.
+    with frozen(psutil.Process(strict_form.processes[0].pid)):
+        worker.terminate()
+        wait(strict, running, "SUSPENDED")
+        for job in (running, held):
+            answer = strict.post(f"{job}/phase", data={"PHASE": "ABORT"})
+            assert answer.status_code == 303
+            root = document(strict, answer.headers["Location"])
+            assert text(root, "phase") == "ABORTED"
+            assert text(root, "endTime") is not None
+    assert wait(strict, create(strict, PHASE="RUN")) == "COMPLETED"
 
 
 # -- a rolling restart ----------------------------------------------------------------
@@ -200,7 +198,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     with (
-        cluster(tmp_path, postgres.database(), {"QUWS_GRACE": "1"}) as service,
+        cluster(tmp_path, postgres.migrated(), {"QUWS_GRACE": "1"}) as service,
         # A new connection for each request, as many clients together would have it.
         service.client(headers={"Connection": "close"}) as http,
     ):
@@ -208,7 +206,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
         for place, process in enumerate(service.processes):
             jobs += [create(http, SHOTS=10, PHASE="RUN") for _ in range(4)]
             process.popen.send_signal(signal.SIGINT if place % 2 else signal.SIGTERM)
-            assert process.popen.wait(40) == 0
+            process.has_ended()
             again = Process(process.arguments, service.environment, process.log)
             service.processes[place] = again
             if process.arguments[0] == "api":

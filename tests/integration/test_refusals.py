@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from answers import alert_of, refusal_of
 from circuits import BELL2
 from harness import Service
 from hostile import HOSTILE, Hostile
@@ -125,13 +126,13 @@ def test_a_refusal_has_the_format_of_the_client(http: httpx.Client) -> None:
     assert (problem["parameter"], problem["line"], problem["column"]) == ("CIRCUIT", 5, 1)
     page = http.post("/jobs", data=form, headers={"Accept": "text/html"})
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert "hadamard" in page.text
+    assert alert_of(page, 403) == problem["detail"]
+    assert "hadamard" in problem["detail"]
 
 
 def test_a_batch_names_the_circuit_that_is_wrong(http: httpx.Client) -> None:
     answer = http.post("/jobs", data={"CIRCUIT": [BELL2, "rubbish"]})
-    assert answer.status_code == 403
-    assert "circuit 1" in answer.text
+    assert "circuit 1" in refusal_of(answer, 403, "invalid_payload")
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service) -> None:
@@ -149,8 +150,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service)
 
 def test_other_content_types_are_refused(http: httpx.Client) -> None:
     answer = http.post("/jobs", json={"CIRCUIT": BELL2})
-    assert answer.status_code == 415
-    assert "multipart/form-data" in answer.text
+    assert "multipart/form-data" in refusal_of(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda item: item.name)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from circuits import BELL2, slow
 from elsewhere import worker_of
-from harness import Service, embedded, free_port, kill_tree, start_embedded, until
-from uws import create, job_json, wait
+from harness import Service, embedded, free_port, kill_tree, start_embedded, stop, until
+from uws import create, job_json, story, wait
 
 TWO_REGISTERS = (
     'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[3];\ncreg a[2];\ncreg b[1];\n'
@@ -49,7 +49,7 @@ class Other:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
     running = Other(tmp_path_factory.mktemp("other"))
     yield running
-    running.service.processes[0].terminate()
+    stop(running.service)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,8 @@ def test_everything_killed_there_still_ends_well_and_once(http: httpx.Client, ot
     other.start()
     assert wait(http, job, seconds=90) == "COMPLETED"
     assert other.phases(job) == ["COMPLETED"]
-    assert job_json(http, job)["attempt"] == 1
+    told = job_json(http, job)
+    assert told["attempt"] == 1, story(told)
 
 
 def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:

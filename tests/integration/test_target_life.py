@@ -10,7 +10,7 @@ import pytest
 from circuits import slow
 from elsewhere import Site, Vendor, worker_of
 from harness import until
-from uws import create, job_json, wait
+from uws import create, job_json, story, wait
 
 from quws.domain.times import format_instant, parse_instant
 
@@ -79,7 +79,8 @@ def test_offline_suspends_what_runs_and_maintenance_lets_it_end(
     wait(site_http, job, "EXECUTING")
     set_status(simulator, "simulator", STATUS="maintenance")
     assert wait(site_http, job, seconds=90) == "COMPLETED"
-    assert job_json(site_http, job)["attempt"] == 1
+    told = job_json(site_http, job)
+    assert told["attempt"] == 1, story(told)
 
 
 def test_a_retired_target_fails_what_waits_and_refuses_what_comes(
@@ -118,7 +119,14 @@ def test_a_health_check_finds_a_target_offline_and_online_again(
     site: Site, vendor: Vendor, site_http: httpx.Client
 ) -> None:
     vendor.state = {"status": "calibrating", "message": "as every morning"}
-    until(lambda: status_of(site_http) == ("calibrating", None), 30, "a status that was found")
+    until(
+        lambda: status_of(site_http, "vendor") == ("calibrating", None),
+        30,
+        "a status that was found",
+    )
+    # It is that of one target, and the other one goes on.
+    assert status_of(site_http, "simulator") == ("online", None)
+    assert wait(site_http, create(site_http, TARGET="simulator", PHASE="RUN")) == "COMPLETED"
     job = create(site_http, TARGET="vendor", PHASE="RUN")
     assert job_json(site_http, job)["status"] == "target vendor is calibrating: as every morning"
     assert vendor.of(job) == []
@@ -131,6 +139,6 @@ def test_a_health_check_finds_a_target_offline_and_online_again(
     assert len(vendor.of(job)) == 1
 
 
-def status_of(http: httpx.Client) -> tuple[str, str | None]:
-    found = http.get("/targets/vendor", headers=JSON).json()
+def status_of(http: httpx.Client, target: str) -> tuple[str, str | None]:
+    found = http.get(f"/targets/{target}", headers=JSON).json()
     return found["status"], found["set_by"]

@@ -23,18 +23,12 @@ from integration.uws_helpers import (
     parse,
     phase_of,
     results,
-    said_in_common_phases,
 )
 from lxml import etree
 from uws import HREF, NS, create, document, listed, text, wait
 
 VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
 EMPTY_USER = {"Authorization": "Basic Og=="}
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
 
 
 def root_tag(answer: httpx.Response) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
@@ -32,29 +31,12 @@ from integration.uws_helpers import (
     phase_of,
     removed,
     results,
-    said_in_common_phases,
-    strict_service,
     text_in,
     timed,
 )
 from uws import HREF, create, document, job_json, listed, text, wait
 
 LARGEST = 2**31 - 1
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
-
-
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Talks to a service with limits that keeps history."""
-    with (
-        strict_service(tmp_path_factory.mktemp("strict")) as service,
-        service.client() as http,
-    ):
-        yield http
 
 
 def duration(http: httpx.Client, job: str) -> str:

@@ -22,7 +22,6 @@ from integration.uws_helpers import (
     instant,
     job_in,
     removed,
-    said_in_common_phases,
     same,
 )
 from lxml import etree
@@ -31,11 +30,6 @@ from uws import NS, create, document, listed, text, wait
 
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 """Could be a job's id, and is none."""
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
 
 
 def is_xml(answer: httpx.Response) -> bool:

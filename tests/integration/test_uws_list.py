@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta, timezone
 
 import httpx
@@ -21,19 +20,8 @@ from integration.uws_helpers import (
     job_in,
     parse,
     removed,
-    strict_service,
 )
 from uws import HREF, NS, create, document, listed, text, wait
-
-
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Talks to a service with a quota that keeps history."""
-    with (
-        strict_service(tmp_path_factory.mktemp("strict")) as service,
-        service.client() as http,
-    ):
-        yield http
 
 
 def created(http: httpx.Client, job: str) -> str:

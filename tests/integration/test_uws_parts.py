@@ -23,7 +23,6 @@ from integration.uws_helpers import (
     phase_of,
     removed,
     results,
-    said_in_common_phases,
     same,
     text_in,
 )
@@ -37,11 +36,6 @@ AWKWARD = {
     "lines": "a\r\nb\nc\rd\r",
     "form": "a+b%20c&d=e;f",
 }
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
 
 
 def multipart(*parts: tuple[str, str | None, bytes]) -> dict[str, Any]:

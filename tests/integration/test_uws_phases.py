@@ -14,6 +14,7 @@ import pytest
 from circuits import BELL2, slow
 from harness import Service, until
 from integration.uws_helpers import (
+    A_SECOND_LONG,
     COMMON,
     FINISHED,
     INSTANT,
@@ -33,37 +34,11 @@ from integration.uws_helpers import (
     phase_of,
     removed,
     results,
-    said_in_common_phases,
-    said_in_rare_phases,
     same,
-    strict_service,
     suspended,
 )
 from lxml import etree
 from uws import HREF, NS, create, document, job_json, listed, text, wait
-
-
-@pytest.fixture(scope="module")
-def said_in(service: Service) -> dict[str, Said]:
-    return said_in_common_phases(service.url)
-
-
-@pytest.fixture(scope="module")
-def strict_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a quota that keeps history."""
-    with strict_service(tmp_path_factory.mktemp("strict")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def rare(strict_form: Service) -> dict[str, Said]:
-    return said_in_rare_phases(strict_form)
-
-
-@pytest.fixture
-def strict(strict_form: Service) -> Iterator[httpx.Client]:
-    with strict_form.client() as http:
-        yield http
 
 
 @contextlib.contextmanager
@@ -86,7 +61,7 @@ def lasting(root: etree._Element) -> list[etree._Element]:
 
 
 def test_P1_a_sound_job_passes_the_phases_in_order(http: httpx.Client) -> None:
-    job = create(http, SECONDS_LONG, SHOTS=10)
+    job = create(http, A_SECOND_LONG, SHOTS=10)
     seen = [phase_of(http, job)]
     http.post(f"{job}/phase", data={"PHASE": "RUN"})
 
@@ -422,35 +397,35 @@ def test_P15_results_so_far_stay_after_an_abort(http: httpx.Client) -> None:
 
 
 def test_P16_a_late_worker_does_not_revive_an_aborted_job(http: httpx.Client) -> None:
-    job = create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")
+    job = create(http, A_SECOND_LONG, SHOTS=10, PHASE="RUN")
     with removed(http, job):
         executing(http, job)
         http.post(f"{job}/phase", data={"PHASE": "ABORT"})
         before = http.get(job).content
         # The same circuit again takes as long as the first would have taken.
-        assert wait(http, create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
+        assert wait(http, create(http, A_SECOND_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         assert http.get(job).content == before
 
 
 def test_P16_a_late_worker_does_not_recreate_a_deleted_job(http: httpx.Client) -> None:
-    job = create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")
+    job = create(http, A_SECOND_LONG, SHOTS=10, PHASE="RUN")
     with removed(http, job):
         executing(http, job)
         http.delete(job)
-        assert wait(http, create(http, SECONDS_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
+        assert wait(http, create(http, A_SECOND_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         assert http.get(job).status_code == 404
         assert http.get(f"{job}/results").status_code == 404
         assert id_of(job) not in listed(http)
 
 
 def test_P16_a_late_worker_does_not_revive_an_archived_job(strict: httpx.Client) -> None:
-    job = create(strict, SECONDS_LONG, SHOTS=10, PHASE="RUN")
+    job = create(strict, A_SECOND_LONG, SHOTS=10, PHASE="RUN")
     with removed(strict, job):
         executing(strict, job)
         strict.post(f"{job}/destruction", data={"DESTRUCTION": instant(0.2)})
         until(lambda: phase_of(strict, job) == "ARCHIVED", 10, "ARCHIVED")
         before = strict.get(job).content
-        assert wait(strict, create(strict, SECONDS_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
+        assert wait(strict, create(strict, A_SECOND_LONG, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         assert strict.get(job).content == before
 
 

@@ -20,7 +20,6 @@ from integration.uws_helpers import (
     job_in,
     phase_of,
     removed,
-    strict_service,
     suspended,
     timed,
 )
@@ -31,20 +30,13 @@ WAITS = 10
 """Seconds of a wait that should not take as long."""
 
 
-@pytest.fixture(scope="module")
-def strict_form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a quota that keeps history."""
-    with strict_service(tmp_path_factory.mktemp("strict")) as service:
-        yield service
-
-
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(48) as pool:
         yield pool
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def endless(service: Service) -> Iterator[dict[str, Future[tuple[httpx.Response, float]]]]:
     """Waits without an end, which go on while other tests run."""
     with service.client() as http, ThreadPoolExecutor() as pool:
@@ -58,8 +50,8 @@ def endless(service: Service) -> Iterator[dict[str, Future[tuple[httpx.Response,
             http.delete(job)
 
 
-def blocks(waiting: Future[httpx.Response], seconds: float = 1.0) -> bool:
-    """Whether a request is still not answered after a while."""
+def blocks(waiting: Future[httpx.Response], seconds: float = 0.3) -> bool:
+    """Whether a request is still not answered after a while, in which others are."""
     try:
         waiting.result(seconds)
     except TimeoutError:
@@ -73,6 +65,7 @@ def answered_phase(answer: httpx.Response) -> str | None:
     return text(validate(answer.content), "phase")
 
 
+@pytest.mark.first
 def test_W5_waits_without_an_end_begin(
     endless: dict[str, Future[tuple[httpx.Response, float]]],
 ) -> None:
@@ -131,10 +124,14 @@ def test_W2_the_end_of_a_run_ends_the_wait(http: httpx.Client, threads: ThreadPo
 
 
 @pytest.mark.parametrize("phase", ["PENDING", "QUEUED", "EXECUTING"])
-def test_W3_active_phases_block(http: httpx.Client, phase: str) -> None:
+def test_W3_active_phases_block(
+    http: httpx.Client, threads: ThreadPoolExecutor, phase: str
+) -> None:
     with job_in(http, phase) as job:
-        for query in ("WAIT=1", f"WAIT=1&PHASE={phase}"):
-            answer, seconds = timed(http.get, f"{job}?{query}")
+        queries = ("WAIT=1", f"WAIT=1&PHASE={phase}")
+        waiting = [threads.submit(timed, http.get, f"{job}?{query}") for query in queries]
+        for item in waiting:
+            answer, seconds = item.result(30)
             assert answered_phase(answer) == phase
             assert seconds >= 1
 
@@ -164,11 +161,17 @@ def test_W3_rare_phases_do_not_block(strict_form: Service, phase: str) -> None:
                 assert seconds < AT_ONCE
 
 
-@pytest.mark.parametrize("seconds", [1, 2, 3])
-def test_W4_a_wait_takes_as_long_as_asked_for(http: httpx.Client, seconds: int) -> None:
-    answer, took = timed(http.get, create(http), params={"WAIT": seconds})
-    assert answered_phase(answer) == "PENDING"
-    assert seconds <= took < seconds + 2
+def test_W4_a_wait_takes_as_long_as_asked_for(
+    http: httpx.Client, threads: ThreadPoolExecutor
+) -> None:
+    waiting = {
+        seconds: threads.submit(timed, http.get, create(http), params={"WAIT": seconds})
+        for seconds in (1, 2, 3)
+    }
+    for seconds, item in waiting.items():
+        answer, took = item.result(30)
+        assert answered_phase(answer) == "PENDING"
+        assert seconds <= took < seconds + 2
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -306,6 +309,7 @@ def test_W10_a_waiter_that_goes_away_leaves_the_service_as_it_was(http: httpx.Cl
         assert phase_of(http, job) == "PENDING"
 
 
+@pytest.mark.last
 @pytest.mark.parametrize("seconds", ["-1", "100000"])
 def test_W5_K10_any_wait_is_answered_before_proxies_give_up(
     endless: dict[str, Future[tuple[httpx.Response, float]]], seconds: str

@@ -14,13 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
 from circuits import BELL2, slow
-from harness import Service, embedded, until
+from harness import Service, until
 from lxml import etree
 from schemas import validate
 from uws import NIL, NS, create, document, text, wait
@@ -63,6 +61,7 @@ SLOW = slow(24, 200)
 """Runs for most of a minute."""
 SECONDS_LONG = slow(22, 60)
 """Runs for one to three seconds."""
+A_SECOND_LONG = slow(22, 30)
 FAILING = (
     'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[1] q;\nbit[1] c;\n'
     "for int i in [0:60000] { rx(1.0 / i) q[0]; }\nc = measure q;\n"
@@ -78,12 +77,6 @@ STRICT = {
     "QUWS_GRACE": "0",
 }
 """Settings under which the rare phases come about."""
-
-
-@contextlib.contextmanager
-def strict_service(folder: Path) -> Iterator[Service]:
-    with embedded(folder, STRICT) as service:
-        yield service
 
 
 # -- jobs in a phase ---------------------------------------------------------------
@@ -283,11 +276,10 @@ def said(http: httpx.Client, job: str) -> Said:
     raise AssertionError(f"{job} never stands still")
 
 
-@cache
-def said_in_common_phases(url: str) -> dict[str, Said]:
-    """Make a job in each common phase and keep what the service says of it; once per service."""
+def said_in_common_phases(service: Service) -> dict[str, Said]:
+    """Make a job in each common phase and keep what the service says of it."""
     found = {}
-    with httpx.Client(base_url=url, timeout=70) as http:
+    with service.client() as http:
         for phase in COMMON:
             extra = {} if phase == "PENDING" else {"RUNID": f"run {phase}", "TAG": ["a", "b"]}
             with job_in(http, phase, **extra) as job:

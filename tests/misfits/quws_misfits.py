@@ -11,8 +11,9 @@ from typing import Any
 
 from typing_extensions import override
 
+from quws.domain.options import RunOptions
 from quws.domain.targets import TargetDescription
-from quws.targets.base import CircuitResult, Compiled, Progress, RunOptions
+from quws.targets.base import CircuitResult, Compiled, Progress
 from quws.targets.simulator import Simulator
 
 MEMORY, FILE, SOCKET, ABORT, OFFSPRING, OPEN_FILES = range(9001, 9007)

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -66,7 +65,8 @@ def downgrade() -> None:
 def later_release(folder: Path) -> Path:
     """Make the next release of this code: where it is to be imported from."""
     package = folder / "quws"
-    shutil.copytree(ROOT / "src/quws", package, ignore=shutil.ignore_patterns("__pycache__"))
+    # With what was compiled of it: all times of files are kept.
+    shutil.copytree(ROOT / "src/quws", package)
     shutil.copytree(scripts(), package / "store/migrations")
     (package / "store/migrations/versions/9999_later.py").write_text(REVISION_FILE)
     for name, old, new in (
@@ -107,8 +107,7 @@ class Role:
     def stop(self) -> None:
         assert self.process is not None
         # uvicorn ends by the signal that it was sent, once all is in order.
-        ended = self.process.terminate(40)
-        assert ended in (0, -signal.SIGTERM), self.log.read_text()[-3000:]
+        self.process.end(statuses=(0, -signal.SIGTERM))
         self.process = None
 
     def metrics(self) -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -251,7 +250,7 @@ class Clients:
                     self._one(client)
                 except (httpx.HTTPError, AssertionError) as error:
                     self.failures.append(repr(error))
-                time.sleep(1)
+                self._stop.wait(0.3)
 
     def _one(self, client: httpx.Client) -> None:
         made = client.post("/jobs", data={"CIRCUIT": BELL, "SHOTS": "10", "PHASE": "RUN"})
@@ -356,12 +355,12 @@ def standard(postgres: Postgres, tmp_path: Path) -> Iterator[Standard]:
     running.collector = collector  # type: ignore[attr-defined]
     try:
         running.quws(*container(found["quws-migrate"])["args"])
-        running.quws("user", "add", "ann", "--no-password")
-        running.token = running.quws("token", "create", "ann")
         threads = [threading.Thread(target=item.start, args=(None,)) for item in running.roles]
         for thread in threads:
             thread.start()
         nginx.start([item.port for item in apis])
+        running.quws("user", "add", "ann", "--no-password")
+        running.token = running.quws("token", "create", "ann")
         for thread in threads:
             thread.join(SECONDS_EACH)
         until(lambda: all(item.process for item in running.roles), 1, "all processes")

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
+from generator import reference
 
-from quws.domain.parameters import CONTROL, IGNORED, KNOWN
+from quws.domain.parameters.shipped import SPECIFICATIONS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
-
-
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools/reference.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = _generator()
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
@@ -37,8 +25,8 @@ def test_the_reference_says_what_the_code_says(name: str) -> None:
 
 
 def test_every_parameter_is_documented() -> None:
-    text = (ROOT / "docs/reference/uws.md").read_text()
-    for name in KNOWN | IGNORED | set(CONTROL):
+    text = (ROOT / "docs/reference/parameters.md").read_text()
+    for name in SPECIFICATIONS.known | SPECIFICATIONS.ignored | set(SPECIFICATIONS.control):
         assert f"`{name}`" in text, name
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quws.domain.errors import InvalidCircuit
+from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
     CircuitResult,
@@ -19,7 +20,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -33,6 +33,8 @@ from quws.api.uws.routes import make_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
 from quws.domain.errors import Refusal
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 
 
 def build_app(
@@ -41,6 +43,7 @@ def build_app(
     auth: AuthSettings,
     public_url: str | None,
     max_body: int,
+    specifications: Specifications = SPECIFICATIONS,
 ) -> FastAPI:
     """Make the application.
 
@@ -54,6 +57,8 @@ def build_app(
         The URL of the service as clients see it; None to take it from requests.
     max_body
         The largest request body in bytes.
+    specifications
+        The parameters that jobs take.
 
     """
 
@@ -76,7 +81,12 @@ def build_app(
         redoc_url=None,
     )
     app.state.stop_waiting = lambda: None
-    app.state.http = HttpSettings(public_url=public_url, max_body=max_body, auth=auth.method)
+    app.state.http = HttpSettings(
+        public_url=public_url,
+        max_body=max_body,
+        auth=auth.method,
+        specifications=specifications,
+    )
     app.state.pages = PAGES
     # One flat list of routes: what a path allows can then be read off it.
     for mount in ("/jobs", "/async"):
@@ -87,7 +97,7 @@ def build_app(
     for part in (sync_router, events_router, targets_router, vosi_router, metrics_router):
         app.router.routes.extend(part.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, specifications)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost.

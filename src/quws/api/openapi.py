@@ -6,13 +6,14 @@ signature does not express, and every resource has several renderings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from quws.domain.parameters import ResponseFormat
+from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
 from quws.schemas.health import AvailabilityJson
@@ -34,61 +35,32 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-JOB_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
-    "CIRCUIT": (
-        _array({"type": "string"}),
-        "The circuit, as OpenQASM 2 or 3 text; repeated for a batch. QUERY is the same."
-        " param:NAME takes the part NAME of a multipart body.",
-    ),
-    "LANG": (
-        {"type": "string"},
-        "OPENQASM-2 or OPENQASM-3; found out by itself where it is missing.",
-    ),
-    "SHOTS": ({"type": "integer", "minimum": 1}, "Runs of each circuit."),
-    "TARGET": ({"type": "string"}, "What shall run the circuits."),
-    "SEED": ({"type": "integer", "minimum": 0}, "The same seed gives the same counts."),
-    "MEMORY": ({"type": "boolean"}, "Keep every shot, not only the counts."),
-    "RESPONSEFORMAT": (
-        {"type": "string", "enum": list(ResponseFormat)},
-        "What the main result is written as.",
-    ),
-    "TAG": (_array({"type": "string"}), "Words to find the job by."),
-    "METADATA": ({"type": "string"}, "A JSON object that is kept with the job."),
+_Fields = dict[str, tuple[dict[str, Any], str]]
+"""Names, each with the schema of its values and what it is for."""
+
+_TYPES: dict[Kind, dict[str, Any]] = {
+    Kind.TEXT: {"type": "string"},
+    Kind.INTEGER: {"type": "integer"},
+    Kind.FLAG: {"type": "boolean"},
+    Kind.OBJECT: {"type": "string"},
+    Kind.INSTANT: {"type": "string"},
 }
-_CONTROL: dict[str, tuple[dict[str, Any], str]] = {
-    "PHASE": ({"type": "string", "enum": ["RUN", "ABORT"]}, "RUN or ABORT."),
-    "RUNID": ({"type": "string"}, "A name of the client's own for the job."),
-    "DESTRUCTION": ({"type": "string"}, "The instant at which the job is destroyed."),
-    "EXECUTIONDURATION": (
-        {"type": "integer", "minimum": 0},
-        "How many seconds the job may run, 0 for unlimited.",
-    ),
-}
-_ACTION: dict[str, tuple[dict[str, Any], str]] = {
+_ACTION: _Fields = {
     "ACTION": ({"type": "string", "enum": ["DELETE"]}, "DELETE deletes the job."),
 }
-_RUN: dict[str, tuple[dict[str, Any], str]] = {
+_RUN: _Fields = {
     "PHASE": ({"type": "string", "enum": ["RUN"]}, "RUN starts the job at once."),
 }
 
-_FORMS: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
-    "/jobs": JOB_PARAMETERS | _CONTROL | _RUN,
-    "/jobs/{job_id}": _ACTION | _CONTROL | JOB_PARAMETERS,
-    "/jobs/{job_id}/phase": {"PHASE": _CONTROL["PHASE"]},
-    "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": _CONTROL["EXECUTIONDURATION"]},
-    "/jobs/{job_id}/destruction": {"DESTRUCTION": _CONTROL["DESTRUCTION"]},
-    "/jobs/{job_id}/parameters": JOB_PARAMETERS,
-    "/sync": JOB_PARAMETERS,
-    "/targets/{name}": {
-        "STATUS": (
-            {"type": "string", "enum": list(TargetStatus)},
-            "The new status; online lifts what was set before.",
-        ),
-        "MESSAGE": ({"type": "string"}, "Why, in words, for users."),
-        "UNTIL": ({"type": "string"}, "The instant at which it is lifted by itself."),
-    },
+_STATUS_FORM: _Fields = {
+    "STATUS": (
+        {"type": "string", "enum": list(TargetStatus)},
+        "The new status; online lifts what was set before.",
+    ),
+    "MESSAGE": ({"type": "string"}, "Why, in words, for users."),
+    "UNTIL": ({"type": "string"}, "The instant at which it is lifted by itself."),
 }
-_QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
+_QUERIES: dict[str, _Fields] = {
     "/jobs": {
         "PHASE": (_array(_PHASE), "Only jobs in one of these phases."),
         "AFTER": ({"type": "string"}, "Only jobs created later than this ISO 8601 instant."),
@@ -106,7 +78,6 @@ _QUERIES: dict[str, dict[str, tuple[dict[str, Any], str]]] = {
         ),
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
-    "/sync": JOB_PARAMETERS,
 }
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
@@ -199,7 +170,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
 )
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
     """Write the OpenAPI document, once."""
     if app.openapi_schema:
         return app.openapi_schema
@@ -213,14 +184,48 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
     document["components"] = {"schemas": schemas}
+    job = _described(specifications.job)
+    control = _described(item for item in specifications if item.control)
+    forms = {
+        "/jobs": job | control | _RUN,
+        "/jobs/{job_id}": _ACTION | control | job,
+        "/jobs/{job_id}/phase": {"PHASE": control["PHASE"]},
+        "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": control["EXECUTIONDURATION"]},
+        "/jobs/{job_id}/destruction": {"DESTRUCTION": control["DESTRUCTION"]},
+        "/jobs/{job_id}/parameters": job,
+        "/sync": job,
+        "/targets/{name}": _STATUS_FORM,
+    }
+    queries = _QUERIES | {"/sync": job}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method, operation)
+            _complete(path, method, operation, forms.get(path), queries.get(path))
     app.openapi_schema = document
     return document
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+def _described(specifications: Iterable[Specification]) -> _Fields:
+    return {item.name: (_schema(item), _what(item)) for item in specifications}
+
+
+def _schema(specification: Specification) -> dict[str, Any]:
+    schema = dict(_TYPES[specification.kind])
+    for limit, value in (("minimum", specification.low), ("maximum", specification.high)):
+        if value is not None:
+            schema[limit] = value
+    if specification.choices:
+        schema["enum"] = list(specification.choices)
+    return _array(schema) if specification.repeatable else schema
+
+
+def _what(specification: Specification) -> str:
+    others = " or ".join(specification.aliases)
+    return f"{specification.help} {others} is the same." if others else specification.help
+
+
+def _complete(
+    path: str, method: str, operation: dict[str, Any], form: _Fields | None, query: _Fields | None
+) -> None:
     responses: dict[str, Any] = {}
     redirects = method != "get" or path.startswith("/sync")
     if redirects:
@@ -243,22 +248,22 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if path == "/jobs" and method == "post":
         del responses["404"]
     operation["responses"] = responses
-    if method == "get" and path in _QUERIES:
+    if method == "get" and query is not None:
         operation.setdefault("parameters", []).extend(
             {"name": name, "in": "query", "schema": schema, "description": what}
-            for name, (schema, what) in _QUERIES[path].items()
+            for name, (schema, what) in query.items()
         )
     if path in ("/jobs", "/sync") and method == "post":
         operation.setdefault("parameters", []).append(_KEY)
-    if method == "post" and path in _FORMS:
-        operation["requestBody"] = {"content": _form(_FORMS[path])}
+    if method == "post" and form is not None:
+        operation["requestBody"] = {"content": _form(form)}
     if method == "put":
         operation["requestBody"] = {
             "content": {"application/octet-stream": {"schema": {"type": "string"}}}
         }
 
 
-def _form(fields: dict[str, tuple[dict[str, Any], str]]) -> dict[str, Any]:
+def _form(fields: _Fields) -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": {

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 
 from quws.artifacts.store import ArtifactMissing, ArtifactStore
 from quws.domain.job import Parameter
-from quws.domain.parameters import CANONICAL, REFERENCE, Posted, is_xml_text
+from quws.domain.parameters.posted import REFERENCE, Posted
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
+from quws.domain.parameters.values import is_xml_text
 
 
 async def keep_parameters(
-    artifacts: ArtifactStore, prefix: str, posted: Sequence[Posted], inline_bytes: int
+    artifacts: ArtifactStore,
+    prefix: str,
+    posted: Sequence[Posted],
+    inline_bytes: int,
+    specifications: Specifications = SPECIFICATIONS,
 ) -> list[Parameter]:
     """Write parameters as they were posted, large ones below ``prefix``.
 
@@ -24,16 +31,16 @@ async def keep_parameters(
     """
     kept: list[Parameter] = []
     for position, item in enumerate(posted):
+        # Names of ours are known in any case; those of uploaded parts are the user's.
+        name = specifications.canonical(item.name)
         text = _inline(item, inline_bytes)
         if text is not None:
-            kept.append(Parameter(name=_name(item), value=text))
+            kept.append(Parameter(name=name, value=text))
             continue
         key = f"{prefix}/parameters/{position}"
         await artifacts.put(key, item.value)
         kept.append(
-            Parameter(
-                name=_name(item), artifact=key, size=len(item.value), mime_type=item.mime_type
-            )
+            Parameter(name=name, artifact=key, size=len(item.value), mime_type=item.mime_type)
         )
     return kept
 
@@ -52,13 +59,13 @@ async def read_circuits(
 
     """
     found = []
-    given = [item for item in parameters if item.name in ("CIRCUIT", "QUERY")]
+    given = [item for item in parameters if item.name in SPECIFICATIONS["CIRCUIT"].names]
     for item in given if only is None else given[only : only + 1]:
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
             name = content[len(REFERENCE) :].decode()
             # Names of ours are kept in upper case, whatever they were posted as.
-            names = {name, name.upper()} if name.upper() in CANONICAL else {name}
+            names = {name, SPECIFICATIONS.canonical(name)}
             part = next(
                 (other for other in parameters if other is not item and other.name in names), None
             )
@@ -83,12 +90,6 @@ async def read_parameter(artifacts: ArtifactStore, item: Parameter) -> bytes:
     if item.artifact is None:
         return (item.value or "").encode()
     return await artifacts.read(item.artifact)
-
-
-def _name(item: Posted) -> str:
-    # Names of ours are known in any case; those of uploaded parts are the user's.
-    name = item.name.upper()
-    return name if name in CANONICAL else item.name
 
 
 def _inline(item: Posted, inline_bytes: int) -> str | None:

@@ -12,12 +12,12 @@ FUNCTION = "work"
 
 
 def queue_name(target: str) -> str:
-    """Name the arq queue of a target."""
+    """Return the name of a target's arq queue."""
     return f"quws:{target}"
 
 
 class Dispatcher:
-    """Tells the workers of a target that a job waits.
+    """Wakes the workers of a target when a job waits.
 
     A hint names no job: the worker asks the database for the best one. So a
     lost hint costs time and a doubled one nothing.
@@ -41,7 +41,7 @@ class Dispatcher:
             raise BusUnavailable(str(error)) from error
 
     async def waiting(self, target: str) -> int:
-        """Count the hints that no worker has taken yet.
+        """Return how many hints no worker has taken yet.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Dispatcher:
             raise BusUnavailable(str(error)) from error
 
     async def attended(self, target: str) -> bool:
-        """Tell whether a worker of a target has listened within the last seconds.
+        """Return whether a worker of a target has listened within the last seconds.
 
         Raises
         ------

@@ -35,11 +35,11 @@ class Watch:
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
-        """Tell the listener to look again."""
+        """Make the listener look again."""
         self._changed.set()
 
     async def changed(self, seconds: float) -> bool:
-        """Wait for the next change, at most so long. Tells whether there was one."""
+        """Wait for the next change, at most so long, and return whether there was one."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
@@ -66,7 +66,7 @@ class EventHub:
         self.connected = asyncio.Event()
 
     async def publish(self, event: JobEvent) -> None:
-        """Tell all processes of a change, after it was committed.
+        """Publish a change to all processes, after it was committed.
 
         Raises
         ------

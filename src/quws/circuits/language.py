@@ -37,7 +37,7 @@ def read_header(source: str) -> tuple[Language | None, int]:
 
 
 def guess(source: str, start: int) -> Language:
-    """Tell the language of a text without a header by the first word that differs."""
+    """Return the language of a text without a header by the first word that differs."""
     for token in TOKEN.finditer(source, start):
         kind = token.lastgroup
         if kind == "word":

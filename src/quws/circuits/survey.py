@@ -73,7 +73,7 @@ def survey(circuit: QuantumCircuit) -> Survey:
 
 
 def is_clifford_gate(name: str, parameters: Sequence[Any]) -> bool:
-    """Tell whether a standard gate surely is a Clifford gate."""
+    """Whether a standard gate surely is a Clifford gate."""
     if name in PLAIN_CLIFFORD:
         return True
     unit = math.pi if name in HALF_TURNS else math.pi / 2 if name in QUARTER_TURNS else None

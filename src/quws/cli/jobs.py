@@ -1,39 +1,78 @@
-"""``quws submit``: a job from the command line."""
+"""``quws submit``: its options are the parameters of a job."""
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from quws.cli.options import stop
 from quws.client import Client, ClientError
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
+
+_TYPES: dict[Kind, type] = {Kind.INTEGER: int, Kind.FLAG: bool}
 
 
-def submit(
-    file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
-    shots: Annotated[int, typer.Option(help="Runs of the circuit.")] = 1000,
-    target: Annotated[str | None, typer.Option(help="What shall run it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.")] = None,
-    url: Annotated[
-        str, typer.Option(help="The service.", envvar="QUWS_URL")
-    ] = "http://127.0.0.1:8000",
-    token: Annotated[
-        str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
-    ] = None,
-) -> None:
-    """Run a circuit and print how often each outcome was measured."""
+def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[..., None]:
+    """Make the command, with an option for each parameter."""
+
+    def submit(
+        file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
+        *,
+        url: Annotated[
+            str, typer.Option(help="The service.", envvar="QUWS_URL")
+        ] = "http://127.0.0.1:8000",
+        token: Annotated[
+            str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
+        ] = None,
+        **parameters: Any,
+    ) -> None:
+        """Run a circuit and print how often each outcome was measured."""
+        with Client(url, token=token, specifications=specifications) as client:
+            _submit(client, file, parameters)
+
+    # Typer reads what a command takes off its signature.
+    own = inspect.signature(submit, eval_str=True)
+    file, *others, _ = own.parameters.values()
+    taken = [file, *map(_option, _offered(specifications)), *others]
+    submit.__signature__ = own.replace(parameters=taken)  # type: ignore[attr-defined]
+    submit.__annotations__ = {item.name: item.annotation for item in taken}
+    return submit
+
+
+def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     try:
         circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}")
     try:
-        with Client(url, token=token) as client:
-            job = client.submit(circuit, shots=shots, target=target, seed=seed)
-            typer.echo(job.url, err=True)
-            for outcome, count in job.wait().counts().items():
-                typer.echo(f"{outcome} {count}")
+        job = client.submit(circuit, **parameters)
+        typer.echo(job.url, err=True)
+        for outcome, count in job.wait().counts().items():
+            typer.echo(f"{outcome} {count}")
     except ClientError as error:
         stop(str(error))
+
+
+def _offered(specifications: Specifications) -> list[Specification]:
+    """Leave out what the command says by itself: the circuit, and that it shall run."""
+    return [item for item in specifications if item.shown not in (Shown.CIRCUITS, Shown.NOTHING)]
+
+
+def _option(item: Specification) -> inspect.Parameter:
+    kind: Any = _TYPES.get(item.kind, str)
+    option = typer.Option(f"--{item.keyword.replace('_', '-')}", help=item.help)
+    # What is None is not sent: then the service decides.
+    optional: Any = (list[kind] if item.repeatable else kind) | None
+    annotation: Any = Annotated[optional, option]
+    return inspect.Parameter(
+        item.keyword, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+submit = make_submit()

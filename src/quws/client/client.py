@@ -11,6 +11,9 @@ from uuid import uuid4
 from quws.client.errors import NotUnderstood
 from quws.client.job import Job
 from quws.client.transport import PAUSES, Transport
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
+from quws.domain.parameters.writing import form
 from quws.domain.targets import Calibration
 from quws.schemas.job import RefJson
 
@@ -31,6 +34,8 @@ class Client:
         where sending it again can do no harm.
     trust_env
         Whether the environment may name a proxy.
+    specifications
+        The parameters of its jobs, as far as this side knows them.
 
     """
 
@@ -43,7 +48,9 @@ class Client:
         timeout: float | None = None,
         pauses: Sequence[float] = PAUSES,
         trust_env: bool = True,
+        specifications: Specifications = SPECIFICATIONS,
     ) -> None:
+        self._specifications = specifications
         self._transport = Transport(
             url,
             token=token,
@@ -72,12 +79,9 @@ class Client:
     def submit(
         self,
         *circuits: str,
-        shots: int | None = None,
-        target: str | None = None,
-        seed: int | None = None,
         run: bool = True,
         key: str | None = None,
-        **parameters: str | int | list[str],
+        **parameters: Any,
     ) -> Job:
         """Send circuits (OpenQASM 2 or 3 text) as one job.
 
@@ -89,7 +93,8 @@ class Client:
             Of all requests under one key the service makes one job; by default each call of
             this method makes one.
         parameters
-            Any other parameter of a job, for instance ``RUNID``.
+            The parameters of the job, by their keywords (``shots``, ``seed``, ``run_id``, …) or
+            their names; what is None is left out.
 
         Raises
         ------
@@ -99,13 +104,11 @@ class Client:
             There may be a job or not; the same key leads to it.
 
         """
-        form: dict[str, Any] = {"CIRCUIT": list(circuits), **parameters}
-        for name, value in (("SHOTS", shots), ("TARGET", target), ("SEED", seed)):
-            if value is not None:
-                form[name] = str(value)
+        given = form(parameters, self._specifications)
+        given["CIRCUIT"] = list(circuits)
         if run:
-            form["PHASE"] = "RUN"
-        answer = self._transport.send("POST", "jobs", form=form, key=key or uuid4().hex)
+            given["PHASE"] = "RUN"
+        answer = self._transport.send("POST", "jobs", form=given, key=key or uuid4().hex)
         if answer.status_code != 303:
             raise NotUnderstood(
                 self.url, f"it answers with {answer.status_code} where it makes a job"

@@ -55,11 +55,12 @@ class Session:
 
 
 def check_name(name: str) -> str:
-    """Make sure that a user name is one.
+    """Return a user name, after making sure that it is one.
 
     Raises
     ------
     InvalidParameter
+        It is none.
 
     """
     if not _NAME.fullmatch(name):
@@ -72,7 +73,7 @@ def check_name(name: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    """Hash a password with a salt of its own.
+    """Return the hash of a password, with a salt of its own.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def hash_password(password: str) -> str:
 
 
 def password_fits(password: str, stored: str) -> bool:
-    """Tell whether a password is the one that was hashed, in constant time."""
+    """Return whether a password is the one that was hashed, in constant time."""
     try:
         scheme, salt, wanted = stored.split("$")
     except ValueError:
@@ -100,12 +101,12 @@ def password_fits(password: str, stored: str) -> bool:
 
 
 def new_token() -> str:
-    """Make the secret text of a token."""
+    """Return the secret text of a new token."""
     return _TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_token(secret: str) -> str:
-    """Hash a token, or the secret of a session, for storing and for looking it up."""
+    """Return the hash of a token or of a session's secret, by which it is stored and found."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

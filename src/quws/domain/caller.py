@@ -25,7 +25,7 @@ class Caller:
     operator: bool = False
 
     def may_see(self, owner: str | None) -> bool:
-        """Tell whether a job of this owner is theirs to see and to change."""
+        """Return whether a job of this owner is theirs to see and to change."""
         return self.operator or self.name == owner
 
 

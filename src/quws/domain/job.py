@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from uuid_utils import uuid7
 
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -158,7 +158,7 @@ class Job:
     circuits_done: int
     message: str | None
     parameters: list[Parameter]
-    spec: dict[str, Any]
+    spec: JobSpec
     error: JobError | None
     size: int = 0
     """How large the job is, as quotes count it: a power of two."""

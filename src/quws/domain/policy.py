@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import MAX_SECONDS
-from quws.domain.times import format_instant
+from quws.domain.times import MAX_SECONDS, format_instant
 
 
 class Policy(BaseModel):

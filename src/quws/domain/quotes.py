@@ -15,7 +15,7 @@ _MEMORY = 20
 
 
 def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
-    """Tell how large a job is, as a power of two.
+    """Return how large a job is, as a power of two.
 
     The work of a state vector: operations times amplitudes, and reading the
     shots. Circuits of Clifford gates alone, and those whose gates hardly join
@@ -30,7 +30,7 @@ def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
 
 
 def _amplitudes(facts: CircuitFacts) -> float:
-    """Tell how many numbers describe the state on the way."""
+    """Return how many numbers describe the state on the way."""
     whole = 2.0 ** min(facts.qubits, 64)
     if facts.clifford:
         return min(whole, float(facts.qubits) ** 2)
@@ -40,7 +40,7 @@ def _amplitudes(facts: CircuitFacts) -> float:
 
 
 def predict(size: int, known: Mapping[int, float]) -> float | None:
-    """Predict how many seconds a job takes from the mean seconds of known sizes.
+    """Return how many seconds a job takes, predicted from the mean seconds of known sizes.
 
     Between known sizes the logarithm is interpolated; beyond the largest one
     the time doubles with each step, below the smallest it stays. None when
@@ -63,6 +63,6 @@ def predict(size: int, known: Mapping[int, float]) -> float | None:
 
 
 def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:
-    """Add a job's time to what is known of its size. Gives the new count and mean."""
+    """Return the count and the mean of a size with one more job's time added."""
     weight = min(count + 1, _MEMORY)
     return count + 1, mean + (seconds - mean) / weight

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from quws import __version__
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.conformance import ConformanceReport, ConformanceRule
-from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.errors import InvalidCircuit
 from quws.domain.times import format_instant
 
 
@@ -145,20 +145,14 @@ class TargetDescription(BaseModel):
     conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
 
-    def check(self, facts: Sequence[CircuitFacts], *, memory: bool) -> None:
+    def check(self, facts: Sequence[CircuitFacts]) -> None:
         """Refuse circuits that need what the target does not claim.
 
         Raises
         ------
-        InvalidCircuit, InvalidParameter
+        InvalidCircuit
 
         """
-        if memory and Feature.MEMORY not in self.features:
-            raise InvalidParameter(
-                f"MEMORY must be false on target {self.name}, which does not give the bits of"
-                " single shots",
-                parameter="MEMORY",
-            )
         for index, item in enumerate(facts):
             for needed, feature in (
                 (item.mid_circuit, Feature.MID_CIRCUIT),

@@ -20,6 +20,9 @@ _FORM = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+MAX_SECONDS = 2**31 - 1
+"""The largest execution duration that the schema's xs:int can print."""
+
 EXPECTED = "an ISO 8601 instant in UTC such as 2026-11-21T10:00:00.000Z"
 """How an error message names what is allowed."""
 

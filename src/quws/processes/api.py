@@ -14,6 +14,8 @@ from typing_extensions import override
 
 from quws.api.kit.services import Services
 from quws.domain.clock import utc_now
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
@@ -66,7 +68,10 @@ def _policy(settings: Settings, configs: Sequence[TargetConfig]) -> Policy:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, configs: Sequence[TargetConfig], known: Mapping[Target, TargetDescription]
+    settings: Settings,
+    configs: Sequence[TargetConfig],
+    known: Mapping[Target, TargetDescription],
+    specifications: Specifications = SPECIFICATIONS,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
     async with open_backends(settings) as backends:
@@ -80,6 +85,7 @@ async def open_services(
             policy=_policy(settings, configs),
             expected=frozenset(item.name for item in configs),
             known=known,
+            specifications=specifications,
         )
         listening = asyncio.create_task(backends.events.run())
         try:
@@ -105,6 +111,7 @@ def make_services(
     policy: Policy,
     expected: frozenset[str],
     known: Iterable[Target],
+    specifications: Specifications = SPECIFICATIONS,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -126,6 +133,7 @@ def make_services(
             checker=checker,
             quotes=Quotes(backends.jobs.quotes),
             policy=policy,
+            specifications=specifications,
             expected=expected,
             suitability=Suitability({target.name: target for target in known}),
         ),

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from arq.connections import ArqRedis
-
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.bus.connection import connect
@@ -57,22 +55,17 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         await _await_schema(database, settings.wait_for_schema)
         redis = connect(settings.resolved_redis_url())
         stack.push_async_callback(redis.aclose)
-        yield make_backends(database, redis, ArtifactStore(settings.resolved_artifacts_url()))
-
-
-def make_backends(database: Database, redis: ArqRedis, artifacts: ArtifactStore) -> Backends:
-    """Return what stands on these connections."""
-    events = EventHub(redis)
-    dispatcher = Dispatcher(redis)
-    return Backends(
-        database=database,
-        jobs=JobStore(database),
-        targets=TargetStore(database),
-        artifacts=artifacts,
-        dispatcher=dispatcher,
-        events=events,
-        announcer=Announcer(dispatcher, events),
-    )
+        events = EventHub(redis)
+        dispatcher = Dispatcher(redis)
+        yield Backends(
+            database=database,
+            jobs=JobStore(database),
+            targets=TargetStore(database),
+            artifacts=ArtifactStore(settings.resolved_artifacts_url()),
+            dispatcher=dispatcher,
+            events=events,
+            announcer=Announcer(dispatcher, events),
+        )
 
 
 async def check_database(settings: Settings) -> None:

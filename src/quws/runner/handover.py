@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
+from quws.domain.options import RunOptions
 from quws.runner.work import Failed
 from quws.sandbox.messages import (
     Calibrated,
@@ -42,7 +43,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 
 T = TypeVar("T")

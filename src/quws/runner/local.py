@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import traceback
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.options import RunOptions
 from quws.runner.work import Failed, Ran, Work, one_line
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
-from quws.targets import RunOptions, Target
+from quws.targets import Target
 
 
 def run_here(target: Target, work: Work) -> Ran:
@@ -66,4 +66,4 @@ def _of_circuit(options: RunOptions, index: int) -> RunOptions:
     if options.seed is None or index == 0:
         return options
     digest = hashlib.blake2b(f"{options.seed}/{index}".encode(), digest_size=8).digest()
-    return dataclasses.replace(options, seed=int.from_bytes(digest, "big") >> 1)
+    return options.model_copy(update={"seed": int.from_bytes(digest, "big") >> 1})

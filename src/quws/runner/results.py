@@ -17,7 +17,7 @@ from quws.domain.outcomes import (
     counts_json,
     memory_json,
 )
-from quws.domain.parameters import ResponseFormat
+from quws.domain.parameters.values import ResponseFormat
 from quws.runner import votable
 from quws.sandbox.messages import ResultFile
 

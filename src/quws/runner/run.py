@@ -36,7 +36,7 @@ from quws.sandbox.messages import (
     ToChild,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
-from quws.targets import RunOptions, Target, TargetConfig, create_target
+from quws.targets import Target, TargetConfig, create_target
 from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
@@ -79,13 +79,7 @@ class RunRole(Role):
 
     def _job(self, request: RunJob, connection: Connection) -> None:
         os.chdir(request.folder)
-        options = RunOptions(
-            shots=request.shots,
-            seed=request.seed,
-            memory=request.memory,
-            method=request.method,
-            noise=request.noise,
-        )
+        options = request.options
         try:
             facts = self._facts(request)
             for item in facts:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.job import JobError
+from quws.domain.options import RunOptions
 from quws.runner.teller import Teller
 from quws.sandbox.messages import RunJob
 from quws.sandbox.roles import Connection
-from quws.targets import CircuitResult, RunOptions, Target
+from quws.targets import CircuitResult, Target
 from quws.targets.base import Compiled
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
-from quws.domain.parameters import ResponseFormat
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Calibration, TargetDescription, TargetState
 
 T = TypeVar("T")
@@ -60,11 +61,7 @@ class RunJob(_Message):
     circuits: list[str]
     facts: list[CircuitFacts] | None
     limits: CircuitLimits
-    shots: int
-    seed: int | None
-    memory: bool
-    method: str | None
-    noise: dict[str, Any] | None
+    options: RunOptions
     response_format: ResponseFormat
     done: dict[int, str] = Field(default_factory=dict)
     folder: str

@@ -44,7 +44,7 @@ class AccountService:
         self._remembered: dict[bytes, tuple[float, Caller]] = {}
 
     async def by_password(self, name: str, password: str) -> Caller | None:
-        """Tell who signs in with a password; None if that is nobody."""
+        """Return who signs in with a password; None if that is nobody."""
         seen = hashlib.blake2b(f"{name}\0{password}".encode(), key=self._key).digest()
         until, caller = self._remembered.get(seen, (0.0, None))
         if caller is not None and monotonic() < until:
@@ -61,12 +61,12 @@ class AccountService:
         return found
 
     async def by_token(self, secret: str) -> Caller | None:
-        """Tell whose token this is; None if it is nobody's, or has expired."""
+        """Return whose token this is; None if it is nobody's, or has expired."""
         user = await self._store.token_user(hash_token(secret), self._clock())
         return None if user is None else Caller(user.name, user.operator)
 
     async def sign_in(self, name: str, password: str) -> str | None:
-        """Begin a session and give its secret; None if the password is wrong."""
+        """Begin a session, and return its secret; None if the password is wrong."""
         caller = await self.by_password(name, password)
         if caller is None or caller.name is None:
             return None
@@ -75,7 +75,7 @@ class AccountService:
         return secret
 
     async def by_session(self, secret: str) -> Caller | None:
-        """Tell whose session this is; None if it is nobody's, or over."""
+        """Return whose session this is; None if it is nobody's, or over."""
         user = await self._store.session_user(hash_token(secret), self._clock())
         return None if user is None else Caller(user.name, user.operator)
 
@@ -84,7 +84,7 @@ class AccountService:
         await self._store.remove_session(hash_token(secret))
 
     async def users(self) -> list[User]:
-        """List all users."""
+        """Return all users."""
         return await self._store.users()
 
     async def add(self, name: str, password: str | None, *, operator: bool) -> None:
@@ -106,11 +106,14 @@ class AccountService:
             raise InvalidParameter(f"there is a user '{name}' already", parameter="name")
 
     async def set_password(self, name: str, password: str) -> None:
-        """Give a user another password.
+        """Set another password for a user, and end the sessions that the old one began.
 
         Raises
         ------
-        NotFound, InvalidParameter
+        NotFound
+            There is no such user.
+        InvalidParameter
+            The password is too short or too long.
 
         """
         if not await self._store.change_user(name, password=hash_password(password)):
@@ -124,17 +127,19 @@ class AccountService:
         Raises
         ------
         NotFound
+            There is no such user.
 
         """
         if not await self._store.remove_user(name):
             raise NotFound(f"there is no user '{name[:70]}'")
 
     async def create_token(self, user: str, name: str, days: float | None) -> str:
-        """Make a token and give its secret, which is shown this once.
+        """Make a token, and return its secret, which is shown this once.
 
         Raises
         ------
         NotFound
+            There is no such user.
 
         """
         if await self._store.user(user) is None:
@@ -146,15 +151,16 @@ class AccountService:
         return secret
 
     async def tokens(self, user: str) -> list[Token]:
-        """List a user's tokens."""
+        """Return a user's tokens."""
         return await self._store.tokens(user)
 
     async def revoke(self, user: str, name: str) -> int:
-        """Revoke a user's tokens of this name.
+        """Revoke a user's tokens of this name, and return how many there were.
 
         Raises
         ------
         NotFound
+            There is none.
 
         """
         count = await self._store.remove_token(user, name)

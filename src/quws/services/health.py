@@ -67,11 +67,11 @@ class Health:
         self._since: datetime | None = None
         self._report: HealthReport | None = None
         self._fresh_until = 0.0
-        self._looking = asyncio.Lock()
+        self._one_look = asyncio.Lock()
 
     async def report(self) -> HealthReport:
-        """Tell what works; as it was at most a second ago."""
-        async with self._looking:
+        """Return what works, as it was at most a second ago."""
+        async with self._one_look:
             if self._report is None or monotonic() >= self._fresh_until:
                 self._report = await self._look()
                 self._fresh_until = monotonic() + _FRESH_SECONDS
@@ -89,7 +89,7 @@ class Health:
         return HealthReport(not problems, self._since, problems, await self._time())
 
     async def _time(self) -> list[str]:
-        """Tell what is wrong with the clocks, if anything was lately."""
+        """Return what is wrong with the clocks, if anything was lately."""
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
                 step = await self._store_clock.look()

@@ -25,18 +25,18 @@ class Quotes:
         self._clock = clock
 
     async def state(self, target: str) -> QueueState:
-        """Read what a prediction on a target needs."""
+        """Return what a prediction on a target needs."""
         return await self._store.queue_of(target)
 
     def of_new(self, state: QueueState, size: int) -> datetime | None:
-        """Predict the end of a job if it were queued now; None when nothing is known yet."""
+        """Return the end of a job if it were queued now; None when nothing is known yet."""
         seconds, wait = predict(size, state.known), self.wait(state)
         if seconds is None or wait is None:
             return None
         return _at(self._clock(), wait + seconds)
 
     def wait(self, state: QueueState) -> float | None:
-        """Predict in how many seconds a job would start if it were queued now.
+        """Return in how many seconds a job would start if it were queued now.
 
         None when nobody knows when the target takes work again.
         """
@@ -49,12 +49,12 @@ class Quotes:
         return free[0]
 
     def cost_ms(self, state: QueueState, size: int) -> int:
-        """Predict how long a job of this size runs, for the fair share of its owner."""
+        """Return how long a job of this size runs, for the fair share of its owner."""
         seconds = predict(size, state.known)
         return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
 
     async def refresh(self) -> int:
-        """Renew the quotes of waiting jobs where they have moved. Tells how many."""
+        """Renew the quotes of waiting jobs where they have moved, and return how many did."""
         count = 0
         for target in await self._store.targets_with_work():
             state = await self._store.queue_of(target)
@@ -83,7 +83,7 @@ class Quotes:
 
 
 def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
-    """Predict in how many seconds each slot is free: as many slots as jobs run, at least one.
+    """Return in how many seconds each slot is free: as many slots as jobs run, at least one.
 
     None when the target takes no work and nobody knows until when.
     """

@@ -41,7 +41,7 @@ class Snapshots:
         self._reads: set[asyncio.Task[None]] = set()
 
     async def read(self, job_id: str) -> Snapshot | None:
-        """Read a job as it is now: no earlier than this call."""
+        """Return a job as it is now: no earlier than this call."""
         pending = self._pending.get(job_id)
         if pending is None:
             loop = asyncio.get_running_loop()

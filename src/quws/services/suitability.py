@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit, Refusal
-from quws.domain.parameters import JobRequest
-from quws.targets import RunOptions, Target
+from quws.domain.options import RunOptions
+from quws.targets import Target
 
 _log = structlog.get_logger(__name__)
 
@@ -32,12 +31,9 @@ class Suitability:
         self,
         target: str,
         facts: Sequence[CircuitFacts],
-        request: JobRequest,
-        noise: dict[str, Any] | None,
+        options: RunOptions,
     ) -> float | None:
         """Return how many seconds a job would run; None where nothing is known.
-
-        ``noise`` is what NOISE says, with the calibration of the device that it names.
 
         Raises
         ------
@@ -48,13 +44,6 @@ class Suitability:
         found = self._targets.get(target)
         if found is None:
             return None
-        options = RunOptions(
-            shots=request.shots,
-            seed=request.seed,
-            memory=request.memory,
-            method=request.method,
-            noise=noise,
-        )
         seconds = 0.0
         for index, item in enumerate(facts):
             try:

@@ -9,7 +9,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.targets import Calibration, Load, TargetRecord, TargetStatus
 from quws.domain.times import format_instant
 from quws.services.quotes import Quotes
@@ -48,15 +48,16 @@ class TargetService:
         self._clock = clock
 
     async def all(self) -> list[TargetReport]:
-        """List all targets by name."""
+        """Return all targets by name."""
         return [await self._report(record) for record in await self._store.records()]
 
     async def get(self, name: str) -> TargetReport:
-        """Look at one target.
+        """Return one target.
 
         Raises
         ------
         NotFound
+            There is none of this name.
 
         """
         record = await self._store.record(name)
@@ -82,7 +83,10 @@ class TargetService:
         ------
         Forbidden
             The caller is no operator.
-        NotFound, InvalidParameter
+        NotFound
+            There is no such target, or no worker has looked at it yet.
+        InvalidParameter
+            The message is none, or the instant has passed.
 
         """
         if not caller.operator:
@@ -104,22 +108,24 @@ class TargetService:
             await self._announcer.work(name)
 
     async def calibrations(self, name: str) -> list[tuple[str, datetime]]:
-        """List the calibrations that a target had, newest first: id and time.
+        """Return the calibrations that a target had, newest first: id and time.
 
         Raises
         ------
         NotFound
+            There is no such target.
 
         """
         await self.get(name)
         return await self._store.calibrations(name)
 
     async def calibration(self, name: str, calibration_id: str) -> Calibration:
-        """Look at one calibration of a target.
+        """Return one calibration of a target.
 
         Raises
         ------
         NotFound
+            There is no such target, or it had no such calibration.
 
         """
         found = await self._store.calibration(name, calibration_id)
@@ -129,11 +135,11 @@ class TargetService:
         return found
 
     async def load(self, name: str) -> list[Load]:
-        """Tell how many jobs waited and ran during the last week, oldest first."""
+        """Return how many jobs waited and ran during the last week, oldest first."""
         return await self._store.load(name, self._clock() - timedelta(days=_LOAD_DAYS))
 
     async def sample_load(self) -> int:
-        """Write down how many jobs wait and run now. Gives 0: there is nothing to report."""
+        """Write down how many jobs wait and run now; return 0, as there is nothing to report."""
         now = self._clock().replace(second=0, microsecond=0)
         await self._store.sample_load(now, now - timedelta(days=_LOAD_DAYS))
         return 0

@@ -4,7 +4,8 @@ Adapters are found by the entry-point group ``quws.targets``. Their heavy
 libraries are loaded in child processes only.
 """
 
-from quws.targets.base import CircuitResult, NotLoaded, RunOptions, Target
+from quws.domain.options import RunOptions
+from quws.targets.base import CircuitResult, NotLoaded, Target
 from quws.targets.config import ConfigError, TargetConfig, read_targets
 from quws.targets.registry import create_target
 

@@ -11,29 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quws.domain.outcomes import CircuitOutcome
-from quws.domain.targets import TargetState
+from quws.domain.targets import Feature, TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quws.domain.circuits import CircuitFacts, Language
+    from quws.domain.options import RunOptions
     from quws.domain.targets import Calibration, TargetDescription
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to run a circuit. With the same seed a simulator gives the same counts."""
-
-    shots: int
-    seed: int | None = None
-    memory: bool = False
-    method: str | None = None
-    """What METHOD says; None lets the target choose."""
-    noise: dict[str, Any] | None = None
-    """What NOISE says, read; None for no noise beyond the target's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +65,16 @@ class NotLoaded(Exception):
     """A target cannot describe itself before its libraries are loaded."""
 
 
+COMPUTED = (
+    Feature.MEMORY,
+    Feature.SEED,
+    Feature.MID_CIRCUIT,
+    Feature.RESET,
+    Feature.CONTROL_FLOW,
+    Feature.DELAY,
+)
+"""What a target can do whose circuits are computed by our own engines."""
+
 Progress = Callable[[float, str | None], None]
 """Takes the part that is done, 0 to 1, and a sentence on what is being done."""
 
@@ -92,7 +90,7 @@ class Target(ABC):
 
     @abstractmethod
     def describe(self) -> TargetDescription:
-        """Tell what the target is and what it can run, without loading its libraries.
+        """Describe what the target is and what it can run, without loading its libraries.
 
         Raises
         ------

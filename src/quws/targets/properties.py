@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from quws.domain.errors import InvalidCircuit
 from quws.domain.targets import GateCalibration, QubitCalibration
 
 CONTROL_FLOW = frozenset({"if_else", "for_loop", "switch_case", "while_loop"})
@@ -60,31 +58,3 @@ def properties(target: Any, name: str, place: tuple[int, ...]) -> Any:
     if name not in target.operation_names:
         return None
     return (target[name] or {}).get(place)
-
-
-def compile_with(passes: Any, circuit: Any) -> Any:
-    """Run a pass manager over a circuit.
-
-    Raises
-    ------
-    InvalidCircuit
-        The target has no way to do what the circuit asks for.
-
-    """
-    from qiskit.transpiler import TranspilerError  # noqa: PLC0415
-
-    try:
-        with warnings.catch_warnings():
-            # Delays become whole units of the device's time; that is said for each.
-            warnings.simplefilter("ignore")
-            return passes.run(circuit)
-    except TranspilerError as error:
-        raise InvalidCircuit(f"the circuit cannot be compiled: {error.message}") from None
-
-
-def layout_of(compiled: Any) -> list[int] | None:
-    """Tell which qubit of the target carries each qubit of a circuit at the start."""
-    if compiled.layout is None:
-        return None
-    layout: list[int] = compiled.layout.initial_index_layout(filter_ancillas=True)
-    return layout

@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,9 +79,3 @@ def origin() -> dict[str, str]:
     """Tell which request this is, to be kept with what it makes."""
     found = structlog.contextvars.get_contextvars().get("request")
     return {} if found is None else {"request": str(found)}
-
-
-def origin_of(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Find in a job's specification which request made it."""
-    found = spec.get("origin")
-    return found if isinstance(found, dict) else {}

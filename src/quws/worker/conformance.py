@@ -14,8 +14,9 @@ import structlog
 from quws.domain.clock import Clock
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, Verdict
 from quws.domain.job import new_job_id
+from quws.domain.options import RunOptions
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_job
-from quws.domain.parameters import ResponseFormat
+from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.sandbox.child import Child, ChildLost
 from quws.sandbox.messages import (
@@ -308,11 +309,11 @@ class Conformance:
                 circuits=list(circuits),
                 facts=None,
                 limits=self._target.circuit_limits,
-                shots=self._shots,
-                seed=_SEED if Feature.SEED in self._target.features else None,
-                memory=self._memory,
-                method=None,
-                noise=None,
+                options=RunOptions(
+                    shots=self._shots,
+                    seed=_SEED if Feature.SEED in self._target.features else None,
+                    memory=self._memory,
+                ),
                 response_format=ResponseFormat.JSON,
                 folder=str(folder),
                 file_bytes=_FILE_BYTES,

@@ -27,6 +27,7 @@ from quws.sandbox.messages import (
     FromChild,
     InDoubt,
     JobFailed,
+    MessageFault,
     NoRoom,
     Note,
     NotSubmitted,
@@ -150,15 +151,10 @@ class Run:
         return RunJob(
             job=held.id,
             circuits=await read_circuits(place.artifacts, held.claim.job.parameters),
-            facts=spec["circuits"],
+            facts=spec.facts,
             limits=self._target.circuit_limits,
-            shots=spec["shots"],
-            seed=spec["seed"],
-            memory=spec["memory"],
-            # Jobs of before have neither.
-            method=spec.get("method"),
-            noise=spec.get("noise"),
-            response_format=spec["response_format"],
+            options=spec.options,
+            response_format=spec.response_format,
             done=await self._done(folder),
             folder=str(folder),
             file_bytes=place.result_bytes,
@@ -182,11 +178,15 @@ class Run:
         await child.send(request)
         self._circuit_started = self._place.clock()
         failure: JobError | None = None
+        ended = False
         async for message in child.messages():
             if isinstance(message, JobFailed):
                 failure = message.error
             else:
                 await self._hear(child, message, folder)
+            ended = ended or isinstance(message, JobFailed | ResultsWritten)
+        if not ended:
+            raise MessageFault("the child ended without a word on how the job did")
         return failure
 
     async def _hear(self, child: Child, message: FromChild, folder: Path) -> None:

@@ -198,17 +198,17 @@ class Slots:
     @contextlib.contextmanager
     def _told(self, claim: Claim) -> Iterator[None]:
         """Say on every line of the log, and in the trace, which job it is about."""
-        job, origin = claim.job, logs.origin_of(claim.job.spec)
+        job = claim.job
         fields: dict[str, Any] = {
             "job": job.id,
             "owner": job.owner,
             "target": self._place.target,
             "attempt": claim.attempt,
-            "request": origin.get("request"),
+            "request": job.spec.request,
         }
         now = self._place.clock()
         since = job.queued_time or job.creation_time
         metrics.claimed(self._place.target, max(0.0, (now - since).total_seconds()))
-        with logs.about(**fields), tracing.span("job", origin, **fields):
+        with logs.about(**fields), tracing.span("job", job.spec.origin, **fields):
             _log.info("job claimed", worker=self._place.worker)
             yield

@@ -8,6 +8,7 @@ import pytest
 
 from quws.domain.job import Claim, Job, Parameter, is_job_id, new_job_id
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -88,7 +89,7 @@ def test_a_claim_speaks_of_its_job() -> None:
         circuits_done=0,
         message=None,
         parameters=[],
-        spec={},
+        spec=JobSpec(),
         error=None,
     )
     claim = Claim(job, "lease", None)

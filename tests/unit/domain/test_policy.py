@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import MAX_SECONDS
 from quws.domain.policy import Policy
+from quws.domain.times import MAX_SECONDS
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy with other things."""

@@ -1,4 +1,4 @@
-"""Sizes of jobs, and what is learned from those that were run."""
+"""How large jobs are, how long such a one takes, and how that is learned."""
 
 from __future__ import annotations
 
@@ -11,72 +11,86 @@ from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.quotes import learn, predict, size_of
 
 
-def facts(**more: Any) -> CircuitFacts:
-    given: dict[str, Any] = {"qubits": 10, "clbits": 0, "operations": 100, "depth": 5}
-    return CircuitFacts(language=Language.OPENQASM_2, **(given | more))
+def facts(**known: Any) -> CircuitFacts:
+    fields = {"language": Language.OPENQASM_2, "clbits": 0, "depth": 1}
+    return CircuitFacts.model_validate(fields | known)
 
 
 @pytest.mark.parametrize(
-    ("circuit", "work"),
+    ("circuits", "shots", "size"),
     [
-        (facts(), 100 * 2**10),
-        (facts(qubits=20), 100 * 2**20),
-        (facts(operations=7), 7 * 2**10),
-        # Stabilizers are a table of n² bits, where that is less than the state.
-        (facts(qubits=100, clifford=True), 100 * 100**2),
-        (facts(qubits=3, clifford=True), 100 * 2**3),
-        # Two gates across each cut: tensors with bonds of four.
-        (facts(qubits=50, crossing=2), 100 * 50 * 8**2),
-        (facts(qubits=50, crossing=0), 100 * 50),
-        (facts(crossing=40), 100 * 2**10),
-        (facts(qubits=5000, crossing=5000), 100 * 2**64),
+        ([], 1000, 0),
+        ([facts(qubits=10, operations=1)], 1, 10),
+        ([facts(qubits=10, operations=64)], 1, 16),
+        ([facts(qubits=10, operations=64)] * 2, 1, 17),
+        # Reading the shots is work too.
+        ([facts(qubits=1, operations=0, clbits=4)], 1024, 12),
+        ([facts(qubits=1, operations=0, clbits=4)] * 4, 1024, 14),
+        # Clifford circuits take the square of the qubits, and never more than the state has.
+        ([facts(qubits=32, operations=1, clifford=True)], 1, 10),
+        ([facts(qubits=2, operations=1, clifford=True)], 1, 2),
+        # Few gates across any cut: qubits times 8 for each gate that crosses.
+        ([facts(qubits=32, operations=1, crossing=1)], 1, 8),
+        ([facts(qubits=32, operations=1, crossing=3)], 1, 14),
+        ([facts(qubits=10, operations=1, crossing=10)], 1, 10),
+        ([facts(qubits=32, operations=1, crossing=0)], 1, 5),
+        # More than anybody can run.
+        ([facts(qubits=500, operations=1)], 1, 64),
+        ([facts(qubits=128, operations=1, crossing=500)], 1, 64),
     ],
 )
-def test_the_size_is_that_of_the_work(circuit: CircuitFacts, work: float) -> None:
-    assert size_of([circuit], 0) == math.floor(math.log2(work + 1))
-
-
-def test_shots_are_read_out_and_circuits_add_up() -> None:
-    assert size_of([facts(operations=0, clbits=8)], 1000) == math.floor(math.log2(8001))
-    assert size_of([facts()] * 8, 0) == size_of([facts()], 0) + 3
-    assert size_of([], 1000) == 0
-
-
-def test_of_nothing_nothing_follows() -> None:
-    assert predict(7, {}) is None
-
-
-@pytest.mark.parametrize(
-    ("size", "known", "seconds"),
-    [
-        (7, {7: 3.0, 8: 100.0}, 3.0),
-        # Between two, as far in the logarithm as in the size.
-        (11, {10: 1.0, 12: 4.0}, 2.0),
-        (11, {10: 1.0, 14: 16.0}, 2.0),
-        (13, {10: 1.0, 14: 16.0}, 8.0),
-        (11, {10: 4.0, 12: 1.0}, 2.0),
-        # The next ones count, not those behind them.
-        (11, {2: 50.0, 10: 1.0, 12: 4.0, 20: 0.1}, 2.0),
-        # Beyond all each step doubles it; below all it stays.
-        (9, {7: 3.0, 5: 1.0}, 12.0),
-        (2, {7: 3.0, 9: 9.0}, 3.0),
-        (1000, {7: 1.0}, 2.0**60),
-    ],
-)
-def test_the_time_follows_from_the_sizes_around(
-    size: int, known: dict[int, float], seconds: float
+def test_the_size_is_the_work_of_the_state(
+    circuits: list[CircuitFacts], shots: int, size: int
 ) -> None:
-    assert predict(size, known) == pytest.approx(seconds)
+    assert size_of(circuits, shots) == size
 
 
-def test_a_time_of_nothing_is_no_trouble() -> None:
-    found = predict(2, {1: 0.0, 3: 1.0})
-    assert found == pytest.approx(1e-3)
+KNOWN = {4: 2.0, 8: 32.0}
 
 
-def test_the_mean_is_learned_and_forgets() -> None:
-    assert learn(0, 0.0, 4.0) == (1, 4.0)
-    assert learn(1, 4.0, 8.0) == (2, 6.0)
-    assert learn(3, 6.0, 2.0) == (4, 5.0)
-    # Of many jobs the last twenty count, about.
-    assert learn(1000, 10.0, 30.0) == (1001, 11.0)
+@pytest.mark.parametrize(
+    ("size", "seconds"),
+    [
+        (4, 2.0),
+        (8, 32.0),
+        (6, 8.0),
+        (5, 4.0),
+        (7, 16.0),
+        (3, 2.0),
+        (0, 2.0),
+        (9, 64.0),
+        (11, 256.0),
+    ],
+)
+def test_between_known_sizes_the_time_grows_evenly(size: int, seconds: float) -> None:
+    assert predict(size, KNOWN) == pytest.approx(seconds)
+
+
+def test_of_several_known_sizes_the_nearest_count() -> None:
+    known = {1: 1.0, 4: 1.0, 8: 16.0, 10: 1000.0}
+    assert predict(6, known) == pytest.approx(4.0)
+    assert predict(3, known) == pytest.approx(1.0)
+    assert predict(9, known) == pytest.approx(math.sqrt(16_000))
+
+
+def test_where_nothing_is_known_nothing_is_said() -> None:
+    assert predict(5, {}) is None
+
+
+def test_what_took_no_time_can_be_used_as_well() -> None:
+    assert predict(2, {1: 0.0, 3: 1.0}) == pytest.approx(1e-3)
+    assert predict(2, {1: 1.0, 3: 0.0}) == pytest.approx(1e-3)
+    assert predict(5000, {1: 1.0}) == 2.0**60
+
+
+def test_the_first_jobs_make_a_plain_mean() -> None:
+    count, mean = 0, 0.0
+    for seconds in (2.0, 4.0, 9.0):
+        count, mean = learn(count, mean, seconds)
+    assert (count, mean) == (3, pytest.approx(5.0))
+
+
+def test_after_twenty_the_mean_forgets() -> None:
+    assert learn(19, 10.0, 30.0) == (20, 11.0)
+    assert learn(500, 10.0, 30.0) == (501, 11.0)
+    assert learn(18, 10.0, 29.0) == (19, 11.0)

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import Register
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit, read_job
-from quws.domain.parameters import ResponseFormat
+from quws.domain.parameters.values import ResponseFormat
 from quws.runner import results
 from quws.sandbox.messages import ResultFile
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 from house import ANNA, BERT, DESCRIPTION, House, posted
-from store_helpers import NOW, TARGET, an_entry
+from store_helpers import NOW, TARGET, entry
 from uuid_utils import uuid7
 
 from quws.artifacts import ArtifactMissing, ArtifactStoreUnavailable
@@ -114,7 +114,7 @@ async def test_at_its_destruction_a_job_goes_with_its_files(house: House) -> Non
     house.set_clock(NOW + timedelta(days=7))
     assert await sweeps.destruction() == 1
     assert await house.store.reading.get(job.id) is None
-    assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
+    assert house.hub.told[-1] == JobEvent(job.id, None)
     assert await house.artifacts.owners() == [job.id]
     assert await sweeps.garbage() == 1
     assert await house.artifacts.owners() == []
@@ -145,7 +145,7 @@ async def test_of_an_attempt_that_was_lost_what_results_name_stays(house: House)
     for name in ("circuit-0", "half-done"):
         await house.artifacts.put(f"{claim.id}/1/{name}", b"1")
     result = Result("circuit-0", f"{claim.id}/1/circuit-0", 1, "application/json")
-    assert await house.store.publishing.store_circuit(claim, 0, result, an_entry(), NOW)
+    assert await house.store.publishing.store_circuit(claim, 0, result, entry(), NOW)
     await lose(house)
     await house.sweeps().lost()
     assert await house.sweeps().garbage() == 1

@@ -66,8 +66,12 @@ def url(dialect: str, made_once: Callable[[str], str], tmp_path: Path) -> str:
         shutil.copy(made.removeprefix("sqlite:///"), path)
         return f"sqlite:///{path}"
     with psycopg.connect(made, autocommit=True) as connection:
-        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-        connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+        # Not TRUNCATE, which makes new files for every table and index: a hundred times as long.
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(f'DELETE FROM "{table.name}"'.encode())
+        connection.execute(
+            "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences"
+        )
     return made
 
 

@@ -31,6 +31,7 @@ from quws.domain.job import (
     new_job_id,
 )
 from quws.domain.phases import FINAL, Move, Phase, sources, target
+from quws.domain.spec import JobSpec
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.jobs.sweeps import Overdue
@@ -134,7 +135,7 @@ class Jobs(RuleBasedStateMachine):
             circuits_done=0,
             message=None,
             parameters=[Parameter("CIRCUIT", "x")],
-            spec={},
+            spec=JobSpec(),
             error=None,
         )
         self.run(self.store.creation.add(job, [entry("received")]))

@@ -56,11 +56,6 @@ def test_any_other_is_replaced(proposed: str | None) -> None:
     assert logs.request_id(made) == made
 
 
-@pytest.mark.parametrize("spec", [{}, {"origin": None}, {"origin": "x"}])
-def test_jobs_of_before_have_no_origin(spec: dict[str, object]) -> None:
-    assert logs.origin_of(spec) == {}
-
-
 def test_without_traces_nothing_is_carried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", raising=False)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from quws.api.kit.services import http_settings
 from quws.domain.errors import Refusal, TooLarge
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 
 _MAX_FIELDS = 10_000
 _FORM = "application/x-www-form-urlencoded"

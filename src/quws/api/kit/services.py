@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.services.accounts import AccountService
 from quws.services.health import Health
 from quws.services.jobs.service import JobService
@@ -36,12 +38,13 @@ class HttpSettings:
 
     ``public_url`` is the URL of the service as clients see it, without a slash
     at its end; None to take it from each request. ``max_body`` is in bytes. ``auth``
-    is how callers are told apart.
+    is how callers are told apart. ``specifications`` are the parameters that jobs take.
     """
 
     public_url: str | None
     max_body: int
     auth: AuthMethod = AuthMethod.NONE
+    specifications: Specifications = SPECIFICATIONS
 
 
 def jobs_of(request: Request) -> JobService:
@@ -84,6 +87,11 @@ def http_settings(request: Request) -> HttpSettings:
     """Return the settings of the HTTP room."""
     settings: HttpSettings = request.app.state.http
     return settings
+
+
+def specifications_of(request: Request) -> Specifications:
+    """Return the parameters that jobs take."""
+    return http_settings(request).specifications
 
 
 def auth_method(request: Request) -> AuthMethod:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 
 VOTABLE_TYPE = "application/x-votable+xml"
 

@@ -20,12 +20,11 @@ from quws.api.pages.drawing import picture
 from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
-from quws.domain.circuits import Language
 from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
-from quws.domain.parameters import REFERENCE
+from quws.domain.parameters.posted import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 
@@ -96,7 +95,7 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     if not index.isdecimal() or int(index[:9]) >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
     (source,) = await jobs_of(request).files.circuits(job, int(index))
-    drawn = await pictures_of(request).try_to_draw(source, _language(job))
+    drawn = await pictures_of(request).try_to_draw(source, job.spec.language)
     context = {
         "job": job,
         "index": int(index),
@@ -110,11 +109,6 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
 def _index(request: Request, job: Job) -> int:
     text = query_of(request).get("SHOW", ["0"])[-1]
     return min(int(text[:9]), job.circuits - 1) if text.isascii() and text.isdecimal() else 0
-
-
-def _language(job: Job) -> Language | None:
-    name = job.spec.get("language")
-    return None if name is None else Language(name)
 
 
 def _size(job: Job) -> int:
@@ -142,7 +136,7 @@ async def _drawing(request: Request, job: Job, index: int) -> Markup | None:
     source = await _source(request, job, index)
     if source is None:
         return None
-    drawn = await pictures_of(request).try_to_draw(source, _language(job), _PATIENCE_SECONDS)
+    drawn = await pictures_of(request).try_to_draw(source, job.spec.language, _PATIENCE_SECONDS)
     return None if drawn is None else picture(drawn, texts_of(request))
 
 

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from quws.domain.job import Parameter
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Kind
 
 _FILE = "circuit{}.qasm"
 
@@ -16,7 +18,7 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
     lines = ["curl -L"]
     files = 0
     for item in parameters:
-        if item.name in ("CIRCUIT", "QUERY") and not _is_short(item):
+        if item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
             files += 1
             lines.append(f"-F {item.name}=@{_FILE.format(files)}")
         elif item.value is not None:
@@ -34,32 +36,30 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
     circuits: list[str] = []
     others: list[tuple[str, str]] = []
     for item in parameters:
-        if item.name in ("CIRCUIT", "QUERY"):
+        if item.name in SPECIFICATIONS["CIRCUIT"].names:
             if item.value is None:
                 circuits.append(f'open("{_FILE.format(len(circuits) + 1)}").read()')
             else:
                 circuits.append(_literal(item.value))
         elif item.value is not None:
             others.append((item.name, item.value))
-    names = {"SHOTS": "shots", "SEED": "seed", "TARGET": "target"}
     given: dict[str, str] = {}
     for name, value in others:
-        number = name in ("SHOTS", "SEED") and value.isdecimal()
-        text = value if number else json.dumps(value, ensure_ascii=False)
-        key = names.get(name, name)
-        same = [known for known, _ in others if known == name]
+        known = SPECIFICATIONS.find(name)
+        number = known is not None and known.kind is Kind.INTEGER and value.isdecimal()
+        written = value if number else json.dumps(value, ensure_ascii=False)
+        same = [text for key, text in others if key == name]
         if len(same) > 1:
-            values = [known for kind, known in others if kind == name]
-            text = json.dumps(values, ensure_ascii=False)
-        given[key] = text
+            written = json.dumps(same, ensure_ascii=False)
+        given[name if known is None else known.keyword] = written
     if run_id is not None:
-        given["RUNID"] = json.dumps(run_id, ensure_ascii=False)
+        given["run_id"] = json.dumps(run_id, ensure_ascii=False)
     arguments = [*circuits, *(f"{key}={text}" for key, text in given.items())]
-    written = ",\n    ".join(arguments)
+    listed = ",\n    ".join(arguments)
     return (
         "from quws.client import Client\n\n"
         f"client = Client({json.dumps(base)})\n"
-        f"job = client.submit(\n    {written},\n)\n"
+        f"job = client.submit(\n    {listed},\n)\n"
         "print(job.wait().counts())\n"
     )
 

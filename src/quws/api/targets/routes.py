@@ -17,7 +17,7 @@ from quws.api.kit.xml import VOTABLE_TYPE
 from quws.api.targets import json as as_json
 from quws.api.targets import votable
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import text_of
+from quws.domain.parameters.posted import text_of
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 from quws.schemas.target import CalibrationRefJson, TargetJson

@@ -53,8 +53,8 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         circuits=job.circuits,
         circuits_done=job.circuits_done,
         queue_position=details.queue_position,
-        tags=job.spec.get("tags", []),
-        metadata=job.spec.get("metadata", {}),
+        tags=job.spec.tags,
+        metadata=job.spec.metadata,
         timeline=[
             EntryJson(
                 time=entry.time, status=entry.status, source=entry.source, message=entry.message

@@ -16,7 +16,7 @@ from quws.api.kit.filters import query_of, read_after, read_last, read_phases, r
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
-from quws.api.kit.services import caller_of, jobs_of
+from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
@@ -24,7 +24,8 @@ from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
-from quws.domain.parameters import CONTROL, Posted, read_control
+from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
 
 XML = "application/xml"
@@ -217,7 +218,7 @@ def post_control(name: str) -> Callable[..., Any]:
         posted = await read_posted(request)
         if not any(item.name.upper() == name for item in posted):
             raise InvalidParameter(f"{name} is missing", parameter=name)
-        control, rest = read_control(posted)
+        control, rest = read_control(posted, specifications_of(request))
         if rest:
             raise InvalidParameter(
                 f"only {name} can be set here, not '{rest[0].name[:60]}'",
@@ -232,10 +233,12 @@ def post_control(name: str) -> Callable[..., Any]:
 
 async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
     jobs, caller = jobs_of(request), caller_of(request)
-    control, rest = read_control(posted)
+    specifications = specifications_of(request)
+    control, rest = read_control(posted, specifications)
     if control.empty and not rest:
         raise InvalidParameter(
-            f"nothing to change: send ACTION=DELETE, one of {', '.join(CONTROL)}, or a parameter"
+            "nothing to change: send ACTION=DELETE, one of"
+            f" {', '.join(specifications.control)}, or a parameter"
         )
     await jobs.control.apply(caller, job_id, control, rest)
 

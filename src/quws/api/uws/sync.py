@@ -19,7 +19,7 @@ from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import see_other
 from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 
 router = APIRouter(tags=["UWS"])

@@ -1,4 +1,4 @@
-"""Give the parameters of a job that was not run yet new values."""
+"""Change the parameters of a job that was not run yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import InvalidParameter
 from quws.domain.job import new_job_id
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
@@ -46,7 +46,7 @@ class JobChange:
         self._policy = policy
 
     async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
-        """Give existing parameters of a PENDING job new values.
+        """Set new values of parameters that a PENDING job has.
 
         Raises
         ------
@@ -99,11 +99,15 @@ class JobChange:
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await keep_parameters(
-            self._artifacts, stamp, merged, self._policy.inline_bytes
+            self._artifacts,
+            stamp,
+            merged,
+            self._policy.inline_bytes,
+            self._planner.specifications,
         )
         changes: dict[str, Any] = {
             "circuits": len(plan.request.circuits),
-            "spec": plan.spec,
+            "spec": plan.spec.stored(),
             "target": plan.target.name,
             "size": plan.size,
             "cost_ms": plan.cost_ms,

@@ -11,7 +11,8 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import TimelineEntry
-from quws.domain.parameters import Control, Posted
+from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.services.jobs.change import PENDING_ONLY, JobChange

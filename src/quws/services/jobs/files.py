@@ -9,7 +9,7 @@ from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavaila
 from quws.artifacts.parameters import read_circuits, read_parameter
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.store.jobs.store import JobStore
 
 

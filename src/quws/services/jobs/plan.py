@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
 from quws.domain.noise import Noise
-from quws.domain.parameters import JobRequest, Posted, read_control, read_job
+from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.reading import check_target, read_control, read_job
+from quws.domain.parameters.request import JobRequest
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.quotes import size_of
-from quws.domain.targets import Feature, TargetDescription, TargetKind, TargetStatus
+from quws.domain.spec import JobSpec
+from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
@@ -33,7 +37,7 @@ class Plan:
     target: TargetDescription
     request: JobRequest
     facts: list[CircuitFacts]
-    spec: dict[str, Any]
+    spec: JobSpec
     size: int
     cost_ms: int
     quote: datetime | None
@@ -69,6 +73,8 @@ class Planner:
 
     Parameters
     ----------
+    specifications
+        The parameters that jobs take.
     expected
         The targets of this service, also those that no worker has looked at yet.
 
@@ -82,6 +88,7 @@ class Planner:
         quotes: Quotes,
         policy: Policy,
         suitability: Suitability,
+        specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
     ) -> None:
@@ -89,6 +96,7 @@ class Planner:
         self._checker = checker
         self._quotes = quotes
         self._policy = policy
+        self.specifications = specifications
         self._expected = expected
         self._suitability = suitability
         self._clock = clock
@@ -102,7 +110,7 @@ class Planner:
             Its creation would be refused.
 
         """
-        control, rest = read_control(posted)
+        control, rest = read_control(posted, self.specifications)
         self._policy.destruction(control.destruction, self._clock())
         return await self.plan(rest)
 
@@ -121,21 +129,9 @@ class Planner:
             The target takes no jobs yet, or circuits cannot be checked right now.
 
         """
-        request = read_job(posted, default_shots=self._policy.shots)
+        request = read_job(posted, self._policy, self.specifications)
         target = await self.in_service(request.target or self._policy.target)
-        if request.shots > target.max_shots:
-            raise InvalidParameter(
-                f"SHOTS must be at most {target.max_shots} on target {target.name},"
-                f" not {request.shots}",
-                parameter="SHOTS",
-            )
-        if len(request.circuits) > target.max_circuits:
-            raise InvalidParameter(
-                f"CIRCUIT may be given at most {target.max_circuits} times on target"
-                f" {target.name}, not {len(request.circuits)} times",
-                parameter="CIRCUIT",
-            )
-        _check_features(request, target)
+        check_target(request, target, self.specifications)
         reading = asyncio.create_task(self._quotes.state(target.name))
         try:
             facts = await self._checker.check(
@@ -144,23 +140,22 @@ class Planner:
         finally:
             # Also of a circuit that is refused: nothing goes on behind an answer.
             queue = await reading
-        target.check(facts, memory=request.memory)
-        noise = None if request.noise is None else await self._noise(request.noise, target)
-        seconds = self._suitability.predict(target.name, facts, request, noise)
-        spec = {
-            "language": request.language,
-            "shots": request.shots,
-            "seed": request.seed,
-            "memory": request.memory,
-            "method": request.method,
-            "noise": noise,
-            "response_format": request.response_format,
-            "tags": request.tags,
-            "metadata": request.metadata,
-            "circuits": [item.model_dump(mode="json") for item in facts],
-            "origin": logs.origin() | tracing.carrier(),
-        }
-        size = size_of(facts, request.shots)
+        target.check(facts)
+        options = request.options
+        if options.noise is not None:
+            noise = await self._noise(options.noise, target)
+            options = options.model_copy(update={"noise": noise})
+        seconds = self._suitability.predict(target.name, facts, options)
+        spec = JobSpec.of(
+            options,
+            facts,
+            language=request.language,
+            response_format=request.response_format,
+            tags=request.tags,
+            metadata=request.metadata,
+            origin=logs.origin() | tracing.carrier(),
+        )
+        size = size_of(facts, options.shots)
         return Plan(
             target,
             request,
@@ -203,7 +198,7 @@ class Planner:
         )
         raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
 
-    async def _noise(self, noise: Noise, target: TargetDescription) -> dict[str, Any]:
+    async def _noise(self, noise: Noise, target: TargetDescription) -> Noise:
         """Fill the present calibration of the device in, so that the job keeps it."""
         # Another service knows devices of its own.
         if noise.device is not None and target.kind is not TargetKind.REMOTE:
@@ -221,19 +216,4 @@ class Planner:
                 )
             device = noise.device.model_copy(update={"calibration": calibration})
             noise = noise.model_copy(update={"device": device})
-        return noise.model_dump(mode="json", exclude_none=True)
-
-
-def _check_features(request: JobRequest, target: TargetDescription) -> None:
-    methods = ["auto", *target.methods]
-    if request.method is not None and request.method not in methods:
-        raise InvalidParameter(
-            f"METHOD must be one of {', '.join(methods)} on target {target.name},"
-            f" not '{request.method[:40]}'",
-            parameter="METHOD",
-        )
-    if request.noise is not None and Feature.NOISE not in target.features:
-        raise InvalidParameter(
-            f"NOISE must be none on target {target.name}, which has no noise models",
-            parameter="NOISE",
-        )
+        return noise

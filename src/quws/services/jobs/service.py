@@ -6,6 +6,8 @@ from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.bus.events import EventHub
 from quws.domain.clock import Clock, utc_now
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.change import JobChange
@@ -39,6 +41,7 @@ class JobService:
         quotes: Quotes,
         policy: Policy,
         suitability: Suitability,
+        specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
     ) -> None:
@@ -50,6 +53,7 @@ class JobService:
             checker=checker,
             quotes=quotes,
             policy=policy,
+            specifications=specifications,
             suitability=suitability,
             expected=expected,
             clock=clock,

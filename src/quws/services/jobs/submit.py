@@ -15,7 +15,8 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
 from quws.domain.job import Job, TimelineEntry, new_job_id
-from quws.domain.parameters import Posted, read_control
+from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.services.jobs.control import JobControl, queued
@@ -72,7 +73,7 @@ class JobSubmission:
             before = await self._store.keys.made_before(caller.name, once.key)
             if before is not None:
                 return await self._again(caller, posted, once, before)
-        control, rest = read_control(posted)
+        control, rest = read_control(posted, self._planner.specifications)
         if control.phase == "ABORT":
             raise InvalidParameter(
                 "PHASE must be RUN when a job is created, not 'ABORT'", parameter="PHASE"
@@ -97,7 +98,11 @@ class JobSubmission:
             entries.append(queued(checked, target.name))
         try:
             parameters = await keep_parameters(
-                self._artifacts, job_id, rest, self._policy.inline_bytes
+                self._artifacts,
+                job_id,
+                rest,
+                self._policy.inline_bytes,
+                self._planner.specifications,
             )
             job = Job(
                 id=job_id,
@@ -152,7 +157,8 @@ class JobSubmission:
         job = await self._store.reading.get(before.job_id)
         if job is None:
             raise KeyUsed("the job that was made with this Idempotency-Key is gone")
-        if job.phase is Phase.PENDING and read_control(posted)[0].phase == "RUN":
+        control, _ = read_control(posted, self._planner.specifications)
+        if job.phase is Phase.PENDING and control.phase == "RUN":
             # Whoever made it was cut off before it could be queued.
             with contextlib.suppress(IllegalMove):
                 await self._control.run(caller, job.id)

@@ -48,7 +48,7 @@ class JobCreation:
                 execution_duration=job.execution_duration,
                 circuits=job.circuits,
                 parameters=[parameter_json(item) for item in job.parameters],
-                spec=job.spec,
+                spec=job.spec.stored(),
                 size=job.size,
                 cost_ms=job.cost_ms,
                 turn=next_turn(self._database, job.target, job.owner) if queued else 0,

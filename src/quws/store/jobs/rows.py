@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.store import tables as t
 
 _j = t.jobs.c
@@ -51,7 +52,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
         circuits_done=row.circuits_done,
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
-        spec=row.spec,
+        spec=JobSpec.load(row.spec),
         size=row.size,
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,

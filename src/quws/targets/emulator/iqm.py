@@ -72,6 +72,6 @@ def device_of_profile(backend: Any, name: str) -> Device:
 
 
 def _relaxation(qubit: QubitCalibration, seconds: float) -> float:
-    """Tell the infidelity that waiting brings, for times short against T1 and T2."""
+    """Return the infidelity that waiting brings, for times short against T1 and T2."""
     assert qubit.t1 is not None and qubit.t2 is not None
     return seconds * (1 / qubit.t1 + 2 / qubit.t2) / 6

@@ -43,7 +43,7 @@ class Window(BaseModel):
         return self
 
     def end(self, now: datetime) -> datetime | None:
-        """Tell when the window ends that is open now; None if it is not."""
+        """Return when the window ends that is open now; None if it is not."""
         if self.every is None or self.lasts is None:
             assert self.begin is not None and self.until is not None
             return _aware(self.until) if _aware(self.begin) <= now < _aware(self.until) else None
@@ -73,7 +73,7 @@ class Schedule:
                 raise ValueError(f"schedule, window {number}{key}: {message}") from None
 
     def state(self, now: datetime) -> TargetState:
-        """Tell whether the device takes work."""
+        """Return whether the device takes work, and until when it does not."""
         for window in self._windows:
             end = window.end(now)
             if end is not None:
@@ -81,7 +81,7 @@ class Schedule:
         return TargetState()
 
     def calibration(self, now: datetime) -> tuple[int, float]:
-        """Tell the number of the last calibration, and when it was (seconds since 1970)."""
+        """Return the number of the last calibration, and when it was (seconds since 1970)."""
         every, ready = EVERY_SECONDS, 0.0
         for window in self._windows:
             if window.status is TargetStatus.CALIBRATING and window.every and window.lasts:

@@ -24,7 +24,7 @@ class Timing:
         self._dt = device.dt
 
     def shot(self, circuit: QuantumCircuit) -> float:
-        """Tell how long one run of a circuit takes: that of its longest chain.
+        """Return how long one run of a circuit takes: that of its longest chain.
 
         Of two branches the longer one counts.
         """
@@ -57,7 +57,7 @@ class Timing:
         return self._gates.get((operation.name, tuple(places)), 0.0)
 
     def delay(self, operation: Any) -> float:
-        """Tell how long a delay is.
+        """Return how long a delay is.
 
         Raises
         ------

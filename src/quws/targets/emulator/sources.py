@@ -7,7 +7,7 @@ from typing import Any
 
 from quws.targets.emulator.device import Device, device_of, own_device, own_devices
 from quws.targets.emulator.iqm import device_of_profile
-from quws.targets.qiskit.backend import find_attribute
+from quws.targets.importing import find_attribute
 
 SOURCES = (
     "generic:QUBITS (Qiskit's GenericBackendV2), ibm:CLASS (qiskit-ibm-runtime's fake provider,"
@@ -21,7 +21,7 @@ _PACKAGES = {
 
 
 def is_own(name: str) -> bool:
-    """Tell whether a device comes with quws, so that nothing must be loaded to describe it."""
+    """Whether a device comes with quws, so that nothing must be loaded to describe it."""
     return ":" not in name
 
 

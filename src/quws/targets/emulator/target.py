@@ -11,21 +11,23 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
-from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
+from quws.domain.options import RunOptions
+from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
+    COMPUTED,
     CircuitResult,
     Compiled,
     Estimate,
     NotLoaded,
     Progress,
-    RunOptions,
     Target,
 )
+from quws.targets.compiling import Compiler, check_level, layout_of
 from quws.targets.emulator.device import Device
 from quws.targets.emulator.drift import calibrated, instant
 from quws.targets.emulator.schedule import Schedule
 from quws.targets.emulator.sources import find_device, is_own
-from quws.targets.properties import compile_with, layout_of
+from quws.targets.seeds import short
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -87,8 +89,7 @@ class Emulator(Target):
             raise ValueError(f"noise is one of {', '.join(NOISE)}, not '{noise}'")
         if speed <= 0 or overhead < 0 or drift < 0:
             raise ValueError("speed must be above 0, overhead and drift not below")
-        if optimization not in range(4):
-            raise ValueError("optimization is 0, 1, 2 or 3")
+        check_level(optimization)
         self._source = device
         self._seed = seed
         self._drift = drift
@@ -101,7 +102,7 @@ class Emulator(Target):
         self.clock: Callable[[], float] = time.time
         self._device: Device | None = find_device(device, seed) if is_own(device) else None
         self._calibrations: dict[int, Calibration] = {}
-        self._passes: Any = None
+        self._compiler: Compiler | None = None
         self._timing: Any = None
 
     @property
@@ -127,14 +128,7 @@ class Emulator(Target):
             qubits=len(device.qubits),
             native_gates=device.native_gates,
             coupling=device.coupling,
-            features=[
-                Feature.MEMORY,
-                Feature.SEED,
-                Feature.MID_CIRCUIT,
-                Feature.RESET,
-                Feature.CONTROL_FLOW,
-                Feature.DELAY,
-            ],
+            features=list(COMPUTED),
             circuit_limits=CircuitLimits(
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000
             ),
@@ -147,17 +141,15 @@ class Emulator(Target):
     @override
     def load(self) -> None:
         import qiskit_aer  # noqa: F401, PLC0415
-        from qiskit.transpiler import generate_preset_pass_manager  # noqa: PLC0415
 
         from quws.targets.emulator import model, shape  # noqa: PLC0415
 
         self._device = find_device(self._source, self._seed)
         everywhere = range(len(self._device.qubits))
-        self._passes = generate_preset_pass_manager(
+        self._compiler = Compiler(
+            model.target_of(self._device, self._nominal(), everywhere),
             self._optimization,
-            target=model.target_of(self._device, self._nominal(), everywhere),
-            # What is compiled twice is the same twice.
-            seed_transpiler=self._seed,
+            seed=self._seed,
         )
         self._timing = shape.Timing(self._device)
 
@@ -229,7 +221,8 @@ class Emulator(Target):
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
-        compiled = compile_with(self._passes, circuit)
+        assert self._compiler is not None
+        compiled = self._compiler.compile(circuit)
         shot = self._timing.shot(compiled)
         seconds = self._run_seconds(options.shots, shot)
         joining = compiled.num_nonlocal_gates()
@@ -313,7 +306,7 @@ class Emulator(Target):
                 narrow,
                 shots=options.shots,
                 memory=True,
-                seed_simulator=None if options.seed is None else options.seed % (2**31 - 1),
+                seed_simulator=None if options.seed is None else short(options.seed),
             )
             .result()
         )

@@ -7,7 +7,6 @@ can be found by it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +15,8 @@ from typing_extensions import override
 
 from quws.domain.circuits import Language
 from quws.domain.job import ErrorType
+from quws.domain.options import RunOptions
+from quws.domain.parameters.writing import forwarded
 from quws.domain.phases import ACTIVE, Phase
 from quws.domain.targets import Calibration, Feature, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
@@ -27,7 +28,6 @@ from quws.targets.base import (
     RemoteState,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 
 if TYPE_CHECKING:
@@ -137,22 +137,14 @@ class Remote(RemoteTarget):
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         form: dict[str, Any] = {
             "TARGET": self._theirs,
-            "SHOTS": str(options.shots),
             "RUNID": key,
             # How long it may run is decided here: what is over its time is aborted there.
             "EXECUTIONDURATION": "0",
+            **forwarded(options),
         }
         languages = {item.language for item in circuits}
         if len(languages) == 1 and (language := languages.pop()) is not None:
             form["LANG"] = language
-        if options.seed is not None:
-            form["SEED"] = str(options.seed)
-        if options.memory:
-            form["MEMORY"] = "true"
-        if options.method is not None:
-            form["METHOD"] = options.method
-        if options.noise is not None:
-            form["NOISE"] = json.dumps(options.noise)
         return self._site.submit([_text(item) for item in circuits], form, key)
 
     @override

@@ -20,9 +20,9 @@ from typing_extensions import override
 
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS, Errors
-from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally, refuse_if_too_large
 from quws.targets.simulator.program import seconds_of
 from quws.targets.simulator.router import Method
+from quws.targets.simulator.tally import CHUNK_BITS, Measured, Tally, refuse_if_too_large
 
 _THREADED_QUBITS = 14
 _ALWAYS = frozenset(
@@ -63,7 +63,7 @@ class AerEngine(Engine):
         return circuit
 
     @override
-    def run(self, prepared: QuantumCircuit, order: Order) -> Outcomes:
+    def run(self, prepared: QuantumCircuit, order: Order) -> Measured:
         qubits = order.circuit.num_qubits
         # Aer reads a bit wrong twice where it is written twice. That matters only where the bit
         # decides what happens next, else bits are made wrong here, after the shots.
@@ -103,7 +103,7 @@ class AerEngine(Engine):
             return _flipped(result.get_memory(), order, approximate)
         counts = {key: int(value) for key, value in result.get_counts().items()}
         refuse_if_too_large(len(counts), len(next(iter(counts), "")))
-        return Outcomes(counts, list(result.get_memory()) if order.memory else None, approximate)
+        return Measured(counts, list(result.get_memory()) if order.memory else None, approximate)
 
     def _new_log(self, result: Any) -> str:
         """Take what the log has of this run: Aer's goes on from run to run."""
@@ -113,7 +113,7 @@ class AerEngine(Engine):
         return new
 
 
-def _flipped(memory: list[str], order: Order, approximate: str | None) -> Outcomes:
+def _flipped(memory: list[str], order: Order, approximate: str | None) -> Measured:
     """Count the shots with the bits that are read wrong."""
     assert order.errors is not None
     index = {bit: number for number, bit in enumerate(order.circuit.clbits)}
@@ -129,7 +129,7 @@ def _flipped(memory: list[str], order: Order, approximate: str | None) -> Outcom
     for start in range(0, len(memory), chunk):
         rows = writer.rows(memory[start : start + chunk])
         tally.add(order.errors.flip(rows, measured, random))
-    return tally.outcomes(approximate=approximate)
+    return tally.measured(approximate=approximate)
 
 
 def _approximation(log: str | None, order: Order) -> str | None:

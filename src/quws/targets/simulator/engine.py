@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from quws.targets.simulator.noise import Errors
-from quws.targets.simulator.outcomes import Outcomes, Writer
 from quws.targets.simulator.router import Method
+from quws.targets.simulator.tally import Measured, Writer
 from quws.targets.simulator.traits import Traits
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Engine(ABC):
 
     @abstractmethod
     def installed(self) -> bool:
-        """Tell whether the library is there, without loading it."""
+        """Whether the library is there, without loading it."""
 
     @abstractmethod
     def load(self) -> None:
@@ -64,7 +64,7 @@ class Engine(ABC):
 
     @abstractmethod
     def takes(self, order: Order) -> bool:
-        """Tell whether it can run this, from the traits of the circuit."""
+        """Whether it can run this, from the traits of the circuit."""
 
     def prepare(self, order: Order) -> Any:
         """Translate the circuit.
@@ -78,5 +78,5 @@ class Engine(ABC):
         return order.circuit
 
     @abstractmethod
-    def run(self, prepared: Any, order: Order) -> Outcomes:
+    def run(self, prepared: Any, order: Order) -> Measured:
         """Run what was prepared."""

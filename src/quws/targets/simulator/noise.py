@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
 
     from quws.domain.targets import Calibration
-    from quws.targets.simulator.outcomes import Rows
+    from quws.targets.simulator.tally import Rows
 
 ONE_QUBIT = tuple("id x y z h s sdg sx sxdg t tdg rx ry rz p u1 u2 u3 u r".split())  # noqa: SIM905
 TWO_QUBITS = tuple(
@@ -32,7 +32,7 @@ class Errors:
         self.noise = noise
 
     @classmethod
-    def of(cls, options_noise: Mapping[str, Any] | None) -> Errors | None:
+    def of(cls, options_noise: Noise | Mapping[str, Any] | None) -> Errors | None:
         """Read what ``RunOptions.noise`` holds."""
         return None if options_noise is None else cls(Noise.model_validate(options_noise))
 
@@ -73,7 +73,7 @@ class Errors:
     # -- measured bits -----------------------------------------------------------
 
     def readout(self, qubit: int) -> tuple[float, float]:
-        """Tell the probabilities to read 1 for 0, and 0 for 1, on one qubit."""
+        """Return the probabilities to read 1 for 0, and 0 for 1, on one qubit."""
         wrong = [(0.0, 0.0)]
         if self.noise.readout is not None:
             wrong.append(self.noise.readout.pair)

@@ -54,7 +54,7 @@ def steps(circuit: QuantumCircuit, *, decompose: frozenset[str] = frozenset()) -
 
 
 def seconds_of(instruction: Any) -> float | None:
-    """Tell how long a delay lasts; None where its unit is the clock of some device."""
+    """Return how long a delay lasts in seconds; None where its unit is the clock of some device."""
     unit = _SECONDS.get(instruction.operation.unit)
     return None if unit is None else float(instruction.params[0]) * unit
 

@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from quws.targets.simulator import sampled
 from quws.targets.simulator.engine import Engine, Order
-from quws.targets.simulator.outcomes import Outcomes
 from quws.targets.simulator.program import steps
+from quws.targets.simulator.tally import Measured
 
 _PACKAGE = "qsimcirq"
 _BY_INSTRUCTIONS = ("qsim_avx512", "qsim_avx2", "qsim_sse", "qsim_basic")
@@ -79,7 +79,7 @@ class QsimEngine(Engine):
         return circuit, measured
 
     @override
-    def run(self, prepared: tuple[Any, dict[int, int]], order: Order) -> Outcomes:
+    def run(self, prepared: tuple[Any, dict[int, int]], order: Order) -> Measured:
         circuit, measured = prepared
         qubits = order.circuit.num_qubits
         options = {

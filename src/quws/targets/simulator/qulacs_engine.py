@@ -11,8 +11,8 @@ from typing_extensions import override
 
 from quws.targets.simulator import sampled
 from quws.targets.simulator.engine import Engine, Order
-from quws.targets.simulator.outcomes import Outcomes
 from quws.targets.simulator.program import steps
+from quws.targets.simulator.tally import Measured
 
 _PLAIN = {
     "x": "X",
@@ -65,7 +65,7 @@ class QulacsEngine(Engine):
         return circuit, measured
 
     @override
-    def run(self, prepared: tuple[Any, dict[int, int]], order: Order) -> Outcomes:
+    def run(self, prepared: tuple[Any, dict[int, int]], order: Order) -> Measured:
         circuit, measured = prepared
         state = self._qulacs.QuantumState(order.circuit.num_qubits)
         circuit.update_quantum_state(state)

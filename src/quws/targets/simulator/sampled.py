@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from quws.targets.simulator.engine import Order
-from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally, of_samples, rows_of
 from quws.targets.simulator.router import Method
+from quws.targets.simulator.tally import CHUNK_BITS, Measured, Tally, of_samples, rows_of
 
 
 def fits(order: Order) -> bool:
-    """Tell whether one state gives all shots: nothing happens after a measurement."""
+    """Whether one state gives all shots: nothing happens after a measurement."""
     return order.method is Method.STATEVECTOR and order.traits.sampled and not order.noisy
 
 
-def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order) -> Outcomes:
+def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order) -> Measured:
     """Count drawn basis states, with the readout errors that NOISE asks for."""
     writer = order.writer()
     if order.errors is None:
@@ -26,4 +26,4 @@ def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order
     for start in range(0, len(samples), chunk):
         rows = rows_of(samples[start : start + chunk], measured, writer.clbits)
         tally.add(order.errors.flip(rows, measured, random))
-    return tally.outcomes()
+    return tally.measured()

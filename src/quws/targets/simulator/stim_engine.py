@@ -12,9 +12,9 @@ from typing_extensions import override
 from quws.circuits.survey import PLAIN_CLIFFORD
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS
-from quws.targets.simulator.outcomes import CHUNK_BITS, Outcomes, Tally
 from quws.targets.simulator.program import Step, Unsupported, steps
 from quws.targets.simulator.router import Method
+from quws.targets.simulator.tally import CHUNK_BITS, Measured, Tally
 
 _NAMES = {
     "id": "I",
@@ -70,7 +70,7 @@ class StimEngine(Engine):
         return _Translation(self._stim, order).run()
 
     @override
-    def run(self, prepared: _Prepared, order: Order) -> Outcomes:
+    def run(self, prepared: _Prepared, order: Order) -> Measured:
         sampler = prepared.circuit.compile_sampler(seed=order.seed)
         clbits = order.circuit.num_clbits
         written = np.array(sorted(prepared.records), dtype=np.intp)
@@ -96,7 +96,7 @@ class StimEngine(Engine):
                 rows = order.errors.flip(rows, prepared.measured, random)
             tally.add(rows)
             left -= shots
-        return tally.outcomes()
+        return tally.measured()
 
 
 class _Translation:

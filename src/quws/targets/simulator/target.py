@@ -12,8 +12,16 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidParameter
+from quws.domain.options import RunOptions
 from quws.domain.targets import Feature, TargetDescription, TargetKind
-from quws.targets.base import CircuitResult, Compiled, Estimate, Progress, RunOptions, Target
+from quws.targets.base import (
+    COMPUTED,
+    CircuitResult,
+    Compiled,
+    Estimate,
+    Progress,
+    Target,
+)
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
 from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose
@@ -76,16 +84,7 @@ class Simulator(Target):
             kind=TargetKind.SIMULATOR,
             title=f"Simulator that chooses its method (state vectors up to {limits.qubits} qubits)",
             qubits=limits.stabilizer_qubits,
-            features=[
-                Feature.MEMORY,
-                Feature.SEED,
-                Feature.MID_CIRCUIT,
-                Feature.RESET,
-                Feature.CONTROL_FLOW,
-                Feature.DELAY,
-                Feature.NOISE,
-                Feature.METHOD,
-            ],
+            features=[*COMPUTED, Feature.NOISE, Feature.METHOD],
             methods=list(Method),
             circuit_limits=CircuitLimits(qubits=limits.stabilizer_qubits),
         )
@@ -163,17 +162,17 @@ class Simulator(Target):
         engine, order, choice = compiled.engine, compiled.order, compiled.choice
         assert engine is not None and order is not None and choice is not None
         started = time.perf_counter()
-        outcomes = engine.run(compiled.prepared, order)
+        measured = engine.run(compiled.prepared, order)
         note = f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
         notes = [note]
-        if outcomes.approximate is not None:
-            notes.append(f"the result is approximate: {outcomes.approximate}")
+        if measured.approximate is not None:
+            notes.append(f"the result is approximate: {measured.approximate}")
         return CircuitResult(
-            counts=outcomes.counts,
-            memory=outcomes.memory,
+            counts=measured.counts,
+            memory=measured.memory,
             engine=f"{engine.name}/{choice.method}",
             seconds=compiled.seconds + time.perf_counter() - started,
-            approximate=outcomes.approximate,
+            approximate=measured.approximate,
             notes=notes,
         )
 

@@ -21,7 +21,7 @@ from quws.api.kit.body import (
 )
 from quws.api.kit.services import HttpSettings
 from quws.domain.errors import Refusal, TooLarge
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy with other things."""

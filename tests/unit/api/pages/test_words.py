@@ -106,9 +106,9 @@ def test_the_program_is_python_and_says_the_same() -> None:
     assert {item.arg: ast.literal_eval(item.value) for item in call.keywords} == {
         "shots": 100,
         "target": "simulator",
-        "TAG": ["a b", "c"],
-        "METADATA": '{"a": "$HOME"}',
-        "RUNID": "run it",
+        "tag": ["a b", "c"],
+        "metadata": '{"a": "$HOME"}',
+        "run_id": "run it",
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED])
 async def test_a_job_that_is_under_way_is_waited_for(
-    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, phase: Phase
+    api: Api, http: httpx.AsyncClient, phase: Phase
 ) -> None:
     store = api.backends.jobs
     job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
@@ -29,15 +28,8 @@ async def test_a_job_that_is_under_way_is_waited_for(
         assert claim is not None
         if phase is Phase.SUSPENDED:
             assert await store.publishing.hand_back(claim, entry())
-    watched, watch = asyncio.Event(), api.backends.events.watch
-
-    def noticed(job_id: str) -> Any:
-        watched.set()
-        return watch(job_id)
-
-    monkeypatch.setattr(api.backends.events, "watch", noticed)
     asked = asyncio.create_task(http.get(f"/sync/{job.id}"))
-    waits = asyncio.create_task(watched.wait())
+    waits = asyncio.create_task(api.hub.asleep.get())
     await asyncio.wait({asked, waits}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
     assert not asked.done(), f"answered at once: {location_of(asked.result())}"
     assert waits.done(), "nobody waits for the job"

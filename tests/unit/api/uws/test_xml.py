@@ -40,8 +40,9 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
-from quws.domain.parameters import is_xml_text
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.domain.times import format_instant
 from quws.services.snapshots import JobDetails
 
@@ -101,7 +102,7 @@ def new_job(**changes: Any) -> Job:
         circuits_done=0,
         message=None,
         parameters=[Parameter("CIRCUIT", "OPENQASM 2.0;")],
-        spec={},
+        spec=JobSpec(),
         error=None,
     )
     return replace(job, **changes)

@@ -14,7 +14,7 @@ from quws.bus.events import JobEvent
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
 from quws.domain.job import Job, new_job_id
-from quws.domain.parameters import Control
+from quws.domain.parameters.request import Control
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 

@@ -8,7 +8,7 @@ from store_helpers import NOW
 
 from quws.domain.errors import IllegalMove, InvalidCircuit, InvalidParameter, NotFound
 from quws.domain.job import Job, Result
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 from quws.domain.quotes import size_of
 from quws.services.jobs.files import Content
@@ -108,8 +108,8 @@ async def test_parameters_get_new_values(house: House) -> None:
     assert await house.jobs.files.circuits(found) == ["a", "b"]
     assert [event.phase for event in house.hub.told] == [Phase.PENDING]
     claim = await house.queue_and_claim(found)
-    assert claim.job.spec["shots"] == 50
-    assert len(claim.job.spec["circuits"]) == 2
+    assert claim.job.spec.options.shots == 50
+    assert len(claim.job.spec.facts) == 2
 
 
 async def test_large_values_that_stay_are_kept_and_old_links_work(house: House) -> None:

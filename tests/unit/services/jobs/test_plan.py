@@ -17,6 +17,7 @@ from quws.domain.errors import (
     Unavailable,
     UnknownTarget,
 )
+from quws.domain.options import RunOptions
 from quws.domain.quotes import size_of
 from quws.domain.targets import (
     Calibration,
@@ -26,7 +27,7 @@ from quws.domain.targets import (
     TargetState,
     TargetStatus,
 )
-from quws.targets import RunOptions, Target
+from quws.targets import Target
 from quws.targets.base import CircuitResult, Compiled, Estimate, Progress
 
 pytestmark = pytest.mark.anyio
@@ -63,9 +64,9 @@ async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
     job = await house.submit("first", "second", SHOTS="77", SEED="5", MEMORY="true", TAG="blue")
     claim = await house.queue_and_claim(job)
     spec = claim.job.spec
-    assert (spec["shots"], spec["seed"], spec["memory"]) == (77, 5, True)
-    assert spec["tags"] == ["blue"]
-    assert len(spec["circuits"]) == claim.job.circuits == 2
+    assert (spec.options.shots, spec.options.seed, spec.options.memory) == (77, 5, True)
+    assert spec.tags == ["blue"]
+    assert len(spec.facts) == claim.job.circuits == 2
     assert claim.job.size == size_of([FACTS, FACTS], 77)
 
 
@@ -74,7 +75,7 @@ async def test_without_shots_and_target_the_policy_decides(house: House) -> None
     jobs = house.service(target="device", shots=123)
     plan = await jobs.planner.preview(posted())
     assert plan.target == DEVICE
-    assert plan.request.shots == 123
+    assert plan.request.options.shots == 123
     assert (await jobs.planner.preview(posted(TARGET=TARGET))).target == DESCRIPTION
 
 
@@ -170,7 +171,7 @@ async def test_the_calibration_of_a_device_goes_with_the_job(house: House) -> No
     job = await house.submit(NOISE="device:device")
     later = Calibration(id="tuesday", time=NOW + timedelta(days=1))
     await house.targets.calibrated("device", later, present=True)
-    noise = (await house.job(job.id)).spec["noise"]
+    noise = (await house.job(job.id)).spec.stored()["noise"]
     assert noise["device"]["calibration"]["id"] == "monday", "it keeps the one of its creation"
     assert noise["device"]["calibration"]["qubits"][0]["t1"] == 5e-5
 
@@ -179,7 +180,7 @@ async def test_another_service_knows_devices_of_its_own(house: House) -> None:
     remote = DESCRIPTION.model_copy(update={"name": "there", "kind": TargetKind.REMOTE})
     await house.register(DESCRIPTION, remote)
     job = await house.submit(TARGET="there", NOISE="device:elsewhere")
-    noise = (await house.job(job.id)).spec["noise"]
+    noise = (await house.job(job.id)).spec.stored()["noise"]
     assert noise == {"device": {"name": "elsewhere"}}
 
 

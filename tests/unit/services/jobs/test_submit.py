@@ -13,7 +13,7 @@ from quws.bus.events import JobEvent
 from quws.domain.caller import ANONYMOUS
 from quws.domain.errors import InvalidCircuit, InvalidParameter, KeyUsed
 from quws.domain.job import Parameter
-from quws.domain.parameters import Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 from quws.store.database import StoreUnavailable
 

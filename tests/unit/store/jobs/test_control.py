@@ -36,8 +36,10 @@ from quws.domain.job import (
     Parameter,
     new_job_id,
 )
-from quws.domain.parameters import MAX_SECONDS
+from quws.domain.options import RunOptions
 from quws.domain.phases import FINAL, Move, Phase, sources
+from quws.domain.spec import JobSpec
+from quws.domain.times import MAX_SECONDS
 from quws.store.database import Database
 from quws.store.jobs.control import Change, NewParameters, Part, Refused, Run
 from quws.store.jobs.store import JobStore
@@ -125,11 +127,12 @@ async def test_delete_takes_everything_and_leaves_garbage(
 
 async def test_a_pending_job_gets_new_parameters(database: Database, store: JobStore) -> None:
     job = await added(store, circuits=3)
-    changes = {"spec": {"shots": 7}, "target": "other", "circuits": 2}
+    spec = JobSpec.of(RunOptions(shots=7))
+    changes = {"spec": spec.stored(), "target": "other", "circuits": 2}
     renewed = [Parameter("TAG", "b"), Parameter("CIRCUIT", artifact="x", size=9)]
     assert await apply(store, job.id, parameters=NewParameters(renewed, changes))
     after = await got(store, job.id)
-    assert after == replace(job, parameters=renewed, **changes)
+    assert after == replace(job, parameters=renewed, **(changes | {"spec": spec}))
     assert len((await everything(database))["circuits"]) == 2
 
 
@@ -213,7 +216,9 @@ async def test_a_job_that_does_not_run_has_no_deadline(
 
 WANTED: dict[Part, dict[str, Any]] = {
     Part.PARAMETERS: {
-        "parameters": NewParameters([Parameter("TAG", "x")], {"spec": {}, "circuits": 2})
+        "parameters": NewParameters(
+            [Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2}
+        )
     },
     Part.DESTRUCTION: {"destruction": later(9)},
     Part.EXECUTION_DURATION: {"execution_duration": 7},

@@ -18,8 +18,10 @@ from store_helpers import (
 from quws.domain.job import (
     Parameter,
 )
-from quws.domain.parameters import MAX_SECONDS
+from quws.domain.options import RunOptions
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
+from quws.domain.times import MAX_SECONDS
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 
@@ -44,7 +46,12 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
             Parameter("CIRCUIT", artifact="a/b/0", size=2**40, mime_type="text/x-qasm"),
             Parameter("TAG", "b"),
         ],
-        spec={"a": [1, 0.1, None, True, {"é": ODD}], "seed": 2**63 - 1, "": {}, "\x00": "\x00"},
+        spec=JobSpec.of(
+            RunOptions(shots=1, seed=2**63 - 1),
+            metadata={"a": [1, 0.1, None, True, {"é": ODD}], "": {}, "\x00": "\x00"},
+            tags=[ODD],
+            origin={"request": ODD},
+        ),
         size=40,
     )
     await store.creation.add(job, [entry("received"), entry("queued", later(1), ODD)])
@@ -57,7 +64,12 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
 
 async def test_a_job_with_nothing_comes_back_too(store: JobStore) -> None:
     job = new_job(
-        owner=None, destruction_time=None, execution_duration=0, parameters=[], spec={}, size=0
+        owner=None,
+        destruction_time=None,
+        execution_duration=0,
+        parameters=[],
+        spec=JobSpec(),
+        size=0,
     )
     await store.creation.add(job, [entry()])
     assert await got(store, job.id) == job

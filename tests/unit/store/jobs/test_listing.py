@@ -12,6 +12,7 @@ from quws.domain.job import (
     new_job_id,
 )
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.listing import ListFilter
@@ -120,7 +121,7 @@ async def test_a_list_is_read_on_while_jobs_come_and_go(
 
 
 async def test_a_page_of_a_table_goes_on_where_the_last_one_ended(store: JobStore) -> None:
-    spec = {"tags": ["a", "é"], "circuits": []}
+    spec = JobSpec(tags=["a", "é"])
     jobs = [
         new_job(owner="anna", creation_time=later(number // 2), spec=spec) for number in range(5)
     ]

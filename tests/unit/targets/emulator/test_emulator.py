@@ -12,8 +12,10 @@ import pytest
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.noise import Depolarizing, Noise
+from quws.domain.options import RunOptions
 from quws.domain.targets import TargetStatus
-from quws.targets.base import CircuitResult, Compiled, RunOptions
+from quws.targets.base import CircuitResult, Compiled
 from quws.targets.emulator import Emulator
 from quws.targets.emulator.device import own_device, own_devices
 from quws.targets.emulator.drift import calibrated
@@ -201,7 +203,7 @@ def test_what_the_device_decides_cannot_be_chosen(star: Emulator) -> None:
     with pytest.raises(InvalidParameter, match="METHOD"):
         star.check(facts, RunOptions(shots=1, method="stim"))
     with pytest.raises(InvalidParameter, match="NOISE"):
-        star.check(facts, RunOptions(shots=1, noise={"depolarizing": 0.1}))
+        star.check(facts, RunOptions(shots=1, noise=Noise(depolarizing=Depolarizing(p=0.1))))
 
 
 # -- calibrations and windows --------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
+from quws.domain.options import RunOptions
 from quws.domain.targets import Feature, TargetKind
 from quws.targets.base import (
     CircuitResult,
@@ -18,10 +19,10 @@ from quws.targets.base import (
     NotLoaded,
     RemoteStatus,
     RemoteTarget,
-    RunOptions,
 )
 from quws.targets.bits import grouped
-from quws.targets.qiskit.backend import QiskitBackend, make
+from quws.targets.qiskit import make
+from quws.targets.qiskit.backend import QiskitBackend
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; qubit[4] q; '
 CIRCUITS = {

@@ -13,6 +13,8 @@ from scripted import HANG_UP, JOB, Answer, Scripted, document, page, problem, se
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.job import ErrorType
+from quws.domain.noise import Flip, Noise
+from quws.domain.options import RunOptions
 from quws.domain.outcomes import (
     CircuitOutcome,
     JobOutcomes,
@@ -22,7 +24,7 @@ from quws.domain.outcomes import (
 )
 from quws.domain.phases import Phase
 from quws.domain.targets import Feature, TargetKind, TargetStatus
-from quws.targets.base import Compiled, Gone, NotLoaded, RemoteStatus, RunOptions
+from quws.targets.base import Compiled, Gone, NotLoaded, RemoteStatus
 from quws.targets.quws import Remote
 
 BELL = Compiled(None, source="OPENQASM 2.0;", language=Language.OPENQASM_2)
@@ -103,13 +105,15 @@ def test_a_password_in_its_url_is_not_told(service: Scripted) -> None:
 
 def test_a_job_is_handed_over_whole(service: Scripted, target: Remote) -> None:
     service.will(see_other(f"http://public.example.org/jobs/{JOB}"))
-    options = RunOptions(shots=20, seed=0, memory=True, method="statevector", noise={"bits": 0.1})
+    options = RunOptions(
+        shots=20, seed=0, memory=True, method="statevector", noise=Noise(bit_flip=Flip(p=0.1))
+    )
     assert target.submit([BELL, BELL], options, "our-key") == JOB
     (asked,) = service.asked
     assert asked.headers["idempotency-key"] == "our-key"
     assert asked.headers["authorization"] == "Bearer secret"
     noise = json.loads(asked.form.pop("NOISE")[0])
-    assert noise == {"bits": 0.1}
+    assert noise == {"bit_flip": {"p": 0.1}}
     assert asked.form == {
         "CIRCUIT": [BELL.source, BELL.source],
         "LANG": ["OPENQASM-2"],

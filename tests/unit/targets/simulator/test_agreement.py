@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits
-from quws.targets.base import RunOptions
+from quws.domain.options import RunOptions
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.engines import ENGINES
 from quws.targets.simulator.noise import Errors

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language
-from quws.targets.base import RunOptions
+from quws.domain.options import RunOptions
 from quws.targets.simulator import Simulator
 from quws.targets.simulator.limits import Limits, bond, default_limits, memory_bytes, state_bytes
 from quws.targets.simulator.traits import Traits

@@ -10,7 +10,7 @@ import pytest
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.noise import read_noise
-from quws.targets.base import RunOptions
+from quws.domain.options import RunOptions
 from quws.targets.simulator import Simulator
 from quws.targets.simulator.limits import Limits
 from quws.targets.simulator.noise import Errors

@@ -13,8 +13,9 @@ from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
 from quws.domain.noise import Device, Noise
+from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, GateCalibration, QubitCalibration
-from quws.targets.base import CircuitResult, RunOptions
+from quws.targets.base import CircuitResult
 from quws.targets.simulator import Simulator
 
 TWO = 'OPENQASM 2.0; include "qelib1.inc"; '

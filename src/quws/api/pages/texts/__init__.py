@@ -24,6 +24,11 @@ class Texts:
         except KeyError:
             raise AttributeError(section) from None
 
+    def parameter(self, name: str, label: str, words: str) -> tuple[str, str]:
+        """Return the label and the sentence of a parameter, else those that it brings along."""
+        own = self._sections.get("parameters", {}).get(name, {})
+        return own.get("label", label), own.get("help", words)
+
     def n(self, forms: dict[str, str], number: int, **values: Any) -> str:
         """Choose the form for a number and fill it in."""
         form = forms["one"] if number == 1 else forms["other"]

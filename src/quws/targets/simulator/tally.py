@@ -1,4 +1,4 @@
-"""From bits to counts: bit strings in the order that ``CircuitResult`` lays down."""
+"""From bits to counts: bit strings in the order that ``CircuitOutcome`` lays down."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORD = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class Measured:
     """What an engine gives back."""
 
     counts: dict[str, int]
@@ -119,19 +119,19 @@ class Tally:
         if self._memory is not None:
             self._memory += self._writer.strings(rows)
 
-    def outcomes(self, **more: Any) -> Outcomes:
+    def measured(self, **more: Any) -> Measured:
         """Give what was counted."""
         packed = np.frombuffer(b"".join(self._counts), dtype=np.uint8)
         rows = np.unpackbits(
             packed.reshape(len(self._counts), -1), axis=1, count=self._writer.clbits
         ).astype(np.bool_)
         keys = self._writer.strings(rows)
-        return Outcomes(dict(zip(keys, self._counts.values(), strict=True)), self._memory, **more)
+        return Measured(dict(zip(keys, self._counts.values(), strict=True)), self._memory, **more)
 
 
 def of_samples(
     samples: npt.NDArray[np.int64], measured: Mapping[int, int], writer: Writer, *, memory: bool
-) -> Outcomes:
+) -> Measured:
     """Count sampled basis states; bit q of a sample is qubit q.
 
     ``measured`` has the qubit that is measured into each classical bit.
@@ -142,7 +142,7 @@ def of_samples(
     counts: dict[str, int] = {}
     for key, count in zip(strings, np.bincount(inverse, minlength=len(values)), strict=True):
         counts[key] = counts.get(key, 0) + int(count)
-    return Outcomes(counts, [strings[at] for at in inverse] if memory else None)
+    return Measured(counts, [strings[at] for at in inverse] if memory else None)
 
 
 def rows_of(values: npt.NDArray[np.int64], measured: Mapping[int, int], clbits: int) -> Rows:

@@ -9,20 +9,17 @@ from hypothesis import strategies as st
 
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters import (
-    CONTROL,
-    IGNORED,
-    KNOWN,
-    MAX_SECONDS,
-    Control,
-    JobRequest,
-    Posted,
-    ResponseFormat,
-    is_xml_text,
-    read_control,
-    read_job,
-    text_of,
-)
+from quws.domain.options import RunOptions
+from quws.domain.parameters.posted import Posted, text_of
+from quws.domain.parameters.reading import read_control, read_job
+from quws.domain.parameters.request import Control, JobRequest
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.values import ResponseFormat, is_xml_text
+from quws.domain.policy import Policy
+from quws.domain.times import MAX_SECONDS
+
+CONTROL, KNOWN, IGNORED = SPECIFICATIONS.control, SPECIFICATIONS.known, SPECIFICATIONS.ignored
+POLICY = Policy(shots=1000)
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy with other things."""
@@ -38,7 +35,7 @@ def posted(*pairs: tuple[str, str | bytes]) -> list[Posted]:
 
 
 def job(*pairs: tuple[str, str | bytes]) -> JobRequest:
-    return read_job(posted(("CIRCUIT", CIRCUIT), *pairs), default_shots=1000)
+    return read_job(posted(("CIRCUIT", CIRCUIT), *pairs), POLICY)
 
 
 def control(*pairs: tuple[str, str | bytes]) -> Control:
@@ -165,10 +162,8 @@ def test_a_circuit_is_enough() -> None:
     assert job() == JobRequest(
         circuits=[CIRCUIT],
         language=None,
-        shots=1000,
+        options=RunOptions(shots=1000, seed=None, memory=False, method=None, noise=None),
         target=None,
-        seed=None,
-        memory=False,
         response_format=ResponseFormat.VOTABLE,
         tags=[],
         metadata={},
@@ -190,15 +185,13 @@ def test_everything_at_once_in_any_case() -> None:
             ("TAG", "b b"),
             ("metadata", '{"a": [1, null, "é"]}'),
         ),
-        default_shots=1,
+        POLICY,
     )
     assert read == JobRequest(
         circuits=[CIRCUIT, CIRCUIT + "\r\n// é 量子"],
         language=Language.OPENQASM_2,
-        shots=5,
+        options=RunOptions(shots=5, seed=7, memory=True),
         target="simulator",
-        seed=7,
-        memory=True,
         response_format=ResponseFormat.JSON,
         tags=["a", "b b"],
         metadata={"a": [1, None, "é"]},
@@ -206,7 +199,7 @@ def test_everything_at_once_in_any_case() -> None:
 
 
 def test_query_is_another_name_of_circuit() -> None:
-    read = read_job(posted(("query", "a"), ("QUERY", "b")), default_shots=1)
+    read = read_job(posted(("query", "a"), ("QUERY", "b")), POLICY)
     assert read.circuits == ["a", "b"]
 
 
@@ -218,7 +211,7 @@ def test_both_names_at_once_are_refused() -> None:
 
 def test_a_circuit_there_must_be() -> None:
     with pytest.raises(InvalidParameter, match=r"^CIRCUIT is missing") as caught:
-        read_job(posted(("SHOTS", "5")), default_shots=1)
+        read_job(posted(("SHOTS", "5")), POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
 
@@ -247,15 +240,15 @@ def upload(name: str, value: bytes) -> Posted:
 
 def test_a_part_that_nothing_refers_to_is_refused_by_name() -> None:
     with pytest.raises(InvalidParameter, match="there is no parameter 'my file'") as caught:
-        read_job([*posted(("CIRCUIT", CIRCUIT)), upload("my file", b"")], default_shots=1)
+        read_job([*posted(("CIRCUIT", CIRCUIT)), upload("my file", b"")], POLICY)
     assert caught.value.parameter == "my file"
 
 
 @pytest.mark.parametrize("name", ["my file", "part-1", "量子", "Qasm", "upload"])
 def test_a_circuit_may_be_a_link_to_a_part(name: str) -> None:
     parts = [*posted(("circuit", f"param:{name}")), upload(name, CIRCUIT.encode())]
-    assert read_job(parts, default_shots=1000) == job()
-    assert read_job(parts[::-1], default_shots=1000) == job()
+    assert read_job(parts, POLICY) == job()
+    assert read_job(parts[::-1], POLICY) == job()
 
 
 def test_links_and_circuits_keep_their_order() -> None:
@@ -264,12 +257,12 @@ def test_links_and_circuits_keep_their_order() -> None:
         upload("a", b"A"),
         upload("b", b"B"),
     ]
-    assert read_job(parts, default_shots=1).circuits == ["B", "x", "A"]
+    assert read_job(parts, POLICY).circuits == ["B", "x", "A"]
 
 
 def test_a_linked_part_must_be_utf8_too() -> None:
     with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text; byte 0") as caught:
-        read_job([*posted(("CIRCUIT", "param:a")), upload("a", b"\xff")], default_shots=1)
+        read_job([*posted(("CIRCUIT", "param:a")), upload("a", b"\xff")], POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
 
@@ -278,7 +271,7 @@ def test_a_linked_part_must_be_utf8_too() -> None:
 )
 def test_a_link_to_a_part_that_was_not_sent(value: str) -> None:
     with pytest.raises(InvalidParameter, match=r"^CIRCUIT refers to the part ") as caught:
-        read_job(posted(("circuit", value)), default_shots=1)
+        read_job(posted(("circuit", value)), POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
 
@@ -286,7 +279,7 @@ def test_a_link_to_a_part_that_was_not_sent(value: str) -> None:
 def test_a_part_whose_name_cannot_be_in_a_url(name: str) -> None:
     parts = [*posted(("CIRCUIT", f"param:{name}")), upload(name, CIRCUIT.encode())]
     with pytest.raises(InvalidParameter, match=r"the name of a part is a part of a URL") as caught:
-        read_job(parts, default_shots=1)
+        read_job(parts, POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
 
@@ -295,11 +288,11 @@ def test_a_table_that_a_tap_client_uploads_has_no_effect() -> None:
         *posted(("CIRCUIT", CIRCUIT), ("UPLOAD", "t,param:tab;u,http://x/y")),
         upload("tab", b"\xff"),
     ]
-    assert read_job(parts, default_shots=1000) == job()
+    assert read_job(parts, POLICY) == job()
 
 
 def test_a_circuit_may_be_uploaded_as_a_file() -> None:
-    assert read_job([upload("circuit", CIRCUIT.encode())], default_shots=1000) == job()
+    assert read_job([upload("circuit", CIRCUIT.encode())], POLICY) == job()
 
 
 @pytest.mark.parametrize(
@@ -394,12 +387,12 @@ def test_formats(text: str, wanted: ResponseFormat) -> None:
     [("true", True), ("1", True), (" True ", True), ("false", False), ("0", False)],
 )
 def test_flags(text: str, flag: bool) -> None:
-    assert job(("MEMORY", text)).memory is flag
+    assert job(("MEMORY", text)).options.memory is flag
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), (str(2**63 - 1), 2**63 - 1), ("+7", 7)])
 def test_seeds(text: str, number: int) -> None:
-    assert job(("SEED", text)).seed == number
+    assert job(("SEED", text)).options.seed == number
 
 
 @unhurried

@@ -1,0 +1,131 @@
+"""Reads what was posted, by the specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from quws.domain.errors import InvalidParameter
+from quws.domain.options import RunOptions
+from quws.domain.parameters.posted import Posted, parts_named, resolved, text_of
+from quws.domain.parameters.request import Control, JobRequest
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specification, Specifications
+from quws.domain.policy import Policy
+from quws.domain.targets import TargetDescription
+
+
+def read_control(
+    posted: Iterable[Posted], specifications: Specifications = SPECIFICATIONS
+) -> tuple[Control, list[Posted]]:
+    """Split the job-control parameters from the rest.
+
+    The last one wins where a control parameter is repeated.
+
+    Raises
+    ------
+    InvalidParameter
+        A value is malformed.
+
+    """
+    texts: dict[str, str] = {}
+    rest: list[Posted] = []
+    for item in posted:
+        found = specifications.find(item.name)
+        if found is not None and found.control:
+            texts[found.name] = text_of(item)
+        else:
+            rest.append(item)
+    values = {
+        item.keyword: item.read(texts[item.name]) for item in specifications if item.name in texts
+    }
+    return Control(**values), rest
+
+
+def read_job(
+    posted: Sequence[Posted],
+    policy: Policy,
+    specifications: Specifications = SPECIFICATIONS,
+) -> JobRequest:
+    """Read what a job is to do from its parameters (control parameters already taken out).
+
+    Raises
+    ------
+    InvalidParameter
+        A parameter is unknown, missing, malformed or given too often.
+
+    """
+    given = _sorted(posted, specifications)
+    values = {
+        item.name: _value(item, given.get(item.name, []), posted, policy)
+        for item in specifications.job
+    }
+    return JobRequest(
+        circuits=values["CIRCUIT"],
+        language=values["LANG"],
+        target=values["TARGET"],
+        response_format=values["RESPONSEFORMAT"],
+        tags=values["TAG"],
+        metadata=values["METADATA"] or {},
+        options=RunOptions(**{item.keyword: values[item.name] for item in specifications.options}),
+    )
+
+
+def check_target(
+    request: JobRequest,
+    target: TargetDescription,
+    specifications: Specifications = SPECIFICATIONS,
+) -> None:
+    """Refuse what a target does not take, whatever the circuits are.
+
+    Raises
+    ------
+    InvalidParameter
+
+    """
+    for item in specifications.job:
+        objection = None if item.objection is None else item.objection(request, target)
+        if objection is not None:
+            raise InvalidParameter(objection, parameter=item.name)
+
+
+def _sorted(posted: Sequence[Posted], specifications: Specifications) -> dict[str, list[Posted]]:
+    """Put what was posted together by the parameter that is meant, under its first name."""
+    referenced = parts_named(posted, specifications)
+    given: dict[str, list[Posted]] = {}
+    for item in posted:
+        name = item.name.upper()
+        if name in specifications.known:
+            given.setdefault(specifications[name].name, []).append(item)
+        elif name not in specifications.ignored and item.name not in referenced:
+            raise InvalidParameter(
+                f"there is no parameter '{item.name[:60]}'; a job takes"
+                f" {', '.join(sorted(specifications.known))}"
+                f" and the control parameters {', '.join(specifications.control)}",
+                parameter=item.name[:60],
+            )
+    return given
+
+
+def _value(
+    specification: Specification, items: list[Posted], posted: Sequence[Posted], policy: Policy
+) -> Any:
+    name = specification.name
+    spelled = {item.name.upper() for item in items}
+    for alias in specification.aliases:
+        if alias in spelled and len(spelled) > 1:
+            raise InvalidParameter(
+                f"{name} and {alias} are two names of one parameter; send one of them",
+                parameter=alias,
+            )
+    if specification.needed is not None and not items:
+        raise InvalidParameter(f"{name} is missing; send {specification.needed}", parameter=name)
+    if specification.by_part:
+        items = [resolved(item, posted) for item in items]
+    if specification.repeatable:
+        return [specification.read(text_of(item)) for item in items]
+    if not items:
+        return specification.default_of(policy)
+    if len(items) > 1:
+        raise InvalidParameter(f"{name} may be given once, not {len(items)} times", parameter=name)
+    return specification.read(text_of(items[0]))

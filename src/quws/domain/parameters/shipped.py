@@ -1,0 +1,290 @@
+"""The parameters that quws takes. One entry makes one: everything else follows from it."""
+
+from __future__ import annotations
+
+from quws.domain.circuits import Language
+from quws.domain.noise import read_noise
+from quws.domain.parameters import values
+from quws.domain.parameters.request import JobRequest
+from quws.domain.parameters.specification import (
+    Kind,
+    Role,
+    Shown,
+    Specification,
+    Specifications,
+)
+from quws.domain.parameters.values import ResponseFormat
+from quws.domain.targets import Feature, TargetDescription
+from quws.domain.times import MAX_SECONDS
+
+
+def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
+    if len(request.circuits) <= target.max_circuits:
+        return None
+    return (
+        f"CIRCUIT may be given at most {target.max_circuits} times on target"
+        f" {target.name}, not {len(request.circuits)} times"
+    )
+
+
+def _too_many_shots(request: JobRequest, target: TargetDescription) -> str | None:
+    if request.options.shots <= target.max_shots:
+        return None
+    return (
+        f"SHOTS must be at most {target.max_shots} on target {target.name},"
+        f" not {request.options.shots}"
+    )
+
+
+def _no_memory(request: JobRequest, target: TargetDescription) -> str | None:
+    if not request.options.memory or Feature.MEMORY in target.features:
+        return None
+    return (
+        f"MEMORY must be false on target {target.name}, which does not give the bits of"
+        " single shots"
+    )
+
+
+def _no_such_method(request: JobRequest, target: TargetDescription) -> str | None:
+    method = request.options.method
+    methods = ["auto", *target.methods]
+    if method is None or method in methods:
+        return None
+    return (
+        f"METHOD must be one of {', '.join(methods)} on target {target.name}, not '{method[:40]}'"
+    )
+
+
+def _no_noise(request: JobRequest, target: TargetDescription) -> str | None:
+    if request.options.noise is None or Feature.NOISE in target.features:
+        return None
+    return f"NOISE must be none on target {target.name}, which has no noise models"
+
+
+SPECIFICATIONS = Specifications(
+    (
+        Specification(
+            name="CIRCUIT",
+            aliases=("QUERY",),
+            keyword="circuits",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=str,
+            label="Circuit",
+            help="The circuit, as OpenQASM 2 or OpenQASM 3 text; repeated for a batch.",
+            more="`param:NAME` takes the part NAME of a multipart body.",
+            example="OPENQASM 2.0; …",
+            otherwise="needed",
+            needed="the circuit as OpenQASM 2 or OpenQASM 3 text",
+            repeatable=True,
+            by_part=True,
+            most=lambda target: target.max_circuits,
+            objection=_too_many_circuits,
+            shown=Shown.CIRCUITS,
+            prominent=True,
+        ),
+        Specification(
+            name="TARGET",
+            keyword="target",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.stripped,
+            label="Target",
+            help="What shall run the circuits.",
+            example="simulator",
+            otherwise="`simulator`, or what the operator has set (`QUWS_POLICY__TARGET`)",
+            shown=Shown.TARGET,
+            prominent=True,
+        ),
+        Specification(
+            name="SHOTS",
+            keyword="shots",
+            role=Role.OPTION,
+            kind=Kind.INTEGER,
+            read=values.integer("SHOTS", 1, MAX_SECONDS, "runs of the circuit"),
+            label="Shots",
+            help="Runs of each circuit.",
+            more="Up to the limit of the target.",
+            example="1000",
+            otherwise="1000, or what the operator has set (`QUWS_POLICY__SHOTS`)",
+            setting="shots",
+            low=1,
+            high=MAX_SECONDS,
+            most=lambda target: target.max_shots,
+            objection=_too_many_shots,
+            forwarded=True,
+            shown=Shown.NUMBER,
+            prominent=True,
+        ),
+        Specification(
+            name="SEED",
+            keyword="seed",
+            role=Role.OPTION,
+            kind=Kind.INTEGER,
+            read=values.integer("SEED", 0, values.MAX_SEED, "seed of the random numbers"),
+            label="Seed",
+            help="The same seed gives the same counts; without one they are others each time.",
+            more="In a batch each circuit draws from a seed of its own that follows from it.",
+            example="7",
+            low=0,
+            high=values.MAX_SEED,
+            feature=Feature.SEED,
+            forwarded=True,
+            shown=Shown.NUMBER,
+            prominent=True,
+        ),
+        Specification(
+            name="METHOD",
+            keyword="method",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_method,
+            label="Method",
+            help="How the target shall do it, where it has a choice.",
+            more="Those of the simulator are in [simulator.md](simulator.md).",
+            example="stabilizer",
+            otherwise="`auto`: the target chooses",
+            feature=Feature.METHOD,
+            suggestions=lambda target: ["auto", *target.methods] if target.methods else [],
+            objection=_no_such_method,
+            forwarded=True,
+        ),
+        Specification(
+            name="NOISE",
+            keyword="noise",
+            role=Role.OPTION,
+            kind=Kind.OBJECT,
+            read=read_noise,
+            label="Noise",
+            help="Noise models, joined by '+', or as a JSON object.",
+            more="They are described in [simulator.md](simulator.md).",
+            example="depolarizing:p=0.001+readout:p=0.02",
+            feature=Feature.NOISE,
+            objection=_no_noise,
+            forwarded=True,
+        ),
+        Specification(
+            name="MEMORY",
+            keyword="memory",
+            role=Role.OPTION,
+            kind=Kind.FLAG,
+            read=values.flag("MEMORY"),
+            label="Keep every shot, not only the counts",
+            help="Keep every shot, not only the counts.",
+            example="true",
+            otherwise="`false`",
+            default=False,
+            feature=Feature.MEMORY,
+            objection=_no_memory,
+            forwarded=True,
+            shown=Shown.TICK,
+        ),
+        Specification(
+            name="RESPONSEFORMAT",
+            keyword="response_format",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.read_format,
+            label="Main result as",
+            help="What the main result is written as.",
+            more="A MIME type of one of them will do.",
+            example="json",
+            otherwise="`votable`",
+            default=ResponseFormat.VOTABLE,
+            choices=tuple(ResponseFormat),
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="LANG",
+            keyword="language",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.read_language,
+            label="Language",
+            help="The language of the circuits; found out by itself where it is not given.",
+            more="Case, `_` and a missing `-` do not matter, nor does `QASM2` for `OPENQASM-2`;"
+            " `ADQL`, which TAP clients send unasked, counts as `AUTO`.",
+            example="OPENQASM-3",
+            otherwise="`AUTO`",
+            choices=tuple(Language),
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="TAG",
+            keyword="tag",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.read_tag,
+            label="Tags",
+            help="A word to find the job by; it may be given repeatedly.",
+            more="1 to 200 characters.",
+            example="calibration",
+            repeatable=True,
+            shown=Shown.WORDS,
+        ),
+        Specification(
+            name="METADATA",
+            keyword="metadata",
+            role=Role.JOB,
+            kind=Kind.OBJECT,
+            read=values.read_metadata,
+            label="Metadata",
+            help="A JSON object that is kept with the job.",
+            example='{"run": 7}',
+        ),
+        Specification(
+            name="RUNID",
+            keyword="run_id",
+            role=Role.CONTROL,
+            kind=Kind.TEXT,
+            read=values.read_run_id,
+            label="Run id",
+            help="A name of your own for the job.",
+            example="my first",
+            prominent=True,
+        ),
+        Specification(
+            name="PHASE",
+            keyword="phase",
+            role=Role.CONTROL,
+            kind=Kind.TEXT,
+            read=values.one_of("PHASE", "RUN", "ABORT"),
+            label="Phase",
+            help="RUN starts the job, ABORT stops it.",
+            more="At creation: `RUN` only.",
+            example="RUN",
+            otherwise="the job stays PENDING",
+            choices=("RUN", "ABORT"),
+            shown=Shown.NOTHING,
+        ),
+        Specification(
+            name="DESTRUCTION",
+            keyword="destruction",
+            role=Role.CONTROL,
+            kind=Kind.INSTANT,
+            read=values.read_destruction,
+            label="Keep until",
+            help="The instant at which the job is destroyed, in UTC.",
+            example="2026-11-21T10:00:00.000Z",
+            otherwise="a week from creation, or what the operator has set"
+            " (`QUWS_POLICY__LIFETIME`)",
+        ),
+        Specification(
+            name="EXECUTIONDURATION",
+            keyword="execution_duration",
+            role=Role.CONTROL,
+            kind=Kind.INTEGER,
+            read=values.read_duration,
+            label="Execution duration",
+            help="How many seconds the job may run, 0 for no limit.",
+            example="60",
+            otherwise="600, or what the operator has set (`QUWS_POLICY__EXECUTION_DURATION`)",
+            setting="execution_duration",
+            low=0,
+            high=MAX_SECONDS,
+            shown=Shown.NUMBER,
+        ),
+    ),
+    ignored=("REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"),
+)
+"""``ignored`` has the parameters of DALI and TAP that clients send unasked."""

@@ -1,0 +1,66 @@
+"""Writes parameters as a request holds them: for clients, and for another quws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from quws.domain.options import RunOptions
+from quws.domain.parameters.shipped import SPECIFICATIONS
+from quws.domain.parameters.specification import Specifications
+from quws.domain.times import format_instant
+
+Form = dict[str, str | list[str]]
+"""The fields of a form; a list where a name is repeated."""
+
+
+def text(value: Any) -> str:
+    """Write one value, so that its reader reads the same again."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return format_instant(value)
+        case BaseModel():
+            return value.model_dump_json(exclude_none=True)
+        case dict():
+            return json.dumps(value)
+        case _:
+            return str(value)
+
+
+def form(keywords: Mapping[str, Any], specifications: Specifications = SPECIFICATIONS) -> Form:
+    """Write keyword arguments as the fields of a form; what is None is left out.
+
+    Names that are no keywords are sent as they are: a newer service may know them.
+    """
+    names = {item.keyword: item.name for item in specifications}
+    return {
+        names.get(keyword, keyword): _field(value)
+        for keyword, value in keywords.items()
+        if value is not None
+    }
+
+
+def forwarded(
+    options: RunOptions, specifications: Specifications = SPECIFICATIONS
+) -> dict[str, str]:
+    """Write how a job is to be run, for another quws; what is not said here is left to it."""
+    values = {
+        item.name: getattr(options, item.keyword, item.default)
+        for item in specifications.options
+        if item.forwarded
+    }
+    return {
+        name: text(value) for name, value in values.items() if value != specifications[name].default
+    }
+
+
+def _field(value: Any) -> str | list[str]:
+    if isinstance(value, Iterable) and not isinstance(value, (str, Mapping, BaseModel)):
+        return [text(item) for item in value]
+    return text(value)

@@ -1,0 +1,188 @@
+"""Checking circuits in children: what is asked of one, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from house import CIRCUIT, FACTS
+
+from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.drawings import Drawing
+from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.sandbox.child import ChildLost
+from quws.sandbox.messages import (
+    CheckCircuits,
+    CircuitDrawn,
+    CircuitRefused,
+    CircuitsChecked,
+    DrawCircuit,
+    MessageFault,
+)
+from quws.sandbox.pool import ChildrenUnavailable
+from quws.services import checker as module
+from quws.services.checker import CircuitChecker
+
+pytestmark = pytest.mark.anyio
+LIMITS = CircuitLimits(qubits=7, bytes_openqasm2=100, bytes_openqasm3=50)
+DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
+
+
+class Children:
+    """Stands for the processes: what each does with its request is written down before."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[Any] = []
+        self.begun = asyncio.Semaphore(0)
+        self.out = 0
+        self.most_out = 0
+
+    async def acquire(self) -> Children:
+        if not self.answers:
+            raise ChildrenUnavailable("none can be had")
+        self.out += 1
+        self.most_out = max(self.most_out, self.out)
+        return self
+
+    async def ask(self, request: Any) -> Any:
+        self.asked.append(request)
+        self.begun.release()
+        answer = self.answers.pop(0)
+        if callable(answer):
+            answer = await answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def retire(self, _: Children) -> None:
+        self.out -= 1
+
+
+@pytest.fixture
+def checker_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[CircuitChecker, Children]]:
+    def made(*answers: Any, **how: Any) -> tuple[CircuitChecker, Children]:
+        checker, children = CircuitChecker(**how), Children(*answers)
+        monkeypatch.setattr(checker, "_pool", children)
+        return checker, children
+
+    return made
+
+
+With = Callable[..., tuple[CircuitChecker, Children]]
+
+
+async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
+    checker, children = checker_with(CircuitsChecked(facts=[FACTS, FACTS]))
+    assert await checker.check([CIRCUIT, "b"], Language.OPENQASM_2, LIMITS) == [FACTS, FACTS]
+    (asked,) = children.asked
+    assert isinstance(asked, CheckCircuits)
+    assert (asked.circuits, asked.language) == ([CIRCUIT, "b"], Language.OPENQASM_2)
+    assert (asked.limits, asked.memory_bytes, asked.cpu_seconds) == (LIMITS, 1 << 30, 11)
+    assert children.out == 0, "it serves nobody else"
+
+
+async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
+    checker, children = checker_with(CircuitDrawn(drawing=DRAWING), seconds=3)
+    assert await checker.draw(CIRCUIT, None, LIMITS) == DRAWING
+    (asked,) = children.asked
+    assert isinstance(asked, DrawCircuit)
+    assert (asked.circuit, asked.limits, asked.cpu_seconds) == (CIRCUIT, LIMITS, 4)
+    assert children.out == 0
+
+
+async def test_what_is_refused_is_refused_where_it_stands(checker_with: With) -> None:
+    refused = CircuitRefused(sentence="no such gate", line=3, column=5, circuit=1)
+    checker, children = checker_with(refused, refused, refused)
+    with pytest.raises(InvalidCircuit) as caught:
+        await checker.check([CIRCUIT, "b"], None, LIMITS)
+    found = caught.value
+    assert (found.sentence, found.line, found.column) == ("circuit 1: no such gate", 3, 5)
+    assert found.circuit == 1
+    with pytest.raises(InvalidCircuit, match=r"^no such gate$"):
+        await checker.check([CIRCUIT], None, LIMITS)
+    with pytest.raises(InvalidCircuit, match=r"^no such gate$"):
+        await checker.draw(CIRCUIT, None, LIMITS)
+    assert children.out == 0
+
+
+async def test_what_is_longer_than_any_language_allows_reaches_no_child(
+    checker_with: With,
+) -> None:
+    checker, children = checker_with(CircuitsChecked(facts=[FACTS]))
+    for work in (
+        checker.check(["a", "x" * 101], None, LIMITS),
+        checker.draw("x" * 101, None, LIMITS),
+    ):
+        with pytest.raises(TooLarge, match="CIRCUIT has 101 characters; at most 100") as caught:
+            await work
+        assert caught.value.parameter == "CIRCUIT"
+    assert not children.asked
+    await checker.check(["x" * 100], None, LIMITS)
+
+
+async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> None:
+    checker, children = checker_with(ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=[FACTS]))
+    with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
+        await checker.check([CIRCUIT], None, LIMITS)
+    assert len(children.asked) == 1
+    assert children.out == 0
+
+
+@pytest.mark.parametrize("status", [None, -signal.SIGKILL])
+async def test_a_child_that_was_killed_by_others_is_replaced_once(
+    checker_with: With, status: int | None
+) -> None:
+    checker, children = checker_with(ChildLost(status), CircuitsChecked(facts=[FACTS]))
+    assert await checker.check([CIRCUIT], None, LIMITS) == [FACTS]
+    assert children.out == 0
+    checker, children = checker_with(ChildLost(status), ChildLost(status), FACTS)
+    with pytest.raises(Unavailable, match="the check was killed twice"):
+        await checker.check([CIRCUIT], None, LIMITS)
+    assert len(children.asked) == 2
+
+
+async def test_a_check_that_takes_too_long_is_ended(checker_with: With) -> None:
+    checker, children = checker_with(asyncio.Event().wait, seconds=0.01)
+    with pytest.raises(InvalidCircuit, match="reading CIRCUIT took longer than 0 seconds"):
+        await checker.check([CIRCUIT], None, LIMITS)
+    assert children.out == 0
+
+
+async def test_without_children_nothing_can_be_checked_now(checker_with: With) -> None:
+    checker, _ = checker_with()
+    with pytest.raises(Unavailable, match="circuits cannot be checked right now; try again"):
+        await checker.check([CIRCUIT], None, LIMITS)
+
+
+async def test_an_answer_to_another_question_is_a_fault(checker_with: With) -> None:
+    checker, _ = checker_with(CircuitDrawn(drawing=DRAWING), CircuitsChecked(facts=[]))
+    with pytest.raises(MessageFault):
+        await checker.check([CIRCUIT], None, LIMITS)
+    with pytest.raises(MessageFault):
+        await checker.draw(CIRCUIT, None, LIMITS)
+
+
+async def test_only_so_many_are_checked_at_once(
+    checker_with: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = asyncio.Event()
+
+    async def slow() -> CircuitsChecked:
+        await go.wait()
+        return CircuitsChecked(facts=[FACTS])
+
+    checker, children = checker_with(*[slow] * 5, at_once=2)
+    checks = [asyncio.create_task(checker.check([CIRCUIT], None, LIMITS)) for _ in range(4)]
+    for _ in range(2):
+        await children.begun.acquire()
+    monkeypatch.setattr(module, "_TURN_SECONDS", 0.01)
+    with pytest.raises(Unavailable, match="too many circuits are being checked right now"):
+        await checker.check([CIRCUIT], None, LIMITS)
+    go.set()
+    assert await asyncio.gather(*checks) == [[FACTS]] * 4
+    assert children.most_out == 2
+    assert children.out == 0

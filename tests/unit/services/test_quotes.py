@@ -1,0 +1,156 @@
+"""When waiting jobs will probably be done, and how that is kept true."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from house import ANNA, DESCRIPTION, FACTS, House
+from store_helpers import NOW, TARGET
+
+from quws.domain.quotes import size_of
+from quws.domain.targets import TargetState, TargetStatus
+from quws.store.jobs.quotes import QueueState
+
+pytestmark = pytest.mark.anyio
+SIZE = size_of([FACTS], 1000)
+
+
+def a_queue(
+    *waiting: int,
+    running: list[tuple[int, datetime]] | None = None,
+    state: TargetState | None = None,
+    known: dict[int, float] | None = None,
+) -> QueueState:
+    return QueueState(
+        known={1: 1.0, 5: 10.0} if known is None else known,
+        running=running or [],
+        waiting=[(f"job-{index}", size, None) for index, size in enumerate(waiting)],
+        state=state or TargetState(),
+    )
+
+
+def since(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+AWAY = TargetState(status=TargetStatus.OFFLINE)
+BACK = TargetState(status=TargetStatus.OFFLINE, until=NOW + timedelta(seconds=60))
+BACK_ALREADY = TargetState(status=TargetStatus.OFFLINE, until=NOW - timedelta(seconds=60))
+
+
+# -- one more job -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("queue", "wait"),
+    [
+        (a_queue(), 0.0),
+        (a_queue(5, 1), 11.0),
+        (a_queue(running=[(5, since(4))]), 6.0),
+        (a_queue(running=[(5, since(40))]), 0.0),
+        # Two run, so there are two slots: the first that is free takes the first that waits.
+        (a_queue(running=[(5, since(4)), (5, since(1))]), 6.0),
+        (a_queue(1, running=[(5, since(4)), (5, since(1))]), 7.0),
+        (a_queue(5, 5, running=[(5, since(4)), (5, since(1))]), 16.0),
+        (a_queue(5, known={}), 0.0),
+        (a_queue(state=AWAY), None),
+        (a_queue(1, state=BACK), 61.0),
+        (a_queue(state=BACK_ALREADY), 0.0),
+        (a_queue(running=[(5, since(4))], state=BACK), 60.0),
+    ],
+)
+async def test_a_new_job_waits_for_those_before_it(
+    house: House, queue: QueueState, wait: float | None
+) -> None:
+    assert house.quotes.wait(queue) == wait
+    quote = house.quotes.of_new(queue, 5)
+    if wait is None or not queue.known:
+        assert quote is None
+    else:
+        assert quote == NOW + timedelta(seconds=wait + 10)
+
+
+async def test_beyond_ten_years_nobody_knows(house: House) -> None:
+    year = 365 * 86_400.0
+    assert house.quotes.of_new(a_queue(known={5: 10 * year}), 5) is None
+    assert house.quotes.of_new(a_queue(known={5: 9.99 * year}), 5) is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cost"),
+    [(None, 1000), (2.0, 2000), (0.0001, 1), (0.0016, 2), (1e9, 86_400_000)],
+)
+async def test_a_job_costs_its_owner_its_probable_time(
+    house: House, seconds: float | None, cost: int
+) -> None:
+    known = {} if seconds is None else {5: seconds}
+    assert house.quotes.cost_ms(a_queue(known=known), 5) == cost
+
+
+# -- those that wait -------------------------------------------------------------------------
+
+
+async def learn(house: House, seconds: float, target: str = TARGET) -> None:
+    job = await house.submit(TARGET=target)
+    await house.complete(await house.queue_and_claim(job), seconds=seconds)
+
+
+async def quotes_of(house: House, *job_ids: str) -> list[float | None]:
+    """Return in how many seconds from now each job is said to be done."""
+    found = []
+    for job_id in job_ids:
+        quote = (await house.job(job_id)).quote
+        found.append(None if quote is None else (quote - house.clock()).total_seconds())
+    return found
+
+
+async def test_quotes_of_waiting_jobs_are_renewed(house: House) -> None:
+    first = (await house.submit(PHASE="RUN")).id
+    assert await house.quotes.refresh() == 0, "nothing is known yet"
+    assert await quotes_of(house, first) == [None]
+    await house.claim()
+    await house.jobs.control.abort(ANNA, first)
+    await learn(house, 100)
+    first, second = [(await house.submit(PHASE="RUN")).id for _ in range(2)]
+    await house.quotes.refresh()
+    assert await quotes_of(house, first, second) == [100, 200]
+    assert await house.quotes.refresh() == 0
+    house.clock.forward(seconds=9)
+    assert await house.quotes.refresh() == 0, "a little late is not worth a write"
+    house.clock.forward(seconds=3)
+    assert await house.quotes.refresh() == 1, "the second has longer to go, so it may be later"
+    assert await quotes_of(house, first, second) == [100, 188]
+    house.clock.forward(seconds=10)
+    assert await house.quotes.refresh() == 1
+    assert await quotes_of(house, first, second) == [90, 200]
+
+
+async def test_a_promise_that_nobody_can_keep_is_taken_back(house: House) -> None:
+    await learn(house, 100)
+    job = (await house.submit(PHASE="RUN")).id
+    await house.quotes.refresh()
+    assert await quotes_of(house, job) == [100]
+    await house.targets.found(TARGET, AWAY, NOW)
+    assert await house.quotes.refresh() == 1
+    assert await quotes_of(house, job) == [None]
+    assert await house.quotes.refresh() == 0
+    later = datetime.now(UTC) + timedelta(days=1)
+    house.clock.now = later - timedelta(seconds=50)
+    back = TargetState(status=TargetStatus.OFFLINE, until=later)
+    await house.targets.found(TARGET, back, NOW)
+    assert await house.quotes.refresh() == 1
+    (quote,) = await quotes_of(house, job)
+    assert quote == pytest.approx(150, abs=0.01)
+
+
+async def test_targets_are_told_apart(house: House) -> None:
+    await house.register(DESCRIPTION, DESCRIPTION.model_copy(update={"name": "other"}))
+    await learn(house, 100)
+    await learn(house, 7, "other")
+    jobs = [(await house.submit(PHASE="RUN", TARGET=name)).id for name in (TARGET, "other")]
+    house.clock.forward(hours=1)
+    assert await house.quotes.refresh() == 2
+    assert await quotes_of(house, *jobs) == [100, 7]
+    state = await house.quotes.state("other")
+    assert (state.known, state.waiting_count) == ({SIZE: 7}, 1)

@@ -1,0 +1,95 @@
+"""A worker whose database and artifacts are real, and whose children follow a script."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from scripted_children import ScriptedChildren
+from store_helpers import NOW, TARGET
+from worker_bench import Bench, Bus, ShakyClaims
+
+from quws.artifacts import ArtifactStore
+from quws.bus.announcer import Announcer
+from quws.domain.targets import TargetDescription, TargetKind
+from quws.store.clock import StoreClock
+from quws.store.database import Database
+from quws.store.handovers import HandoverStore
+from quws.store.jobs.store import JobStore
+from quws.store.schema import upgrade
+from quws.store.targets import TargetStore
+from quws.worker.workplace import Workplace
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("schema") / "made.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+async def database(schema: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(schema, tmp_path / "quws.db")
+    opened = Database(f"sqlite:///{tmp_path / 'quws.db'}")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
+    async def nothing(_: object) -> None:
+        """A child that ends at once."""
+
+    bus = Bus()
+    children = ScriptedChildren(nothing)
+    store_clock = StoreClock(database)
+    await store_clock.look()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    target = TargetDescription(
+        name=TARGET, kind=TargetKind.SIMULATOR, title="A simulator", qubits=5
+    )
+    targets = TargetStore(database)
+    await targets.register([target], NOW, replace=True)
+    jobs = JobStore(database)
+    jobs.claims = ShakyClaims(database)
+    place = Workplace(
+        worker="worker-1",
+        target=TARGET,
+        remote=False,
+        jobs=jobs,
+        targets=targets,
+        handovers=HandoverStore(database),
+        artifacts=ArtifactStore(f"file://{tmp_path / 'artifacts'}"),
+        announcer=Announcer(bus, bus),  # type: ignore[arg-type]
+        children=children,
+        store_clock=store_clock,
+        lease_seconds=60.0,
+        scratch=scratch,
+        result_bytes=1 << 20,
+        max_attempts=3,
+    )
+    yield Bench(place, bus, children, target)
+    await children.finish()
+
+
+@pytest.fixture
+def stored(bench: Bench) -> Callable[[], Awaitable[set[str]]]:
+    """List the keys of all artifacts."""
+
+    async def keys() -> set[str]:
+        folder = bench.place.artifacts._folder
+        assert folder is not None
+        found = await asyncio.to_thread(lambda: list(folder.rglob("*")))
+        return {str(path.relative_to(folder)) for path in found if path.is_file()}
+
+    return keys

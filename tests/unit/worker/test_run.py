@@ -1,0 +1,399 @@
+"""One attempt at a job: what the child says is written, and every way in which it can end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from scripted_children import Process, until
+from store_helpers import NOW
+from worker_bench import CIRCUIT, FACTS, Bench
+
+from quws.domain.failures import Failure
+from quws.domain.job import ErrorType, Parameter
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
+from quws.domain.phases import Phase
+from quws.domain.targets import Calibration
+from quws.sandbox.child import Child
+from quws.sandbox.messages import (
+    Calibrated,
+    CircuitFinished,
+    CircuitsChecked,
+    CircuitStarted,
+    FromChild,
+    JobFailed,
+    NoRoom,
+    Note,
+    Progress,
+    ResultFile,
+    ResultsWritten,
+    RunJob,
+)
+from quws.worker.held import HeldJob
+from quws.worker.run import Run
+
+pytestmark = pytest.mark.anyio
+
+Stored = Callable[[], Awaitable[set[str]]]
+
+
+def write(request: RunJob, name: str, content: str = "{}") -> None:
+    (Path(request.folder) / name).write_text(content)
+
+
+def says(*messages: FromChild) -> Callable[[Process], Awaitable[None]]:
+    async def script(process: Process) -> None:
+        await process.hear()
+        process.say(*messages)
+
+    return script
+
+
+async def published(bench: Bench, held: HeldJob) -> bool:
+    return "published" in await bench.sentences(held.id)
+
+
+async def forever(process: Process) -> None:
+    await process.hear()
+    await process.killed.wait()
+
+
+async def completes(process: Process) -> None:
+    request = await process.hear()
+    write(request, "counts.json", '{"circuits": []}')
+    process.say(CircuitStarted(circuit=0))
+    process.say(CircuitFinished(circuit=0, engine="aer"))
+    file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
+    process.say(ResultsWritten(files=[file]))
+
+
+async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
+    bench.children.scripts[0] = completes
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.phase is Phase.COMPLETED
+    (result,) = job.results
+    assert (result.id, result.mime_type) == ("counts", "application/json")
+    assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
+    assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
+    assert list(bench.place.scratch.iterdir()) == []
+    assert bench.children.processes[0].child.exited.done()
+    assert bench.rests == []
+
+
+async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    held = await bench.hold()
+    await bench.run(held)
+    (request,) = bench.children.processes[0].heard
+    assert isinstance(request, RunJob)
+    assert request == RunJob(
+        job=held.id,
+        circuits=[CIRCUIT],
+        facts=[FACTS],
+        limits=bench.target.circuit_limits,
+        options=RunOptions(shots=100, seed=7),
+        response_format=ResponseFormat.JSON,
+        folder=request.folder,
+        file_bytes=1 << 20,
+    )
+    assert Path(request.folder).parent == bench.place.scratch
+
+
+async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:
+    calibration = Calibration(id="c1", time=NOW)
+    bench.children.scripts[0] = says(
+        Note(sentence="it is warm"),
+        Progress(sentence="half of it"),
+        Calibrated(calibration=calibration),
+        JobFailed(error=Failure.OUT_OF_MEMORY.error()),
+    )
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert (job.phase, job.error) == (Phase.ERROR, Failure.OUT_OF_MEMORY.error())
+    assert job.calibration_id == "c1"
+    assert "it is warm" in await bench.sentences(held.id)
+    assert bench.bus.phases == [Phase.EXECUTING, Phase.EXECUTING, Phase.ERROR]
+    assert bench.rests == []
+
+
+async def test_circuits_of_a_batch_are_published_as_they_come(bench: Bench) -> None:
+    async def one_of_two(process: Process) -> None:
+        request = await process.hear()
+        write(request, "circuit-0.json", "[0]")
+        write(request, "circuit-0.qasm", "text")
+        process.say(
+            CircuitStarted(circuit=0),
+            CircuitFinished(
+                circuit=0,
+                engine="aer",
+                file="circuit-0.json",
+                compiled=ResultFile(id="circuit-0", file="circuit-0.qasm", mime_type="text/plain"),
+            ),
+            Note(sentence="published"),
+        )
+        await process.killed.wait()
+
+    bench.children.scripts[0] = one_of_two
+    held = await bench.hold(circuits=2)
+    running = asyncio.ensure_future(bench.run(held))
+    await until(lambda: published(bench, held))
+    job = await bench.job(held.id)
+    assert (job.phase, job.circuits_done) == (Phase.EXECUTING, 1)
+    assert [item.id for item in job.results] == ["counts-0", "circuit-0"]
+    assert await bench.place.artifacts.read(job.results[0].artifact) == b"[0]"
+    assert await bench.place.artifacts.read(job.results[1].artifact) == b"text"
+    assert "circuit 0 of 2 on aer" in await bench.sentences(held.id)
+    held.handing_back = "the worker shuts down"
+    held.changed.set()
+    await running
+    # Another worker goes on where this one stopped.
+    seen: list[RunJob] = []
+
+    async def goes_on(process: Process) -> None:
+        request = await process.hear()
+        seen.append(request)
+        assert (Path(request.folder) / request.done[0]).read_text() == "[0]"
+        process.say(ResultsWritten(files=[]))
+
+    bench.children.scripts[0] = goes_on
+    again = await bench.claim()
+    await bench.run(again)
+    assert list(seen[0].done) == [0]
+    assert await bench.phase(held.id) is Phase.COMPLETED
+
+
+NONSENSE = [
+    b"what?\n",
+    b'{"kind": "dance"}\n',
+    b'{"kind": "note"}\n',
+    b'{"kind": "note", "sentence": "x", "more": 1}\n',
+    b"[1, 2]\n",
+    b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "../../etc/passwd"}\n',
+    b'{"kind": "circuit_finished", "circuit": 5, "engine": "x", "file": "circuit-5.json"}\n',
+]
+
+
+@pytest.mark.parametrize("line", NONSENSE)
+async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: bytes) -> None:
+    async def script(process: Process) -> None:
+        await process.hear()
+        process.say_raw(line)
+        await process.killed.wait()
+
+    bench.children.scripts[0] = script
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.error == Failure.INTERNAL_ERROR.error()
+    assert bench.children.processes[0].killed.is_set()
+
+
+async def test_a_message_of_another_role_is_nonsense_too(bench: Bench) -> None:
+    bench.children.scripts[0] = says(CircuitsChecked(facts=[]))
+    held = await bench.hold()
+    await bench.run(held)
+    assert (await bench.job(held.id)).error == Failure.INTERNAL_ERROR.error()
+
+
+async def test_half_a_message_is_the_end_of_the_child_and_no_nonsense(bench: Bench) -> None:
+    async def script(process: Process) -> None:
+        await process.hear()
+        process.say_raw(b'{"kind": "no')
+        process.end(-signal.SIGKILL)
+
+    bench.children.scripts[0] = script
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.QUEUED
+
+
+def dies(status: int) -> Callable[[Process], Awaitable[None]]:
+    async def script(process: Process) -> None:
+        await process.hear()
+        process.end(status)
+
+    return script
+
+
+async def test_a_job_whose_child_dies_is_tried_again(bench: Bench, stored: Stored) -> None:
+    bench.children.scripts[0] = dies(-signal.SIGSEGV)
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert (job.phase, job.attempt) == (Phase.QUEUED, 1)
+    sentence = "the process of attempt 1 died: it was killed by SIGSEGV; the job is tried again"
+    assert (await bench.sentences(held.id))[-1] == sentence
+    assert bench.bus.hints == [bench.target.name]
+    assert bench.rests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "again", "hint"),
+    [
+        (-signal.SIGSEGV, ErrorType.FATAL, None),
+        (1, ErrorType.FATAL, None),
+        (-signal.SIGKILL, ErrorType.TRANSIENT, "It may have needed more memory than there is."),
+        (-signal.SIGTERM, ErrorType.TRANSIENT, None),
+        (
+            -signal.SIGXCPU,
+            ErrorType.FATAL,
+            "It used more processor time than its execution duration allows.",
+        ),
+    ],
+)
+async def test_after_the_last_attempt_it_ends_in_error(
+    bench: Bench, status: int, again: ErrorType, hint: str | None
+) -> None:
+    bench.children.scripts[0] = dies(status)
+    held = await bench.hold()
+    for _ in range(2):
+        await bench.run(held)
+        held = await bench.claim()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.phase is Phase.ERROR
+    assert job.error is not None
+    assert (job.error.code, job.error.type) == ("process_died", again)
+    assert job.error.message.startswith("the process that ran the circuits died in each of 3 at")
+    lines = (job.error.detail or "").splitlines()
+    for attempt, line in enumerate(lines[:3], 1):
+        assert line.startswith(f"the process of attempt {attempt} died: it ")
+    assert lines[3:] == ([] if hint is None else [hint])
+
+
+async def test_an_abort_kills_the_child_and_unpublished_files_go(
+    bench: Bench, stored: Stored
+) -> None:
+    async def script(process: Process) -> None:
+        request = await process.hear()
+        write(request, "circuit-0.json", "[0]")
+        process.say(CircuitFinished(circuit=0, engine="aer", file="circuit-0.json"))
+        process.say(Note(sentence="published"))
+        await process.killed.wait()
+
+    bench.children.scripts[0] = script
+    held = await bench.hold(circuits=2)
+    await bench.place.artifacts.put(f"{held.id}/1/half-done.json", b"{}")
+    running = asyncio.ensure_future(bench.run(held))
+    await until(lambda: published(bench, held))
+    await bench.take_away(held)
+    held.changed.set()
+    await running
+    assert bench.children.processes[0].killed.is_set()
+    job = await bench.job(held.id)
+    assert (job.phase, job.circuits_done) == (Phase.ABORTED, 1)
+    assert await stored() == {f"{held.id}/1/circuit-0.json"}
+    assert bench.bus.hints == []
+
+
+async def test_an_abort_before_the_child_is_there_kills_it(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    held = await bench.hold()
+    acquire = bench.children.acquire
+
+    async def slowly() -> Child:
+        await bench.take_away(held)
+        held.changed.set()
+        await held.lost.wait()
+        return await acquire()
+
+    bench.children.acquire = slowly  # type: ignore[method-assign]
+    async with asyncio.timeout(30):
+        await bench.run(held)
+    assert bench.children.processes[0].killed.is_set()
+    assert await bench.phase(held.id) is Phase.ABORTED
+
+
+async def test_a_hand_back_before_the_child_is_there_kills_it(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    held = await bench.hold()
+    held.handing_back = "the worker shuts down"
+    async with asyncio.timeout(30):
+        await bench.run(held)
+    assert bench.children.processes[0].killed.is_set()
+    assert await bench.phase(held.id) is Phase.SUSPENDED
+    assert (await bench.sentences(held.id))[-1] == "the worker shuts down"
+
+
+async def test_files_of_a_deleted_job_go(bench: Bench, stored: Stored) -> None:
+    bench.children.scripts[0] = forever
+    held = await bench.hold()
+    running = asyncio.ensure_future(bench.run(held))
+    await until(lambda: len(bench.children.processes) == 1)
+    await bench.place.artifacts.put(f"{held.id}/parameters/0", b"x")
+    assert await bench.jobs.control.delete(held.id, NOW)
+    held.changed.set()
+    await running
+    assert await stored() == set()
+
+
+async def test_a_job_with_a_file_that_is_gone_ends_in_error(bench: Bench) -> None:
+    held = await bench.hold()
+    job = held.claim.job
+    job.parameters[:] = [Parameter("CIRCUIT", artifact="gone", size=3)]
+    await bench.run(held)
+    error = (await bench.job(held.id)).error
+    assert error is not None
+    assert (error.code, error.type) == ("not_started", ErrorType.TRANSIENT)
+    assert error.message == "a file of the job is gone: gone"
+    assert bench.children.processes == []
+
+
+async def test_without_a_child_the_job_is_given_back_and_the_worker_rests(bench: Bench) -> None:
+    bench.children.scarce = "the interpreter is gone"
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.SUSPENDED
+    assert (await bench.sentences(held.id))[-1] == "the worker could not start a process for it"
+    assert bench.rests == [True]
+
+
+async def test_a_child_without_room_gives_the_job_back_and_the_worker_rests(bench: Bench) -> None:
+    bench.children.scripts[0] = says(NoRoom(sentence="the disk is full"))
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.SUSPENDED
+    assert (await bench.sentences(held.id))[-1] == "the worker has no room for its files"
+    assert bench.rests == [True]
+
+
+async def test_a_worker_without_room_gives_the_job_back_and_rests(bench: Bench) -> None:
+    bench.place.scratch.rmdir()
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.SUSPENDED
+    assert (await bench.sentences(held.id))[-1] == "the worker has no room for its files"
+    assert bench.rests == [True]
+
+
+async def test_it_rests_before_it_gives_the_job_back(bench: Bench) -> None:
+    # Else it would be the first to take the job again.
+    bench.children.scarce = "the interpreter is gone"
+    held = await bench.hold()
+    said: list[Phase | None] = []
+    run = Run(held, bench.place, bench.target, lambda: said.extend(bench.bus.phases))
+    await run.run()
+    assert said == [Phase.EXECUTING]
+    assert bench.bus.phases == [Phase.EXECUTING, Phase.SUSPENDED]
+
+
+async def test_a_fault_of_ours_leaves_no_job_executing(bench: Bench) -> None:
+    held = await bench.hold()
+    del held.claim.job.spec.stored_options["shots"]
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.error == Failure.INTERNAL_ERROR.error()
+
+
+async def test_a_child_that_ends_well_without_a_word_is_a_fault_of_ours(bench: Bench) -> None:
+    bench.children.scripts[0] = says()
+    held = await bench.hold()
+    await bench.run(held)
+    assert (await bench.job(held.id)).error == Failure.INTERNAL_ERROR.error()

@@ -1,0 +1,150 @@
+"""A worker whose database and artifacts are real, and whose children follow a script."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from scripted_children import ScriptedChildren
+from store_helpers import NOW, TARGET, entry, new_job
+
+from quws.bus.events import JobEvent
+from quws.domain.circuits import CircuitFacts, Language
+from quws.domain.job import Claim, Job, Parameter
+from quws.domain.options import RunOptions
+from quws.domain.parameters.values import ResponseFormat
+from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
+from quws.domain.targets import TargetDescription
+from quws.store.database import StoreUnavailable
+from quws.store.jobs.claims import JobClaims
+from quws.store.jobs.store import JobStore
+from quws.worker.held import HeldJob
+from quws.worker.run import Run
+from quws.worker.slots import Slots
+from quws.worker.workplace import Workplace
+
+CIRCUIT = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; h q[0]; measure q -> c;'
+FACTS = CircuitFacts(language=Language.OPENQASM_2, qubits=1, clbits=1, operations=2, depth=2)
+
+
+class Bus:
+    """What a worker spreads over the bus."""
+
+    def __init__(self) -> None:
+        self.events: list[JobEvent] = []
+        self.hints: list[str] = []
+
+    async def publish(self, event: JobEvent) -> None:
+        self.events.append(event)
+
+    async def hint(self, target: str) -> None:
+        self.hints.append(target)
+
+    @property
+    def phases(self) -> list[Phase | None]:
+        return [event.phase for event in self.events]
+
+
+class ShakyClaims(JobClaims):
+    """Claims in a database that is away now and then."""
+
+    away = False
+
+    async def claim(self, *given: Any, **more: Any) -> Claim | None:
+        self._answer()
+        return await super().claim(*given, **more)
+
+    async def renew(self, *given: Any) -> tuple[Claim, datetime] | None:
+        self._answer()
+        return await super().renew(*given)
+
+    async def shift(self, *given: Any) -> Claim | None:
+        self._answer()
+        return await super().shift(*given)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("it is away")
+
+
+@dataclass
+class Bench:
+    """Everything that a test of the worker needs."""
+
+    place: Workplace
+    bus: Bus
+    children: ScriptedChildren
+    target: TargetDescription
+    rests: list[bool] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> JobStore:
+        return self.place.jobs
+
+    @property
+    def claims(self) -> ShakyClaims:
+        assert isinstance(self.jobs.claims, ShakyClaims)
+        return self.jobs.claims
+
+    async def queue(self, circuits: int = 1, **changes: Any) -> Job:
+        spec = JobSpec.of(
+            RunOptions(shots=100, seed=7),
+            [FACTS] * circuits,
+            response_format=ResponseFormat.JSON,
+        )
+        job = new_job(
+            phase=Phase.QUEUED,
+            queued_time=NOW,
+            circuits=circuits,
+            parameters=[Parameter("CIRCUIT", CIRCUIT)] * circuits,
+            spec=spec,
+            **changes,
+        )
+        await self.jobs.creation.add(job, [entry("received")])
+        return job
+
+    async def hold(self, circuits: int = 1, **changes: Any) -> HeldJob:
+        """Claim a new job."""
+        await self.queue(circuits, **changes)
+        return await self.claim()
+
+    async def claim(self) -> HeldJob:
+        place = self.place
+        found = await self.jobs.claims.claim(TARGET, place.worker, place.lease_seconds, NOW)
+        assert found is not None
+        return HeldJob(place, found, place.store_clock.shifted)
+
+    def run(self, held: HeldJob) -> Awaitable[None]:
+        return Run(held, self.place, self.target, lambda: self.rests.append(True)).run()
+
+    def slots(self, slots: int = 1, **options: Any) -> Slots:
+        options = {"idle_seconds": 0.01} | options
+        return Slots(self.place, self.target, slots=slots, **options)
+
+    def with_place(self, **changes: Any) -> Bench:
+        return replace(self, place=replace(self.place, **changes))
+
+    async def job(self, job_id: str) -> Job:
+        found = await self.jobs.reading.get(job_id)
+        assert found is not None
+        return found
+
+    async def phase(self, job_id: str) -> Phase:
+        return (await self.job(job_id)).phase
+
+    async def statuses(self, job_id: str) -> list[str]:
+        found = await self.jobs.reading.whole(job_id)
+        assert found is not None
+        return [entry.status for entry in found[1]]
+
+    async def sentences(self, job_id: str) -> list[str | None]:
+        found = await self.jobs.reading.whole(job_id)
+        assert found is not None
+        return [entry.message for entry in found[1]]
+
+    async def take_away(self, held: HeldJob) -> None:
+        """Abort a job, as its owner can at any time."""
+        assert await self.jobs.control.abort(held.id, entry("aborted"))
