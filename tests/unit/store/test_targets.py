@@ -147,3 +147,20 @@ async def test_load_is_sampled_once_for_each_time(targets: TargetStore, store: J
     later = NOW + 2 * week
     await targets.sample_load(later, later - week)
     assert [item.time for item in await targets.load(TARGET, NOW)] == [later]
+
+
+async def test_what_is_found_of_a_target_is_said_of_it_alone(
+    targets: TargetStore, store: JobStore
+) -> None:
+    other = DESCRIPTION.model_copy(update={"name": "other"})
+    await targets.register([other], NOW, replace=False)
+    await targets.found(TARGET, TargetState(status=TargetStatus.OFFLINE, message="cold"), NOW)
+    record = await targets.record("other")
+    assert record is not None
+    assert record.state == TargetState()
+    assert record.checked is None
+    found = await targets.record(TARGET)
+    assert found is not None
+    assert found.state.status is TargetStatus.OFFLINE
+    await queued(store, target="other")
+    assert await store.claims.claim("other", "worker", 60, NOW) is not None

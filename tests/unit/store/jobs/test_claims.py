@@ -13,6 +13,7 @@ from store_helpers import (
     NOW,
     TARGET,
     added,
+    apply,
     claim,
     claimed,
     drive,
@@ -192,7 +193,7 @@ async def test_a_deadline_moves_with_a_clock_that_was_set(store: JobStore, secon
     assert moved is not None
     assert moved.deadline == held.deadline + timedelta(seconds=seconds)
     # What the user sets afterwards counts from the start of the run as it is now.
-    await store.control.set_execution_duration(held.id, 90)
+    await apply(store, held.id, execution_duration=90)
     renewed = await store.claims.renew(held, LONG)
     assert renewed is not None
     assert renewed[0].deadline == moved.deadline + timedelta(seconds=30)
