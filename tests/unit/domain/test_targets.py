@@ -9,7 +9,7 @@ import pytest
 
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
-from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.errors import InvalidCircuit
 from quws.domain.targets import (
     Feature,
     TargetDescription,
@@ -39,8 +39,8 @@ def facts(**changes: Any) -> CircuitFacts:
 
 
 def test_a_plain_circuit_needs_no_feature() -> None:
-    description().check([facts(), facts()], memory=False)
-    description().check([], memory=False)
+    description().check([facts(), facts()])
+    description().check([])
 
 
 @pytest.mark.parametrize(
@@ -54,25 +54,18 @@ def test_a_plain_circuit_needs_no_feature() -> None:
 )
 def test_what_a_circuit_needs_must_be_claimed(needs: str, feature: Feature) -> None:
     circuit = facts(**{needs: True})
-    description(features=[feature]).check([circuit], memory=False)
+    description(features=[feature]).check([circuit])
     others = [item for item in Feature if item is not feature]
     with pytest.raises(InvalidCircuit) as caught:
-        description(features=others).check([circuit], memory=False)
+        description(features=others).check([circuit])
     assert caught.value.sentence == (f"the circuit has {feature}, which target device does not do")
     assert caught.value.circuit == 0
 
 
 def test_of_several_circuits_the_one_is_named() -> None:
     with pytest.raises(InvalidCircuit, match=r"^circuit 2 has reset, ") as caught:
-        description().check([facts(), facts(), facts(resets=True)], memory=False)
+        description().check([facts(), facts(), facts(resets=True)])
     assert caught.value.circuit == 2
-
-
-def test_memory_must_be_claimed() -> None:
-    description(features=[Feature.MEMORY]).check([facts()], memory=True)
-    with pytest.raises(InvalidParameter, match="MEMORY must be false on target device") as caught:
-        description(features=[Feature.SEED]).check([facts()], memory=True)
-    assert caught.value.parameter == "MEMORY"
 
 
 def test_what_is_assumed_of_a_target_that_says_little() -> None:
