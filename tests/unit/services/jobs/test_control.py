@@ -98,7 +98,7 @@ async def test_delete_removes_a_job_with_its_files(house: House) -> None:
     await house.jobs.control.delete(OPERATOR, job.id)
     assert await house.artifacts.owners() == []
     assert await house.store.garbage.prefixes() == [], "nothing is left to be done"
-    assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
+    assert house.hub.told[-1] == JobEvent(job.id, None)
     with pytest.raises(NotFound):
         await house.jobs.control.delete(ANNA, job.id)
 
