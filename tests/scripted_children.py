@@ -100,10 +100,9 @@ class ScriptedChildren(ChildPool):
         self.processes[pid - NOBODY].kill()
 
     async def finish(self) -> None:
-        """See that no script failed; those of killed children are stopped."""
+        """See that no script failed; those that go on are stopped."""
         for task, process in zip(self._running, self.processes, strict=True):
-            if process.killed.is_set():
-                task.cancel()
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             for writer in (process.writer, process.child._writer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +19,8 @@ from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription
-from quws.store.database import StoreUnavailable
+from quws.store.clock import StoreClock
+from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.store import JobStore
 from quws.worker.held import HeldJob
@@ -70,6 +72,20 @@ class ShakyClaims(JobClaims):
             raise StoreUnavailable("it is away")
 
 
+class WholeClock(StoreClock):
+    """A clock whose reading is not cut off: that would leave a connection open."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.readings: set[asyncio.Future[float]] = set()
+
+    async def look(self) -> float:
+        reading = asyncio.ensure_future(super().look())
+        self.readings.add(reading)
+        reading.add_done_callback(self.readings.discard)
+        return await asyncio.shield(reading)
+
+
 @dataclass
 class Bench:
     """Everything that a test of the worker needs."""
@@ -88,6 +104,11 @@ class Bench:
     def claims(self) -> ShakyClaims:
         assert isinstance(self.jobs.claims, ShakyClaims)
         return self.jobs.claims
+
+    @property
+    def clock(self) -> WholeClock:
+        assert isinstance(self.place.store_clock, WholeClock)
+        return self.place.store_clock
 
     async def queue(self, circuits: int = 1, **changes: Any) -> Job:
         spec = JobSpec.of(

@@ -45,7 +45,9 @@ def targets_check(
     """
     report, trouble = _administer(
         data,
-        lambda settings: target_list.check(settings, settings.target_config(name), quick=quick),
+        lambda settings: target_list.run_conformance(
+            settings, settings.target_config(name), quick=quick
+        ),
     )
     typer.echo(target_list.printed(report))
     if trouble is not None:

@@ -88,7 +88,7 @@ async def _await_schema(database: Database, seconds: float) -> None:
     limit = monotonic() + seconds
     while True:
         try:
-            return await database.check()
+            return await database.probe()
         except StoreUnavailable:
             if monotonic() >= limit:
                 raise

@@ -102,7 +102,7 @@ class TargetService:
                 parameter="UNTIL",
             )
         by = caller.name or "operator"
-        if not await self._store.hold(name, status, message or None, until, by):
+        if not await self._store.set_state(name, status, message or None, until, by):
             raise NotFound(f"there is no target '{name[:60]}', or no worker has looked at it yet")
         if status is TargetStatus.ONLINE:
             await self._announcer.work(name)

@@ -173,7 +173,12 @@ class Slots:
         claim = await place.jobs.claims.claim(
             place.target, place.worker, place.lease_seconds, place.clock(), holder=self._holder
         )
-        return None if claim is None else HeldJob(place, claim, shifted)
+        if claim is None:
+            return None
+        held = HeldJob(place, claim, shifted)
+        # At once: who hands back all jobs must not miss one whose task has not begun.
+        self._held.add(held)
+        return held
 
     async def _slot(self, held: HeldJob | None) -> None:
         # A slot that ends a job takes the next one by itself: hints are for idle workers.
@@ -189,7 +194,6 @@ class Slots:
                 return
 
     async def _run(self, held: HeldJob) -> None:
-        self._held.add(held)
         try:
             await Run(held, self._place, self._target, self._rest).run()
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language
-from quws.domain.quotes import learn, predict, size_of
+from quws.domain.quotes import learn, predict, work_of
 
 
 def facts(**known: Any) -> CircuitFacts:
@@ -42,7 +42,7 @@ def facts(**known: Any) -> CircuitFacts:
 def test_the_size_is_the_work_of_the_state(
     circuits: list[CircuitFacts], shots: int, size: int
 ) -> None:
-    assert size_of(circuits, shots) == size
+    assert work_of(circuits, shots) == size
 
 
 KNOWN = {4: 2.0, 8: 32.0}

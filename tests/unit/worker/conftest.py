@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from scripted_children import ScriptedChildren
 from store_helpers import NOW, TARGET
-from worker_bench import Bench, Bus, ShakyClaims
+from worker_bench import Bench, Bus, ShakyClaims, WholeClock
 
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.targets import TargetDescription, TargetKind
-from quws.store.clock import StoreClock
 from quws.store.database import Database
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
@@ -51,7 +50,7 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
 
     bus = Bus()
     children = ScriptedChildren(nothing)
-    store_clock = StoreClock(database)
+    store_clock = WholeClock(database)
     await store_clock.look()
     scratch = tmp_path / "scratch"
     scratch.mkdir()

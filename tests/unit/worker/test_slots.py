@@ -1,0 +1,300 @@
+"""The slots of a worker: which jobs it takes, and when it takes none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from scripted_children import Process, until
+from store_helpers import NOW, TARGET, entry
+from worker_bench import Bench
+
+from quws.bus.events import JobEvent
+from quws.domain.phases import Phase
+from quws.domain.targets import TargetState, TargetStatus
+from quws.sandbox.messages import NoRoom, ResultsWritten
+from quws.store.database import Database
+from quws.store.holds import HoldStore
+from quws.worker import slots as module
+from quws.worker.slots import Slots
+
+pytestmark = pytest.mark.anyio
+
+
+async def forever(process: Process) -> None:
+    await process.hear()
+    await process.killed.wait()
+
+
+async def completes(process: Process) -> None:
+    await process.hear()
+    process.say(ResultsWritten(files=[]))
+
+
+async def no_room(process: Process) -> None:
+    await process.hear()
+    process.say(NoRoom(sentence="the disk is full"))
+
+
+@contextlib.asynccontextmanager
+async def looking(bench: Bench, slots: Slots) -> AsyncIterator[None]:
+    task = asyncio.create_task(slots.look())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task, *slots._takes, *bench.clock.readings})
+
+
+async def drained(slots: Slots, grace: float = 0.0) -> None:
+    async with asyncio.timeout(20):
+        await slots.drain(grace)
+
+
+def is_phase(bench: Bench, job_id: str, phase: Phase):  # type: ignore[no-untyped-def]
+    async def true() -> bool:
+        return await bench.phase(job_id) is phase
+
+    return true
+
+
+async def test_a_hint_takes_one_job_and_no_more_than_there_are_slots(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    told: list[bool] = []
+    slots = bench.slots(2, on_full=told.append)
+    assert not await slots.hint()  # There is none.
+    first, second, third = [await bench.queue() for _ in range(3)]
+    assert await slots.hint()
+    assert not slots.full
+    assert await slots.hint()
+    assert slots.full
+    assert not await slots.hint()
+    assert await bench.phase(third.id) is Phase.QUEUED
+    assert told == [False, True]
+    await drained(slots)
+    assert {await bench.phase(job.id) for job in (first, second)} == {Phase.SUSPENDED}
+
+
+async def test_a_slot_that_ends_a_job_takes_the_next_by_itself(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    jobs = [await bench.queue() for _ in range(3)]
+    assert await slots.hint()
+    for job in jobs:
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    await until(lambda: not slots.full)
+    assert not await slots.hint()
+
+
+async def test_work_is_found_without_a_hint(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    job = await bench.queue()
+    async with looking(bench, bench.slots()):
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+        later = await bench.queue()
+        await until(is_phase(bench, later.id, Phase.COMPLETED))
+
+
+async def test_looking_outlives_a_database_that_is_away(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    job = await bench.queue()
+    bench.claims.away = True
+    async with looking(bench, bench.slots()):
+        await asyncio.sleep(0.1)
+        assert await bench.phase(job.id) is Phase.QUEUED
+        bench.claims.away = False
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+
+
+async def test_a_slot_outlives_a_database_that_is_away(bench: Bench) -> None:
+    async def then_away(process: Process) -> None:
+        await completes(process)
+        bench.claims.away = True
+
+    bench.children.scripts[0] = then_away
+    slots = bench.slots()
+    await bench.queue()
+    assert await slots.hint()
+    await until(lambda: not slots.full)
+    bench.claims.away = False
+    await bench.queue()
+    assert await slots.hint()
+    await drained(slots, 60)
+
+
+async def test_a_full_disk_is_no_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REST_SECONDS", 60.0)
+    bench.children.scripts[0] = no_room
+    told: list[bool] = []
+    slots = bench.slots(on_full=told.append)
+    job = await bench.queue()
+    async with looking(bench, slots):
+        await until(is_phase(bench, job.id, Phase.SUSPENDED))
+        await asyncio.sleep(0.2)  # Some twenty looks.
+        assert not await slots.hint()
+    assert slots.full
+    assert len(bench.children.processes) == 1
+    assert (await bench.statuses(job.id)).count("suspended") == 1
+    assert told[-1]
+
+
+async def test_after_a_rest_it_takes_jobs_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REST_SECONDS", 0.3)
+    bench.children.scripts.extend([completes])
+    bench.children.scripts[0] = no_room
+    told: list[bool] = []
+    slots = bench.slots(on_full=told.append)
+    job = await bench.queue()
+    async with looking(bench, slots):
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    assert len(bench.children.processes) == 2
+    await until(lambda: not slots.full)
+    assert not told[-1]
+
+
+async def test_an_event_makes_it_look_at_that_job_at_once(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots(2)
+    one, other = await bench.queue(), await bench.queue()
+    assert await slots.hint()
+    assert await slots.hint()
+    await until(lambda: len(bench.children.processes) == 2)
+    for job in (one, other):
+        assert await bench.jobs.control.abort(job.id, entry("aborted"))
+    slots.heard(JobEvent(one.id, Phase.ABORTED))
+    # The next heartbeat by itself is 20 seconds away.
+    await until(lambda: sum(item.killed.is_set() for item in bench.children.processes) == 1)
+    await asyncio.sleep(0.1)
+    assert sum(item.killed.is_set() for item in bench.children.processes) == 1
+    slots.missed()
+    await until(lambda: sum(item.killed.is_set() for item in bench.children.processes) == 2)
+    await drained(slots)
+
+
+async def test_a_drain_lets_jobs_end_within_the_grace_period(bench: Bench) -> None:
+    go = asyncio.Event()
+
+    async def waits(process: Process) -> None:
+        await process.hear()
+        await go.wait()
+        process.say(ResultsWritten(files=[]))
+
+    bench.children.scripts[0] = waits
+    slots = bench.slots()
+    job, waiting = await bench.queue(), await bench.queue()
+    assert await slots.hint()
+    draining = asyncio.create_task(drained(slots, 60))
+    await until(lambda: slots.full)
+    assert not await slots.hint()
+    go.set()
+    await draining
+    assert await bench.phase(job.id) is Phase.COMPLETED
+    assert await bench.phase(waiting.id) is Phase.QUEUED  # No further one was taken.
+    assert slots.full
+
+
+async def test_a_drain_hands_back_what_does_not_end(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots()
+    job = await bench.queue()
+    assert await slots.hint()
+    await drained(slots, 0.05)
+    assert await bench.phase(job.id) is Phase.SUSPENDED
+    assert (await bench.sentences(job.id))[-1] == "the worker shuts down; another one goes on"
+
+
+async def test_a_drain_does_not_wait_for_what_runs_elsewhere(bench: Bench) -> None:
+    bench = bench.with_place(remote=True)
+    bench.children.scripts[0] = forever
+    slots = bench.slots()
+    job = await bench.queue()
+    assert await slots.hint()
+    await drained(slots, 3600)
+    assert await bench.phase(job.id) is Phase.SUSPENDED
+
+
+async def test_a_claim_that_is_under_way_is_drained_with_the_others(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots()
+    job = await bench.queue()
+    hint = asyncio.create_task(slots.hint())
+    await until(slots._claiming.locked)
+    await drained(slots)
+    assert await hint
+    assert await bench.phase(job.id) is Phase.SUSPENDED
+
+
+async def test_who_asks_may_go_but_the_job_gets_its_slot(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    job = await bench.queue()
+    hint = asyncio.create_task(slots.hint())
+    await until(slots._claiming.locked)
+    hint.cancel()
+    await asyncio.gather(hint, return_exceptions=True)
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+
+
+async def test_after_a_drain_it_can_go_on(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    told: list[bool] = []
+    slots = bench.slots(on_full=told.append)
+    job = await bench.queue()
+    await drained(slots)
+    assert not await slots.hint()
+    slots.resume()
+    assert told[-1] is False
+    assert await slots.hint()
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+
+
+async def test_a_target_that_is_gone_stops_all_jobs_for_now(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots(2)
+    jobs = [await bench.queue(), await bench.queue()]
+    for _ in jobs:
+        assert await slots.hint()
+    offline = TargetState(status=TargetStatus.OFFLINE)
+    await bench.place.targets.found(TARGET, offline, NOW)  # So nobody claims them again.
+    slots.suspend("the target is offline")
+    slots.suspend("another reason")
+    for job in jobs:
+        await until(is_phase(bench, job.id, Phase.SUSPENDED))
+        assert "the target is offline" in await bench.sentences(job.id)
+        assert "another reason" not in await bench.sentences(job.id)
+    await drained(slots)
+
+
+async def test_only_who_holds_the_target_gets_its_jobs(bench: Bench, database: Database) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots(holder="me")
+    job = await bench.queue()
+    assert not await slots.hint()
+    assert await HoldStore(database).take(TARGET, "me", 60)
+    assert await slots.hint()
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+
+
+async def test_jobs_to_come_hear_of_a_target_that_has_changed(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    limits = bench.target.circuit_limits.model_copy(update={"qubits": 3})
+    slots.describe(bench.target.model_copy(update={"circuit_limits": limits}))
+    job = await bench.queue()
+    assert await slots.hint()
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+    assert bench.children.processes[0].heard[0].limits.qubits == 3  # type: ignore[union-attr]
+
+
+async def test_the_best_job_is_taken_by_the_time_that_the_worker_has(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    bench = bench.with_place(clock=lambda: NOW)
+    job = await bench.queue()
+    slots = bench.slots()
+    assert await slots.hint()
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+    assert (await bench.job(job.id)).start_time == NOW
