@@ -15,7 +15,7 @@ from quws.worker.target_lock import TargetLock
 pytestmark = pytest.mark.anyio
 
 
-class ShakyLocks(TargetLockStore):
+class ShakyHolds(TargetLockStore):
     away = False
 
     async def take(self, target: str, holder: str, seconds: float) -> bool:
@@ -30,8 +30,8 @@ class ShakyLocks(TargetLockStore):
 
 
 @pytest.fixture
-def holds(database: Database) -> ShakyLocks:
-    return ShakyLocks(database)
+def holds(database: Database) -> ShakyHolds:
+    return ShakyHolds(database)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def stop() -> asyncio.Event:
 
 
 async def test_the_second_stands_by_until_the_first_gives_it_free(
-    holds: ShakyLocks, stop: asyncio.Event
+    holds: ShakyHolds, stop: asyncio.Event
 ) -> None:
     first, second = TargetLock(holds, TARGET, 0.4), TargetLock(holds, TARGET, 0.4)
     assert first.holder != second.holder
@@ -56,7 +56,7 @@ async def test_the_second_stands_by_until_the_first_gives_it_free(
         assert await waiting
 
 
-async def test_who_is_not_heard_of_loses_it(holds: ShakyLocks, stop: asyncio.Event) -> None:
+async def test_who_is_not_heard_of_loses_it(holds: ShakyHolds, stop: asyncio.Event) -> None:
     first, second = TargetLock(holds, TARGET, 0.2), TargetLock(holds, TARGET, 60)
     assert await first.acquire(stop)
     async with asyncio.timeout(30):
@@ -64,7 +64,7 @@ async def test_who_is_not_heard_of_loses_it(holds: ShakyLocks, stop: asyncio.Eve
         await first.keep(stop)  # And learns so.
 
 
-async def test_who_is_told_to_stop_waits_no_longer(holds: ShakyLocks, stop: asyncio.Event) -> None:
+async def test_who_is_told_to_stop_waits_no_longer(holds: ShakyHolds, stop: asyncio.Event) -> None:
     assert await TargetLock(holds, TARGET, 60).acquire(stop)
     waiting = asyncio.create_task(TargetLock(holds, TARGET, 60).acquire(stop))
     await asyncio.sleep(0.05)
@@ -73,7 +73,7 @@ async def test_who_is_told_to_stop_waits_no_longer(holds: ShakyLocks, stop: asyn
         assert not await waiting
 
 
-async def test_keeping_ends_with_the_worker(holds: ShakyLocks, stop: asyncio.Event) -> None:
+async def test_keeping_ends_with_the_worker(holds: ShakyHolds, stop: asyncio.Event) -> None:
     lock = TargetLock(holds, TARGET, 60)
     assert await lock.acquire(stop)
     stop.set()
@@ -82,7 +82,7 @@ async def test_keeping_ends_with_the_worker(holds: ShakyLocks, stop: asyncio.Eve
 
 
 async def test_a_database_that_is_away_for_a_moment_takes_nothing(
-    holds: ShakyLocks, stop: asyncio.Event
+    holds: ShakyHolds, stop: asyncio.Event
 ) -> None:
     lock = TargetLock(holds, TARGET, 5.0)
     assert await lock.acquire(stop)
@@ -96,7 +96,7 @@ async def test_a_database_that_is_away_for_a_moment_takes_nothing(
 
 
 async def test_a_database_that_is_away_for_longer_than_the_lock_takes_it(
-    holds: ShakyLocks, stop: asyncio.Event
+    holds: ShakyHolds, stop: asyncio.Event
 ) -> None:
     lock = TargetLock(holds, TARGET, 0.2)
     assert await lock.acquire(stop)
