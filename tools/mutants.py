@@ -42,6 +42,8 @@ _COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
 # Fields of nodes that hold types, which nothing computes with.
 _TYPES = {"annotation", "returns", "type_params"}
 _SILENT = {"_log", "log", "logger"}
+# Arguments that are texts for people, however short.
+_TEXTS = {"description", "example", "help", "label", "more", "otherwise", "summary", "title"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ def _left_alone(node: ast.AST) -> bool:
             return True
         case ast.Expr(value=ast.Constant()):
             return True
+        case ast.keyword(arg=name) if name in _TEXTS:
+            return True
         case ast.Call(func=ast.Name(id="assert_never" | "TypeVar" | "cast")):
             return True
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in _SILENT:
@@ -161,7 +165,7 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
             if not isinstance(test, ast.Compare | ast.UnaryOp | ast.Constant):
                 yield _with(node, test=ast.UnaryOp(ast.Not(), test))
-        case ast.Return(value=value) if not _is_nothing(value):
+        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
             yield ast.Return(ast.Constant(None))
         case ast.Raise() | ast.Expr(value=ast.Call() | ast.Await()):
             if not _is_log(node):
@@ -180,10 +184,6 @@ def _constants(value: object) -> Iterator[ast.Constant]:
     # A sentence may be worded anew; a word that stands alone is a name that others rely on.
     elif isinstance(value, str) and value and not any(part.isspace() for part in value):
         yield ast.Constant(f"{value}!")
-
-
-def _is_nothing(value: ast.expr | None) -> bool:
-    return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def _is_type(node: ast.BinOp) -> bool:

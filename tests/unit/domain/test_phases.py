@@ -75,3 +75,17 @@ def test_a_job_begins_pending_or_in_the_queue() -> None:
 
 def test_a_job_that_is_over_is_in_one_of_four_phases() -> None:
     assert {Phase.COMPLETED, Phase.ERROR, Phase.ABORTED, Phase.ARCHIVED} == FINAL
+
+
+def test_the_moves_by_the_names_that_logs_and_tests_have() -> None:
+    assert set(Move) == {
+        "queue",
+        "hold",
+        "claim",
+        "complete",
+        "fail",
+        "abort",
+        "suspend",
+        "requeue",
+        "archive",
+    }
