@@ -132,7 +132,7 @@ class Hints(Dispatcher):
         return self.sent.count(target)
 
     @override
-    async def check(self) -> None:
+    async def probe(self) -> None:
         if self.away:
             raise BusUnavailable("it is away")
 

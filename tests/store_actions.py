@@ -6,14 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from store_helpers import FAILURE, LONG, NOW, TARGET, a_result, entry, later, overdue
+from store_helpers import FAILURE, LONG, NOW, TARGET, a_result, apply, entry, later, overdue, run
 
-from quws.domain.job import (
-    Claim,
-    Parameter,
-)
+from quws.domain.job import Claim, Parameter
 from quws.domain.phases import MOVES, Move, Phase
 from quws.domain.spec import JobSpec
+from quws.store.jobs.control import NewParameters
 from quws.store.jobs.store import JobStore
 
 EXECUTING = frozenset({Phase.EXECUTING})
@@ -47,10 +45,12 @@ async def act_claim(store: JobStore, held: Claim) -> bool:
     return taken is not None
 
 
+RENEWED = NewParameters([Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2})
+
 ACTIONS = {
-    "queue": move(Move.QUEUE, lambda s, c: s.control.queue(c.job, entry(), 0), False),
-    "queue-quota": move(Move.QUEUE, lambda s, c: s.control.queue(c.job, entry(), 9), False),
-    "hold": move(Move.HOLD, lambda s, c: s.control.hold(c.id, entry()), False),
+    "queue": move(Move.QUEUE, lambda s, c: run(s, c.id), False),
+    "queue-quota": move(Move.QUEUE, lambda s, c: run(s, c.id, most=9), False),
+    "hold": move(Move.HOLD, lambda s, c: run(s, c.id, most=-1), False),
     "claim": move(Move.CLAIM, act_claim, False),
     "complete": move(
         Move.COMPLETE, lambda s, c: s.publishing.complete(c, [a_result()], entry(), 1.0), True
@@ -68,18 +68,16 @@ ACTIONS = {
         lambda s, c: s.publishing.store_circuit(c, 0, a_result("counts-0"), entry(), NOW), EXECUTING
     ),
     "set_run_id": Action(
-        lambda s, c: s.control.set_run_id(c.id, "new"), frozenset(Phase) - {Phase.ARCHIVED}
+        lambda s, c: apply(s, c.id, run_id="new"), frozenset(Phase) - {Phase.ARCHIVED}
     ),
     "set_destruction": Action(
-        lambda s, c: s.control.set_destruction(c.id, later(9)), frozenset(Phase) - {Phase.ARCHIVED}
+        lambda s, c: apply(s, c.id, destruction=later(9)), frozenset(Phase) - {Phase.ARCHIVED}
     ),
     "set_execution_duration": Action(
-        lambda s, c: s.control.set_execution_duration(c.id, 7), NOT_OVER | {Phase.UNKNOWN}
+        lambda s, c: apply(s, c.id, execution_duration=7), NOT_OVER | {Phase.UNKNOWN}
     ),
     "set_parameters": Action(
-        lambda s, c: s.control.set_parameters(
-            c.id, [Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2}
-        ),
+        lambda s, c: apply(s, c.id, parameters=RENEWED),
         frozenset({Phase.PENDING}),
     ),
     "delete": Action(lambda s, c: s.control.delete(c.id, NOW), frozenset(Phase), removes=True),

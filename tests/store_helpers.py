@@ -27,6 +27,7 @@ from quws.domain.spec import JobSpec
 from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
+from quws.store.jobs.control import Change, Refused, Run
 from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
 from quws.store.jobs.sweeps import Overdue
@@ -99,6 +100,22 @@ async def added(store: JobStore, **changes: Any) -> Job:
 
 async def queued(store: JobStore, at: datetime = NOW, **changes: Any) -> Job:
     return await added(store, phase=Phase.QUEUED, queued_time=at, **changes)
+
+
+async def apply(store: JobStore, job_id: str, **wanted: Any) -> JobRef | None:
+    """Change a job as a request does; None if that was refused."""
+    try:
+        return await store.control.apply(job_id, Change(**wanted))
+    except Refused:
+        return None
+
+
+async def run(
+    store: JobStore, job_id: str, said: TimelineEntry | None = None, most: int = 0
+) -> JobRef | None:
+    """Send RUN. With ``most`` below 0 no job at all may wait: then it is held."""
+    said = said or entry()
+    return await apply(store, job_id, run=Run(said, said, most))
 
 
 async def claim(

@@ -242,7 +242,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def written(name: str) -> str:
-    """Tell what a page should hold."""
+    """Return what a page should hold."""
     return _NOTE + PAGES[name]()
 
 

@@ -128,13 +128,13 @@ class Settings(BaseSettings):
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
 
     def resolved_database_url(self) -> str:
-        """Tell the database to use."""
+        """Return the URL of the database."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data.absolute() / 'quws.db'}"
 
     def resolved_redis_url(self) -> str:
-        """Tell the Redis to use.
+        """Return the URL of the Redis.
 
         Raises
         ------
@@ -150,11 +150,11 @@ class Settings(BaseSettings):
         return self.redis_url.get_secret_value()
 
     def resolved_artifacts_url(self) -> str:
-        """Tell where artifacts go."""
+        """Return the URL of the artifact store."""
         return self.artifacts_url or (self.data.absolute() / "artifacts").as_uri()
 
     def resolved_targets(self) -> Path:
-        """Tell the file that lists the targets; there need not be one."""
+        """Return the file that lists the targets; there need not be one."""
         return (self.targets or self.data / "targets.toml").absolute()
 
     def target_configs(self) -> list[TargetConfig]:
@@ -189,5 +189,5 @@ class Settings(BaseSettings):
         raise ConfigError(f"there is no target '{name}'; configured are: {known}")
 
     def resolved_scratch(self) -> Path:
-        """Tell the folder for the files of running jobs."""
+        """Return the folder for the files of running jobs."""
         return (self.scratch or self.data / "scratch").absolute()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +26,7 @@ from integration.uws_helpers import (
     instant,
     is_nil,
     job_in,
+    parameters,
     parse,
     phase_of,
     removed,
@@ -440,3 +443,57 @@ def test_K18_an_archived_job_can_be_deleted(strict: httpx.Client) -> None:
         assert strict.delete(job).status_code == 303
         assert strict.get(job).status_code == 404
         assert listed(strict, PHASE="ARCHIVED") == []
+
+
+# -- all or nothing ----------------------------------------------------------------
+
+
+def all_of(http: httpx.Client, job: str) -> dict[str, Any]:
+    """What is known of a job, its timeline too, save what changes by itself."""
+    return {key: value for key, value in job_json(http, job).items() if key != "quote"}
+
+
+@pytest.mark.parametrize(
+    ("phase", "good", "bad"),
+    [
+        (
+            "ABORTED",
+            [{"RUNID": "new"}, {"DESTRUCTION": instant(7200)}],
+            [{"EXECUTIONDURATION": "7"}, {"PHASE": "RUN"}, {"PHASE": "ABORT"}, {"SHOTS": "7"}],
+        ),
+        (
+            "PENDING",
+            [
+                {"RUNID": "new"},
+                {"EXECUTIONDURATION": "7"},
+                {"SHOTS": "7"},
+                {"PHASE": "RUN"},
+                {"PHASE": "ABORT"},
+            ],
+            [{"DESTRUCTION": instant(-60)}, {"SEED": "7"}],
+        ),
+        ("PENDING", [{"RUNID": "new"}, {"DESTRUCTION": instant(7200)}], [{"SHOTS": "0"}]),
+    ],
+)
+def test_a_request_of_which_a_part_is_refused_changes_nothing(
+    http: httpx.Client, phase: str, good: list[dict[str, str]], bad: list[dict[str, str]]
+) -> None:
+    with job_in(http, phase, SHOTS=10, RUNID="old") as job:
+        before = all_of(http, job)
+        for wanted, refused in product(good, bad):
+            for form in ({**wanted, **refused}, {**refused, **wanted}):
+                answer = http.post(job, data=form)
+                assert 400 <= answer.status_code < 500, form
+                assert all_of(http, job) == before, form
+
+
+def test_a_request_may_want_all_of_it_at_once(http: httpx.Client) -> None:
+    job = create(http, SHOTS=10, RUNID="old")
+    destruction = instant(7200)
+    wanted = {"SHOTS": "7", "RUNID": "new", "EXECUTIONDURATION": "77", "PHASE": "RUN"}
+    assert http.post(job, data={**wanted, "DESTRUCTION": destruction}).status_code == 303
+    assert wait(http, job) == "COMPLETED"
+    found = job_json(http, job)
+    assert (found["run_id"], found["execution_duration"]) == ("new", 77)
+    assert found["destruction_time"] == destruction
+    assert dict(parameters(http, job))["SHOTS"] == "7"

@@ -124,7 +124,7 @@ class ArtifactStore:
     async def delete(self, prefix: str, keep: Collection[str] = ()) -> int:
         """Delete everything below a prefix (whole path segments), save some keys.
 
-        Tells how many there were.
+        Returns how many there were.
         """
         try:
             found = await obstore.list(self._store, prefix).collect_async()
@@ -149,7 +149,7 @@ class ArtifactStore:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
         return [prefix.strip("/") for prefix in found["common_prefixes"]]
 
-    async def check(self) -> None:
+    async def probe(self) -> None:
         """Make sure that the store can be written and read.
 
         Raises

@@ -69,7 +69,7 @@ class Dispatcher:
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
 
-    async def check(self) -> None:
+    async def probe(self) -> None:
         """Make sure that Redis answers.
 
         Raises

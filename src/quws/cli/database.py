@@ -23,7 +23,7 @@ def with_database(data: Path | None, work: Callable[[Database, Settings], Awaita
     async def run() -> T:
         database = Database(settings.resolved_database_url())
         try:
-            await database.check()
+            await database.probe()
             return await work(database, settings)
         finally:
             await database.close()

@@ -16,7 +16,7 @@ from quws.domain.errors import Refusal
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 from quws.operations import target_list
-from quws.processes.backends import make_target_service, open_backends
+from quws.processes.backends import open_target_service
 from quws.processes.runtime import configure_telemetry
 from quws.settings import Settings
 from quws.targets import ConfigError
@@ -45,7 +45,9 @@ def targets_check(
     """
     report, trouble = _administer(
         data,
-        lambda settings: target_list.check(settings, settings.target_config(name), quick=quick),
+        lambda settings: target_list.run_conformance(
+            settings, settings.target_config(name), quick=quick
+        ),
     )
     typer.echo(target_list.printed(report))
     if trouble is not None:
@@ -109,8 +111,8 @@ def targets_set(
 
     async def set_status(settings: Settings) -> None:
         operator = Caller("operator", operator=True)
-        async with open_backends(settings) as backends:
-            service = make_target_service(backends)
+        # The bus of `quws serve` is its own: where none is named the workers are not woken.
+        async with open_target_service(settings) as service:
             await service.set_status(operator, name, TargetStatus(status), message, instant)
 
     _administer(data, set_status)

@@ -26,7 +26,7 @@ def new_job_id() -> str:
 
 
 def is_job_id(text: str) -> bool:
-    """Tell whether a path segment could be a job id at all."""
+    """Whether a path segment could be a job id at all."""
     return _JOB_ID.fullmatch(text) is not None
 
 
@@ -160,8 +160,8 @@ class Job:
     parameters: list[Parameter]
     spec: JobSpec
     error: JobError | None
-    size: int = 0
-    """How large the job is, as quotes count it: a power of two."""
+    work: int = 0
+    """How much a machine has to do for it, as quotes count it: a power of two."""
     calibration_id: str | None = None
     """The calibration of the target that it ran with."""
     cost_ms: int = 1000

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping
 from quws.domain.circuits import CircuitFacts
 
 _MEMORY = 20
-"""The mean of a size forgets: it weighs about so many of its last jobs."""
+"""A mean forgets: it weighs about so many of its last jobs."""
 
 
-def size_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
-    """Return how large a job is, as a power of two.
+def work_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
+    """Return how much work a job is, as a power of two.
 
-    The work of a state vector: operations times amplitudes, and reading the
+    That of a state vector: operations times amplitudes, and reading the
     shots. Circuits of Clifford gates alone, and those whose gates hardly join
-    the two sides of any cut, need less. Jobs of one size take about the same
-    time on one target.
+    the two sides of any cut, need less. Jobs of as much work take about
+    the same time on one target.
     """
     work = 0.0
     for item in circuits:
@@ -39,30 +39,30 @@ def _amplitudes(facts: CircuitFacts) -> float:
     return whole
 
 
-def predict(size: int, known: Mapping[int, float]) -> float | None:
-    """Return how many seconds a job takes, predicted from the mean seconds of known sizes.
+def predict(work: int, known: Mapping[int, float]) -> float | None:
+    """Return how many seconds a job takes, predicted from the mean seconds of others.
 
-    Between known sizes the logarithm is interpolated; beyond the largest one
-    the time doubles with each step, below the smallest it stays. None when
+    Between what is known the logarithm is interpolated; beyond the most
+    the time doubles with each step, below the least it stays. None when
     nothing is known.
     """
     if not known:
         return None
-    if size in known:
-        return known[size]
-    below = max((item for item in known if item < size), default=None)
-    above = min((item for item in known if item > size), default=None)
+    if work in known:
+        return known[work]
+    below = max((item for item in known if item < work), default=None)
+    above = min((item for item in known if item > work), default=None)
     if below is None:
         assert above is not None
         return known[above]
     if above is None:
-        return known[below] * 2.0 ** min(size - below, 60)
-    part = (size - below) / (above - below)
+        return known[below] * 2.0 ** min(work - below, 60)
+    part = (work - below) / (above - below)
     low, high = max(known[below], 1e-6), max(known[above], 1e-6)
     return math.exp(math.log(low) * (1 - part) + math.log(high) * part)
 
 
 def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:
-    """Return the count and the mean of a size with one more job's time added."""
+    """Return the count and the mean of so much work with one more job's time added."""
     weight = min(count + 1, _MEMORY)
     return count + 1, mean + (seconds - mean) / weight

@@ -169,7 +169,7 @@ class TargetDescription(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tell what was checked: another description or version of quws needs another check."""
+        """What the circuits were run against: another one, or another quws, must pass again."""
         content = self.model_dump(mode="json", exclude={"conformance_rule"}) | {"quws": __version__}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

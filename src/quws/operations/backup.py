@@ -30,7 +30,7 @@ class CannotBackUp(Exception):
 def back_up(settings: Settings, folder: Path) -> int:
     """Copy database and artifacts into a new folder, while the service may run.
 
-    Tells how many files of artifacts there were.
+    Returns how many files of artifacts there were.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def back_up(settings: Settings, folder: Path) -> int:
 
 
 def restore(settings: Settings, folder: Path) -> dict[str, str]:
-    """Make the data folder again from a backup. Tells what the backup says of itself.
+    """Make the data folder again from a backup; return what the backup says of itself.
 
     Raises
     ------

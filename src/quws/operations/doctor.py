@@ -115,7 +115,7 @@ class Doctor:
         database: Database | None = None
         try:
             database = Database(self._settings.resolved_database_url())
-            await database.check()
+            await database.probe()
         except StoreUnavailable as error:
             if database is not None:
                 await database.close()
@@ -142,7 +142,7 @@ class Doctor:
     async def _look_at_bus(self) -> list[Finding]:
         assert self._dispatcher is not None
         try:
-            await self._dispatcher.check()
+            await self._dispatcher.probe()
         except BusUnavailable as error:
             if self._settings.redis_url is None:
                 return [
@@ -160,7 +160,7 @@ class Doctor:
     async def _look_at_artifacts(self) -> list[Finding]:
         url = self._settings.resolved_artifacts_url()
         try:
-            await ArtifactStore(url).check()
+            await ArtifactStore(url).probe()
         except ArtifactStoreUnavailable as error:
             advice = "see whether QUWS_ARTIFACTS_URL is right, and its credentials are set"
             return [Finding("artifacts", Level.FAULT, str(error), advice)]

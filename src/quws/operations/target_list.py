@@ -65,10 +65,10 @@ def _described(record: TargetRecord | None) -> list[str]:
     return lines
 
 
-# -- check ------------------------------------------------------------------------------------
+# -- conformance ------------------------------------------------------------------------------
 
 
-async def check(
+async def run_conformance(
     settings: Settings, config: TargetConfig, *, quick: bool
 ) -> tuple[ConformanceReport, str | None]:
     """Run the conformance circuits on a target.
@@ -202,7 +202,7 @@ def _value(value: Any) -> str:
 async def _store(settings: Settings) -> AsyncIterator[TargetStore]:
     database = Database(settings.resolved_database_url())
     try:
-        await database.check()
+        await database.probe()
         yield TargetStore(database)
     finally:
         await database.close()

@@ -88,7 +88,7 @@ async def _await_schema(database: Database, seconds: float) -> None:
     limit = monotonic() + seconds
     while True:
         try:
-            return await database.check()
+            return await database.probe()
         except StoreUnavailable:
             if monotonic() >= limit:
                 raise
@@ -111,6 +111,28 @@ def make_health(
 def make_target_service(backends: Backends) -> TargetService:
     """Return the use cases of targets, for every process that has some."""
     return TargetService(backends.targets, Quotes(backends.jobs.quotes), backends.announcer)
+
+
+@asynccontextmanager
+async def open_target_service(settings: Settings) -> AsyncIterator[TargetService]:
+    """Open the use cases of targets for a command, which needs no more than the database.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database does not answer or has another schema.
+
+    """
+    if settings.redis_url is not None:
+        async with open_backends(settings) as backends:
+            yield make_target_service(backends)
+        return
+    database = Database(settings.resolved_database_url(), full_sync=settings.sqlite_full_sync)
+    try:
+        await _await_schema(database, settings.wait_for_schema)
+        yield TargetService(TargetStore(database), Quotes(JobStore(database).quotes), None)
+    finally:
+        await database.close()
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:

@@ -17,7 +17,7 @@ from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.settings import Settings
 from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
-from quws.store.holds import HoldStore
+from quws.store.target_locks import TargetLockStore
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError
 from quws.worker.admission import ensure_conformance
@@ -53,7 +53,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
-            health = make_health(backends, {"the process for circuits": children.check})
+            health = make_health(backends, {"the process for circuits": children.probe})
             await stack.enter_async_context(
                 monitored(settings.monitor_host, settings.monitor_port, health)
             )
@@ -86,7 +86,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 max_attempts=settings.policy.max_attempts,
             )
             lock = (
-                TargetLock(HoldStore(backends.database), target_name, settings.lease)
+                TargetLock(TargetLockStore(backends.database), target_name, settings.lease)
                 if description.exclusive
                 else None
             )

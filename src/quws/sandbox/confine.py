@@ -66,7 +66,7 @@ def no_network() -> bool:
     """Keep this process, and all that it starts, from opening sockets of any kind.
 
     Sockets that it was given stay. A seccomp filter: that needs no privilege
-    and works in containers too. Tells whether the platform has it.
+    and works in containers too. Returns whether the platform has it.
     """
     known = _SYSCALLS.get(platform.machine())
     if _LIBC is None or known is None:

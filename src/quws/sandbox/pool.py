@@ -127,7 +127,7 @@ class ChildPool:
         if self._leash_seconds is not None:
             self._keep(self._stay_on_leash(self._leash_seconds))
 
-    async def check(self) -> None:
+    async def probe(self) -> None:
         """Make sure that children can be had.
 
         Raises

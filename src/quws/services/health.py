@@ -56,9 +56,9 @@ class Health:
         clock: Clock = utc_now,
     ) -> None:
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "the database": database.check,
-            "the message bus": dispatcher.check,
-            "the artifact store": artifacts.check,
+            "the database": database.probe,
+            "the message bus": dispatcher.probe,
+            "the artifact store": artifacts.probe,
             **(more or {}),
         }
         self._store_clock = store_clock
@@ -79,7 +79,7 @@ class Health:
 
     async def _look(self) -> HealthReport:
         found = await asyncio.gather(
-            *(self._works(name, check) for name, check in self._parts.items())
+            *(self._works(name, probe) for name, probe in self._parts.items())
         )
         problems = [problem for problem in found if problem is not None]
         if problems:
@@ -112,10 +112,10 @@ class Health:
             )
         return notices
 
-    async def _works(self, name: str, check: Callable[[], Awaitable[None]]) -> str | None:
+    async def _works(self, name: str, probe: Callable[[], Awaitable[None]]) -> str | None:
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
-                await check()
+                await probe()
         except (Unavailable, TimeoutError) as error:
             _log.warning("unavailable", part=name, error=str(error))
             return f"{name} does not answer"

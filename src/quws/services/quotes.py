@@ -28,9 +28,9 @@ class Quotes:
         """Return what a prediction on a target needs."""
         return await self._store.queue_of(target)
 
-    def of_new(self, state: QueueState, size: int) -> datetime | None:
+    def of_new(self, state: QueueState, work: int) -> datetime | None:
         """Return the end of a job if it were queued now; None when nothing is known yet."""
-        seconds, wait = predict(size, state.known), self.wait(state)
+        seconds, wait = predict(work, state.known), self.wait(state)
         if seconds is None or wait is None:
             return None
         return _at(self._clock(), wait + seconds)
@@ -48,9 +48,9 @@ class Quotes:
             heappush(free, heappop(free) + ahead)
         return free[0]
 
-    def cost_ms(self, state: QueueState, size: int) -> int:
-        """Return how long a job of this size runs, for the fair share of its owner."""
-        seconds = predict(size, state.known)
+    def cost_ms(self, state: QueueState, work: int) -> int:
+        """Return how long this much work takes, for the fair share of its owner."""
+        seconds = predict(work, state.known)
         return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
 
     async def refresh(self) -> int:
@@ -61,8 +61,8 @@ class Quotes:
             now = self._clock()
             free = _free_slots(state, now)
             moved: dict[str, datetime | None] = {}
-            for job_id, size, old in state.waiting:
-                seconds = predict(size, state.known)
+            for job_id, work, old in state.waiting:
+                seconds = predict(work, state.known)
                 if free is None:
                     if old is not None:
                         moved[job_id] = None  # It was a promise that nobody can keep now.
@@ -93,8 +93,8 @@ def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
             return None
         back = max(0.0, (state.state.until - now).total_seconds())
     free = []
-    for size, since in state.running:
-        seconds = predict(size, state.known) or 0.0
+    for work, since in state.running:
+        seconds = predict(work, state.known) or 0.0
         free.append(max(back, seconds - (now - since).total_seconds()))
     free = free or [back]
     heapify(free)

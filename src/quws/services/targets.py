@@ -33,13 +33,17 @@ class TargetReport:
 
 
 class TargetService:
-    """What is known of targets, for everybody; and their state, for operators to set."""
+    """What is known of targets, for everybody; and their state, for operators to set.
+
+    ``announcer`` is None for a command that does not know the bus of the service: workers then
+    find by themselves what they would be woken for.
+    """
 
     def __init__(
         self,
         store: TargetStore,
         quotes: Quotes,
-        announcer: Announcer,
+        announcer: Announcer | None,
         clock: Clock = utc_now,
     ) -> None:
         self._store = store
@@ -102,9 +106,9 @@ class TargetService:
                 parameter="UNTIL",
             )
         by = caller.name or "operator"
-        if not await self._store.hold(name, status, message or None, until, by):
+        if not await self._store.set_state(name, status, message or None, until, by):
             raise NotFound(f"there is no target '{name[:60]}', or no worker has looked at it yet")
-        if status is TargetStatus.ONLINE:
+        if status is TargetStatus.ONLINE and self._announcer is not None:
             await self._announcer.work(name)
 
     async def calibrations(self, name: str) -> list[tuple[str, datetime]]:

@@ -144,7 +144,7 @@ class Database:
         """Begin an INSERT that can say what to do when the row is there already."""
         return sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
 
-    async def check(self) -> None:
+    async def probe(self) -> None:
         """Make sure that the database answers and has a schema with which this code can work.
 
         That is its own, or a later one whose revisions say so: while a release replaces another,

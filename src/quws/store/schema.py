@@ -76,7 +76,7 @@ def remember_oldest_code(
 
     Each revision names in ``compatible_down_to`` the oldest revision whose code can work with
     what it makes; itself if it says nothing. The youngest of those names, over all revisions
-    that are applied, is what ``Database.check`` compares with its own.
+    that are applied, is what ``Database.probe`` compares with its own.
     """
     connection = ctx.connection
     assert connection is not None

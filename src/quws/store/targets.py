@@ -106,7 +106,7 @@ class TargetStore:
             )
         self._fresh_until = 0.0
 
-    async def hold(
+    async def set_state(
         self,
         name: str,
         status: TargetStatus,

@@ -76,6 +76,6 @@ def request_id(proposed: str | None) -> str:
 
 
 def origin() -> dict[str, str]:
-    """Tell which request this is, to be kept with what it makes."""
+    """Return the id of this request, to be kept with what it makes."""
     found = structlog.contextvars.get_contextvars().get("request")
     return {} if found is None else {"request": str(found)}

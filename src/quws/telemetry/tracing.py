@@ -22,7 +22,7 @@ _provider: Any = None
 
 
 def wanted() -> bool:
-    """Tell whether the environment asks for traces."""
+    """Whether the environment asks for traces."""
     return any(os.environ.get(name) for name in _ENDPOINTS)
 
 

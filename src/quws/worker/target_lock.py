@@ -10,7 +10,7 @@ from time import monotonic
 import structlog
 
 from quws.store.database import StoreUnavailable
-from quws.store.holds import HoldStore
+from quws.store.target_locks import TargetLockStore
 
 _log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ class TargetLock:
     every start, so that a restarted worker is not taken for its predecessor.
     """
 
-    def __init__(self, store: HoldStore, target: str, seconds: float) -> None:
+    def __init__(self, store: TargetLockStore, target: str, seconds: float) -> None:
         self._store = store
         self._target = target
         self._seconds = seconds

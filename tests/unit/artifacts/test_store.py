@@ -233,8 +233,8 @@ async def test_owners(store: ArtifactStore) -> None:
 
 
 async def test_check(store: ArtifactStore) -> None:
-    await store.check()
-    await store.check()
+    await store.probe()
+    await store.probe()
 
 
 # -- when the store is away ---------------------------------------------------------
@@ -259,7 +259,7 @@ async def test_what_cannot_be_written(broken: ArtifactStore, tmp_path: Path) -> 
 
 async def test_health_of_what_cannot_be_written(broken: ArtifactStore) -> None:
     with pytest.raises(ArtifactStoreUnavailable) as caught:
-        await broken.check()
+        await broken.probe()
     assert_tells(caught.value)
 
 

@@ -36,13 +36,13 @@ async def test_a_change_is_spread_and_counted() -> None:
     await announcer.changed("a", Phase.ABORTED)
     await announcer.changed("a", Phase.EXECUTING)
     await announcer.touched("a", Phase.ABORTED)
-    await announcer.deleted("a", "anna")
+    await announcer.deleted("a")
     await announcer.work("simulator")
     assert hub.told == [
         JobEvent("a", Phase.ABORTED),
         JobEvent("a", Phase.EXECUTING),
         JobEvent("a", Phase.ABORTED),
-        JobEvent("a", None, "anna"),
+        JobEvent("a", None),
     ]
     assert hints.sent == ["simulator"]
     assert entered(Phase.ABORTED) == aborted + 1
@@ -60,7 +60,7 @@ async def test_a_bus_that_is_away_or_hangs_is_no_error(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "_SECONDS", 0.01)
     for _ in range(2):
         await announcer.changed("a", Phase.QUEUED)
-        await announcer.deleted("a", None)
+        await announcer.deleted("a")
         await announcer.work("simulator")
         monkeypatch.setattr(hub, "publish", hangs)
         monkeypatch.setattr(hints, "hint", hangs)

@@ -250,7 +250,7 @@ async def test_while_the_server_is_away_all_is_refused_and_nothing_hangs(
 ) -> None:
     async with connected(valkey) as redis:
         dispatcher = Dispatcher(redis)
-        await dispatcher.check()
+        await dispatcher.probe()
         await dispatcher.hint("simulator")
         await other.publish(JobEvent("one", None))
         await asyncio.to_thread(valkey.stop)
@@ -261,7 +261,7 @@ async def test_while_the_server_is_away_all_is_refused_and_nothing_hangs(
                 with pytest.raises(BusUnavailable):
                     await dispatcher.waiting("simulator")
                 with pytest.raises(BusUnavailable):
-                    await dispatcher.check()
+                    await dispatcher.probe()
                 with pytest.raises(BusUnavailable) as caught:
                     await other.publish(JobEvent("one", None))
                 assert str(caught.value)
@@ -271,7 +271,7 @@ async def test_while_the_server_is_away_all_is_refused_and_nothing_hangs(
                 assert caught.value.sentence != str(caught.value)
         # The same objects work again as soon as it is back.
         await asyncio.to_thread(valkey.start)
-        await dispatcher.check()
+        await dispatcher.probe()
         await dispatcher.hint("simulator")
         await other.publish(JobEvent("one", None))
 
@@ -317,7 +317,7 @@ async def test_a_server_in_a_folder_with_a_long_name_can_be_started_again(tmp_pa
         try:
             await asyncio.to_thread(server.start)
             async with connected(server) as redis:
-                await Dispatcher(redis).check()
+                await Dispatcher(redis).probe()
         finally:
             await asyncio.to_thread(server.stop)
 

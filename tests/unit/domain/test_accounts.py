@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64decode, urlsafe_b64decode
+
 import pytest
 
 from quws.domain.accounts import check_name, hash_password, hash_token, new_token, password_fits
@@ -51,3 +54,24 @@ def test_tokens_cannot_be_guessed_nor_read_back() -> None:
     assert len(first) >= 48
     assert hash_token(first) == hash_token(first) != hash_token(second)
     assert len(hash_token(first)) == 64
+
+
+def test_what_is_too_long_is_not_even_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A hash of megabytes would be work that anybody can ask for.
+    stored = hash_password("12345678")
+    monkeypatch.setattr("quws.domain.accounts._scrypt", lambda *_: pytest.fail("it was hashed"))
+    assert password_fits("x" * 1025, stored) is False
+    assert password_fits("12345678", stored.replace("scrypt", "md5")) is False
+
+
+def test_a_hash_is_as_dear_as_is_recommended() -> None:
+    # 32 MiB for each guess: n = 2^14, r = 8, p = 1 as RFC 7914 has them for sign-in.
+    _, salt, digest = hash_password("12345678").split("$")
+    assert len(b64decode(salt)) == 16
+    again = hashlib.scrypt(b"12345678", salt=b64decode(salt), n=2**14, r=8, p=1)
+    assert b64decode(digest) == again
+
+
+def test_a_token_has_256_bits() -> None:
+    assert len(urlsafe_b64decode(new_token().removeprefix("quws_") + "=")) == 32
+    assert hash_token("quws_x") == hashlib.sha256(b"quws_x").hexdigest()

@@ -2,11 +2,22 @@
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from quws.domain.job import Claim, Job, Parameter, is_job_id, new_job_id
+from quws.domain.job import (
+    REQUEUED,
+    Claim,
+    ErrorType,
+    Job,
+    JobError,
+    Parameter,
+    TimelineEntry,
+    is_job_id,
+    new_job_id,
+)
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 
@@ -94,3 +105,17 @@ def test_a_claim_speaks_of_its_job() -> None:
     )
     claim = Claim(job, "lease", None)
     assert (claim.id, claim.attempt) == (job.id, 3)
+
+
+def test_what_a_job_is_where_nothing_else_is_said() -> None:
+    entry = TimelineEntry(datetime(2026, 1, 1, tzinfo=UTC), REQUEUED, "sweeper")
+    assert (entry.status, entry.message, entry.id) == ("requeued", None, None)
+    # An entry is what it says, whatever its place.
+    assert entry == replace(entry, id=5)
+    assert entry != replace(entry, message="again")
+    assert (JobError(ErrorType.FATAL, "killed", "by hand").detail, str(ErrorType.TRANSIENT)) == (
+        None,
+        "transient",
+    )
+    assert Parameter("SHOTS", value="10").mime_type == "text/plain; charset=utf-8"
+    assert not Parameter("SHOTS", value="10").is_post

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quws.domain.phases import ACTIVE, FINAL, MOVES, Move, Phase, sources, target
+from quws.domain.phases import ACTIVE, FINAL, INITIAL, MOVES, Move, Phase, sources, target
 
 NOT_OVER = frozenset(
     {Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED},
@@ -67,3 +67,25 @@ def test_every_job_that_is_not_over_can_be_aborted_and_can_end() -> None:
         reachable |= further
     assert reachable == set(Phase) - {Phase.UNKNOWN}
     assert sources(Move.ABORT) == reachable - FINAL
+
+
+def test_a_job_begins_pending_or_in_the_queue() -> None:
+    assert {Phase.PENDING, Phase.QUEUED} == INITIAL
+
+
+def test_a_job_that_is_over_is_in_one_of_four_phases() -> None:
+    assert {Phase.COMPLETED, Phase.ERROR, Phase.ABORTED, Phase.ARCHIVED} == FINAL
+
+
+def test_the_moves_by_the_names_that_logs_and_tests_have() -> None:
+    assert set(Move) == {
+        "queue",
+        "hold",
+        "claim",
+        "complete",
+        "fail",
+        "abort",
+        "suspend",
+        "requeue",
+        "archive",
+    }

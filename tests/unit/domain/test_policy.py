@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.policy import Policy
@@ -82,3 +83,44 @@ def test_the_default_lifetime_obeys_the_limit() -> None:
     assert Policy(lifetime=1000, max_lifetime=100).destruction(None, NOW) == NOW + timedelta(
         seconds=100
     )
+
+
+def test_what_holds_where_an_operator_says_nothing() -> None:
+    assert Policy().model_dump() == {
+        "target": "simulator",
+        "shots": 1000,
+        "execution_duration": 600,
+        "max_execution_duration": 0,
+        "lifetime": 604_800,
+        "max_lifetime": 2_592_000,
+        "max_attempts": 3,
+        "keep_history": False,
+        "inline_bytes": 4096,
+        "max_wait": 50.0,
+        "max_queued": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("shots", 1),
+        ("execution_duration", 0),
+        ("max_execution_duration", 0),
+        ("lifetime", 1),
+        ("max_lifetime", 1),
+        ("max_attempts", 1),
+        ("inline_bytes", 0),
+        ("max_wait", 0),
+        ("max_queued", 0),
+    ],
+)
+def test_the_least_that_a_setting_may_be(name: str, least: int) -> None:
+    assert getattr(Policy.model_validate({name: least}), name) == least
+    with pytest.raises(ValidationError):
+        Policy.model_validate({name: least - 1})
+
+
+def test_a_policy_does_not_change_while_a_request_is_served() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Policy().shots = 5  # type: ignore[misc]

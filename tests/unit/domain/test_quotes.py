@@ -1,4 +1,4 @@
-"""How large jobs are, how long such a one takes, and how that is learned."""
+"""How much work jobs are, how long such a one takes, and how that is learned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language
-from quws.domain.quotes import learn, predict, size_of
+from quws.domain.quotes import learn, predict, work_of
 
 
 def facts(**known: Any) -> CircuitFacts:
@@ -17,7 +17,7 @@ def facts(**known: Any) -> CircuitFacts:
 
 
 @pytest.mark.parametrize(
-    ("circuits", "shots", "size"),
+    ("circuits", "shots", "work"),
     [
         ([], 1000, 0),
         ([facts(qubits=10, operations=1)], 1, 10),
@@ -39,17 +39,15 @@ def facts(**known: Any) -> CircuitFacts:
         ([facts(qubits=128, operations=1, crossing=500)], 1, 64),
     ],
 )
-def test_the_size_is_the_work_of_the_state(
-    circuits: list[CircuitFacts], shots: int, size: int
-) -> None:
-    assert size_of(circuits, shots) == size
+def test_the_work_is_that_of_the_state(circuits: list[CircuitFacts], shots: int, work: int) -> None:
+    assert work_of(circuits, shots) == work
 
 
 KNOWN = {4: 2.0, 8: 32.0}
 
 
 @pytest.mark.parametrize(
-    ("size", "seconds"),
+    ("work", "seconds"),
     [
         (4, 2.0),
         (8, 32.0),
@@ -62,11 +60,11 @@ KNOWN = {4: 2.0, 8: 32.0}
         (11, 256.0),
     ],
 )
-def test_between_known_sizes_the_time_grows_evenly(size: int, seconds: float) -> None:
-    assert predict(size, KNOWN) == pytest.approx(seconds)
+def test_between_what_is_known_the_time_grows_evenly(work: int, seconds: float) -> None:
+    assert predict(work, KNOWN) == pytest.approx(seconds)
 
 
-def test_of_several_known_sizes_the_nearest_count() -> None:
+def test_the_nearest_that_is_known_counts() -> None:
     known = {1: 1.0, 4: 1.0, 8: 16.0, 10: 1000.0}
     assert predict(6, known) == pytest.approx(4.0)
     assert predict(3, known) == pytest.approx(1.0)

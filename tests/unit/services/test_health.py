@@ -74,7 +74,7 @@ async def test_what_does_not_answer_is_named(
     async def broken() -> None:
         raise Unavailable("it broke")
 
-    monkeypatch.setattr(house.artifacts, "check", away)
+    monkeypatch.setattr(house.artifacts, "probe", away)
     house.hints.away = True
     health = health_of(house, child=broken)
     report = await looked(health, counter)
@@ -161,7 +161,7 @@ async def test_a_database_that_does_not_tell_its_time_is_told_of_once(
     async def away() -> None:
         raise Unavailable("away")
 
-    monkeypatch.setattr(house.database, "check", away)
+    monkeypatch.setattr(house.database, "probe", away)
     monkeypatch.setattr(house.store_clock, "look", away)
     report = await looked(health_of(house), counter)
     assert report.problems == ["the database does not answer"]

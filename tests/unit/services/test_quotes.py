@@ -8,12 +8,12 @@ import pytest
 from house import ANNA, DESCRIPTION, FACTS, House
 from store_helpers import NOW, TARGET
 
-from quws.domain.quotes import size_of
+from quws.domain.quotes import work_of
 from quws.domain.targets import TargetState, TargetStatus
 from quws.store.jobs.quotes import QueueState
 
 pytestmark = pytest.mark.anyio
-SIZE = size_of([FACTS], 1000)
+SIZE = work_of([FACTS], 1000)
 
 
 def a_queue(

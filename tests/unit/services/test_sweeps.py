@@ -114,7 +114,7 @@ async def test_at_its_destruction_a_job_goes_with_its_files(house: House) -> Non
     house.set_clock(NOW + timedelta(days=7))
     assert await sweeps.destruction() == 1
     assert await house.store.reading.get(job.id) is None
-    assert house.hub.told[-1] == JobEvent(job.id, None, "anna")
+    assert house.hub.told[-1] == JobEvent(job.id, None)
     assert await house.artifacts.owners() == [job.id]
     assert await sweeps.garbage() == 1
     assert await house.artifacts.owners() == []

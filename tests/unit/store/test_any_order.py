@@ -18,6 +18,7 @@ from harness import Postgres
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from store_helpers import run
 
 from quws.domain.job import (
     Claim,
@@ -143,13 +144,12 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def queue(self, job_id: str) -> None:
-        found = self.run(self.store.reading.get(job_id))
-        done = found is not None and self.run(self.store.control.queue(found, entry("queued"), 0))
-        self.moves(job_id, Move.QUEUE, bool(done))
+        done = self.run(run(self.store, job_id, entry("queued")))
+        self.moves(job_id, Move.QUEUE, done is not None)
 
     @rule(job_id=jobs)
     def hold(self, job_id: str) -> None:
-        done = self.run(self.store.control.hold(job_id, entry("held")))
+        done = self.run(run(self.store, job_id, entry("held"), most=-1))
         self.moves(job_id, Move.HOLD, done is not None)
 
     @rule(job_id=jobs)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_helpers import NOW, TARGET, claimed, entry
+from store_helpers import NOW, TARGET, apply, claimed, entry
 
 from quws.domain.job import Claim, ErrorType, JobError
 from quws.domain.phases import Phase
@@ -88,7 +88,7 @@ async def remove(store: JobStore, held: Claim) -> None:
 
 
 async def destroy(store: JobStore, held: Claim) -> None:
-    await store.control.set_destruction(held.id, NOW)
+    await apply(store, held.id, destruction=NOW)
     assert await store.sweeps.destroy(held.id, NOW)
 
 

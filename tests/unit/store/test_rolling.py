@@ -103,7 +103,7 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 async def refusal(url: str) -> str | None:
     database = Database(url)
     try:
-        await database.check()
+        await database.probe()
     except StoreUnavailable as error:
         return str(error)
     finally:

@@ -282,7 +282,7 @@ async def refusal(url: str) -> StoreUnavailable:
     database = Database(url)
     try:
         with pytest.raises(StoreUnavailable) as caught:
-            await database.check()
+            await database.probe()
     finally:
         await database.close()
         # Where a connection fails, its thread reports to the loop once more.
@@ -297,7 +297,7 @@ def end_of_connections() -> None:
 
 
 async def test_a_database_with_this_schema_is_taken(database: Database) -> None:
-    await database.check()
+    await database.probe()
     assert await database.revision() == REVISION
 
 

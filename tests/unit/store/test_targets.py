@@ -64,16 +64,16 @@ async def test_an_operators_word_goes_before_that_of_a_health_check(
     targets: TargetStore, store: JobStore
 ) -> None:
     await queued(store)
-    assert await targets.hold(TARGET, TargetStatus.MAINTENANCE, "filters", None, "op")
+    assert await targets.set_state(TARGET, TargetStatus.MAINTENANCE, "filters", None, "op")
     await targets.found(TARGET, TargetState(), NOW)
     found = await targets.record(TARGET)
     assert found is not None
     assert (found.state.status, found.state.message) == (TargetStatus.MAINTENANCE, "filters")
     assert found.set_by == "op"
     assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
-    assert await targets.hold(TARGET, TargetStatus.ONLINE, None, None, "op")
+    assert await targets.set_state(TARGET, TargetStatus.ONLINE, None, None, "op")
     assert await state(targets) == TargetState()
-    assert not await targets.hold("another", TargetStatus.OFFLINE, None, None, "op")
+    assert not await targets.set_state("another", TargetStatus.OFFLINE, None, None, "op")
 
 
 async def test_an_operators_word_is_over_at_its_time_by_the_clock_of_the_database(
@@ -82,10 +82,10 @@ async def test_an_operators_word_is_over_at_its_time_by_the_clock_of_the_databas
     await queued(store)
     now = await time_of(database)
     until = now + timedelta(hours=1)
-    await targets.hold(TARGET, TargetStatus.OFFLINE, None, until, "op")
+    await targets.set_state(TARGET, TargetStatus.OFFLINE, None, until, "op")
     assert (await state(targets)).until == until
     assert await store.claims.claim(TARGET, "worker", 60, NOW) is None
-    await targets.hold(TARGET, TargetStatus.OFFLINE, None, now - timedelta(seconds=1), "op")
+    await targets.set_state(TARGET, TargetStatus.OFFLINE, None, now - timedelta(seconds=1), "op")
     assert (await state(targets)).takes_work
     assert await store.claims.claim(TARGET, "worker", 60, NOW) is not None
 
@@ -125,7 +125,7 @@ async def test_calibrations_are_kept_and_the_present_one_is_known(
 
 
 async def test_a_new_description_leaves_the_rest(targets: TargetStore) -> None:
-    await targets.hold(TARGET, TargetStatus.OFFLINE, None, None, "op")
+    await targets.set_state(TARGET, TargetStatus.OFFLINE, None, None, "op")
     await targets.set_conformance(TARGET, {"passed": 3}, NOW)
     grown = DESCRIPTION.model_copy(update={"qubits": 5})
     await targets.register([grown], NOW, replace=True)
@@ -147,3 +147,20 @@ async def test_load_is_sampled_once_for_each_time(targets: TargetStore, store: J
     later = NOW + 2 * week
     await targets.sample_load(later, later - week)
     assert [item.time for item in await targets.load(TARGET, NOW)] == [later]
+
+
+async def test_what_is_found_of_a_target_is_said_of_it_alone(
+    targets: TargetStore, store: JobStore
+) -> None:
+    other = DESCRIPTION.model_copy(update={"name": "other"})
+    await targets.register([other], NOW, replace=False)
+    await targets.found(TARGET, TargetState(status=TargetStatus.OFFLINE, message="cold"), NOW)
+    record = await targets.record("other")
+    assert record is not None
+    assert record.state == TargetState()
+    assert record.checked is None
+    found = await targets.record(TARGET)
+    assert found is not None
+    assert found.state.status is TargetStatus.OFFLINE
+    await queued(store, target="other")
+    assert await store.claims.claim("other", "worker", 60, NOW) is not None

@@ -16,7 +16,7 @@ from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.sandbox.messages import NoRoom, ResultsWritten
 from quws.store.database import Database
-from quws.store.holds import HoldStore
+from quws.store.target_locks import TargetLockStore
 from quws.worker import slots as module
 from quws.worker.slots import Slots
 
@@ -274,7 +274,7 @@ async def test_only_who_holds_the_target_gets_its_jobs(bench: Bench, database: D
     slots = bench.slots(holder="me")
     job = await bench.queue()
     assert not await slots.hint()
-    assert await HoldStore(database).take(TARGET, "me", 60)
+    assert await TargetLockStore(database).take(TARGET, "me", 60)
     assert await slots.hint()
     await until(is_phase(bench, job.id, Phase.COMPLETED))
 

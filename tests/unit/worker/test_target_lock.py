@@ -9,13 +9,13 @@ from scripted_children import until
 from store_helpers import TARGET
 
 from quws.store.database import Database, StoreUnavailable
-from quws.store.holds import HoldStore
+from quws.store.target_locks import TargetLockStore
 from quws.worker.target_lock import TargetLock
 
 pytestmark = pytest.mark.anyio
 
 
-class ShakyHolds(HoldStore):
+class ShakyHolds(TargetLockStore):
     away = False
 
     async def take(self, target: str, holder: str, seconds: float) -> bool:

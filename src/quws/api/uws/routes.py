@@ -240,10 +240,7 @@ async def _apply(request: Request, job_id: str, posted: list[Posted]) -> None:
             "nothing to change: send ACTION=DELETE, one of"
             f" {', '.join(specifications.control)}, or a parameter"
         )
-    if rest:
-        await jobs.change.set_parameters(caller, job_id, rest)
-    if not control.empty:
-        await jobs.control.apply(caller, job_id, control)
+    await jobs.control.apply(caller, job_id, control, rest)
 
 
 # -- single values ----------------------------------------------------------------

@@ -17,7 +17,10 @@ from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.store.jobs.control import Change, NewParameters, Refused
 from quws.store.jobs.store import JobStore
+
+PENDING_ONLY = "parameters can be changed while PENDING only"
 
 
 class JobChange:
@@ -54,11 +57,30 @@ class JobChange:
             The job is not PENDING any more.
 
         """
+        new = await self.prepare(caller, job_id, posted)
+        try:
+            await self._store.control.apply(job_id, Change(parameters=new))
+        except Refused:
+            await self._reader.refuse(caller, job_id, PENDING_ONLY)
+        await self._announcer.touched(job_id, Phase.PENDING)
+
+    async def prepare(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> NewParameters:
+        """Return what a PENDING job is to have when some of its parameters get new values.
+
+        Only their artifacts are written yet.
+
+        Raises
+        ------
+        NotFound, Forbidden, InvalidCircuit, UnknownTarget
+        InvalidParameter
+            A value is malformed, or the job has no such parameter yet.
+        IllegalMove
+            The job is not PENDING any more.
+
+        """
         job = await self._reader.get(caller, job_id)
         if job.phase is not Phase.PENDING:
-            await self._reader.refuse(
-                caller, job_id, "parameters can be changed while PENDING only"
-            )
+            await self._reader.refuse(caller, job_id, PENDING_ONLY)
         present = {item.name.upper() for item in job.parameters}
         for item in posted:
             if item.name.upper() not in present:
@@ -87,12 +109,8 @@ class JobChange:
             "circuits": len(plan.request.circuits),
             "spec": plan.spec.stored(),
             "target": plan.target.name,
-            "size": plan.size,
+            "size": plan.work,
             "cost_ms": plan.cost_ms,
             "quote": plan.quote,
         }
-        if not await self._store.control.set_parameters(job_id, parameters, changes):
-            await self._reader.refuse(
-                caller, job_id, "parameters can be changed while PENDING only"
-            )
-        await self._announcer.touched(job_id, Phase.PENDING)
+        return NewParameters(parameters, changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +11,26 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import TimelineEntry
+from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
+from quws.services.jobs.change import PENDING_ONLY, JobChange
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.store.jobs.control import Change, Part, Refused, Run
 from quws.store.jobs.store import JobStore
+
+_RULES = {
+    Part.PARAMETERS: PENDING_ONLY,
+    Part.DESTRUCTION: "DESTRUCTION cannot be changed any more",
+    Part.EXECUTION_DURATION: "EXECUTIONDURATION needs a job that is not over",
+    Part.RUN_ID: "RUNID cannot be changed any more",
+    Part.RUN: "RUN needs PENDING or HELD",
+    Part.ABORT: "ABORT needs a job that is not over",
+}
+"""What a job's phase must be for each part of a request."""
 
 
 class JobControl:
@@ -27,6 +41,7 @@ class JobControl:
         *,
         reader: JobReader,
         planner: Planner,
+        change: JobChange,
         files: JobFiles,
         store: JobStore,
         announcer: Announcer,
@@ -35,6 +50,7 @@ class JobControl:
     ) -> None:
         self._reader = reader
         self._planner = planner
+        self._change = change
         self._files = files
         self._store = store
         self._announcer = announcer
@@ -51,29 +67,7 @@ class JobControl:
             It is in another phase.
 
         """
-        job = await self._reader.get(caller, job_id)
-        await self._planner.in_service(job.target)
-        entry = queued(self._clock(), job.target)
-        most = self._policy.max_queued
-        if await self._store.control.queue(job, entry, most) is None:
-            if not most or await self._store.control.active(job.owner) < most:
-                await self._reader.refuse(caller, job_id, "RUN needs PENDING or HELD")
-            await self._hold(caller, job_id, most)
-            return
-        await self._announcer.changed(job_id, Phase.QUEUED)
-        await self._announcer.work(job.target)
-
-    async def _hold(self, caller: Caller, job_id: str, most: int) -> None:
-        entry = TimelineEntry(
-            self._clock(),
-            "held",
-            "quws",
-            f"quota_exceeded: {most} jobs of this owner wait or run already; send RUN again when"
-            " one of them is done",
-        )
-        if await self._store.control.hold(job_id, entry) is None:
-            await self._reader.refuse(caller, job_id, "RUN needs PENDING or HELD")
-        await self._announcer.changed(job_id, Phase.HELD)
+        await self.apply(caller, job_id, Control(phase="RUN"))
 
     async def abort(self, caller: Caller, job_id: str) -> None:
         """Abort a job that is not over; the worker that runs it kills it at once.
@@ -85,11 +79,7 @@ class JobControl:
             It is over.
 
         """
-        await self._reader.authorise(caller, job_id)
-        entry = TimelineEntry(self._clock(), "aborted", caller.name or "user", "abort requested")
-        if await self._store.control.abort(job_id, entry) is None:
-            await self._reader.refuse(caller, job_id, "ABORT needs a job that is not over")
-        await self._announcer.changed(job_id, Phase.ABORTED)
+        await self.apply(caller, job_id, Control(phase="ABORT"))
 
     async def delete(self, caller: Caller, job_id: str) -> None:
         """Stop a job if it runs, and remove it with all its files.
@@ -105,46 +95,65 @@ class JobControl:
         await self._announcer.deleted(job_id)
         await self._files.drop(job_id)
 
-    async def apply(self, caller: Caller, job_id: str, control: Control) -> None:
-        """Change run id, destruction, execution duration and phase, in this order.
+    async def apply(
+        self, caller: Caller, job_id: str, control: Control, posted: Sequence[Posted] = ()
+    ) -> None:
+        """Change a job in all that a request wants of it, or in nothing.
+
+        ``posted`` are parameters that get new values.
 
         Raises
         ------
-        NotFound, Forbidden, InvalidParameter
+        NotFound, Forbidden, InvalidParameter, InvalidCircuit, UnknownTarget
         IllegalMove
             The job's phase forbids it.
 
         """
-        head = await self._reader.authorise(caller, job_id)
-        move = {"RUN": Move.QUEUE, "ABORT": Move.ABORT}.get(control.phase or "")
-        if move is not None and head.phase not in sources(move):
-            # Before anything is changed: a request that is refused changes nothing.
-            await self._reader.refuse(caller, job_id, f"{control.phase} is not possible now")
-        if control.destruction is not None:
-            instant = self._policy.destruction(control.destruction, self._clock())
-            if not await self._store.control.set_destruction(job_id, instant):
-                await self._reader.refuse(caller, job_id, "DESTRUCTION cannot be changed any more")
-        if control.execution_duration is not None:
-            seconds = self._policy.duration(control.execution_duration)
-            if not await self._store.control.set_execution_duration(job_id, seconds):
-                await self._reader.refuse(
-                    caller, job_id, "EXECUTIONDURATION needs a job that is not over"
-                )
-        if control.run_id is not None and not await self._store.control.set_run_id(
-            job_id, control.run_id or None
-        ):
-            await self._reader.refuse(caller, job_id, "RUNID cannot be changed any more")
-        if replace(control, phase=None) != Control():
-            await self._announcer.touched(
-                job_id, (await self._reader.authorise(caller, job_id)).phase
-            )
+        job = await self._reader.get(caller, job_id)
+        now = self._clock()
+        new = await self._change.prepare(caller, job_id, posted) if posted else None
+        destruction, seconds = control.destruction, control.execution_duration
+        change = Change(
+            parameters=new,
+            destruction=None if destruction is None else self._policy.destruction(destruction, now),
+            execution_duration=None if seconds is None else self._policy.duration(seconds),
+            run_id=control.run_id,
+        )
         match control.phase:
             case "RUN":
-                await self.run(caller, job_id)
+                target = job.target if new is None else new.columns["target"]
+                if job.phase in sources(Move.QUEUE):
+                    await self._planner.in_service(target)
+                most = self._policy.max_queued
+                run = Run(queued(now, target), _held(now, most), most)
+                change = replace(change, run=run)
             case "ABORT":
-                await self.abort(caller, job_id)
+                entry = TimelineEntry(now, "aborted", caller.name or "user", "abort requested")
+                change = replace(change, abort=entry)
+        if change == Change():
+            return
+        try:
+            head = await self._store.control.apply(job_id, change)
+        except Refused as refused:
+            await self._reader.refuse(caller, job_id, _RULES[refused.part])
+        if control.phase is None:
+            await self._announcer.touched(job_id, head.phase)
+            return
+        await self._announcer.changed(job_id, head.phase)
+        if head.phase is Phase.QUEUED:
+            await self._announcer.work(target)
 
 
 def queued(now: datetime, target: str) -> TimelineEntry:
     """Return the timeline entry of a job that begins to wait for its target."""
     return TimelineEntry(now, "queued", "quws", f"for target {target}")
+
+
+def _held(now: datetime, most: int) -> TimelineEntry:
+    return TimelineEntry(
+        now,
+        "held",
+        "quws",
+        f"quota_exceeded: {most} jobs of this owner wait or run already; send RUN again when"
+        " one of them is done",
+    )

@@ -17,7 +17,7 @@ from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
-from quws.domain.quotes import size_of
+from quws.domain.quotes import work_of
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.services.checker import CircuitChecker
@@ -38,7 +38,7 @@ class Plan:
     request: JobRequest
     facts: list[CircuitFacts]
     spec: JobSpec
-    size: int
+    work: int
     cost_ms: int
     quote: datetime | None
     seconds: float | None = None
@@ -155,15 +155,15 @@ class Planner:
             metadata=request.metadata,
             origin=logs.origin() | tracing.carrier(),
         )
-        size = size_of(facts, options.shots)
+        work = work_of(facts, options.shots)
         return Plan(
             target,
             request,
             facts,
             spec,
-            size,
-            self._quotes.cost_ms(queue, size),
-            self._quotes.of_new(queue, size),
+            work,
+            self._quotes.cost_ms(queue, work),
+            self._quotes.of_new(queue, work),
             seconds,
         )
 

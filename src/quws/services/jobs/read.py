@@ -121,7 +121,7 @@ class JobReader:
         """Return when a job will probably be done; one that may still be run, if it ran now."""
         if job.phase not in sources(Move.QUEUE):
             return job.quote
-        return self._quotes.of_new(await self._quotes.state(job.target), job.size)
+        return self._quotes.of_new(await self._quotes.state(job.target), job.work)
 
     async def refuse(self, caller: Caller, job_id: str, rule: str) -> NoReturn:
         """Raise why a job's phase forbids what was asked.

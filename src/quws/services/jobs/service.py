@@ -58,9 +58,19 @@ class JobService:
             expected=expected,
             clock=clock,
         )
+        self.change = JobChange(
+            reader=self.reader,
+            planner=self.planner,
+            files=self.files,
+            store=store,
+            artifacts=artifacts,
+            announcer=announcer,
+            policy=policy,
+        )
         self.control = JobControl(
             reader=self.reader,
             planner=self.planner,
+            change=self.change,
             files=self.files,
             store=store,
             announcer=announcer,
@@ -76,14 +86,5 @@ class JobService:
             announcer=announcer,
             policy=policy,
             clock=clock,
-        )
-        self.change = JobChange(
-            reader=self.reader,
-            planner=self.planner,
-            files=self.files,
-            store=store,
-            artifacts=artifacts,
-            announcer=announcer,
-            policy=policy,
         )
         self.follower = JobFollower(self.reader, store, events, policy.max_wait)

@@ -124,7 +124,7 @@ class JobSubmission:
                 parameters=parameters,
                 spec=plan.spec,
                 error=None,
-                size=plan.size,
+                work=plan.work,
                 cost_ms=plan.cost_ms,
             )
             before = await self._store.creation.add(job, entries, once)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, case, func, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, case, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
-from quws.domain.job import Job, JobRef, Parameter, TimelineEntry
+from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
@@ -19,46 +21,98 @@ from quws.store.jobs.circuits import replace_circuits
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
-from quws.store.jobs.rows import parameter_json, ref_of
+from quws.store.jobs.rows import parameter_json, ref_of, select_refs
 from quws.store.jobs.turns import next_turn
 
 _j = t.jobs.c
 _ACTIVE = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 _NOT_ARCHIVED = frozenset(Phase) - {Phase.ARCHIVED}
+_NOT_OVER = frozenset(Phase) - phases.FINAL
+
+
+class Part(StrEnum):
+    """What a request may want of a job, by the name that clients know."""
+
+    PARAMETERS = "parameters"
+    DESTRUCTION = "DESTRUCTION"
+    EXECUTION_DURATION = "EXECUTIONDURATION"
+    RUN_ID = "RUNID"
+    RUN = "RUN"
+    ABORT = "ABORT"
+
+
+class Refused(Exception):
+    """A job's phase forbids a part of what was wanted, or the job is not there."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__(part)
+        self.part = part
+
+
+@dataclass(frozen=True, slots=True)
+class NewParameters:
+    """All parameters that a job is to have, with the columns that follow from them.
+
+    ``columns`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
+    ``quote``.
+    """
+
+    parameters: Sequence[Parameter]
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """RUN, with what the timeline says if the job is queued, and if it is held instead.
+
+    It is held if its owner has ``most`` jobs waiting and running already; 0 is no limit.
+    """
+
+    queued: TimelineEntry
+    held: TimelineEntry
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one request wants of a job; None is left as it is. An empty run id takes it away."""
+
+    parameters: NewParameters | None = None
+    destruction: datetime | None = None
+    execution_duration: int | None = None
+    run_id: str | None = None
+    run: Run | None = None
+    abort: TimelineEntry | None = None
 
 
 class JobControl:
-    """The client's writes: RUN, ABORT, DELETE and what a job is set to."""
+    """The client's writes: what a job is set to, RUN, ABORT, DELETE."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def queue(self, job: Job, entry: TimelineEntry, max_queued: int) -> JobRef | None:
-        """RUN: put a job into its target's queue, at its owner's next turn.
+    async def apply(self, job_id: str, change: Change) -> JobRef:
+        """Change a job in all that a request wants of it, or in nothing. Return it as it is then.
 
-        With ``max_queued`` above 0 only if its owner has fewer jobs waiting and
-        running; the check and the move are one.
+        Raises
+        ------
+        Refused
+            The job's phase forbids a part of it, or the job is not there: nothing was changed.
+
         """
         async with self._database.write() as connection:
-            if max_queued:
-                # Two RUNs of one owner must not both see the last free place.
-                await self._database.lock(connection, f"quota:{job.owner}")
-                if await _active(connection, job.owner) >= max_queued:
-                    return None
-            turn = next_turn(self._database, job.target, job.owner)
-            row = await transition.make(connection, job.id, Move.QUEUE, entry, turn=turn)
-            return None if row is None else ref_of(row)
-
-    async def active(self, owner: str | None) -> int:
-        """Count an owner's jobs that wait or run."""
-        async with self._database.read() as connection:
-            return await _active(connection, owner)
-
-    async def hold(self, job_id: str, entry: TimelineEntry) -> JobRef | None:
-        """RUN of a job that may not be queued: it waits for another RUN."""
-        async with self._database.write() as connection:
-            row = await transition.make(connection, job_id, Move.HOLD, entry)
-            return None if row is None else ref_of(row)
+            await self._set(connection, job_id, change)
+            if change.run is not None:
+                return await self._run(connection, job_id, change.run)
+            if change.abort is not None:
+                aborted = await self._abort(connection, job_id, change.abort)
+                if aborted is None:
+                    raise Refused(Part.ABORT)
+                return aborted
+            row = (await connection.execute(select_refs().where(_j.id == job_id))).first()
+            if row is None:
+                raise Refused(Part.PARAMETERS)
+            return ref_of(row)
 
     async def abort(
         self, job_id: str, entry: TimelineEntry, *, past_deadline: datetime | None = None
@@ -69,81 +123,105 @@ class JobControl:
         """
         guards = [] if past_deadline is None else [_j.deadline <= past_deadline]
         async with self._database.write() as connection:
-            row = await transition.make(connection, job_id, Move.ABORT, entry, *guards)
-            if row is None:
-                return None
-            if row.claimed_time is not None:
-                # An attempt that was given back had the next number.
-                for attempt in (row.attempt, row.attempt + 1):
-                    await discard(connection, self._database, f"{job_id}/{attempt}", entry.time)
-            return ref_of(row)
-
-    async def set_run_id(self, job_id: str, run_id: str | None) -> bool:
-        """Change the run id of a job that is not archived."""
-        return await self._set(job_id, _NOT_ARCHIVED, run_id=run_id)
-
-    async def set_destruction(self, job_id: str, destruction: datetime | None) -> bool:
-        """Change the destruction time of a job that is not archived."""
-        return await self._set(job_id, _NOT_ARCHIVED, destruction_time=destruction)
-
-    async def set_execution_duration(self, job_id: str, seconds: int) -> bool:
-        """Change the execution duration of a job that is not over.
-
-        A running job's deadline moves in the same statement, counted from the
-        start of its run.
-        """
-        return await self._set(
-            job_id,
-            frozenset(Phase) - phases.FINAL,
-            execution_duration=seconds,
-            deadline=(
-                case(
-                    (
-                        _j.phase == Phase.EXECUTING,
-                        type_coerce(_j.claimed_time, BigInteger) - _j.spent_ms + seconds * 1000,
-                    )
-                )
-                if seconds
-                else None
-            ),
-        )
-
-    async def set_parameters(
-        self, job_id: str, parameters: Sequence[Parameter], changes: dict[str, Any]
-    ) -> bool:
-        """Replace the parameters of a PENDING job, with the columns that follow from them.
-
-        ``changes`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
-        ``quote``.
-        """
-        async with self._database.write() as connection:
-            changed = await connection.execute(
-                update(t.jobs)
-                .where(_j.id == job_id, in_phases({Phase.PENDING}))
-                .values(parameters=[parameter_json(item) for item in parameters], **changes)
-            )
-            if changed.rowcount == 0:
-                return False
-            await replace_circuits(connection, job_id, changes["circuits"])
-            return True
+            return await self._abort(connection, job_id, entry, *guards)
 
     async def delete(self, job_id: str, now: datetime) -> bool:
         """Remove a job in any phase; its artifacts are noted as garbage in the same transaction."""
         async with self._database.write() as connection:
             return await remove(connection, self._database, job_id, now)
 
-    async def _set(self, job_id: str, allowed: frozenset[Phase], **values: Any) -> bool:
-        async with self._database.write() as connection:
-            changed = await connection.execute(
-                update(t.jobs).where(_j.id == job_id, in_phases(allowed)).values(**values)
+    async def _set(self, connection: AsyncConnection, job_id: str, change: Change) -> None:
+        """Set what a request wants to be set, each if the job's phase allows it."""
+        new = change.parameters
+        if new is not None:
+            await _update(
+                connection,
+                job_id,
+                Part.PARAMETERS,
+                frozenset({Phase.PENDING}),
+                parameters=[parameter_json(item) for item in new.parameters],
+                **new.columns,
             )
-            return changed.rowcount == 1
+            await replace_circuits(connection, job_id, new.columns["circuits"])
+        if change.destruction is not None:
+            await _update(
+                connection,
+                job_id,
+                Part.DESTRUCTION,
+                _NOT_ARCHIVED,
+                destruction_time=change.destruction,
+            )
+        if change.execution_duration is not None:
+            seconds = change.execution_duration
+            # A running job's deadline moves in the same statement, counted from the start of
+            # its run.
+            ends = type_coerce(_j.claimed_time, BigInteger) - _j.spent_ms + seconds * 1000
+            await _update(
+                connection,
+                job_id,
+                Part.EXECUTION_DURATION,
+                _NOT_OVER,
+                execution_duration=seconds,
+                deadline=case((_j.phase == Phase.EXECUTING, ends)) if seconds else None,
+            )
+        if change.run_id is not None:
+            await _update(
+                connection, job_id, Part.RUN_ID, _NOT_ARCHIVED, run_id=change.run_id or None
+            )
+
+    async def _run(self, connection: AsyncConnection, job_id: str, run: Run) -> JobRef:
+        """Put a job into its target's queue, at its owner's next turn, or hold it."""
+        wanted = select(_j.owner, _j.target).where(_j.id == job_id).with_for_update()
+        job = (await connection.execute(wanted)).first()
+        if job is None:
+            raise Refused(Part.RUN)
+        full = False
+        if run.most:
+            # Two RUNs of one owner must not both see the last free place.
+            await self._database.lock(connection, f"quota:{job.owner}")
+            full = await _active(connection, job.owner) >= run.most
+        if full:
+            row = await transition.make(connection, job_id, Move.HOLD, run.held)
+        else:
+            turn = next_turn(self._database, job.target, job.owner)
+            row = await transition.make(connection, job_id, Move.QUEUE, run.queued, turn=turn)
+        if row is None:
+            raise Refused(Part.RUN)
+        return ref_of(row)
+
+    async def _abort(
+        self,
+        connection: AsyncConnection,
+        job_id: str,
+        entry: TimelineEntry,
+        *guards: ColumnElement[bool],
+    ) -> JobRef | None:
+        row = await transition.make(connection, job_id, Move.ABORT, entry, *guards)
+        if row is None:
+            return None
+        if row.claimed_time is not None:
+            # An attempt that was given back had the next number.
+            for attempt in (row.attempt, row.attempt + 1):
+                await discard(connection, self._database, f"{job_id}/{attempt}", entry.time)
+        return ref_of(row)
 
 
-async def _active(connection: AsyncConnection, owner: str | None) -> int:
+async def _update(
+    connection: AsyncConnection,
+    job_id: str,
+    part: Part,
+    allowed: frozenset[Phase],
+    **columns: Any,
+) -> None:
+    changed = await connection.execute(
+        update(t.jobs).where(_j.id == job_id, in_phases(allowed)).values(**columns)
+    )
+    if changed.rowcount == 0:
+        raise Refused(part)
+
+
+async def _active(connection: AsyncConnection, owner: str) -> int:
     found = await connection.scalar(
-        select(func.count())
-        .select_from(t.jobs)
-        .where(_j.owner == (owner or ""), in_phases(_ACTIVE))
+        select(func.count()).select_from(t.jobs).where(_j.owner == owner, in_phases(_ACTIVE))
     )
     return int(found or 0)

@@ -49,7 +49,7 @@ class JobCreation:
                 circuits=job.circuits,
                 parameters=[parameter_json(item) for item in job.parameters],
                 spec=job.spec.stored(),
-                size=job.size,
+                size=job.work,
                 cost_ms=job.cost_ms,
                 turn=next_turn(self._database, job.target, job.owner) if queued else 0,
                 quote=job.quote,

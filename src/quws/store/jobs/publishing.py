@@ -168,13 +168,13 @@ class JobPublishing:
 
     async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
         c = t.run_times.c
-        where = (c.target == claim.job.target, c.size == claim.job.size)
+        where = (c.target == claim.job.target, c.size == claim.job.work)
         row = (await connection.execute(select(c.count, c.seconds).where(*where))).first()
         count, mean = quotes.learn(0, 0.0, seconds) if row is None else quotes.learn(*row, seconds)
         values = {"count": count, "seconds": mean}
         await connection.execute(
             self._database.insert(t.run_times)
-            .values(target=claim.job.target, size=claim.job.size, **values)
+            .values(target=claim.job.target, size=claim.job.work, **values)
             .on_conflict_do_update(index_elements=["target", "size"], set_=values)
         )
 

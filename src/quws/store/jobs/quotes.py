@@ -20,7 +20,7 @@ _j = t.jobs.c
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A target's queue: mean seconds by size; size and start of running jobs; id, size and
+    """A target's queue: mean seconds by work; work and start of running jobs; id, work and
     present quote of waiting ones in their order.
     """
 

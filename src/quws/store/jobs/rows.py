@@ -53,7 +53,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
         spec=JobSpec.load(row.spec),
-        size=row.size,
+        work=row.size,
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),

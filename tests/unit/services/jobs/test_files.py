@@ -10,7 +10,7 @@ from quws.domain.errors import IllegalMove, InvalidCircuit, InvalidParameter, No
 from quws.domain.job import Job, Result
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
-from quws.domain.quotes import size_of
+from quws.domain.quotes import work_of
 from quws.services.jobs.files import Content
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +104,7 @@ async def test_parameters_get_new_values(house: House) -> None:
         *(("TAG", "blue"), ("SHOTS", "50"), ("CIRCUIT", "a"), ("CIRCUIT", "b")),
     ]
     assert found.circuits == 2
-    assert found.size == size_of([FACTS, FACTS], 50)
+    assert found.work == work_of([FACTS, FACTS], 50)
     assert await house.jobs.files.circuits(found) == ["a", "b"]
     assert [event.phase for event in house.hub.told] == [Phase.PENDING]
     claim = await house.queue_and_claim(found)

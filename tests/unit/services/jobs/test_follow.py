@@ -189,7 +189,7 @@ async def test_a_feed_tells_what_happens_from_now_on(house: House) -> None:
     before = await house.submit()
     feed = house.jobs.follower.feed(ANNA, None)
     first = await told(feed)
-    assert first == News(await house.store.news.newest(), [], [])
+    assert first == News(await house.store.outbox.newest(), [], [])
     assert first.cursor > 0
     job = await house.submit()
     theirs = await house.submit(caller=BERT)
@@ -217,7 +217,7 @@ async def test_a_feed_goes_on_where_it_was_left(house: House) -> None:
     assert (await told(feed)).cursor == left
     news = await told(feed)
     assert changes(news) == [(first.id, Phase.PENDING), (second.id, Phase.QUEUED)]
-    assert news.cursor == await house.store.news.newest()
+    assert news.cursor == await house.store.outbox.newest()
     await feed.aclose()
 
 

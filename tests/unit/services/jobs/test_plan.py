@@ -18,7 +18,7 @@ from quws.domain.errors import (
     UnknownTarget,
 )
 from quws.domain.options import RunOptions
-from quws.domain.quotes import size_of
+from quws.domain.quotes import work_of
 from quws.domain.targets import (
     Calibration,
     QubitCalibration,
@@ -67,7 +67,7 @@ async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
     assert (spec.options.shots, spec.options.seed, spec.options.memory) == (77, 5, True)
     assert spec.tags == ["blue"]
     assert len(spec.facts) == claim.job.circuits == 2
-    assert claim.job.size == size_of([FACTS, FACTS], 77)
+    assert claim.job.work == work_of([FACTS, FACTS], 77)
 
 
 async def test_without_shots_and_target_the_policy_decides(house: House) -> None:

@@ -13,6 +13,7 @@ from store_helpers import (
     NOW,
     TARGET,
     added,
+    apply,
     claim,
     claimed,
     drive,
@@ -34,8 +35,8 @@ from quws.domain.job import (
 from quws.domain.phases import Phase
 from quws.store.clock import time_of
 from quws.store.database import Database
-from quws.store.holds import HoldStore
 from quws.store.jobs.store import JobStore
+from quws.store.target_locks import TargetLockStore
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +164,7 @@ async def test_claims_while_jobs_come_and_go(url: str) -> None:
 
 async def test_only_the_holder_can_claim(database: Database, store: JobStore) -> None:
     job = await queued(store)
-    holds = HoldStore(database)
+    holds = TargetLockStore(database)
     await holds.take(TARGET, "one", LONG)
     assert await store.claims.claim(TARGET, "w", LONG, NOW, holder="two") is None
     await holds.take(TARGET, "one", EXPIRED)
@@ -192,7 +193,7 @@ async def test_a_deadline_moves_with_a_clock_that_was_set(store: JobStore, secon
     assert moved is not None
     assert moved.deadline == held.deadline + timedelta(seconds=seconds)
     # What the user sets afterwards counts from the start of the run as it is now.
-    await store.control.set_execution_duration(held.id, 90)
+    await apply(store, held.id, execution_duration=90)
     renewed = await store.claims.renew(held, LONG)
     assert renewed is not None
     assert renewed[0].deadline == moved.deadline + timedelta(seconds=30)

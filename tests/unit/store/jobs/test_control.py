@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
 
 import pytest
 from store_helpers import (
@@ -13,6 +15,7 @@ from store_helpers import (
     NOW,
     a_result,
     added,
+    apply,
     claim,
     claimed,
     drive,
@@ -20,20 +23,25 @@ from store_helpers import (
     everything,
     got,
     later,
+    queued,
     ran_for,
+    run,
     runs_out_in,
     timeline_of,
 )
 
 from quws.domain.job import (
+    Job,
     JobRef,
     Parameter,
+    new_job_id,
 )
 from quws.domain.options import RunOptions
-from quws.domain.phases import Phase
+from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.spec import JobSpec
 from quws.domain.times import MAX_SECONDS
 from quws.store.database import Database
+from quws.store.jobs.control import Change, NewParameters, Part, Refused, Run
 from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -51,16 +59,16 @@ pytestmark = pytest.mark.anyio
 )
 async def test_any_instant_comes_back_exactly(store: JobStore, instant: datetime) -> None:
     job = await added(store)
-    assert await store.control.set_destruction(job.id, instant)
+    assert await apply(store, job.id, destruction=instant)
     assert (await got(store, job.id)).destruction_time == instant
 
 
 async def test_queue(store: JobStore) -> None:
     job = await added(store, run_id="r")
-    await store.control.hold(job.id, entry(message="no room"))
+    await run(store, job.id, entry(message="no room"), most=-1)
     assert (await got(store, job.id)).message == "no room"
     said = entry("queued", later(7), "for target simulator")
-    ref = await store.control.queue(job, said, 0)
+    ref = await run(store, job.id, said)
     assert ref == JobRef(job.id, Phase.QUEUED, "r", "anna", NOW)
     after = await got(store, job.id)
     assert (after.queued_time, after.message) == (later(7), None)
@@ -122,7 +130,7 @@ async def test_a_pending_job_gets_new_parameters(database: Database, store: JobS
     spec = JobSpec.of(RunOptions(shots=7))
     changes = {"spec": spec.stored(), "target": "other", "circuits": 2}
     renewed = [Parameter("TAG", "b"), Parameter("CIRCUIT", artifact="x", size=9)]
-    assert await store.control.set_parameters(job.id, renewed, changes)
+    assert await apply(store, job.id, parameters=NewParameters(renewed, changes))
     after = await got(store, job.id)
     assert after == replace(job, parameters=renewed, **(changes | {"spec": spec}))
     assert len((await everything(database))["circuits"]) == 2
@@ -136,24 +144,29 @@ async def test_a_quota_counts_what_waits_and_runs(
         job = await added(store, owner=owner)
         await drive(database, job.id, phase=phase)
         await drive(database, (await added(store, owner="bob")).id, phase=phase)
-    assert await store.control.active(owner) == 3
     full = await added(store, owner=owner)
-    before = await everything(database)
-    assert await store.control.queue(full, entry(), 3) is None
-    assert await everything(database) == before
-    assert await store.control.queue(full, entry(), 4) is not None
-    assert await store.control.active(owner) == 4
+    assert await phase_after_run(store, full, 3) is Phase.HELD
+    assert (await got(store, full.id)).message == "full"
+    assert await phase_after_run(store, full, 4) is Phase.QUEUED
+    next_one = await added(store, owner=owner)
+    assert await phase_after_run(store, next_one, 4) is Phase.HELD
+    assert await phase_after_run(store, next_one, 0) is Phase.QUEUED
+
+
+async def phase_after_run(store: JobStore, job: Job, most: int) -> Phase:
+    wanted = Change(run=Run(entry(message="queued"), entry(message="full"), most))
+    return (await store.control.apply(job.id, wanted)).phase
 
 
 async def test_two_at_once_do_not_both_get_the_last_place(store: JobStore) -> None:
     jobs = [await added(store) for _ in range(8)]
     others = [await added(store, owner="bob") for _ in range(8)]
     found = await asyncio.gather(
-        *(store.control.queue(job, entry(), 3) for job in jobs),
-        *(store.control.queue(job, entry(), 5) for job in others),
+        *(run(store, job.id, most=3) for job in jobs),
+        *(run(store, job.id, most=5) for job in others),
     )
-    assert sum(ref is not None for ref in found[:8]) == 3
-    assert sum(ref is not None for ref in found[8:]) == 5
+    assert sum(ref is not None and ref.phase is Phase.QUEUED for ref in found[:8]) == 3
+    assert sum(ref is not None and ref.phase is Phase.QUEUED for ref in found[8:]) == 5
 
 
 async def test_a_new_duration_moves_the_deadline_of_a_running_job(
@@ -164,7 +177,7 @@ async def test_a_new_duration_moves_the_deadline_of_a_running_job(
     (held,) = claims
     assert held.deadline is not None
     for seconds in (120, 1, 0, MAX_SECONDS):
-        assert await store.control.set_execution_duration(held.id, seconds)
+        assert await apply(store, held.id, execution_duration=seconds)
         renewed = await store.claims.renew(held, LONG)
         assert renewed is not None
         expected = held.deadline + timedelta(seconds=seconds - 60) if seconds else None
@@ -180,7 +193,7 @@ async def test_the_deadline_counts_what_was_spent_before(
     await store.publishing.hand_back(held, entry())
     held = await claim(store)
     async with runs_out_in(database, 3000 - 1000) as renewals:
-        assert await store.control.set_execution_duration(held.id, 3000)
+        assert await apply(store, held.id, execution_duration=3000)
         renewed = await store.claims.renew(held, LONG)
         assert renewed is not None
         renewals.append(renewed[0])
@@ -193,6 +206,102 @@ async def test_a_job_that_does_not_run_has_no_deadline(
     held = await claimed(store, execution_duration=60)
     await store.publishing.hand_back(held, entry())
     await drive(database, held.id, phase=phase)
-    assert await store.control.set_execution_duration(held.id, 30)
+    assert await apply(store, held.id, execution_duration=30)
     await drive(database, held.id, phase=Phase.EXECUTING)
     assert await store.sweeps.overdue(FAR) == []
+
+
+# -- all or nothing ---------------------------------------------------------------
+
+
+WANTED: dict[Part, dict[str, Any]] = {
+    Part.PARAMETERS: {
+        "parameters": NewParameters(
+            [Parameter("TAG", "x")], {"spec": JobSpec().stored(), "circuits": 2}
+        )
+    },
+    Part.DESTRUCTION: {"destruction": later(9)},
+    Part.EXECUTION_DURATION: {"execution_duration": 7},
+    Part.RUN_ID: {"run_id": "new"},
+    Part.RUN: {"run": Run(entry("queued"), entry("held"))},
+    Part.ABORT: {"abort": entry("aborted")},
+}
+ALLOWED = {
+    Part.PARAMETERS: frozenset({Phase.PENDING}),
+    Part.DESTRUCTION: frozenset(Phase) - {Phase.ARCHIVED},
+    Part.EXECUTION_DURATION: frozenset(Phase) - FINAL,
+    Part.RUN_ID: frozenset(Phase) - {Phase.ARCHIVED},
+    Part.RUN: sources(Move.QUEUE),
+    Part.ABORT: sources(Move.ABORT),
+}
+
+
+@pytest.mark.parametrize("phase", Phase)
+async def test_a_request_is_granted_as_a_whole_or_changes_nothing(
+    database: Database, store: JobStore, phase: Phase
+) -> None:
+    pairs = [pair for pair in combinations(Part, 2) if pair != (Part.RUN, Part.ABORT)]
+    for pair in pairs:
+        job = await added(store)
+        await drive(database, job.id, phase=phase)
+        before = await everything(database)
+        wanted = Change(**WANTED[pair[0]], **WANTED[pair[1]])
+        forbidden = [part for part in pair if phase not in ALLOWED[part]]
+        if forbidden:
+            with pytest.raises(Refused) as caught:
+                await store.control.apply(job.id, wanted)
+            assert caught.value.part is forbidden[0], pair
+            assert await everything(database) == before, pair
+        else:
+            ref = await store.control.apply(job.id, wanted)
+            assert ref == await store.reading.head(job.id), pair
+            after = await everything(database)
+            assert after["jobs"] != before["jobs"], pair
+        await store.control.delete(job.id, NOW)
+
+
+async def test_all_of_a_request_is_done(store: JobStore) -> None:
+    job = await added(store, run_id="old", circuits=3)
+    everything_wanted = {
+        key: value for part in Part if part is not Part.ABORT for key, value in WANTED[part].items()
+    }
+    ref = await store.control.apply(job.id, Change(**everything_wanted))
+    assert (ref.phase, ref.run_id) == (Phase.QUEUED, "new")
+    found = await got(store, job.id)
+    assert (found.phase, found.destruction_time, found.execution_duration) == (
+        Phase.QUEUED,
+        later(9),
+        7,
+    )
+    assert (found.parameters, found.circuits) == ([Parameter("TAG", "x")], 2)
+    assert [item.status for item in await timeline_of(store, job.id)] == ["received", "queued"]
+
+
+async def test_an_empty_run_id_takes_it_away(store: JobStore) -> None:
+    job = await added(store, run_id="old")
+    assert (await store.control.apply(job.id, Change(run_id=""))).run_id is None
+    assert await store.control.apply(job.id, Change()) == await store.reading.head(job.id)
+
+
+@pytest.mark.parametrize("part", Part)
+async def test_of_a_job_that_is_not_there_all_is_refused(store: JobStore, part: Part) -> None:
+    with pytest.raises(Refused) as caught:
+        await store.control.apply(new_job_id(), Change(**WANTED[part]))
+    assert caught.value.part is part
+
+
+async def test_a_job_runs_on_the_target_that_it_was_given_in_the_same_request(
+    store: JobStore,
+) -> None:
+    # Its turn is that of the other target's queue.
+    for _ in range(3):
+        await queued(store, cost_ms=5000)
+    job = await added(store)
+    renewed = NewParameters([], {"circuits": 1, "target": "other"})
+    change = Change(parameters=renewed, run=Run(entry(), entry()))
+    assert (await store.control.apply(job.id, change)).phase is Phase.QUEUED
+    first = await queued(store, target="other", owner="bob")
+    claimed_first = await store.claims.claim("other", "w", LONG, NOW)
+    assert claimed_first is not None
+    assert claimed_first.id == job.id
+    assert first.id != job.id

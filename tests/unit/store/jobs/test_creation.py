@@ -52,7 +52,7 @@ async def test_a_job_comes_back_as_it_was_added(store: JobStore) -> None:
             tags=[ODD],
             origin={"request": ODD},
         ),
-        size=40,
+        work=40,
     )
     await store.creation.add(job, [entry("received"), entry("queued", later(1), ODD)])
     assert await got(store, job.id) == job
@@ -69,7 +69,7 @@ async def test_a_job_with_nothing_comes_back_too(store: JobStore) -> None:
         execution_duration=0,
         parameters=[],
         spec=JobSpec(),
-        size=0,
+        work=0,
     )
     await store.creation.add(job, [entry()])
     assert await got(store, job.id) == job

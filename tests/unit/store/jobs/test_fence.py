@@ -6,13 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 from store_actions import ACTIONS, WORKER
 from store_helpers import EXPIRED, claim, claimed, entry, everything, requeued
 
 from quws.domain.job import (
     Claim,
 )
-from quws.store.database import Database
+from quws.domain.phases import Move
+from quws.store.database import Database, StoreUnavailable
+from quws.store.jobs import transition
+from quws.store.jobs.clauses import held
 from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +86,18 @@ async def test_another_lease_or_attempt_is_not_this_one(
     attempt = replace(held, job=replace(held.job, attempt=held.attempt + 1))
     assert not await ACTIONS[name].act(store, attempt)
     assert await everything(database) == before
+
+
+async def test_between_the_look_and_the_write_of_a_worker_nobody_aborts_its_job(
+    dialect: str, database: Database, store: JobStore
+) -> None:
+    """On PostgreSQL; SQLite has one writer at a time, who keeps all others out."""
+    mine = await claimed(store)
+    if dialect == "postgresql":
+        async with database.write() as connection:
+            assert await held(connection, mine)
+            with pytest.raises(StoreUnavailable, match="lock timeout"):
+                async with database.write() as other:
+                    await other.execute(text("SET LOCAL lock_timeout = '50ms'"))
+                    await transition.make(other, mine.id, Move.ABORT, entry())
+    await aborted(store, mine)

@@ -13,15 +13,15 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
-    known = await claimed(store, size=4)
+    known = await claimed(store, work=4)
     await store.publishing.complete(known, [], entry(), 8.0)
-    running = await claimed(store, size=5)
-    late = await queued(store, at=later(9), size=6, quote=later(50))
-    early = await queued(store, at=later(1), size=7, owner="bob")
+    running = await claimed(store, work=5)
+    late = await queued(store, at=later(9), work=6, quote=later(50))
+    early = await queued(store, at=later(1), work=7, owner="bob")
     await queued(store, target="other")
     state = await store.quotes.queue_of(TARGET)
     assert state.known == {4: 8.0}
-    assert [size for size, _ in state.running] == [running.job.size]
+    assert [work for work, _ in state.running] == [running.job.work]
     assert state.waiting == [(early.id, 7, None), (late.id, 6, later(50))]
     assert sorted(await store.quotes.targets_with_work()) == ["other", TARGET]
 

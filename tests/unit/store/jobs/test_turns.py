@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from store_helpers import LONG, NOW, TARGET, added, claim, entry, later, queued
+from store_helpers import LONG, NOW, TARGET, added, claim, entry, later, queued, run
 
 from quws.store.jobs.store import JobStore
 
@@ -55,5 +55,5 @@ async def test_run_gives_a_job_its_turn_at_the_end_of_its_owners_queue(store: Jo
     for _ in range(2):
         await queued(store)
     await queued(store, owner="bob", at=later(1))
-    assert await store.control.queue(first, entry(time=later(2)), 0) is not None
+    assert await run(store, first.id, entry(time=later(2))) is not None
     assert await run_order(store) == ["anna", "bob", "anna", "anna"]

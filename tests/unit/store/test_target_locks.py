@@ -6,8 +6,8 @@ import pytest
 from store_helpers import EXPIRED, LONG, TARGET
 
 from quws.store.database import Database
-from quws.store.holds import HoldStore
 from quws.store.jobs.store import JobStore
+from quws.store.target_locks import TargetLockStore
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_target_is_held_by_one_worker_until_the_hold_ends(
     database: Database, store: JobStore
 ) -> None:
-    holds = HoldStore(database)
+    holds = TargetLockStore(database)
     assert await holds.take(TARGET, "one", LONG)
     assert await holds.take(TARGET, "one", LONG)
     assert not await holds.take(TARGET, "two", LONG)

@@ -1,4 +1,4 @@
-"""Which worker holds a target that only one at a time may drive."""
+"""Which worker has the lock of a target that only one at a time may drive."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from quws.store import tables as t
 from quws.store.database import Database
 
 
-class HoldStore:
+class TargetLockStore:
     """Leases of whole targets, as jobs have leases: by the clock of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def take(self, target: str, holder: str, seconds: float) -> bool:
-        """Take or renew the hold of a target. Tells whether it is this holder's now.
+        """Take or renew the lock of a target; return whether it is this holder's now.
 
         Parameters
         ----------
         holder
             A name that no other process has, and no other start of this one.
         seconds
-            How long the hold lasts if it is not renewed.
+            How long the lock lasts if it is not renewed.
 
         """
         until = self._database.now + int(seconds * 1000)
@@ -38,7 +38,7 @@ class HoldStore:
             return taken.first() is not None
 
     async def drop(self, target: str, holder: str) -> None:
-        """Give a hold back, so that the next worker need not wait for its end."""
+        """Give a lock back, so that the next worker need not wait for its end."""
         async with self._database.write() as connection:
             await connection.execute(
                 delete(t.holds).where(t.holds.c.target == target, t.holds.c.holder == holder)

@@ -1,0 +1,32 @@
+"""Whose job it is, and who may see it."""
+
+import pytest
+
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+
+
+@pytest.mark.parametrize(
+    ("caller", "owner", "may"),
+    [
+        (Caller("ada"), "ada", True),
+        (Caller("ada"), "Ada", False),
+        (Caller("ada"), "bob", False),
+        (Caller("ada"), None, False),
+        (Caller("ada", operator=True), "bob", True),
+        (Caller("ada", operator=True), None, True),
+        (ANONYMOUS, None, True),
+        (ANONYMOUS, "ada", False),
+    ],
+)
+def test_who_may_see_whose_jobs(caller: Caller, owner: str | None, may: bool) -> None:
+    assert caller.may_see(owner) is may
+
+
+def test_nobody_is_an_operator_by_default() -> None:
+    assert not Caller("ada").operator
+    assert not ANONYMOUS.operator
+    assert ANONYMOUS.name is None
+
+
+def test_the_ways_to_sign_in_by_the_names_of_the_setting() -> None:
+    assert set(AuthMethod) == {"none", "users", "proxy"}
