@@ -59,6 +59,8 @@ class HeldJob:
         """The job was taken away: aborted, deleted, over its time or requeued."""
         self.changed = asyncio.Event()
         """Something happened to the job: look now rather than at the next heartbeat."""
+        self.over = False
+        """The attempt is over: nobody need keep its lease any more."""
         self.handing_back: str | None = None
         """Why the job is to be given back to the queue; the child is killed for it."""
         self.waiting_since: float | None = None

@@ -16,13 +16,15 @@ from quws.worker.workplace import Workplace
 
 _RETRY_SECONDS = 1.0
 _SHORTEST_PAUSE = 0.005
+_LAST_BEAT_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
 async def keep(held: HeldJob, place: Workplace) -> None:
     """Renew the lease until the job is not ours any more or its time is over; then kill the child.
 
-    The child is killed too when the job is to be handed back.
+    The child is killed too when the job is to be handed back. Ends as well when the attempt is
+    over.
     """
     held_until = monotonic() + place.lease_seconds
     while not held.lost.is_set():
@@ -30,6 +32,8 @@ async def keep(held: HeldJob, place: Workplace) -> None:
             async with asyncio.timeout(_pause(held, place)):
                 await held.changed.wait()
         held.changed.clear()
+        if held.over:
+            return
         if held.handing_back and held.child is not None and not held.submitting:
             held.child.kill()
         try:
@@ -42,9 +46,19 @@ async def keep(held: HeldJob, place: Workplace) -> None:
                 held.lost.set()  # Who shuts down does not wait for a database for ever.
                 break
             await asyncio.sleep(_RETRY_SECONDS)
-    if held.child is not None:
+    if held.child is not None and not held.over:
         metrics.child_killed("run")
         held.child.kill()
+
+
+async def let_go(held: HeldJob, keeper: asyncio.Task[None]) -> None:
+    """End the keeping of a lease, because the attempt is over."""
+    held.over = True
+    held.changed.set()
+    # A heartbeat that is cut off would cost its connection to the database.
+    await asyncio.wait({keeper}, timeout=_LAST_BEAT_SECONDS)
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
 
 
 def _pause(held: HeldJob, place: Workplace) -> float:

@@ -104,8 +104,7 @@ class Run:
             with contextlib.suppress(Fenced):
                 await held.fail(Failure.INTERNAL_ERROR.error())
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            await lease.let_go(held, keeper)
             if held.child is not None:
                 await held.child.close()
             if folder is not None:

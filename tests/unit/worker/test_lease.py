@@ -38,8 +38,7 @@ async def kept(bench: Bench, held: HeldJob) -> AsyncIterator[asyncio.Task[None]]
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await lease.let_go(held, task)
 
 
 async def beats(held: HeldJob) -> None:
@@ -236,3 +235,14 @@ async def test_a_job_without_a_deadline_has_no_limit_of_processor_time(bench: Be
         finally:
             held.child.pid = stand_in
     held.child.kill()
+
+
+async def test_the_end_of_an_attempt_is_no_reason_to_kill(bench: Bench) -> None:
+    held = await bench.hold()
+    process = await with_child(bench, held)
+    async with kept(bench, held) as task:
+        await held.complete([])
+    assert task.done()
+    assert not task.cancelled()
+    assert not process.killed.is_set()
+    process.kill()
