@@ -15,7 +15,7 @@ class HoldStore:
         self._database = database
 
     async def take(self, target: str, holder: str, seconds: float) -> bool:
-        """Take or renew the hold of a target. Tells whether it is this holder's now.
+        """Take or renew the hold of a target. Return whether it is this holder's now.
 
         Parameters
         ----------
