@@ -126,7 +126,13 @@ class Child:
     async def close(self) -> None:
         """Kill the child if it still lives, and wait until it is gone."""
         self.kill()
-        await self.exited
+        try:
+            await self.exited
+        finally:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """Hear no more of the child, and say no more to it."""
         self._writer.close()
 
     def ended(self, status: int | None) -> None:

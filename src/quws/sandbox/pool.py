@@ -189,7 +189,8 @@ class ChildPool:
 
     def retire(self, child: Child) -> None:
         """Kill a child and let it go, without waiting until it is gone."""
-        self._keep(child.close())
+        child.kill()
+        child.exited.add_done_callback(lambda _: child.disconnect())
 
     async def close(self) -> None:
         """Kill everybody and wait for the zygote to end."""
@@ -210,6 +211,7 @@ class ChildPool:
                 await asyncio.to_thread(process.wait)
         for child in [*self._children.values(), *self._spawning.values()]:
             child.ended(None)
+            child.disconnect()
 
     # -- the zygote -------------------------------------------------------------
 
@@ -290,7 +292,7 @@ class ChildPool:
                 if child in self._ready:
                     # The first to go when memory is short are those that wait.
                     self._ready.remove(child)
-                    self._keep(child.close())
+                    child.disconnect()
                     self._refill_soon()
 
     def _zygote_lost(self) -> None:
@@ -302,6 +304,8 @@ class ChildPool:
         lost = [*self._children.values(), *self._spawning.values()]
         self._children.clear()
         self._spawning.clear()
+        for child in self._ready:
+            child.disconnect()
         self._ready.clear()
         self._getting_ready = 0
         for child in lost:
@@ -370,12 +374,17 @@ class ChildPool:
             reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
             child = Child(self.kill, reader, writer)
             if zygote is None or zygote is not self._control:
-                writer.close()
+                child.disconnect()
                 return
             self._number += 1
             self._spawning[self._number] = child
             self._command(Spawn(number=self._number), theirs.fileno())
-        ready = await child.ready()
+        ready = False
+        try:
+            ready = await child.ready()
+        finally:
+            if not ready:
+                child.disconnect()
         async with self._changed:
             if zygote is self._control:
                 self._getting_ready -= 1
