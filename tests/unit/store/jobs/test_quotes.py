@@ -59,11 +59,11 @@ async def test_all_who_wait_are_counted_though_only_the_first_are_listed(store: 
 
 async def test_quotes_learn_from_jobs_that_ran_through_at_once(store: JobStore) -> None:
     # What was tried again ran on a machine that was in trouble.
-    held = await claimed(store, EXPIRED, size=4)
+    held = await claimed(store, EXPIRED, work=4)
     await requeued(store, held)
     again = await claim(store)
     assert await store.publishing.complete(again, [], entry(), 100.0)
     assert (await store.quotes.queue_of(TARGET)).known == {}
     for seconds in (8.0, 8.0):
-        await store.publishing.complete(await claimed(store, size=4), [], entry(), seconds)
+        await store.publishing.complete(await claimed(store, work=4), [], entry(), seconds)
     assert (await store.quotes.queue_of(TARGET)).known == {4: 8.0}
