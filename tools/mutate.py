@@ -38,6 +38,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/quws"
 # No test is begun with less, however fast all are: the machine may be busy.
 _LEAST_SECONDS = 20.0
+# A mutant may ask for any size.
+_MOST_BYTES = 8 << 30
 _OPTIONS = ("-q", "-x", "--tb=short", "-p", "no:cacheprovider")
 # Those that unit tests need: loading all that are installed takes longer than most tests.
 _PLUGINS = ("-p", "anyio", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")
@@ -181,6 +183,7 @@ def clean_run(room: Path, tests: Path, folder: Path) -> CleanRun:
 def _test(mutant: Mutant, tests: list[str], cpu_seconds: int) -> int:
     def work() -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
         sys.meta_path.insert(0, _Finder(mutant))  # type: ignore[arg-type]
         return _pytest(tests)
 
@@ -270,16 +273,16 @@ def main() -> int:
     for name in clean.libraries:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    print(f"{len(chosen)} of {len(everything)} mutants; the tests take {clean.seconds:.1f} s")
-    left = []
-    for number, (mutant, survived) in enumerate(survivors(chosen, clean, tests, wanted.at_once), 1):
+    print(
+        f"{len(chosen)} of {len(everything)} mutants; the tests take {clean.seconds:.1f} s",
+        flush=True,
+    )
+    left = 0
+    for mutant, survived in survivors(chosen, clean, tests, wanted.at_once):
         if survived:
-            left.append(mutant)
-        if sys.stderr.isatty():
-            print(f"\r{number} of {len(chosen)}, {len(left)} left ", end="", file=sys.stderr)
-    for mutant in sorted(left, key=lambda found: (found.path, found.line)):
-        print(str(mutant).replace(f"{ROOT}{os.sep}", ""))
-    score = 100 * (1 - len(left) / max(1, len(chosen)))
+            left += 1
+            print(str(mutant).replace(f"{ROOT}{os.sep}", ""), flush=True)
+    score = 100 * (1 - left / max(1, len(chosen)))
     print(f"{score:.0f} % of {len(chosen)} mutants of {wanted.room} are noticed")
     return 0 if score >= wanted.at_least else 1
 

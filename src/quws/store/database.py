@@ -169,7 +169,7 @@ class Database:
             )
 
     async def revision(self) -> str | None:
-        """Tell the revision of the schema, or None where there is none yet."""
+        """Return the revision of the schema, or None where there is none yet."""
         try:
             async with self.read() as connection:
                 found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -213,7 +213,7 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
 
 
 def works_with(found: str, oldest: str | None) -> bool:
-    """Tell whether this code can work with a schema, given the oldest code that can."""
+    """Whether this code can work with a schema, given the oldest code that can."""
     return found == REVISION or (oldest is not None and oldest <= REVISION <= found)
 
 

@@ -89,7 +89,7 @@ def remember_oldest_code(
 
 
 def compatible_down_to(revision: Any) -> str:
-    """Tell the oldest revision whose code can work with the schema that this one makes."""
+    """Return the oldest revision whose code can work with the schema that this one makes."""
     return str(getattr(revision.module, "compatible_down_to", revision.revision))
 
 

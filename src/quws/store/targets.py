@@ -198,7 +198,7 @@ class TargetStore:
         return Calibration.model_validate({"id": row.id, "time": row.time, **row.content})
 
     async def calibration_time(self, target: str, calibration_id: str) -> datetime | None:
-        """Tell when a calibration was made."""
+        """Return when a calibration was made."""
         c = t.calibrations.c
         async with self._database.read() as connection:
             return await connection.scalar(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
+from store_actions import ACTIONS
 from store_helpers import (
+    EXPIRED,
     FAILURE,
     NOW,
     ODD,
@@ -16,6 +19,7 @@ from store_helpers import (
     later,
     ran_for,
     runs_out_in,
+    timeline_of,
 )
 
 from quws.domain.job import (
@@ -23,6 +27,7 @@ from quws.domain.job import (
     JobError,
 )
 from quws.domain.phases import Phase
+from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 
@@ -119,3 +124,47 @@ async def test_time_that_was_spent_adds_up(database: Database, store: JobStore) 
         async with runs_out_in(database, left) as again:
             again.append(await claim(store))
         held = again[0]
+
+
+@pytest.mark.parametrize("name", ["complete", "fail", "abort", "retry", "hand_back", "requeue"])
+async def test_a_job_that_no_worker_holds_has_no_lease_and_no_deadline(
+    database: Database, store: JobStore, name: str
+) -> None:
+    held = await claimed(store, EXPIRED)
+    assert await ACTIONS[name].act(store, held)
+    c = t.jobs.c
+    async with database.read() as connection:
+        row = (await connection.execute(select(c.lease, c.lease_until, c.deadline))).one()
+    assert tuple(row) == (None, None, None)
+
+
+async def test_further_files_of_circuits_are_listed_after_the_results_of_all(
+    store: JobStore,
+) -> None:
+    held = await claimed(store, circuits=2)
+    for index in (0, 1):
+        more = [a_result(f"circuit-{index}")]
+        result = a_result(f"counts-{index}")
+        assert await store.publishing.store_circuit(held, index, result, entry(), NOW, more)
+    assert await store.publishing.complete(held, [a_result()], entry(), 1.0)
+    assert [item.id for item in (await got(store, held.id)).results] == [
+        *("result", "counts-0", "counts-1", "circuit-0", "circuit-1")
+    ]
+
+
+async def test_a_worker_says_where_its_job_stands_and_the_timeline_does_not_keep_it(
+    store: JobStore,
+) -> None:
+    held = await claimed(store)
+    before = await timeline_of(store, held.id)
+    assert await store.publishing.say(held, "circuit 1 of 2")
+    assert await store.publishing.set_calibration(held, "monday")
+    job = await got(store, held.id)
+    assert (job.message, job.calibration_id) == ("circuit 1 of 2", "monday")
+    assert await timeline_of(store, held.id) == before
+    assert await store.publishing.fail(held, FAILURE, entry("failed"))
+    assert (await got(store, held.id)).message is None
+    assert not await store.publishing.say(held, "late")
+    assert not await store.publishing.set_calibration(held, "tuesday")
+    job = await got(store, held.id)
+    assert (job.message, job.calibration_id) == (None, "monday")

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from store_helpers import TARGET, added, claimed, drive, entry, got, later, queued
+from store_helpers import (
+    EXPIRED,
+    TARGET,
+    added,
+    claim,
+    claimed,
+    drive,
+    entry,
+    got,
+    later,
+    queued,
+    requeued,
+)
 
 from quws.domain.phases import Phase
 from quws.store.database import Database
@@ -34,3 +46,24 @@ async def test_only_waiting_jobs_get_quotes(database: Database, store: JobStore)
     await store.quotes.set_quotes({job.id: later(7) for job in jobs.values()})
     quoted = {p for p, job in jobs.items() if (await got(store, job.id)).quote == later(7)}
     assert quoted == {Phase.QUEUED, Phase.SUSPENDED}
+
+
+async def test_all_who_wait_are_counted_though_only_the_first_are_listed(store: JobStore) -> None:
+    for second in range(4):
+        await queued(store, at=later(second))
+    await queued(store, target="other")
+    for limit, listed in ((2, 2), (4, 4), (9, 4)):
+        state = await store.quotes.queue_of(TARGET, limit)
+        assert (len(state.waiting), state.waiting_count) == (listed, 4)
+
+
+async def test_quotes_learn_from_jobs_that_ran_through_at_once(store: JobStore) -> None:
+    # What was tried again ran on a machine that was in trouble.
+    held = await claimed(store, EXPIRED, work=4)
+    await requeued(store, held)
+    again = await claim(store)
+    assert await store.publishing.complete(again, [], entry(), 100.0)
+    assert (await store.quotes.queue_of(TARGET)).known == {}
+    for seconds in (8.0, 8.0):
+        await store.publishing.complete(await claimed(store, work=4), [], entry(), seconds)
+    assert (await store.quotes.queue_of(TARGET)).known == {4: 8.0}

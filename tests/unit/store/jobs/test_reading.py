@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from store_helpers import (
+    EXPIRED,
     NOW,
     a_result,
     added,
@@ -14,12 +15,14 @@ from store_helpers import (
     got,
     later,
     new_job,
+    overdue,
     position_of,
     queued,
     timeline_of,
 )
 
 from quws.domain.job import (
+    REQUEUED,
     JobRef,
     new_job_id,
 )
@@ -104,3 +107,12 @@ async def test_only_a_queued_job_has_a_position(
     job = await queued(store)
     await drive(database, job.id, phase=phase)
     assert await position_of(store, job.id) is None
+
+
+async def test_the_troubles_of_a_job_are_those_of_its_earlier_attempts(store: JobStore) -> None:
+    held = await claimed(store, EXPIRED)
+    await store.publishing.note(held, entry("noted", message="no trouble"))
+    assert await store.sweeps.requeue(overdue(held), entry(REQUEUED, message="first"))
+    assert await store.publishing.retry(await claim(store), entry(REQUEUED, message="second"))
+    assert await store.reading.troubles(held.id) == ["first", "second"]
+    assert await store.reading.troubles((await added(store)).id) == []

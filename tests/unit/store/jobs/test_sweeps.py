@@ -32,6 +32,7 @@ from store_helpers import (
 )
 
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.jobs.sweeps import Overdue
@@ -177,3 +178,12 @@ async def test_jobs_that_wait_for_a_retired_target_are_found(store: JobStore) ->
     assert await store.sweeps.refuse(job.id, FAILURE, entry())
     assert not await store.sweeps.refuse(job.id, FAILURE, entry())
     assert await store.sweeps.waiting_for(TARGET) == []
+
+
+async def test_a_sweep_knows_whose_a_job_is_and_which_request_made_it(store: JobStore) -> None:
+    spec = JobSpec(origin={"request": "r-1"})
+    await added(store, spec=spec, owner="bert", destruction_time=NOW)
+    await added(store, owner=None, destruction_time=later(1))
+    first, second = await store.sweeps.expired(later(9))
+    assert (first.owner, first.request) == ("bert", "r-1")
+    assert (second.owner, second.request) == (None, None)
