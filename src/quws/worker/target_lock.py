@@ -35,7 +35,7 @@ class TargetLock:
         told = False
         while not stop.is_set():
             if await self._take():
-                _log.info("target locked", target=self._target)
+                _log.info("target held", target=self._target)
                 return True
             if not told:
                 _log.info("standing by: another worker holds the target", target=self._target)
