@@ -76,21 +76,15 @@ class _Counting:
         if self.turn_by_turn:
             self.steps += 1
             if self.steps > STEPS:
-                self.refuse(node, "loops that depend on the variable of another are too long")
+                _refuse(node, "loops that depend on the variable of another are too long")
         try:
             return min(handler(self, node), ENOUGH)
         except NotConstantError:
             if self.loops_around:
                 raise  # the loop around may know the value, turn by turn
-            self.refuse(node, "a size, a range or a gate modifier here is not a constant")
+            _refuse(node, "a size, a range or a gate modifier here is not a constant")
         except (ArithmeticError, ValueError) as error:
-            self.refuse(node, f"a constant here has no value: {error}")
-
-    def refuse(self, node: ast.QASMNode, sentence: str) -> NoReturn:
-        line, column = (None, None)
-        if node.span is not None:
-            line, column = node.span.start_line, node.span.start_column + 1
-        raise InvalidCircuit(sentence, line=line, column=column)
+            _refuse(node, f"a constant here has no value: {error}")
 
     @contextmanager
     def inside(self, names: Mapping[str, Number | None]) -> Iterator[None]:
@@ -115,7 +109,7 @@ class _Counting:
     def whole(self, node: ast.Expression, what: str) -> int:
         value = self.value(node)
         if not isinstance(value, int):
-            self.refuse(self.current, f"{what} must be a whole number")
+            _refuse(self.current, f"{what} must be a whole number")
         return value
 
     # Sizes
@@ -123,7 +117,7 @@ class _Counting:
     def declared(self, node: ast.Statement, name: str, size: ast.Expression | None) -> int:
         number = 1 if size is None else self.whole(size, "the size of a register")
         if number < 1:
-            self.refuse(node, f"the register {quote(name)} must have at least one bit")
+            _refuse(node, f"the register {quote(name)} must have at least one bit")
         self.sizes[name] = number
         return number
 
@@ -163,7 +157,7 @@ class _Counting:
     def qubits_declared(self, node: ast.QubitDeclaration) -> int:
         self.qubits += self.declared(node, node.qubit.name, node.size)
         if self.qubits > self.limits.qubits:
-            self.refuse(
+            _refuse(
                 node,
                 f"the circuit declares {self.qubits} qubits, the target has {self.limits.qubits}",
             )
@@ -174,7 +168,7 @@ class _Counting:
             return 0
         self.clbits += self.declared(node, node.identifier.name, node.type.size)
         if self.clbits > self.limits.clbits:
-            self.refuse(
+            _refuse(
                 node,
                 f"the circuit declares {self.clbits} classical bits, the target takes"
                 f" {self.limits.clbits}",
@@ -208,7 +202,7 @@ class _Counting:
 
     def gate_defined(self, node: ast.QuantumGateDefinition) -> int:
         if len(node.qubits) > self.limits.qubits:
-            self.refuse(
+            _refuse(
                 node,
                 f"the gate {quote(node.name.name)} acts on {len(node.qubits)} qubits,"
                 f" the target has {self.limits.qubits}",
@@ -223,7 +217,7 @@ class _Counting:
     def gate_used(self, node: ast.QuantumGate) -> int:
         name = node.name.name
         if name == self.defining:
-            self.refuse(node, f"the gate {quote(name)} uses itself")
+            _refuse(node, f"the gate {quote(name)} uses itself")
         return self.applied(node, self.gates.get(name, 1))
 
     def applied(self, node: ast.QuantumGate | ast.QuantumPhase, operations: int) -> int:
@@ -239,7 +233,7 @@ class _Counting:
                     number = self.whole(modifier.argument, "the number of controls")
                 controls += number
                 if number < 1 or controls > self.limits.qubits:
-                    self.refuse(
+                    _refuse(
                         node,
                         f"a gate may have between 1 and {self.limits.qubits} controls",
                     )
@@ -258,7 +252,7 @@ class _Counting:
         qubits = self.size(qubit)
         if bits is not None and qubits != bits:
             # Qiskit would measure a single qubit into every bit.
-            self.refuse(node, f"{qubits} qubits cannot be measured into {bits} bits")
+            _refuse(node, f"{qubits} qubits cannot be measured into {bits} bits")
         return qubits
 
     def reset(self, node: ast.QuantumReset) -> int:
@@ -329,19 +323,26 @@ class _Counting:
         if isinstance(over, ast.DiscreteSet):
             return [self.value(value) for value in over.values]
         if not isinstance(over, ast.RangeDefinition) or over.start is None or over.end is None:
-            self.refuse(node, "a loop must run over a set or over a range with a start and an end")
+            _refuse(node, "a loop must run over a set or over a range with a start and an end")
         first = self.whole(over.start, "the start of a range")
         last = self.whole(over.end, "the end of a range")
         step = 1 if over.step is None else self.whole(over.step, "the step of a range")
         if step == 0:
-            self.refuse(node, "the step of a range must not be zero")
+            _refuse(node, "the step of a range must not be zero")
         turns = range(first, last + (1 if step > 0 else -1), step)
         if turns and abs(last - first) // abs(step) > MOST_TURNS:
-            self.refuse(node, "a loop has more than 1e18 turns")
+            _refuse(node, "a loop has more than 1e18 turns")
         return turns
 
     def endless(self, node: ast.WhileLoop) -> int:
-        self.refuse(node, "while loops are not supported by this target, since nothing bounds them")
+        _refuse(node, "while loops are not supported by this target, since nothing bounds them")
+
+
+def _refuse(node: ast.QASMNode, sentence: str) -> NoReturn:
+    line, column = (None, None)
+    if node.span is not None:
+        line, column = node.span.start_line, node.span.start_column + 1
+    raise InvalidCircuit(sentence, line=line, column=column)
 
 
 _HANDLERS: dict[type[Any], Callable[[_Counting, Any], int]] = {
