@@ -13,7 +13,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from typing import TextIO
 
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
+from quws.processes.stopping import StopSignal
 from quws.sandbox.confine import die_with_parent
 from quws.settings import Settings
 from quws.store.revision import REVISION
@@ -72,7 +72,6 @@ class Supervisor:
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._settings = settings
         self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self._stop = threading.Event()
         self._environment = dict(os.environ) | {"QUWS_SUPERVISOR": str(os.getpid())}
         self._environment["QUWS_DATA"] = str(settings.data.absolute())
         self._valkey: ValkeyServer | None = None
@@ -92,8 +91,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve. Gives the exit status."""
-        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(sig, lambda *_: self._stop.set())
+        self._stop = StopSignal((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         try:
             with self._lock():
                 try:
