@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quws.artifacts.store import ArtifactMissing, ArtifactStore
+from quws.artifacts.store import ArtifactStore
 from quws.domain.job import Parameter
-from quws.domain.parameters.posted import REFERENCE, Posted
+from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
@@ -53,7 +53,7 @@ async def read_circuits(
     Raises
     ------
     ArtifactMissing
-        The file of one is gone, or the part that it refers to.
+        The file of one is gone.
     ArtifactStoreUnavailable
         A file cannot be read right now.
 
@@ -61,18 +61,7 @@ async def read_circuits(
     found = []
     given = [item for item in parameters if item.name in SPECIFICATIONS["CIRCUIT"].names]
     for item in given if only is None else given[only : only + 1]:
-        content = await read_parameter(artifacts, item)
-        if content.startswith(REFERENCE):
-            name = content[len(REFERENCE) :].decode()
-            # Names of ours are kept in upper case, whatever they were posted as.
-            names = {name, SPECIFICATIONS.canonical(name)}
-            part = next(
-                (other for other in parameters if other is not item and other.name in names), None
-            )
-            if part is None:
-                raise ArtifactMissing(f"the part {name}")
-            content = await read_parameter(artifacts, part)
-        found.append(content.decode())
+        found.append((await read_parameter(artifacts, item)).decode())
     return found
 
 
