@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import Database, StoreUnavailable, WrongSchema, database_name
 from quws.store.revision import REVISION
 from quws.store.schema import differences, downgrade, upgrade
 from quws.store.tables import metadata
@@ -301,10 +301,43 @@ async def test_a_database_with_this_schema_is_taken(database: Database) -> None:
     assert await database.revision() == REVISION
 
 
+async def test_a_file_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "quws.db"
+    error = await refusal(f"sqlite:///{path}")
+    assert isinstance(error, WrongSchema)
+    assert str(error) == f"there is no database {path}: run 'quws db upgrade'"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:////var/lib/quws/quws.db", "/var/lib/quws/quws.db"),
+        (
+            "postgresql://ann:secret@db.example.org:5433/jobs?password=other",
+            "jobs at db.example.org:5433",
+        ),
+        ("postgresql:///jobs?host=/run", "jobs at this machine"),
+        ("secret", "of QUWS_DATABASE_URL"),
+    ],
+)
+def test_a_database_has_a_name_without_its_password(url: str, name: str) -> None:
+    assert database_name(url) == name
+
+
+def test_what_is_no_url_is_not_repeated() -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        Database("secret")
+    assert str(caught.value) == "QUWS_DATABASE_URL is no URL of a database"
+
+
 async def test_a_database_without_a_schema_is_refused(empty_url: str) -> None:
+    if empty_url.startswith("sqlite:///"):
+        Path(empty_url.removeprefix("sqlite:///")).touch()
     error = await refusal(empty_url)
     assert str(error) == (
-        f"the database has no quws schema yet, this quws needs {REVISION}: run 'quws db upgrade'"
+        f"the database {database_name(empty_url)} has no quws schema yet, this quws needs"
+        f" {REVISION}: run 'quws db upgrade'"
     )
     assert "try again later" in error.sentence
 
@@ -320,7 +353,7 @@ async def test_a_database_with_another_schema_is_refused(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     try:
         error = await refusal(url)
-        assert "the database has schema 0000" in str(error)
+        assert f"the database {database_name(url)} has schema 0000" in str(error)
         assert f"this quws needs {REVISION}" in str(error)
         assert "quws db upgrade" in str(error)
     finally:
