@@ -35,6 +35,8 @@ from quws.store.schema import upgrade
 
 START_SECONDS = 150
 FAST = {
+    # As behind a proxy that passes its own name on.
+    "QUWS_ALLOWED_HOSTS": '["quantum.example.org"]',
     # Short enough that a test can wait for what a person would wait minutes for.
     "QUWS_LEASE": "3",
     "QUWS_SWEEP": "0.3",

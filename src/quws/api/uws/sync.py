@@ -31,7 +31,7 @@ _RUN = Posted("PHASE", b"RUN")
 @router.post("/sync", status_code=303, summary="Run a job and go to its result")
 async def post_sync(request: Request) -> Response:
     """Make a job from a form, run it, and send the client to its result."""
-    return await _run(request, await read_posted(request))
+    return await _run(request, await read_posted(request, circuits=True))
 
 
 @router.get("/sync", status_code=303, summary="Run a job and go to its result")
