@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quws.artifacts.store import ArtifactStore
+from quws.artifacts.store import ArtifactMissing, ArtifactStore
 from quws.domain.job import Parameter
-from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.posted import REFERENCE, Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
@@ -53,7 +53,7 @@ async def read_circuits(
     Raises
     ------
     ArtifactMissing
-        The file of one is gone.
+        The file of one is gone, or the part that it refers to.
     ArtifactStoreUnavailable
         A file cannot be read right now.
 
@@ -61,8 +61,24 @@ async def read_circuits(
     found = []
     given = [item for item in parameters if item.name in SPECIFICATIONS["CIRCUIT"].names]
     for item in given if only is None else given[only : only + 1]:
-        found.append((await read_parameter(artifacts, item)).decode())
+        content = await read_parameter(artifacts, item)
+        if content.startswith(REFERENCE):
+            content = await _part_of_0_1(artifacts, parameters, content)
+        found.append(content.decode())
     return found
+
+
+async def _part_of_0_1(
+    artifacts: ArtifactStore, parameters: Sequence[Parameter], reference: bytes
+) -> bytes:
+    """Read the part that a circuit of a job of quws 0.1 refers to; later jobs keep the bytes."""
+    name = reference.removeprefix(REFERENCE).decode()
+    # Names of ours are kept in upper case, whatever they were posted as.
+    names = {name, SPECIFICATIONS.canonical(name)}
+    part = next((item for item in parameters if item.name in names), None)
+    if part is None:
+        raise ArtifactMissing(f"the part {name}")
+    return await read_parameter(artifacts, part)
 
 
 async def read_parameter(artifacts: ArtifactStore, item: Parameter) -> bytes:

@@ -13,6 +13,7 @@ from house import CIRCUIT, FACTS
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.runner.check import CheckRole
 from quws.sandbox.child import ChildLost
 from quws.sandbox.messages import (
     CheckCircuits,
@@ -186,3 +187,34 @@ async def test_only_so_many_are_checked_at_once(
     assert await asyncio.gather(*checks) == [[FACTS]] * 4
     assert children.most_out == 2
     assert children.out == 0
+
+
+async def test_as_many_children_wait_as_may_check_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[object] = []
+    started = asyncio.Event()
+
+    class Pool:
+        def __init__(self, role: str, *, spares: int) -> None:
+            calls.append((role, spares))
+
+        def start(self) -> None:
+            calls.append("start")
+            started.set()
+
+        async def close(self) -> None:
+            calls.append("close")
+
+    monkeypatch.setattr(module, "ChildPool", Pool)
+    monkeypatch.setattr(module, "_START_AFTER_SECONDS", 0)
+    checker = CircuitChecker(at_once=3)
+    await checker.start()
+    assert len(calls) == 1, "whoever starts the service does not wait for that"
+    async with asyncio.timeout(10):
+        await started.wait()
+    await checker.close()
+    role = f"{CheckRole.__module__}:{CheckRole.__qualname__}"
+    assert calls == [(role, 3), "start", "close"]
+    CircuitChecker()
+    assert calls[-1] == (role, 2)

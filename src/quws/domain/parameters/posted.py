@@ -10,7 +10,7 @@ from quws.domain.parameters.specification import Specifications
 
 MOST_OF_NO_EFFECT = 4096
 """The most bytes of a value that clients of other protocols send, and that nobody reads."""
-_REFERENCE = b"param:"
+REFERENCE = b"param:"
 """How the value of a parameter begins that lies in another part of the request."""
 
 
@@ -61,10 +61,10 @@ def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list
     found: list[Posted] = []
     used: set[str] = set()
     for item in posted:
-        if not _by_part(item, specifications) or not item.value.startswith(_REFERENCE):
+        if not _by_part(item, specifications) or not item.value.startswith(REFERENCE):
             found.append(item)
             continue
-        name = item.value[len(_REFERENCE) :].decode("utf-8", "replace")
+        name = item.value[len(REFERENCE) :].decode("utf-8", "replace")
         if name not in parts or name in used:
             # Else a request of a few bytes could ask for any amount of work.
             wrong = "is referred to twice; send it twice" if name in used else "was not sent"
@@ -86,8 +86,8 @@ def tables(posted: Sequence[Posted]) -> set[str]:
         if item.name.upper() == "UPLOAD" and len(item.value) <= MOST_OF_NO_EFFECT:
             for pair in item.value.decode("utf-8", "replace").split(";"):
                 _, _, uri = pair.partition(",")
-                if uri.startswith(_REFERENCE.decode()):
-                    names.add(uri[len(_REFERENCE) :])
+                if uri.startswith(REFERENCE.decode()):
+                    names.add(uri[len(REFERENCE) :])
     return names
 
 

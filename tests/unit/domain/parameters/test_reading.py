@@ -229,6 +229,10 @@ def test_a_long_unknown_name_is_cut() -> None:
     assert error.parameter == "x" * 60
 
 
+def test_the_names_that_tap_clients_send_unasked() -> None:
+    assert set(IGNORED) == {"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"}
+
+
 @pytest.mark.parametrize("name", sorted(IGNORED))
 def test_what_tap_clients_send_unasked_has_no_effect(name: str) -> None:
     assert job((name, "doQuery"), (name.lower(), "again"), (name, b"\xff")) == job()
@@ -337,6 +341,30 @@ def test_a_table_that_a_tap_client_uploads_has_no_effect() -> None:
     assert read_job(parts, POLICY) == job()
 
 
+@pytest.mark.parametrize("value", ["t,http://x/y;u,param:tab", "t,param:tab", "t,param:tab;"])
+def test_each_table_of_an_upload_names_its_part(value: str) -> None:
+    parts = [*posted(("CIRCUIT", CIRCUIT), ("upload", value)), upload("tab", b"")]
+    assert read_job(parts, POLICY) == job()
+
+
+def test_only_a_circuit_and_an_upload_name_a_part() -> None:
+    for pair in (("TAG", "param:a"), ("MAXREC", "t,param:a"), ("UPLOAD", "param:a")):
+        with pytest.raises(InvalidParameter, match="there is no parameter 'a'"):
+            read_job([*posted(("CIRCUIT", CIRCUIT), pair), upload("a", b"")], POLICY)
+
+
+def test_the_name_of_a_part_need_not_be_text() -> None:
+    with pytest.raises(InvalidParameter, match="refers to the part 'b\ufffd'"):
+        delivered(*posted(("CIRCUIT", b"param:b\xff")))
+
+
+def test_a_part_brings_its_type_along() -> None:
+    part = Posted("a", b"A", "text/x-qasm", uploaded=True)
+    found = delivered(Posted("CIRCUIT", b"param:a"), part)
+    assert found == [Posted("CIRCUIT", b"A", "text/x-qasm", uploaded=True)]
+    assert not Posted("CIRCUIT", b"A").uploaded
+
+
 def test_a_circuit_may_be_uploaded_as_a_file() -> None:
     assert read_job([upload("circuit", CIRCUIT.encode())], POLICY) == job()
 
@@ -402,6 +430,8 @@ def test_a_bad_value_is_refused_in_one_short_sentence_that_names_the_parameter(
         ("OPENQASM-3.0", Language.OPENQASM_3),
         (" qasm3 ", Language.OPENQASM_3),
         ("ADQL", None),
+        ("ADQL-2.0", None),
+        ("adql-2.1", None),
         ("auto", None),
         ("", None),
     ],
@@ -434,6 +464,36 @@ def test_formats(text: str, wanted: ResponseFormat) -> None:
 )
 def test_flags(text: str, flag: bool) -> None:
     assert job(("MEMORY", text)).options.memory is flag
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("", None),
+        (" AUTO ", None),
+        ("Matrix-Product-State", "matrix_product_state"),
+        ("stabilizer", "stabilizer"),
+    ],
+)
+def test_methods(text: str, method: str | None) -> None:
+    assert job(("METHOD", text)).options.method == method
+
+
+@pytest.mark.parametrize("before", ['{"a":', "["], ids=["objects", "lists"])
+def test_metadata_may_be_nested_32_deep(before: str) -> None:
+    def nested(times: int) -> str:
+        inside = before * times + "1" + ("}" if "{" in before else "]") * times
+        return '{"top": ' + inside + "}"
+
+    assert job(("METADATA", nested(31))).metadata == json.loads(nested(31))
+    assert refused(("METADATA", nested(32))).sentence == (
+        "METADATA must be a JSON object, nested at most 32 deep"
+    )
+
+
+def test_the_deepest_part_of_metadata_counts() -> None:
+    deep = json.dumps({"a": 1, "b": [{}, json.loads("[" * 32 + "]" * 32)], "c": [2]})
+    assert refused(("METADATA", deep)).parameter == "METADATA"
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), (str(2**63 - 1), 2**63 - 1), ("+7", 7)])
