@@ -18,6 +18,7 @@ from quws.api.kit.phrase import Worded
 
 _MAX_HEAD = MAX_URI + 2 * MAX_HEADER_BYTES
 """When a head that has not ended yet is not read on."""
+_LINGER_SECONDS = 1.0
 
 
 class Protocol(HttpToolsProtocol):
@@ -28,10 +29,13 @@ class Protocol(HttpToolsProtocol):
         self._head: int | None = None
         self._begun = False
         self._kept = 0
+        self._refused = False
 
     @override
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head does not end."""
+        if self._refused:
+            return
         self._begun = False
         super().data_received(data)
         # What has begun just now may stand behind the large body of the request before.
@@ -68,13 +72,19 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _refuse_head(self) -> None:
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # In the middle of another answer.
+            return
         sentence = b"headers_too_large: the head of the request does not end\n"
         self.transport.write(
             b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
             b"content-type: text/plain; charset=utf-8\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(sentence), sentence)
         )
-        self.transport.close()
+        # Closed at once, what is still on its way would take the answer with it.
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 class _StatusLines(dict[int, bytes]):
