@@ -230,7 +230,7 @@ def test_a_long_unknown_name_is_cut() -> None:
 
 
 def test_the_names_that_tap_clients_send_unasked() -> None:
-    assert set(IGNORED) == {"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"}
+    assert set(IGNORED) == {"REQUEST", "MAXREC", "VERSION", "UPLOAD", "TAPCLIENT"}
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
