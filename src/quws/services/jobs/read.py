@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
@@ -14,6 +14,8 @@ from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
 from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
+
+_T = TypeVar("_T")
 
 
 class JobReader:
@@ -35,11 +37,7 @@ class JobReader:
             It is somebody else's.
 
         """
-        job = await self._store.reading.get(job_id) if is_job_id(job_id) else None
-        if job is None:
-            raise NotFound(f"there is no job {job_id[:60]}")
-        _authorise(caller, job.id, job.owner)
-        return job
+        return await _seen(caller, job_id, self._store.reading.get, lambda job: job.owner)
 
     async def authorise(self, caller: Caller, job_id: str) -> JobRef:
         """Return what the list says of a job, after making sure that it is the caller's.
@@ -52,11 +50,7 @@ class JobReader:
             It is somebody else's.
 
         """
-        head = await self._store.reading.head(job_id) if is_job_id(job_id) else None
-        if head is None:
-            raise NotFound(f"there is no job {job_id[:60]}")
-        _authorise(caller, head.id, head.owner)
-        return head
+        return await _seen(caller, job_id, self._store.reading.head, lambda head: head.owner)
 
     async def snapshot(self, caller: Caller, job_id: str) -> Snapshot:
         """Return a job with all that its document says.
@@ -69,11 +63,7 @@ class JobReader:
             It is somebody else's.
 
         """
-        found = await self._snapshots.read(job_id) if is_job_id(job_id) else None
-        if found is None:
-            raise NotFound(f"there is no job {job_id[:60]}")
-        _authorise(caller, found.job.id, found.job.owner)
-        return found
+        return await _seen(caller, job_id, self._snapshots.read, lambda found: found.job.owner)
 
     def refs(
         self,
@@ -138,6 +128,16 @@ class JobReader:
         raise IllegalMove(f"{rule}; job {job_id} is {job.phase}", parameter="PHASE")
 
 
-def _authorise(caller: Caller, job_id: str, owner: str | None) -> None:
-    if not caller.may_see(owner):
+async def _seen(
+    caller: Caller,
+    job_id: str,
+    read: Callable[[str], Awaitable[_T | None]],
+    owner_of: Callable[[_T], str | None],
+) -> _T:
+    """Return what is read of a job, after making sure that it is there and the caller's."""
+    found = await read(job_id) if is_job_id(job_id) else None
+    if found is None:
+        raise NotFound(f"there is no job {job_id[:60]}")
+    if not caller.may_see(owner_of(found)):
         raise Forbidden(f"job {job_id} belongs to somebody else")
+    return found
