@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws.api.kit.errors import refused
-from quws.api.kit.observation import note_refusal
 from quws.api.kit.pages import pages_for
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import SESSION_COOKIE, Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable

@@ -14,9 +14,9 @@ from starlette.routing import Match
 
 from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
 from quws.api.kit.negotiation import wants_json
-from quws.api.kit.observation import note_refusal
 from quws.api.kit.pages import pages_for
 from quws.api.kit.phrase import Worded
+from quws.api.kit.refusals import note_refusal
 from quws.domain.errors import (
     Forbidden,
     IllegalMove,

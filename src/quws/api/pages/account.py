@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
-from quws.api.kit.observation import note_refusal
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import SESSION_COOKIE, accounts_of, auth_method, base_url, caller_of
 from quws.api.kit.urls import see_other
 from quws.api.pages.templates import render, texts_of

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from quws.api.kit.body import read_posted
 from quws.api.kit.errors import sentence_of, status_of
 from quws.api.kit.filters import query_of, read_place
-from quws.api.kit.observation import note_refusal
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import (
     base_url,
     caller_of,
