@@ -208,6 +208,7 @@ class Doctor:
             text = f"{name}: {jobs} jobs wait{f', {state}' if state else ''}"
             try:
                 attended = await self._dispatcher.attended(name)
+                unfit = await self._dispatcher.unfit(name)
             except BusUnavailable:
                 found.append(Finding("targets", Level.OK, text))
                 continue
@@ -217,6 +218,10 @@ class Doctor:
                 advice = f"start 'quws worker --target {name}', or 'quws serve'"
                 level = Level.FAULT if jobs else Level.WARNING
                 found.append(Finding("targets", level, f"{text}, no worker listens", advice))
+            for item in unfit:
+                text = f"{name}: the worker {item.worker} could not run its last job: {item.why}"
+                advice = "mend that, or stop this worker: the job waits, or goes to another one"
+                found.append(Finding("targets", Level.FAULT, text, advice))
         return found
 
     async def _look_at_sweeps(self) -> list[Finding]:

@@ -6,8 +6,12 @@ import httpx
 import pytest
 from answers import alert_of, expect, json_of, location_of
 from circuits import BELL2
+from house import ToldFacts
 from in_process import URL, Api
 from lxml import html
+
+from quws.bus.dispatcher import UnfitWorker
+from quws.domain.errors import TooManyRequests, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +44,37 @@ async def test_a_page_has_its_heading(http: httpx.AsyncClient, path: str, headin
     found = [" ".join(item.text_content().split()) for item in page.xpath("//h1")]
     assert len(found) == 1
     assert heading in found[0]
+
+
+async def test_an_operator_sees_which_worker_cannot_run_jobs(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    page = await read(http, "/operator")
+    assert page.xpath("//*[@id='workers']//li") == []
+    unfit = UnfitWorker("simulator", "host:7", "no room in <folder>")
+    await api.backends.dispatcher.tell_unfit(unfit)
+    page = await read(http, "/operator")
+    (line,) = page.xpath("//*[@id='workers']//li")
+    assert line.text_content() == (
+        "The worker host:7 of simulator could not run its last job and gave it back:"
+        " no room in <folder>"
+    )
+
+
+@pytest.mark.parametrize("refusal", [Unavailable("too busy"), TooManyRequests("one by one")])
+@pytest.mark.parametrize("accept", [BROWSER["Accept"], "application/json", "*/*"])
+@pytest.mark.parametrize("path", ["/jobs", "/new"])
+async def test_whoever_comes_too_early_is_told_to_come_again(
+    api: Api, http: httpx.AsyncClient, refusal: Unavailable, accept: str, path: str
+) -> None:
+    checker = api.services.pictures._checker
+    assert isinstance(checker, ToldFacts)
+    checker.refuses = refusal
+    data = {"CIRCUIT": BELL2, "ACTION": "create"} if path == "/new" else {"CIRCUIT": BELL2}
+    answer = await http.post(path, data=data, headers={"Accept": accept})
+    assert answer.status_code == (429 if isinstance(refusal, TooManyRequests) else 503)
+    assert answer.headers["retry-after"] == "5"
+    assert refusal.sentence in answer.text
 
 
 async def test_a_program_is_sent_from_the_first_page_to_the_list(http: httpx.AsyncClient) -> None:
