@@ -7,6 +7,15 @@ import answers
 import pytest
 from harness import LOGS, Postgres, tail
 
+SHARED = ("strict_form", "standing", "site", "mishaps")
+"""The fixtures that are services, and dear."""
+LONG = {
+    name: place
+    for place, name in enumerate(
+        ("test_rolling_upgrade", "embedded", "cluster", "test_chaos", "browser", "test_packaging")
+    )
+}
+
 
 def pytest_configure() -> None:
     """Let processes under test hear SIGINT from their first moment.
@@ -18,6 +27,30 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Whoever ends the tests ends what they started: fixtures clean up, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a service, where several processes run the tests.
+
+    What takes longest goes first, so that no process is left with it while the others have
+    nothing to do any more.
+    """
+    for item in items:
+        if "unit" not in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONG.get(group_of(item), len(LONG)))
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name of what the test shares with others: a service, else its module."""
+    if item.path.parent.name == "browser":
+        return "browser"
+    form = getattr(getattr(item, "callspec", None), "params", {}).get("service")
+    if isinstance(form, str):
+        return form
+    used = getattr(item, "fixturenames", ())
+    return next((name for name in SHARED if name in used), item.path.stem)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -89,7 +89,7 @@ def rare(strict_form: Service) -> dict[str, Said]:
     return said_in_rare_phases(strict_form)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     environment = {"QUWS_GRACE": "0", "QUWS_POLICY__MAX_ATTEMPTS": "2"}
     made = Standing(tmp_path_factory.mktemp("standing"), environment)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from circuits import BELL2
-from harness import Service
+from harness import NO_TLS, Service
 from integration.uws_helpers import SLOW, id_of, instant, removed
 from uws import FINAL, create, job_json, wait
 
@@ -186,7 +186,7 @@ def test_one_who_follows_holds_nobody_up(http: httpx.Client) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(30):
             # Each in a connection of its own, and more than the database has.
-            client = stack.enter_context(httpx.Client(base_url=http.base_url))
+            client = stack.enter_context(httpx.Client(base_url=http.base_url, **NO_TLS))
             stack.enter_context(following(client, f"{job}/events")).next()
         assert http.get(job).status_code == 200
         wait(http, create(http, PHASE="RUN"))

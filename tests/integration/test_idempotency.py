@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from circuits import BELL2
-from harness import Service
+from harness import NO_TLS, Service
 from uws import wait
 
 
@@ -17,6 +17,7 @@ def send(url: str, key: str, **form: Any) -> httpx.Response:
         data={"CIRCUIT": BELL2, **form},
         headers={"Idempotency-Key": key},
         timeout=30,
+        **NO_TLS,
     )
 
 

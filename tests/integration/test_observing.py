@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx
-from harness import Process, Service, base_environment, free_port, until, wait_ready
+from harness import NO_TLS, Process, Service, base_environment, free_port, until, wait_ready
 from prometheus_client.parser import text_string_to_metric_families
 
 from quws.bus.server import ValkeyServer
@@ -42,7 +42,7 @@ def test_what_clients_make_up_is_no_label(service: Service) -> None:
             client.get(path)
         client.request("PROPFIND", "/jobs")
     # Each connection may meet another process.
-    text = "".join(httpx.get(f"{service.url}/metrics").text for _ in range(4))
+    text = "".join(httpx.get(f"{service.url}/metrics", **NO_TLS).text for _ in range(4))
     assert "made-up" not in text
     assert "PROPFIND" not in text
     assert 'route="none"' in text
@@ -68,7 +68,9 @@ def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
     process = Process(["api", "--port", str(port)], environment, tmp_path / "api.log")
 
     def asks(path: str) -> list[tuple[int, str]]:
-        found = [httpx.get(f"http://127.0.0.1:{p}{path}", timeout=10) for p in (port, monitor)]
+        found = [
+            httpx.get(f"http://127.0.0.1:{p}{path}", timeout=10, **NO_TLS) for p in (port, monitor)
+        ]
         return [(answer.status_code, answer.text.strip()) for answer in found]
 
     def health(*arguments: str) -> subprocess.CompletedProcess[str]:

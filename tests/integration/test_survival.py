@@ -105,7 +105,7 @@ def test_the_api_process_stays_small_and_has_no_simulator_in_it(own: Service) ->
 
 
 def test_a_second_serve_on_the_same_data_is_refused(own: Service, tmp_path: Path) -> None:
-    arguments = ["serve", "--port", "0", "--data", str(own.folder)]
+    arguments = ["serve", "--port", "1", "--data", str(own.folder)]
     second = Process(arguments, base_environment({}), tmp_path / "second.log")
     second.has_ended(20, statuses=(1,))
     assert "another 'quws serve' uses" in second.log.read_text()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from circuits import BELL2, slow
 from harness import Service, embedded
 from lxml import etree
 from uws import NIL, NS, create, document, job_json, listed, story, text, wait
+
+from quws.processes.serve import EXAMPLE
 
 VOSI = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
 
@@ -32,6 +36,15 @@ def test_sync_gives_the_result_and_the_job_stays_in_the_list(
     assert sum(table.array["count"]) == 25
     job_id = str(answer.url).split("/")[-3]
     assert job_id in listed(http)
+
+
+def test_the_example_of_the_greeting_ends_with_counts(service: Service) -> None:
+    done = subprocess.run(
+        f"{EXAMPLE} {service.url}/sync", shell=True, capture_output=True, text=True, check=True
+    )
+    (counts,) = (circuit["counts"] for circuit in json.loads(done.stdout)["circuits"])
+    assert set(counts) == {"00", "11"}
+    assert sum(counts.values()) == 1000
 
 
 def test_sync_of_a_bad_circuit_is_refused(http: httpx.Client) -> None:

@@ -314,7 +314,7 @@ def test_a_target_is_added_and_mistakes_are_named(tmp_path: Path) -> None:
     assert (tmp_path / "targets.toml").read_text() == text
 
     (tmp_path / "targets.toml").write_text(text + "\n[lab]\nadaptor = 'qiskit'\n")
-    for arguments in (("serve", "--port", "0"), ("worker", "--target", "qpu")):
+    for arguments in (("serve", "--port", "1"), ("worker", "--target", "qpu")):
         answer = run(*arguments)
         assert answer.returncode == 1
         assert (

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from astropy.io.votable import parse_single_table
 from circuits import BELL2, flip
-from harness import Service
+from harness import NO_TLS, Service
 from integration.uws_helpers import (
     COMMON,
     ELEMENTS,
@@ -44,7 +44,7 @@ def test_K1_K2_urls_begin_with_the_one_that_the_client_was_given(
     service: Service, mount: str, host: str
 ) -> None:
     base = f"http://{host}:{httpx.URL(service.url).port}/{mount}"
-    with httpx.Client(timeout=70) as http:
+    with httpx.Client(timeout=70, **NO_TLS) as http:
         answer = http.post(base, data={"CIRCUIT": BELL2, "PHASE": "RUN"})
         assert answer.status_code == 303
         job = answer.headers["Location"]

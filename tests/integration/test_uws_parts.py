@@ -309,13 +309,10 @@ def test_A8_an_uploaded_circuit_is_served_byte_for_byte(http: httpx.Client) -> N
     assert answer.status_code == 303, answer.text
     job = answer.headers["Location"]
     given = parameter(http, job, "CIRCUIT")
-    assert given.text == "param:mycircuit"
-    assert given.get("byReference", "false") == "false"
-    part = parameter(http, job, "mycircuit")
-    assert part.get("byReference") == "true"
-    assert part.text == f"{job}/parameters/mycircuit"
-    assert http.get(f"{job}/parameters/mycircuit").content == circuit
-    assert sorted(name for name, _ in parameters(http, job)) == ["CIRCUIT", "SHOTS", "mycircuit"]
+    assert given.text == f"{job}/parameters/CIRCUIT"
+    assert given.get("byReference") == "true"
+    assert http.get(f"{job}/parameters/CIRCUIT").content == circuit
+    assert [name for name, _ in parameters(http, job)] == ["CIRCUIT", "SHOTS"]
     http.post(f"{job}/phase", data={"PHASE": "RUN"})
     assert wait(http, job) == "COMPLETED"
     counts = http.get(f"{job}/results/counts").json()["circuits"][0]["counts"]
@@ -335,7 +332,7 @@ def test_A8_the_part_may_come_first_and_in_another_case(http: httpx.Client) -> N
     assert answer.status_code == 303, answer.text
     job = answer.headers["Location"]
     assert wait(http, job) == "COMPLETED"
-    assert parameter(http, job, "MyCircuit").get("byReference") == "true"
+    assert parameter(http, job, "CIRCUIT").get("byReference") == "true"
     counts = http.get(f"{job}/results/counts").json()["circuits"][0]["counts"]
     assert list(counts) == ["10"]
 
@@ -351,7 +348,7 @@ def test_A8_a_part_without_a_file_name_can_be_referred_to(http: httpx.Client) ->
     )
     assert answer.status_code == 303, answer.text
     job = answer.headers["Location"]
-    assert http.get(f"{job}/parameters/inline").content == BELL2.encode()
+    assert http.get(f"{job}/parameters/CIRCUIT").content == BELL2.encode()
     assert wait(http, job) == "COMPLETED"
 
 
@@ -370,6 +367,8 @@ def test_A8_several_circuits_can_be_uploaded(http: httpx.Client) -> None:
     )
     assert answer.status_code == 303, answer.text
     job = answer.headers["Location"]
+    given = [http.get(f"{job}/parameters/CIRCUIT/{number}").text for number in range(3)]
+    assert given == [flip(0, 2), flip(0, 2), large]
     assert wait(http, job) == "COMPLETED"
     circuits = http.get(f"{job}/results/counts").json()["circuits"]
     assert [list(item["counts"]) for item in circuits] == [["01"], ["01"], ["10"]]
@@ -385,6 +384,7 @@ def test_A8_several_circuits_can_be_uploaded(http: httpx.Client) -> None:
         [("CIRCUIT", None, b"param:mine"), ("mine", "x", b"\xff\xfe\x00")],
         [("CIRCUIT", None, b"param:mine"), ("mine", "x", b"param:mine")],
         [("CIRCUIT", None, BELL2.encode()), ("unasked", "x", b"data")],
+        [("CIRCUIT", None, b"param:a"), ("CIRCUIT", None, b"param:a"), ("a", "x", BELL2.encode())],
     ],
 )
 def test_A8_a_bad_upload_is_refused_and_leaves_nothing(
@@ -402,9 +402,13 @@ def test_A8_an_upload_can_be_replaced_while_pending(http: httpx.Client) -> None:
         **multipart(("CIRCUIT", None, b"param:mine"), ("mine", "x", flip(0, 2).encode())),
     )
     job = answer.headers["Location"]
-    answer = http.put(f"{job}/parameters/mine", content=flip(1, 2).encode())
-    assert answer.status_code in (200, 204, 303), answer.text
-    assert http.get(f"{job}/parameters/mine").content == flip(1, 2).encode()
+    other = multipart(("CIRCUIT", None, b"param:new"), ("new", "x", flip(3, 2).encode()))
+    assert http.post(f"{job}/parameters", **other).status_code == 303
+    assert http.get(f"{job}/parameters/CIRCUIT").content == flip(3, 2).encode()
+    assert parameter(http, job, "CIRCUIT").get("byReference") == "true"
+    answer = http.put(f"{job}/parameters/CIRCUIT", content=flip(1, 2).encode())
+    assert answer.status_code == 303, answer.text
+    assert http.get(f"{job}/parameters/CIRCUIT").content == flip(1, 2).encode()
     http.post(f"{job}/phase", data={"PHASE": "RUN"})
     assert wait(http, job) == "COMPLETED"
     counts = http.get(f"{job}/results/counts").json()["circuits"][0]["counts"]

@@ -26,7 +26,7 @@ import psutil
 import psycopg
 import pytest
 from circuits import BELL3 as BELL
-from harness import Postgres, Process, base_environment, free_port, until, wait_ready
+from harness import NO_TLS, Postgres, Process, base_environment, free_port, until, wait_ready
 from manifests import container, environment, of_kind, workloads
 from programs import debian
 from prometheus_client.parser import text_string_to_metric_families
@@ -102,7 +102,7 @@ class Role:
         return self.asks("/health/ready").status_code == 200
 
     def asks(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.monitor}{path}", timeout=10)
+        return httpx.get(f"http://127.0.0.1:{self.monitor}{path}", timeout=10, **NO_TLS)
 
     def stop(self) -> None:
         assert self.process is not None
@@ -244,7 +244,9 @@ class Clients:
             thread.start()
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=70) as client:
+        with httpx.Client(
+            base_url=self._url, headers=self._headers, timeout=70, **NO_TLS
+        ) as client:
             while not self._stop.is_set():
                 try:
                     self._one(client)
@@ -286,7 +288,10 @@ class Standard:
 
     def client(self) -> httpx.Client:
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=70
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=70,
+            **NO_TLS,
         )
 
     def quws(self, *arguments: str, release: Path | None = None) -> str:

@@ -63,17 +63,22 @@ async def read_circuits(
     for item in given if only is None else given[only : only + 1]:
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
-            name = content[len(REFERENCE) :].decode()
-            # Names of ours are kept in upper case, whatever they were posted as.
-            names = {name, SPECIFICATIONS.canonical(name)}
-            part = next(
-                (other for other in parameters if other is not item and other.name in names), None
-            )
-            if part is None:
-                raise ArtifactMissing(f"the part {name}")
-            content = await read_parameter(artifacts, part)
+            content = await _part_of_0_1(artifacts, parameters, content)
         found.append(content.decode())
     return found
+
+
+async def _part_of_0_1(
+    artifacts: ArtifactStore, parameters: Sequence[Parameter], reference: bytes
+) -> bytes:
+    """Read the part that a circuit of a job of quws 0.1 refers to; later jobs keep the bytes."""
+    name = reference.removeprefix(REFERENCE).decode()
+    # Names of ours are kept in upper case, whatever they were posted as.
+    names = {name, SPECIFICATIONS.canonical(name)}
+    part = next((item for item in parameters if item.name in names), None)
+    if part is None:
+        raise ArtifactMissing(f"the part {name}")
+    return await read_parameter(artifacts, part)
 
 
 async def read_parameter(artifacts: ArtifactStore, item: Parameter) -> bytes:

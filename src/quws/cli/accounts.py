@@ -21,15 +21,22 @@ token = typer.Typer(help="Bearer tokens of accounts.", no_args_is_help=True)
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 PasswordStdin = Annotated[
-    bool, typer.Option(help="Read the password from standard input, not from the terminal.")
+    bool,
+    typer.Option(
+        "--password-stdin", help="Read the password from standard input, not from the terminal."
+    ),
 ]
 
 
 @user.command("add")
 def user_add(
     name: Name,
-    operator: Annotated[bool, typer.Option(help="May see and change all jobs.")] = False,
-    no_password: Annotated[bool, typer.Option(help="Signs in with tokens only.")] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="May see and change all jobs.")
+    ] = False,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="Signs in with tokens only.")
+    ] = False,
     password_stdin: PasswordStdin = False,
     data: Data = None,
 ) -> None:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from quws.cli.configuration import read_settings, refuse_public
 from quws.cli.options import Anonymous, Host, Port, stop
-from quws.cli.running import die_with_supervisor
-from quws.main import create_app
-from quws.processes.api import run_server
-from quws.processes.backends import check_database
-from quws.processes.runtime import configure_telemetry
-from quws.store.database import StoreUnavailable
+from quws.processes.listening import CannotListen, ensure_listenable
 
 
 def api(
@@ -20,14 +12,11 @@ def api(
     allow_anonymous: Anonymous = False,
 ) -> None:
     """Run the HTTP service alone. Any number of these may share a database and a Redis."""
-    refuse_public(host, allow_anonymous=allow_anonymous)
-    configure_telemetry("api")
-    die_with_supervisor()
     try:
-        settings = read_settings()
-        # Here, since the server would wrap the sentence into a traceback.
-        asyncio.run(check_database(settings))
-        service = create_app(settings)
-    except (StoreUnavailable, ValueError) as error:
+        ensure_listenable(host, port)
+    except CannotListen as error:
         stop(str(error))
-    run_server(service, host, port)
+    # What takes seconds to load comes after what takes none to say.
+    from quws.cli.serving import serve_api  # noqa: PLC0415
+
+    serve_api(host, port, allow_anonymous=allow_anonymous)

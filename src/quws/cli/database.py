@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from quws.cli.configuration import read_settings
-from quws.cli.options import stop, use
+from quws.cli.options import data_option, stop, use
 from quws.settings import Settings
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import (
+    Database,
+    StoreUnavailable,
+    WrongSchema,
+    database_name,
+    opened,
+)
 
 T = TypeVar("T")
 
@@ -21,9 +27,8 @@ def with_database(data: Path | None, work: Callable[[Database, Settings], Awaita
     settings = read_settings()
 
     async def run() -> T:
-        database = Database(settings.resolved_database_url())
+        database = await opened(settings.resolved_database_url())
         try:
-            await database.probe()
             return await work(database, settings)
         finally:
             await database.close()
@@ -31,4 +36,17 @@ def with_database(data: Path | None, work: Callable[[Database, Settings], Awaita
     try:
         return asyncio.run(run())
     except StoreUnavailable as error:
-        stop(str(error))
+        stop(trouble(error, settings, data))
+
+
+def trouble(error: StoreUnavailable, settings: Settings, data: Path | None) -> str:
+    """Say what is wrong with a database, which one it is, and how another one is named."""
+    others = (
+        "name the data folder of your service with --data"
+        if settings.database_url is None
+        else "see whether QUWS_DATABASE_URL is right"
+    )
+    if isinstance(error, WrongSchema):
+        return f"{error.state}: {others}, or run 'quws db upgrade{data_option(data)}'"
+    name = database_name(settings.resolved_database_url())
+    return f"the database {name} cannot be used ({error}): {others}, or make it answer"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quws.cli.configuration import read_settings
-from quws.cli.database import with_database
-from quws.cli.options import stop
+from quws.cli.database import trouble, with_database
+from quws.cli.options import Data, stop, use
 from quws.settings import Settings
 from quws.store import schema
 from quws.store.database import Database, StoreUnavailable
@@ -18,32 +19,37 @@ db = typer.Typer(help="The database schema.", no_args_is_help=True)
 
 
 @db.command()
-def upgrade() -> None:
+def upgrade(data: Data = None) -> None:
     """Make the schema, or bring it to the one of this version."""
-    _migrate(schema.upgrade)
+    _migrate(data, schema.upgrade)
 
 
 @db.command()
 def downgrade(
     revision: Annotated[str, typer.Argument(help="The revision of the earlier release.")],
+    data: Data = None,
 ) -> None:
     """Take the schema back to an earlier revision. Stop all processes and make a backup first."""
-    _migrate(lambda url: schema.downgrade(url, revision))
+    _migrate(data, lambda url: schema.downgrade(url, revision))
 
 
 @db.command()
-def check() -> None:
+def check(data: Data = None) -> None:
     """Say whether the schema is the one of this version; the exit status says it too."""
 
     async def nothing_else(database: Database, settings: Settings) -> None:
         pass
 
-    with_database(None, nothing_else)
+    with_database(data, nothing_else)
     typer.echo("the schema is up to date")
 
 
-def _migrate(work: Callable[[str], None]) -> None:
+def _migrate(data: Path | None, work: Callable[[str], None]) -> None:
+    use(data)
+    settings = read_settings()
+    if settings.database_url is None:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        work(read_settings().resolved_database_url())
+        work(settings.resolved_database_url())
     except StoreUnavailable as error:
-        stop(str(error))
+        stop(trouble(error, settings, data))

@@ -13,7 +13,7 @@ from quws.cli.options import stop
 
 def health(
     ready: Annotated[
-        bool, typer.Option(help="Ask whether it can work, not only whether it lives.")
+        bool, typer.Option("--ready", help="Ask whether it can work, not only whether it lives.")
     ] = False,
     host: Annotated[
         str, typer.Option(help="Where the process is.", envvar="QUWS_MONITOR_HOST")

@@ -33,8 +33,11 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
         **parameters: Any,
     ) -> None:
         """Run a circuit and print how often each outcome was measured."""
-        with Client(url, token=token, specifications=specifications) as client:
-            _submit(client, file, parameters)
+        try:
+            with Client(url, token=token, specifications=specifications) as client:
+                _submit(client, file, parameters)
+        except ClientError as error:
+            stop(str(error))
 
     # Typer reads what a command takes off its signature.
     own = inspect.signature(submit, eval_str=True)
@@ -50,13 +53,10 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
         circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}")
-    try:
-        job = client.submit(circuit, **parameters)
-        typer.echo(job.url, err=True)
-        for outcome, count in job.wait().counts().items():
-            typer.echo(f"{outcome} {count}")
-    except ClientError as error:
-        stop(str(error))
+    job = client.submit(circuit, **parameters)
+    typer.echo(job.url, err=True)
+    for outcome, count in job.wait().counts().items():
+        typer.echo(f"{outcome} {count}")
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

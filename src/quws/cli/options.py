@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Anonymous = Annotated[
     bool,
-    typer.Option(help="Allow other machines in although nobody has to sign in."),
+    typer.Option(
+        "--allow-anonymous", help="Allow other machines in although nobody has to sign in."
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option(help="The data folder of 'quws serve'.", file_okay=False)
@@ -23,6 +26,11 @@ def use(data: Path | None) -> None:
     """Let the settings of this process, and of those it starts, have this data folder."""
     if data is not None:
         os.environ["QUWS_DATA"] = str(data.absolute())
+
+
+def data_option(data: Path | None) -> str:
+    """Return what a command that is advised needs so that it acts on the same data folder."""
+    return "" if data is None else f" --data {shlex.quote(str(data))}"
 
 
 def stop(sentence: str) -> NoReturn:

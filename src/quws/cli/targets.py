@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,7 +11,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from quws.cli.configuration import read_settings
-from quws.cli.options import Data, stop, use
+from quws.cli.database import trouble
+from quws.cli.options import Data, data_option, stop, use
 from quws.domain.caller import Caller
 from quws.domain.errors import Refusal
 from quws.domain.targets import TargetStatus
@@ -19,6 +21,7 @@ from quws.operations import target_list
 from quws.processes.backends import open_target_service
 from quws.processes.runtime import configure_telemetry
 from quws.settings import Settings
+from quws.store.database import StoreUnavailable
 from quws.targets import ConfigError
 
 targets = typer.Typer(help="The targets that run circuits.", no_args_is_help=True)
@@ -30,7 +33,11 @@ TargetName = Annotated[str, typer.Argument(help="The target's name.")]
 @targets.command("list")
 def targets_list(data: Data = None) -> None:
     """List the targets: what they are, and how they fare."""
-    typer.echo(_administer(data, target_list.listing))
+    found = _administer(data, target_list.listing)
+    typer.echo(found.text)
+    if found.trouble is not None:
+        said = trouble(found.trouble, read_settings(), data)
+        stop(f"what is known of them cannot be read: {said}")
 
 
 @targets.command("check")
@@ -43,15 +50,16 @@ def targets_check(
 
     A device that can do one thing at a time must have no worker meanwhile.
     """
-    report, trouble = _administer(
+    report, lost = _administer(
         data,
         lambda settings: target_list.run_conformance(
             settings, settings.target_config(name), quick=quick
         ),
     )
     typer.echo(target_list.printed(report))
-    if trouble is not None:
-        typer.echo(f"quws: the result could not be kept: {trouble}", err=True)
+    if lost is not None:
+        said = trouble(lost, read_settings(), data)
+        typer.echo(f"quws: the result could not be kept: {said}", err=True)
     if not report.passed:
         raise typer.Exit(1)
 
@@ -89,7 +97,8 @@ def targets_add(
 
     typer.echo(f"target {name} added to {_administer(data, work)}")
     typer.echo(
-        f"try it with 'quws targets check {name}'; 'quws serve' offers it from its next start"
+        f"try it with 'quws targets check {shlex.quote(name)}{data_option(data)}';"
+        " 'quws serve' offers it from its next start"
     )
 
 
@@ -128,5 +137,7 @@ def _administer(data: Path | None, work: Callable[[Settings], Awaitable[T]]) -> 
 
     try:
         return asyncio.run(run())
+    except StoreUnavailable as error:
+        stop(trouble(error, read_settings(), data))
     except (Refusal, ConfigError) as error:
         stop(str(error))

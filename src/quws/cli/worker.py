@@ -15,7 +15,8 @@ def worker(
     sole: Annotated[
         bool,
         typer.Option(
-            help="There is no other worker for this target: jobs that are executing now were lost."
+            "--sole",
+            help="There is no other worker for this target: jobs that are executing now were lost.",
         ),
     ] = False,
 ) -> None:

@@ -6,12 +6,20 @@
 """
 
 from quws.client.client import Client
-from quws.client.errors import ClientError, JobFailed, NotUnderstood, Refused, Unreachable
+from quws.client.errors import (
+    ClientError,
+    InvalidUrl,
+    JobFailed,
+    NotUnderstood,
+    Refused,
+    Unreachable,
+)
 from quws.client.job import Job
 
 __all__ = [
     "Client",
     "ClientError",
+    "InvalidUrl",
     "Job",
     "JobFailed",
     "NotUnderstood",

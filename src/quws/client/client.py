@@ -37,6 +37,11 @@ class Client:
     specifications
         The parameters of its jobs, as far as this side knows them.
 
+    Raises
+    ------
+    InvalidUrl
+        It does not begin with ``http://`` or ``https://``.
+
     """
 
     def __init__(

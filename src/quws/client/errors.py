@@ -7,6 +7,16 @@ class ClientError(Exception):
     """The service refused something, or cannot be reached. The text says which."""
 
 
+class InvalidUrl(ClientError):
+    """What was given is no URL of a service."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"'{url}' is no URL of a service; it begins with http:// or https://, as in"
+            " http://127.0.0.1:8000"
+        )
+
+
 class Unreachable(ClientError):
     """The service does not answer. ``reason`` says why, and does not name the service."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from time import sleep
 from typing import Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from quws.client.errors import NotUnderstood, Refused, Unreachable
+from quws.client.errors import InvalidUrl, NotUnderstood, Refused, Unreachable
 from quws.schemas.problem import Problem
 
 T = TypeVar("T")
@@ -18,6 +18,7 @@ T = TypeVar("T")
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header with which a request that makes a job may be sent again without fear."""
 
+_JOB_LISTS = ("/jobs", "/async")
 _JSON = "application/json"
 _TIMEOUT = httpx.Timeout(30.0, read=90.0)
 PAUSES = (0.2, 1.0)
@@ -31,7 +32,7 @@ class Transport:
     Parameters
     ----------
     url
-        Where the service listens; paths are below it.
+        Where the service listens; paths are below it. That of its job list means the service.
     timeout
         How many seconds an answer may take.
     pauses
@@ -39,6 +40,11 @@ class Transport:
         where sending it again can do no harm.
     trust_env
         Whether the environment may name a proxy.
+
+    Raises
+    ------
+    InvalidUrl
+        It is no URL that can be asked.
 
     """
 
@@ -52,7 +58,7 @@ class Transport:
         pauses: Sequence[float] = PAUSES,
         trust_env: bool = True,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = _service_url(url)
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -155,6 +161,20 @@ class Transport:
                 raise _refusal(answer)
             return answer
         raise AssertionError("the last try has an end")
+
+
+def _service_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        raise InvalidUrl(url)
+    for mount in _JOB_LISTS:
+        if parts.path.rstrip("/").endswith(mount):
+            parts = parts._replace(path=parts.path.rstrip("/").removesuffix(mount))
+    return parts._replace(query="", fragment="").geturl().rstrip("/")
 
 
 def _never_sent(error: httpx.HTTPError) -> bool:

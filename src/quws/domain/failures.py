@@ -127,4 +127,4 @@ def refused(refusal: Refusal) -> JobError:
     # Targets may refuse with these two only; should one do otherwise, its sentence says more.
     refused_circuit = refusal.code == Failure.INVALID_PAYLOAD
     failure = Failure.INVALID_PAYLOAD if refused_circuit else Failure.INVALID_PARAMETER
-    return JobError(ErrorType.FATAL, failure, refusal.sentence)
+    return failure.error(why=refusal.sentence)

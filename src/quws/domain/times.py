@@ -64,9 +64,7 @@ def parse_instant(text: str) -> datetime:
             int(part["hour"] or 0),
             int(part["minute"] or 0),
             # A leap second has no place of its own in POSIX time.
-            min(int(part["second"] or 0), 59)
-            if part["second"] == "60"
-            else int(part["second"] or 0),
+            59 if part["second"] == "60" else int(part["second"] or 0),
             micro,
             tzinfo=UTC,
         )

@@ -22,7 +22,13 @@ from quws.bus.server import ValkeyServer
 from quws.domain.clock import Clock, utc_now
 from quws.settings import Settings
 from quws.store.clock import time_of
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import (
+    Database,
+    StoreUnavailable,
+    WrongSchema,
+    database_name,
+    opened,
+)
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.queues import QueueStore
 from quws.store.revision import REVISION
@@ -112,19 +118,16 @@ class Doctor:
         return Finding("versions", Level.OK, f"{text}, {', '.join(found)}")
 
     async def _look_at_database(self) -> list[Finding]:
-        database: Database | None = None
+        url = self._settings.resolved_database_url()
+        which = "see whether QUWS_DATABASE_URL or --data is right"
         try:
-            database = Database(self._settings.resolved_database_url())
-            await database.probe()
+            database = await opened(url)
+        except WrongSchema as error:
+            advice = f"{which}, or run 'quws db upgrade'"
+            return [Finding("database", Level.FAULT, error.state, advice)]
         except StoreUnavailable as error:
-            if database is not None:
-                await database.close()
-            advice = (
-                "run 'quws db upgrade'"
-                if "quws db upgrade" in str(error)
-                else "see whether it runs, and whether QUWS_DATABASE_URL or --data is right"
-            )
-            return [Finding("database", Level.FAULT, str(error), advice)]
+            text = f"{database_name(url)}: {error}"
+            return [Finding("database", Level.FAULT, text, f"{which}, and whether it runs")]
         self._database = database
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
         revision = await database.revision()

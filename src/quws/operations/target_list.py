@@ -6,6 +6,7 @@ import contextlib
 import json
 import tomllib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from quws.domain.clock import utc_now
 from quws.domain.conformance import ConformanceReport, Verdict
 from quws.domain.targets import TargetRecord
 from quws.settings import Settings
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import StoreUnavailable, opened
 from quws.store.targets import TargetStore
 from quws.targets import ConfigError, TargetConfig, create_target
 from quws.targets.config import parse_targets
@@ -27,25 +28,34 @@ _DEFAULT = '[simulator]\nadapter = "simulator"\n'
 # -- list -------------------------------------------------------------------------------------
 
 
-async def listing(settings: Settings) -> str:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The targets in words, and why what is known of them could not be read."""
+
+    text: str
+    trouble: StoreUnavailable | None
+
+
+async def listing(settings: Settings) -> Listing:
     """List the targets: those of the list with what is known of them, and others that are known."""
     known: dict[str, TargetRecord] = {}
-    trouble: str | None = None
+    trouble: StoreUnavailable | None = None
     try:
         async with _store(settings) as store:
             known = {record.name: record for record in await store.records()}
     except StoreUnavailable as error:
-        trouble = f"what is known of them cannot be read: {error}"
+        trouble = error
     lines = []
     for config in settings.target_configs():
         where = (
             "" if config.interpreter is None else f", in the environment of {config.interpreter}"
         )
         lines += [f"{config.name}: adapter {config.adapter}{where}"]
-        lines += _described(known.pop(config.name, None))
+        if trouble is None:
+            lines += _described(known.pop(config.name, None))
     for name, record in known.items():
         lines += [f"{name}: not in {settings.resolved_targets()}", *_described(record)]
-    return "\n".join([*lines, *filter(None, [trouble])])
+    return Listing("\n".join(lines), trouble)
 
 
 def _described(record: TargetRecord | None) -> list[str]:
@@ -70,7 +80,7 @@ def _described(record: TargetRecord | None) -> list[str]:
 
 async def run_conformance(
     settings: Settings, config: TargetConfig, *, quick: bool
-) -> tuple[ConformanceReport, str | None]:
+) -> tuple[ConformanceReport, StoreUnavailable | None]:
     """Run the conformance circuits on a target.
 
     Gives what they found, and why that could not be kept.
@@ -100,7 +110,7 @@ async def run_conformance(
             await store.register([found.description], utc_now(), replace=True)
             await store.set_conformance(config.name, report.model_dump(mode="json"), report.time)
     except StoreUnavailable as error:
-        return report, str(error)
+        return report, error
     return report, None
 
 
@@ -200,9 +210,8 @@ def _value(value: Any) -> str:
 
 @contextlib.asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[TargetStore]:
-    database = Database(settings.resolved_database_url())
+    database = await opened(settings.resolved_database_url())
     try:
-        await database.probe()
         yield TargetStore(database)
     finally:
         await database.close()

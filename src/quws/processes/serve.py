@@ -22,6 +22,7 @@ from typing import TextIO
 
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
+from quws.processes.listening import CannotListen, ensure_listenable
 from quws.processes.stopping import StopSignal
 from quws.sandbox.confine import die_with_parent
 from quws.settings import Settings
@@ -37,10 +38,11 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks this machine, whatever proxies the environment names."""
 
 EXAMPLE = (
-    "curl -L -d SHOTS=1000 -d PHASE=RUN --data-urlencode"
+    "curl -sL -d SHOTS=1000 -d RESPONSEFORMAT=json --data-urlencode"
     ' \'CIRCUIT=OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2];'
     " h q[0]; cx q[0],q[1]; measure q -> c;'"
 )
+"""Ends with counts, when the URL of ``/sync`` follows."""
 
 
 class _CannotServe(Exception):
@@ -71,6 +73,8 @@ class Supervisor:
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._settings = settings
+        self._host = host
+        self._port = port
         self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._environment = dict(os.environ) | {"QUWS_SUPERVISOR": str(os.getpid())}
         self._environment["QUWS_DATA"] = str(settings.data.absolute())
@@ -94,12 +98,14 @@ class Supervisor:
         self._stop = StopSignal((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         try:
             with self._lock():
+                # Before anything starts: what answers there would be taken for the service.
+                ensure_listenable(self._host, self._port)
                 try:
                     self._prepare()
                     self._supervise()
                 finally:
                     self._stop_all()
-        except (_CannotServe, NoServer) as error:
+        except (_CannotServe, CannotListen, NoServer) as error:
             print(f"quws: {error}", file=sys.stderr)  # noqa: T201
             return 1
         return 0
@@ -133,6 +139,7 @@ class Supervisor:
         if not self._schema_is_current():
             # The API loads meanwhile, and waits for the schema.
             self._environment.setdefault("QUWS_WAIT_FOR_SCHEMA", str(_START_SECONDS))
+            self._say("preparing the database")
             self._migration = self._python("db", "upgrade")
 
     def _schema_is_current(self) -> bool:
@@ -152,6 +159,7 @@ class Supervisor:
 
     def _supervise(self) -> None:
         # The API alone first: on few cores the others would only slow its start.
+        self._say("starting the service")
         self._start(self._parts[0])
         limit = time.monotonic() + _START_SECONDS
         ready = False
@@ -222,7 +230,7 @@ class Supervisor:
         self._say(
             f"quws {__version__} listens on {self._url} (Ctrl-C ends it)\n"
             f"data lies in {self._settings.data.absolute()}\n"
-            f"run a first circuit with\n\n  {EXAMPLE} {self._url}/jobs\n\n"
+            f"run a first circuit with\n\n  {EXAMPLE} {self._url}/sync\n\n"
             f"or open {self._url} in a browser"
         )
 

@@ -207,7 +207,7 @@ class Sweeps:
     async def outbox(self) -> int:
         """Forget what happened to jobs more than a day ago: who was away longer reads the list."""
         count = 0
-        before = utc_now() - _OUTBOX_KEPT
+        before = self._clock() - _OUTBOX_KEPT
         while pruned := await self._store.outbox.prune(before):
             count += pruned
         return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -54,6 +55,14 @@ class StoreUnavailable(Unavailable):
         self.args = (reason,)
 
 
+class WrongSchema(StoreUnavailable):
+    """There is no schema, or not one with which this code can work: a migration makes it."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"{state}: run 'quws db upgrade'")
+        self.state = state
+
+
 class Database:
     """Connections to one database, SQLite or PostgreSQL.
 
@@ -76,6 +85,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
         self.url = driver_url(url, asynchronous=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.name = database_name(url)
         if self.is_sqlite:
             self._reader = _sqlite_engine(self.url, "BEGIN", 4, full_sync=full_sync)
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
@@ -92,7 +102,7 @@ class Database:
             The database is away, restarting or locked; what was tried may be tried again.
 
         """
-        with _telling():
+        with telling():
             async with self._reader.connect() as connection, connection.begin():
                 yield connection
 
@@ -107,7 +117,7 @@ class Database:
             place: every write is guarded so that it does no harm to try it again.
 
         """
-        with _telling():
+        with telling():
             async with self._writer.begin() as connection:
                 yield connection
 
@@ -152,10 +162,14 @@ class Database:
 
         Raises
         ------
-        StoreUnavailable
+        WrongSchema
             With a sentence that says what to run.
+        StoreUnavailable
 
         """
+        if self._is_missing():
+            # Looking must not make one: it would be the wrong one, and empty.
+            raise WrongSchema(f"there is no database {self.name}")
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
         found = await self.revision()
@@ -164,9 +178,7 @@ class Database:
                 raise StoreUnavailable(too_new(found))
         elif found != REVISION:
             state = f"has schema {found}" if found else "has no quws schema yet"
-            raise StoreUnavailable(
-                f"the database {state}, this quws needs {REVISION}: run 'quws db upgrade'"
-            )
+            raise WrongSchema(f"the database {self.name} {state}, this quws needs {REVISION}")
 
     async def revision(self) -> str | None:
         """Return the revision of the schema, or None where there is none yet."""
@@ -176,6 +188,9 @@ class Database:
         except (DBAPIError, StoreUnavailable):
             return None  # PostgreSQL and SQLite disagree about what a missing table is.
         return None if found is None else str(found)
+
+    def _is_missing(self) -> bool:
+        return self.is_sqlite and not Path(self.name).exists()
 
     async def _oldest_code(self) -> str | None:
         try:
@@ -197,10 +212,14 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
     Raises
     ------
     StoreUnavailable
-        The URL is for a database that quws does not know.
+        It is no URL, or one of a database that quws does not know.
 
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # Without the URL: there is a password in it.
+        raise StoreUnavailable("QUWS_DATABASE_URL is no URL of a database") from None
     match parsed.get_backend_name():
         case "sqlite":
             return parsed.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite")
@@ -210,6 +229,36 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
             raise StoreUnavailable(
                 f"QUWS_DATABASE_URL is for '{other}'; allowed are sqlite:///FILE and postgresql://…"
             )
+
+
+def database_name(url: str) -> str:
+    """Return what an operator knows a database by: its file, or where it is; no password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return "of QUWS_DATABASE_URL"
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.database or ""
+    place = parsed.host or "this machine"
+    port = "" if parsed.port is None else f":{parsed.port}"
+    return f"{parsed.database} at {place}{port}"
+
+
+async def opened(url: str) -> Database:
+    """Return a database that answers and has the schema of this code.
+
+    Raises
+    ------
+    WrongSchema, StoreUnavailable
+
+    """
+    database = Database(url)
+    try:
+        await database.probe()
+    except BaseException:
+        await database.close()
+        raise
+    return database
 
 
 def works_with(found: str, oldest: str | None) -> bool:
@@ -226,7 +275,8 @@ def too_new(found: str) -> str:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def telling() -> Iterator[None]:
+    """Tell what the driver of a database raises when that is away as `StoreUnavailable`."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):

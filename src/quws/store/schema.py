@@ -16,7 +16,14 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
-from quws.store.database import OLDEST_CODE, StoreUnavailable, driver_url, too_new, works_with
+from quws.store.database import (
+    OLDEST_CODE,
+    StoreUnavailable,
+    driver_url,
+    telling,
+    too_new,
+    works_with,
+)
 from quws.store.revision import REVISION
 from quws.store.tables import metadata
 
@@ -31,7 +38,8 @@ def upgrade(url: str, revision: str = "head") -> None:
     Raises
     ------
     StoreUnavailable
-        A later release has made the schema, and this code cannot work with it.
+        A later release has made the schema, and this code cannot work with it; or the database
+        does not answer.
 
     """
 
@@ -110,7 +118,7 @@ def _run(url: str, work: Callable[[Config], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     try:
-        with engine.connect() as connection:
+        with telling(), engine.connect() as connection:
             _lock(connection)
             config.attributes["connection"] = connection
             work(config)

@@ -10,7 +10,7 @@ import scripted
 from harness import free_port
 from scripted import HANG_UP, JOB, Answer, Scripted, document, page, problem, see_other
 
-from quws.client import Client, JobFailed, NotUnderstood, Refused, Unreachable
+from quws.client import Client, InvalidUrl, JobFailed, NotUnderstood, Refused, Unreachable
 from quws.domain.job import ErrorType
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes, counts_json
 from quws.domain.outcomes import memory_json as shots_json
@@ -135,10 +135,23 @@ def test_nobody_listens() -> None:
             client.submit(BELL)
 
 
-def test_an_address_that_is_none_is_said_at_once() -> None:
-    with Client("quws.example.org", pauses=(1000,)) as client:
-        with pytest.raises(Unreachable, match="http"):
-            client.job(JOB).phase()
+@pytest.mark.parametrize(
+    "url",
+    ["quws.example.org", "127.0.0.1:8000", "ftp://host", "http://", "http://h:port", "http://[h"],
+)
+def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+    with pytest.raises(InvalidUrl, match="begins with http:// or https://") as caught:
+        Client(url)
+    assert f"'{url}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/", "/async", "/jobs?LAST=5#top", "/"])
+def test_the_url_of_the_job_list_means_the_service(path: str) -> None:
+    for below in ("", "/quws"):
+        with Client(f"http://127.0.0.1:8000{below}{path}") as client:
+            assert client.url == f"http://127.0.0.1:8000{below}"
+    with Client("http://127.0.0.1:8000/myjobs") as client:
+        assert client.url == "http://127.0.0.1:8000/myjobs"
 
 
 # -- refusals and strange answers ------------------------------------------------------

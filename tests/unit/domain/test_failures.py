@@ -59,7 +59,15 @@ def test_whether_to_try_again_is_said_where_it_is_open(again: bool) -> None:
         Failure.DISK.error(why="it is full", transient=again)
 
 
+def test_nothing_is_said_of_a_failure_but_its_sentence() -> None:
+    error = Failure.EXECUTION_FAILED.error(what="circuit 3", why="it is cold", transient=False)
+    assert error.message == "circuit 3 could not be run: it is cold"
+    assert error.detail is None
+
+
 def test_what_a_target_refuses_keeps_its_sentence() -> None:
+    for sentence in ("it has {braces}", "100 %"):
+        assert refused(InvalidCircuit(sentence)).message == sentence
     circuit = refused(InvalidCircuit("it has 3 qubits too many", line=2))
     assert (circuit.code, circuit.message) == ("invalid_payload", "it has 3 qubits too many")
     assert circuit.type is ErrorType.FATAL

@@ -105,6 +105,8 @@ def test_a_claim_speaks_of_its_job() -> None:
     )
     claim = Claim(job, "lease", None)
     assert (claim.id, claim.attempt) == (job.id, 3)
+    # What is taken where nobody has counted: no work, and a second for the fair share.
+    assert (job.work, job.cost_ms, job.calibration_id, job.results) == (0, 1000, None, [])
 
 
 def test_what_a_job_is_where_nothing_else_is_said() -> None:
@@ -119,3 +121,4 @@ def test_what_a_job_is_where_nothing_else_is_said() -> None:
     )
     assert Parameter("SHOTS", value="10").mime_type == "text/plain; charset=utf-8"
     assert not Parameter("SHOTS", value="10").is_post
+    assert Parameter("SHOTS", value="10").size == 0

@@ -154,3 +154,12 @@ def test_rows_have_the_part_of_all_shots() -> None:
 def test_a_circuit_without_outcomes_has_no_rows() -> None:
     nothing: Sequence[tuple[int, str, int, float]] = []
     assert list(CircuitOutcome({}).rows()) == nothing
+
+
+def test_whether_there_are_shots_and_what_is_taken_where_nothing_is_said() -> None:
+    assert JOB.has_memory
+    assert not JobOutcomes("01-a", "star", 4, [PLAIN]).has_memory
+    bare = read_circuit(b'{"counts": {"0": 1}}')
+    assert (bare.index, bare.seconds, bare.engine, bare.memory) == (0, 0.0, "", None)
+    assert (bare.registers, bare.layout, bare.approximate) == ([], None, None)
+    assert bare == CircuitOutcome({"0": 1})

@@ -119,6 +119,17 @@ def test_jobs_of_before_have_no_origin(origin: dict[str, Any]) -> None:
     assert found.request is None
 
 
+def test_where_nothing_is_said_the_target_decides() -> None:
+    assert RunOptions(shots=1).model_dump() == {
+        "shots": 1,
+        "seed": None,
+        "memory": False,
+        "method": None,
+        "noise": None,
+    }
+    assert JobSpec().response_format is ResponseFormat.VOTABLE
+
+
 def test_the_request_that_made_it_is_known() -> None:
     assert SPEC.request == "r1"
 

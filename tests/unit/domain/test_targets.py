@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quws.domain.circuits import CircuitFacts, Language
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
 from quws.domain.errors import InvalidCircuit
 from quws.domain.targets import (
@@ -73,6 +73,7 @@ def test_what_is_assumed_of_a_target_that_says_little() -> None:
     assert said.languages == list(Language)
     assert (said.max_shots, said.max_circuits) == (1_000_000, 300)
     assert (said.exclusive, said.remote, said.coupling) == (False, False, None)
+    assert said.circuit_limits == CircuitLimits()
     assert said.features == said.methods == said.native_gates == []
     assert said.conformance_rule is ConformanceRule.AUTOMATIC
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quws.domain.times import format_instant, parse_instant, to_millis
+from quws.domain.times import MAX_SECONDS, format_instant, parse_instant, to_millis
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy with other things."""
@@ -190,6 +190,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except ValueError:
         return
     assert instant == to_millis(instant)
+
+
+def test_the_longest_duration_is_the_largest_int_of_a_schema() -> None:
+    assert MAX_SECONDS == 2_147_483_647
 
 
 def test_print() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
+
 import pytest
 from house import House
 
@@ -57,6 +59,24 @@ async def test_nobody_else_is(accounts: AccountService, name: str, password: str
         assert await accounts.by_password(name, password) is None
     await accounts.by_password("anna", PASSWORD)
     assert await accounts.by_password(name, password) is None
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(
+    accounts: AccountService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    fits = module.password_fits
+
+    def noted(password: str, stored: str) -> bool:
+        compared.append([len(part) for part in stored.split("$")])
+        return fits(password, stored)
+
+    monkeypatch.setattr(module, "password_fits", noted)
+    await accounts.add("robot", None, operator=False)
+    for name in ("anna", "bert", "robot"):
+        assert await accounts.by_password(name, "a wrong password") is None
+    assert len(compared) == 3
+    assert compared[0] == compared[1] == compared[2]
 
 
 async def test_without_a_password_there_is_no_way_in_by_one(accounts: AccountService) -> None:
@@ -115,6 +135,7 @@ async def test_a_session_lasts_a_week(accounts: AccountService, house: House) ->
     assert await accounts.sign_in("anna", "a wrong password") is None
     secret = await accounts.sign_in("anna", PASSWORD)
     assert secret is not None
+    assert len(urlsafe_b64decode(secret + "=")) == 32, "nobody guesses it"
     assert await accounts.by_session(secret) == Caller("anna")
     assert await accounts.by_session("x" + secret) is None
     house.clock.forward(days=7, seconds=-1)
@@ -173,8 +194,9 @@ async def test_a_token_is_revoked_by_its_name(accounts: AccountService) -> None:
 async def test_users_are_added_once_and_by_names_that_are_some(
     accounts: AccountService, house: House
 ) -> None:
-    with pytest.raises(InvalidParameter, match="there is a user 'anna' already"):
+    with pytest.raises(InvalidParameter, match="there is a user 'anna' already") as caught:
         await accounts.add("anna", "another password", operator=True)
+    assert caught.value.parameter == "name"
     assert await accounts.by_password("anna", "another password") is None
     for name, password in (("", PASSWORD), ("a b", PASSWORD), ("bert", "short")):
         with pytest.raises(InvalidParameter):

@@ -14,6 +14,7 @@ from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
+from quws.runner.check import CheckRole
 from quws.sandbox.child import ChildLost
 from quws.sandbox.messages import (
     CheckCircuits,
@@ -257,3 +258,32 @@ async def test_who_waits_too_long_learns_whose_fault_it_is(
     assert type(caught.value) is kind
     go.set()
     assert await first == [FACTS]
+
+
+async def test_as_many_children_wait_as_may_check_small_texts_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[object] = []
+    started = asyncio.Event()
+
+    class Pool:
+        def __init__(self, role: str, *, spares: int) -> None:
+            calls.append((role, spares))
+
+        def start(self) -> None:
+            calls.append("start")
+            started.set()
+
+        async def close(self) -> None:
+            calls.append("close")
+
+    monkeypatch.setattr(module, "ChildPool", Pool)
+    monkeypatch.setattr(module, "_START_AFTER_SECONDS", 0)
+    checker = CircuitChecker()
+    await checker.start()
+    assert len(calls) == 1, "whoever starts the service does not wait for that"
+    async with asyncio.timeout(10):
+        await started.wait()
+    await checker.close()
+    role = f"{CheckRole.__module__}:{CheckRole.__qualname__}"
+    assert calls == [(role, 2), "start", "close"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from house import House
@@ -144,15 +144,26 @@ async def test_a_clock_that_was_set_is_told_of_for_ten_minutes(
     assert "was set" not in notice
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(7, 1), (-7, 1), (3, 0), (-3, 0)])
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(5.6, 6), (-5.6, 6), (5.001, 5), (5, None), (-5, None), (0, None)]
+)
 async def test_hosts_whose_clocks_differ_are_told_of(
-    house: House, counter: Counter, seconds: float, told: int
+    house: House,
+    counter: Counter,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    told: int | None,
 ) -> None:
-    house.clock.now = datetime.now(UTC) + timedelta(seconds=seconds)
+    async def still() -> float:
+        return 0.0
+
+    now = house.clock()
+    monkeypatch.setattr(house.store_clock, "look", still)
+    monkeypatch.setattr(house.store_clock, "now", lambda: now)
+    house.clock.forward(seconds=seconds)
     notices = (await looked(health_of(house), counter)).notices
-    assert len(notices) == told
-    for notice in notices:
-        assert notice == "the clock of this host differs from the database's by 7 seconds"
+    sentence = f"the clock of this host differs from the database's by {told} seconds"
+    assert notices == ([] if told is None else [sentence])
 
 
 async def test_a_database_that_does_not_tell_its_time_is_told_of_once(

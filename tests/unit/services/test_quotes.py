@@ -154,3 +154,18 @@ async def test_targets_are_told_apart(house: House) -> None:
     assert await quotes_of(house, *jobs) == [100, 7]
     state = await house.quotes.state("other")
     assert (state.known, state.waiting_count) == ({SIZE: 7}, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "late", "moved"),
+    [(5, 1, 0), (5, 1.001, 1), (0, 1, 0), (0, 1.001, 1), (100, 10, 0), (100, 10.001, 1)],
+)
+async def test_a_quote_moves_by_a_second_and_by_a_tenth(
+    house: House, seconds: float, late: float, moved: int
+) -> None:
+    """A tenth of what is left: so many seconds are written only where they matter."""
+    await learn(house, seconds)
+    await house.submit(PHASE="RUN")
+    await house.quotes.refresh()
+    house.clock.forward(seconds=late)
+    assert await house.quotes.refresh() == moved

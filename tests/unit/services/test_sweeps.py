@@ -8,15 +8,18 @@ from time import monotonic
 
 import pytest
 from house import ANNA, BERT, DESCRIPTION, House, posted
+from sqlalchemy import update
 from store_helpers import NOW, TARGET, entry
 from uuid_utils import uuid7
 
 from quws.artifacts import ArtifactMissing, ArtifactStoreUnavailable
+from quws.bus.connection import BusUnavailable
 from quws.bus.events import JobEvent
 from quws.domain.job import Job, Result
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.services.sweeps import due
+from quws.store import tables as t
 from quws.store.database import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +86,27 @@ async def test_a_job_that_loses_its_workers_is_tried_again_and_then_given_up(hou
     assert await sweeps.lost() == 0
 
 
+async def test_all_that_were_lost_are_tried_again_in_one_sweep(house: House) -> None:
+    jobs = [await running(house) for _ in range(3)]
+    again = await running(house)
+    sweeps = house.sweeps(max_attempts=2)
+    assert await sweeps.lost() == 0
+    await lose(house)
+    assert await sweeps.lost() == 4
+    for _ in range(4):
+        await house.claim()
+    house.hub.told.clear()
+    async with house.database.write() as connection:
+        await connection.execute(update(t.jobs).where(t.jobs.c.id != again.id).values(attempt=1))
+    await lose(house)
+    assert await sweeps.lost() == 4, "one that ends keeps no other from its next attempt"
+    phases = {job.id: Phase.QUEUED for job in jobs} | {again.id: Phase.ERROR}
+    assert {event.job_id: event.phase for event in house.hub.told} == phases
+    for job_id, phase in phases.items():
+        assert (await house.job(job_id)).phase is phase
+        assert (await house.timeline(job_id))[-1].source == "quws"
+
+
 # -- execution duration -----------------------------------------------------------------
 
 
@@ -98,6 +122,7 @@ async def test_a_job_is_aborted_when_its_duration_is_over(house: House) -> None:
     assert found.phase is Phase.ABORTED
     entry = (await house.timeline(job.id))[-1]
     assert (entry.status, entry.message) == ("aborted", "the execution duration is over")
+    assert entry.source == "quws"
     assert house.hub.told[-1] == JobEvent(job.id, Phase.ABORTED)
     assert (await house.job(other.id)).phase is Phase.EXECUTING
     assert await sweeps.overrun() == 0
@@ -131,8 +156,13 @@ async def test_an_operator_may_keep_what_was_done(house: House) -> None:
     for job in (unfinished, done):
         assert (await house.job(job.id)).phase is Phase.ARCHIVED
         assert JobEvent(job.id, Phase.ARCHIVED) in house.hub.told
-    told = [entry.status for entry in await house.timeline(unfinished.id)]
+    entries = await house.timeline(unfinished.id)
+    told = [entry.status for entry in entries]
     assert told == ["received", "validated", "aborted", "archived"]
+    assert entries[2].time == NOW + timedelta(days=7)
+    assert {(entry.source, entry.message) for entry in entries[2:]} == {
+        ("quws", "destruction time")
+    }
     assert "aborted" not in [entry.status for entry in await house.timeline(done.id)]
     assert await sweeps.destruction() == 0
 
@@ -157,7 +187,10 @@ async def test_of_an_attempt_that_was_lost_what_results_name_stays(house: House)
 async def test_files_wait_for_a_store_that_is_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_: object, **__: object) -> int:
+    tried = []
+
+    async def fails(prefix: str, **_: object) -> int:
+        tried.append(prefix)
         raise ArtifactStoreUnavailable("away")
 
     for text in ("x" * 5000, "y" * 5000):
@@ -166,6 +199,7 @@ async def test_files_wait_for_a_store_that_is_away(
     with monkeypatch.context() as patch:
         patch.setattr(house.artifacts, "delete", fails)
         assert await house.sweeps().garbage() == 0
+    assert len(tried) == 1, "what is away for one is away for all"
     assert len(await house.store.garbage.prefixes()) == 2
     assert await house.sweeps().garbage() == 2
 
@@ -180,6 +214,7 @@ async def test_files_of_no_job_go_when_they_are_old_enough(house: House) -> None
         await house.artifacts.put(f"{owner}/1/counts", b"1")
     found = await due(house.database, house.artifacts, 3600)
     assert found.orphans == [old]
+    assert (await due(house.database, house.artifacts, 0, limit=1)).orphans in ([old], [young])
     assert await house.sweeps().orphans() == 1
     left = {kept.id, young, "health", "not-an-id"}
     assert set(await house.artifacts.owners()) == left
@@ -210,6 +245,28 @@ async def test_a_hint_that_was_lost_is_repeated(house: House) -> None:
     assert house.hints.sent == [TARGET, TARGET]
 
 
+async def test_a_bus_that_is_away_is_asked_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.register(DESCRIPTION, DESCRIPTION.model_copy(update={"name": "other"}))
+    for target in (TARGET, "other"):
+        await house.submit(PHASE="RUN", TARGET=target)
+    house.hints.sent.clear()
+    asked = []
+
+    async def away(target: str) -> int:
+        asked.append(target)
+        raise BusUnavailable("away")
+
+    house.clock.forward(seconds=10)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.hints, "waiting", away)
+        assert await house.sweeps().waiting(10) == 0
+    assert len(asked) == 1
+    assert await house.sweeps().waiting(10) == 2
+    assert sorted(house.hints.sent) == ["other", TARGET]
+
+
 # -- targets that do not come back -----------------------------------------------------------
 
 
@@ -232,11 +289,28 @@ async def test_jobs_of_a_retired_target_end(house: House) -> None:
     assert found.error.message == (
         "target simulator is retired: its successor is other; send the job to another target"
     )
-    assert (await house.timeline(waiting.id))[-1].message == found.error.message
+    entry = (await house.timeline(waiting.id))[-1]
+    assert (entry.status, entry.source, entry.message) == ("failed", "quws", found.error.message)
     assert house.hub.told[-1] == JobEvent(waiting.id, Phase.ERROR)
     assert (await house.job(pending.id)).phase is Phase.PENDING
     assert (await house.job(elsewhere.id)).phase is Phase.QUEUED
     assert await sweeps.retired() == 0
+
+
+# -- what happened to jobs -------------------------------------------------------------------
+
+
+async def test_what_happened_is_kept_for_a_day(house: House) -> None:
+    for _ in range(2):
+        await house.submit()
+    house.clock.forward(days=1)
+    newest = await house.submit()
+    assert await house.sweeps().outbox() == 0
+    house.clock.forward(milliseconds=1)
+    assert await house.sweeps().outbox() == 2
+    left = await house.store.outbox.since(None, everybody=True, after=0)
+    assert [item.job_id for item in left] == [newest.id]
+    assert await house.sweeps().outbox() == 0
 
 
 # -- keys ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from plans import connected
 from sqlalchemy import (
     Connection,
     Engine,
+    Table,
     event,
     func,
     insert,
@@ -27,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-from quws.store.database import Database, StoreUnavailable
+from quws.store.database import Database, StoreUnavailable, WrongSchema, database_name
 from quws.store.revision import REVISION
 from quws.store.schema import differences, downgrade, upgrade
 from quws.store.tables import metadata
@@ -35,10 +36,10 @@ from quws.store.tables import metadata
 pytestmark = pytest.mark.anyio
 
 
-def fill(connection: Connection) -> None:
+def fill(connection: Connection, tables: dict[str, Table] | None = None) -> None:
     """Put a row with a value in every column into each table that has none."""
     values: dict[str, Any] = {}
-    for name, table in tables_of(connection).items():
+    for name, table in (tables or tables_of(connection)).items():
         if connection.scalar(select(func.count()).select_from(table)) == 0:
             row = {column.name: some_value(column, values) for column in table.columns}
             connection.execute(insert(table).values(row))
@@ -46,20 +47,25 @@ def fill(connection: Connection) -> None:
         values |= {f"{name}.{key}": value for key, value in found.items()}
 
 
-def contents(connection: Connection) -> dict[str, Any]:
+def contents(connection: Connection, tables: dict[str, Table] | None = None) -> dict[str, Any]:
     return {
         name: dict(connection.execute(select(table)).mappings().one())
-        for name, table in tables_of(connection).items()
+        for name, table in (tables or tables_of(connection)).items()
     }
 
 
-def tables_with_rows(url: str) -> set[str]:
-    with connected(url) as connection:
-        return {
-            name
-            for name, table in tables_of(connection).items()
-            if connection.scalar(select(func.count()).select_from(table))
-        }
+def climb(url: str) -> dict[str, Table]:
+    """Upgrade revision by revision with rows in all tables; return the tables at the top."""
+    tables: dict[str, Table] = {}
+    for revision in revisions():
+        upgrade(url, revision)
+        kept = set(tables)
+        with connected(url) as connection:
+            tables = tables_of(connection)
+            for name in kept:
+                assert connection.scalar(select(func.count()).select_from(tables[name])), name
+            fill(connection, tables)
+    return tables
 
 
 # -- the migrations -------------------------------------------------------------
@@ -125,32 +131,21 @@ def test_and_not_only_as_far_as_alembic_looks(
 
 
 def test_every_revision_goes_down_and_up_again_with_rows_in_it(empty_url: str) -> None:
-    steps = revisions()
-    for revision in steps:
-        kept = tables_with_rows(empty_url)
-        upgrade(empty_url, revision)
-        assert tables_with_rows(empty_url) >= kept
+    tables = climb(empty_url)
+    for revision in [*revisions()[-2::-1], "base"]:
         with connected(empty_url) as connection:
-            fill(connection)
-    for revision in [*steps[-2::-1], "base"]:
-        with connected(empty_url) as connection:
-            before = contents(connection)
+            before = contents(connection, tables)
         downgrade(empty_url, revision)
         with connected(empty_url) as connection:
-            after = contents(connection)
+            tables = tables_of(connection)
+            after = contents(connection, tables)
             # What an older schema can hold, it still holds.
             for name in after:
                 shared = after[name].keys() & before[name].keys()
                 assert {k: after[name][k] for k in shared} == {k: before[name][k] for k in shared}
-            fill(connection)
-    with connected(empty_url) as connection:
-        assert tables_of(connection) == {}
-    for revision in steps:
-        kept = tables_with_rows(empty_url)
-        upgrade(empty_url, revision)
-        assert tables_with_rows(empty_url) >= kept
-        with connected(empty_url) as connection:
-            fill(connection)
+            fill(connection, tables)
+    assert tables == {}
+    climb(empty_url)
     assert differences(empty_url) == []
 
 
@@ -263,16 +258,39 @@ def is_cut_short(url: str, statements: int) -> bool:
 def test_an_upgrade_that_was_cut_short_can_be_done_again(
     dialect: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for statement in range(0, 1000, 5):
+    def new(name: str) -> str:
         if dialect == "sqlite":
-            url = f"sqlite:///{tmp_path / f'{statement}.db'}"
-        else:
-            url = request.getfixturevalue("postgres").database()
+            return f"sqlite:///{tmp_path / f'{name}.db'}"
+        url: str = request.getfixturevalue("postgres").database()
+        return url
+
+    wanted = new("whole")
+    upgrade(wanted)
+    for statement in range(0, 1000, 5):
+        url = new(str(statement))
         if not is_cut_short(url, statement):
             return
         upgrade(url)
-        assert differences(url) == []
+        assert catalogue(url) == catalogue(wanted)
     raise AssertionError("an upgrade has no end")
+
+
+def catalogue(url: str) -> list[Any]:
+    """Return what the database itself keeps of its tables: quicker than to reflect them."""
+    statements = (
+        ["SELECT name, sql FROM sqlite_master ORDER BY name"]
+        if url.startswith("sqlite")
+        else [
+            "SELECT table_name, column_name, data_type, is_nullable, column_default"
+            " FROM information_schema.columns WHERE table_schema = 'public'"
+            " ORDER BY table_name, ordinal_position",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace ORDER BY conname",
+        ]
+    )
+    with connected(url) as connection:
+        return [list(connection.execute(text(statement))) for statement in statements]
 
 
 # -- the check ------------------------------------------------------------------
@@ -301,10 +319,43 @@ async def test_a_database_with_this_schema_is_taken(database: Database) -> None:
     assert await database.revision() == REVISION
 
 
+async def test_a_file_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "quws.db"
+    error = await refusal(f"sqlite:///{path}")
+    assert isinstance(error, WrongSchema)
+    assert str(error) == f"there is no database {path}: run 'quws db upgrade'"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:////var/lib/quws/quws.db", "/var/lib/quws/quws.db"),
+        (
+            "postgresql://ann:secret@db.example.org:5433/jobs?password=other",
+            "jobs at db.example.org:5433",
+        ),
+        ("postgresql:///jobs?host=/run", "jobs at this machine"),
+        ("secret", "of QUWS_DATABASE_URL"),
+    ],
+)
+def test_a_database_has_a_name_without_its_password(url: str, name: str) -> None:
+    assert database_name(url) == name
+
+
+def test_what_is_no_url_is_not_repeated() -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        Database("secret")
+    assert str(caught.value) == "QUWS_DATABASE_URL is no URL of a database"
+
+
 async def test_a_database_without_a_schema_is_refused(empty_url: str) -> None:
+    if empty_url.startswith("sqlite:///"):
+        Path(empty_url.removeprefix("sqlite:///")).touch()
     error = await refusal(empty_url)
     assert str(error) == (
-        f"the database has no quws schema yet, this quws needs {REVISION}: run 'quws db upgrade'"
+        f"the database {database_name(empty_url)} has no quws schema yet, this quws needs"
+        f" {REVISION}: run 'quws db upgrade'"
     )
     assert "try again later" in error.sentence
 
@@ -320,7 +371,7 @@ async def test_a_database_with_another_schema_is_refused(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     try:
         error = await refusal(url)
-        assert "the database has schema 0000" in str(error)
+        assert f"the database {database_name(url)} has schema 0000" in str(error)
         assert f"this quws needs {REVISION}" in str(error)
         assert "quws db upgrade" in str(error)
     finally:

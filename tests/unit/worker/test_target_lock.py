@@ -57,7 +57,7 @@ async def test_the_second_stands_by_until_the_first_gives_it_free(
 
 
 async def test_who_is_not_heard_of_loses_it(holds: ShakyHolds, stop: asyncio.Event) -> None:
-    first, second = TargetLock(holds, TARGET, 0.2), TargetLock(holds, TARGET, 60)
+    first, second = TargetLock(holds, TARGET, 0.2), TargetLock(holds, TARGET, 4)
     assert await first.acquire(stop)
     async with asyncio.timeout(30):
         assert await second.acquire(stop)

@@ -24,7 +24,6 @@ from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
-from quws.domain.parameters.posted import REFERENCE
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 
@@ -46,10 +45,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
-        (item, link)
-        for item, link in urls.parameters(job)
-        if item.name not in ("CIRCUIT", "QUERY")
-        or (item.value or "").startswith(REFERENCE.decode())
+        (item, link) for item, link in urls.parameters(job) if item.name not in ("CIRCUIT", "QUERY")
     ]
     context: dict[str, Any] = {
         "job": job,

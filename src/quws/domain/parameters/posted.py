@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quws.domain.errors import InvalidParameter
@@ -40,17 +40,47 @@ def text_of(item: Posted) -> str:
         ) from None
 
 
-def parts_named(posted: Iterable[Posted], specifications: Specifications) -> set[str]:
-    """Find the names of the parts that other parameters refer to.
+def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list[Posted]:
+    """Put what was uploaded in the place of the parameters that refer to it.
 
-    ``CIRCUIT=param:NAME`` (UWS 1.1, section 2.2.3.1.1), and DALI's
-    ``UPLOAD=TABLE,param:NAME``.
+    ``CIRCUIT=param:NAME`` is the part NAME (UWS 1.1, section 2.2.3.1.1), which is then no
+    parameter of its own, unless it is also one of the tables that are uploaded to TAP.
+
+    Raises
+    ------
+    InvalidParameter
+        There is no such part, or two parameters refer to it.
+
     """
+    parts: dict[str, Posted] = {}
+    for item in posted:
+        if not _by_part(item, specifications):
+            parts.setdefault(item.name, item)
+    found: list[Posted] = []
+    used: set[str] = set()
+    for item in posted:
+        if not _by_part(item, specifications) or not item.value.startswith(REFERENCE):
+            found.append(item)
+            continue
+        name = item.value[len(REFERENCE) :].decode("utf-8", "replace")
+        if name not in parts or name in used:
+            # Else a request of a few bytes could ask for any amount of work.
+            wrong = "is referred to twice; send it twice" if name in used else "was not sent"
+            raise InvalidParameter(
+                f"{item.name.upper()} refers to the part '{name[:60]}', which {wrong}",
+                parameter=item.name.upper(),
+            )
+        used.add(name)
+        part = parts[name]
+        found.append(Posted(item.name, part.value, part.mime_type, uploaded=True))
+    gone = {id(parts[name]) for name in used - tables(posted)}
+    return [item for item in found if id(item) not in gone]
+
+
+def tables(posted: Sequence[Posted]) -> set[str]:
+    """Find the names of the parts that DALI's ``UPLOAD=TABLE,param:NAME`` refers to."""
     names = set()
     for item in posted:
-        found = specifications.find(item.name)
-        if found is not None and found.by_part and item.value.startswith(REFERENCE):
-            names.add(_named(item))
         if item.name.upper() == "UPLOAD":
             for pair in item.value.decode("utf-8", "replace").split(";"):
                 _, _, uri = pair.partition(",")
@@ -59,31 +89,6 @@ def parts_named(posted: Iterable[Posted], specifications: Specifications) -> set
     return names
 
 
-def resolved(item: Posted, posted: Sequence[Posted]) -> Posted:
-    """Follow a reference to another part; what is none is given back as it is.
-
-    Raises
-    ------
-    InvalidParameter
-        There is no such part, or its name could not be in a URL.
-
-    """
-    if not item.value.startswith(REFERENCE):
-        return item
-    name = _named(item)
-    if "/" in name or name in (".", ".."):
-        raise InvalidParameter(
-            f"the name of a part is a part of a URL, and '{name[:60]}' cannot be one",
-            parameter=item.name.upper(),
-        )
-    for part in posted:
-        if part.name == name and part is not item:
-            return Posted(item.name, part.value, part.mime_type, part.uploaded)
-    raise InvalidParameter(
-        f"{item.name.upper()} refers to the part '{name[:60]}', which was not sent",
-        parameter=item.name.upper(),
-    )
-
-
-def _named(item: Posted) -> str:
-    return item.value[len(REFERENCE) :].decode("utf-8", "replace")
+def _by_part(item: Posted, specifications: Specifications) -> bool:
+    found = specifications.find(item.name)
+    return found is not None and found.by_part

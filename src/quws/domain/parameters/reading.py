@@ -7,7 +7,7 @@ from typing import Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.parameters.posted import Posted, parts_named, resolved, text_of
+from quws.domain.parameters.posted import Posted, tables, text_of
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specification, Specifications
@@ -47,7 +47,9 @@ def read_job(
     policy: Policy,
     specifications: Specifications = SPECIFICATIONS,
 ) -> JobRequest:
-    """Read what a job is to do from its parameters (control parameters already taken out).
+    """Read what a job is to do from its parameters.
+
+    Those of control are taken out already, and uploads stand in their places.
 
     Raises
     ------
@@ -57,8 +59,7 @@ def read_job(
     """
     given = _sorted(posted, specifications)
     values = {
-        item.name: _value(item, given.get(item.name, []), posted, policy)
-        for item in specifications.job
+        item.name: _value(item, given.get(item.name, []), policy) for item in specifications.job
     }
     return JobRequest(
         circuits=values["CIRCUIT"],
@@ -91,7 +92,7 @@ def check_target(
 
 def _sorted(posted: Sequence[Posted], specifications: Specifications) -> dict[str, list[Posted]]:
     """Put what was posted together by the parameter that is meant, under its first name."""
-    referenced = parts_named(posted, specifications)
+    referenced = tables(posted)
     given: dict[str, list[Posted]] = {}
     for item in posted:
         name = item.name.upper()
@@ -107,9 +108,7 @@ def _sorted(posted: Sequence[Posted], specifications: Specifications) -> dict[st
     return given
 
 
-def _value(
-    specification: Specification, items: list[Posted], posted: Sequence[Posted], policy: Policy
-) -> Any:
+def _value(specification: Specification, items: list[Posted], policy: Policy) -> Any:
     name = specification.name
     spelled = {item.name.upper() for item in items}
     for alias in specification.aliases:
@@ -120,8 +119,6 @@ def _value(
             )
     if specification.needed is not None and not items:
         raise InvalidParameter(f"{name} is missing; send {specification.needed}", parameter=name)
-    if specification.by_part:
-        items = [resolved(item, posted) for item in items]
     if specification.repeatable:
         return [specification.read(text_of(item)) for item in items]
     if not items:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import cached_property
 from typing import Any
 
@@ -13,26 +13,26 @@ from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription
 
 
-class Role(StrEnum):
+class Role(Enum):
     """What a parameter is about."""
 
-    CONTROL = "control"
+    CONTROL = auto()
     """A property of the job as UWS has it (PHASE, RUNID, …); not listed among its parameters."""
-    JOB = "job"
+    JOB = auto()
     """What the job is, for the service: its circuits, its target, its results, its labels."""
-    OPTION = "option"
+    OPTION = auto()
     """How a target runs the circuits: a field of ``RunOptions``."""
 
 
-class Kind(StrEnum):
+class Kind(Enum):
     """What a value is, where types have names: in the OpenAPI document and on a command line."""
 
-    TEXT = "text"
-    INTEGER = "integer"
-    FLAG = "flag"
-    OBJECT = "object"
+    TEXT = auto()
+    INTEGER = auto()
+    FLAG = auto()
+    OBJECT = auto()
     """A JSON object, or a text that stands for one."""
-    INSTANT = "instant"
+    INSTANT = auto()
 
 
 class Shown(StrEnum):

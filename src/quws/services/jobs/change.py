@@ -11,7 +11,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import InvalidParameter
 from quws.domain.job import new_job_id
-from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
@@ -81,6 +81,7 @@ class JobChange:
         job = await self._reader.get(caller, job_id)
         if job.phase is not Phase.PENDING:
             await self._reader.refuse(caller, job_id, PENDING_ONLY)
+        posted = with_parts(posted, self._planner.specifications)
         present = {item.name.upper() for item in job.parameters}
         for item in posted:
             if item.name.upper() not in present:

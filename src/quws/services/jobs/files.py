@@ -75,7 +75,7 @@ class JobFiles:
     async def posted(self, parameter: Parameter) -> Posted:
         """Return a parameter as it was posted."""
         value = await read_parameter(self._artifacts, parameter)
-        return Posted(parameter.name, value, parameter.mime_type)
+        return Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)
 
     async def drop(self, job_id: str) -> None:
         """Delete all files of a job that is gone, now or by the next sweep."""

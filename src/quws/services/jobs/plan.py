@@ -12,7 +12,7 @@ from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
 from quws.domain.noise import Noise
-from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import check_target, read_control, read_job
 from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -113,10 +113,12 @@ class Planner:
         """
         control, rest = read_control(posted, self.specifications)
         self._policy.destruction(control.destruction, self._clock())
-        return await self.plan(caller, rest)
+        return await self.plan(caller, with_parts(rest, self.specifications))
 
     async def plan(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
-        """Return what follows from the parameters of a job (those of control not among them).
+        """Return what follows from the parameters of a job.
+
+        Those of control are not among them, and uploads stand in their places.
 
         Raises
         ------

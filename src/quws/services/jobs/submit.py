@@ -15,7 +15,7 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
 from quws.domain.job import Job, TimelineEntry, new_job_id
-from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
@@ -73,11 +73,13 @@ class JobSubmission:
             before = await self._store.keys.made_before(caller.name, once.key)
             if before is not None:
                 return await self._again(caller, posted, once, before)
-        control, rest = read_control(posted, self._planner.specifications)
+        specifications = self._planner.specifications
+        control, rest = read_control(posted, specifications)
         if control.phase == "ABORT":
             raise InvalidParameter(
                 "PHASE must be RUN when a job is created, not 'ABORT'", parameter="PHASE"
             )
+        rest = with_parts(rest, specifications)
         now = self._clock()
         destruction = self._policy.destruction(control.destruction, now)
         duration = self._policy.duration(control.execution_duration)
@@ -102,7 +104,7 @@ class JobSubmission:
                 job_id,
                 rest,
                 self._policy.inline_bytes,
-                self._planner.specifications,
+                specifications,
             )
             job = Job(
                 id=job_id,

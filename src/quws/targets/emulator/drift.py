@@ -7,6 +7,7 @@ import json
 import math
 import random
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from quws.domain.targets import Calibration
 from quws.targets.emulator.device import Device
@@ -79,9 +80,14 @@ def instant(seconds: float) -> datetime:
 def _deviation(what: str, number: int) -> float:
     """Give one value of a stationary random walk with mean 0 and deviation 1."""
     return math.sqrt(1 - _MEMORY**2) * sum(
-        _MEMORY**back * random.Random(f"{what}/{number - back}").gauss(0, 1)  # noqa: S311
-        for back in range(_TERMS)
+        _MEMORY**back * _step(what, number - back) for back in range(_TERMS)
     )
+
+
+@lru_cache(maxsize=8192)
+def _step(what: str, number: int) -> float:
+    # The next calibrations have all of its steps but one in common with this one.
+    return random.Random(f"{what}/{number}").gauss(0, 1)  # noqa: S311
 
 
 def _times(value: float | None, factor: float) -> float | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.parameters.posted import Posted, text_of
+from quws.domain.parameters.posted import Posted, text_of, with_parts
 from quws.domain.parameters.reading import read_control, read_job
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -229,6 +229,10 @@ def test_a_long_unknown_name_is_cut() -> None:
     assert error.parameter == "x" * 60
 
 
+def test_the_names_that_tap_clients_send_unasked() -> None:
+    assert set(IGNORED) == {"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"}
+
+
 @pytest.mark.parametrize("name", sorted(IGNORED))
 def test_what_tap_clients_send_unasked_has_no_effect(name: str) -> None:
     assert job((name, "doQuery"), (name.lower(), "again"), (name, b"\xff")) == job()
@@ -244,11 +248,22 @@ def test_a_part_that_nothing_refers_to_is_refused_by_name() -> None:
     assert caught.value.parameter == "my file"
 
 
-@pytest.mark.parametrize("name", ["my file", "part-1", "量子", "Qasm", "upload"])
+def delivered(*items: Posted) -> list[Posted]:
+    return with_parts(items, SPECIFICATIONS)
+
+
+@pytest.mark.parametrize("name", ["my file", "part-1", "量子", "Qasm", "upload", "a/b", ".."])
 def test_a_circuit_may_be_a_link_to_a_part(name: str) -> None:
-    parts = [*posted(("circuit", f"param:{name}")), upload(name, CIRCUIT.encode())]
-    assert read_job(parts, POLICY) == job()
-    assert read_job(parts[::-1], POLICY) == job()
+    (link,) = posted(("circuit", f"param:{name}"))
+    part = upload(name, CIRCUIT.encode())
+    for items in ((link, part), (part, link)):
+        assert delivered(*items) == [upload("circuit", CIRCUIT.encode())]
+        assert read_job(delivered(*items), POLICY) == job()
+
+
+def test_a_part_without_a_file_name_is_an_upload_too() -> None:
+    found = delivered(*posted(("CIRCUIT", "param:a"), ("a", CIRCUIT)))
+    assert [(item.name, item.uploaded) for item in found] == [("CIRCUIT", True)]
 
 
 def test_links_and_circuits_keep_their_order() -> None:
@@ -257,12 +272,13 @@ def test_links_and_circuits_keep_their_order() -> None:
         upload("a", b"A"),
         upload("b", b"B"),
     ]
-    assert read_job(parts, POLICY).circuits == ["B", "x", "A"]
+    assert read_job(delivered(*parts), POLICY).circuits == ["B", "x", "A"]
 
 
 def test_a_linked_part_must_be_utf8_too() -> None:
+    parts = delivered(*posted(("CIRCUIT", "param:a")), upload("a", b"\xff"))
     with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text; byte 0") as caught:
-        read_job([*posted(("CIRCUIT", "param:a")), upload("a", b"\xff")], POLICY)
+        read_job(parts, POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
 
@@ -271,16 +287,19 @@ def test_a_linked_part_must_be_utf8_too() -> None:
 )
 def test_a_link_to_a_part_that_was_not_sent(value: str) -> None:
     with pytest.raises(InvalidParameter, match=r"^CIRCUIT refers to the part ") as caught:
-        read_job(posted(("circuit", value)), POLICY)
+        delivered(*posted(("circuit", value)))
     assert caught.value.parameter == "CIRCUIT"
 
 
-@pytest.mark.parametrize("name", [".", "..", "a/b", "/", "../../x"])
-def test_a_part_whose_name_cannot_be_in_a_url(name: str) -> None:
-    parts = [*posted(("CIRCUIT", f"param:{name}")), upload(name, CIRCUIT.encode())]
-    with pytest.raises(InvalidParameter, match=r"the name of a part is a part of a URL") as caught:
-        read_job(parts, POLICY)
-    assert caught.value.parameter == "CIRCUIT"
+def test_a_part_is_one_circuit() -> None:
+    links = posted(("CIRCUIT", "param:a"), ("CIRCUIT", "param:a"))
+    with pytest.raises(InvalidParameter, match="the part 'a', which is referred to twice"):
+        delivered(*links, upload("a", CIRCUIT.encode()))
+
+
+def test_a_part_that_is_a_table_too_stays_one() -> None:
+    parts = [*posted(("CIRCUIT", "param:a"), ("UPLOAD", "t,param:a")), upload("a", b"A")]
+    assert [item.name for item in delivered(*parts)] == ["CIRCUIT", "UPLOAD", "a"]
 
 
 def test_a_table_that_a_tap_client_uploads_has_no_effect() -> None:
@@ -289,6 +308,30 @@ def test_a_table_that_a_tap_client_uploads_has_no_effect() -> None:
         upload("tab", b"\xff"),
     ]
     assert read_job(parts, POLICY) == job()
+
+
+@pytest.mark.parametrize("value", ["t,http://x/y;u,param:tab", "t,param:tab", "t,param:tab;"])
+def test_each_table_of_an_upload_names_its_part(value: str) -> None:
+    parts = [*posted(("CIRCUIT", CIRCUIT), ("upload", value)), upload("tab", b"")]
+    assert read_job(parts, POLICY) == job()
+
+
+def test_only_a_circuit_and_an_upload_name_a_part() -> None:
+    for pair in (("TAG", "param:a"), ("MAXREC", "t,param:a"), ("UPLOAD", "param:a")):
+        with pytest.raises(InvalidParameter, match="there is no parameter 'a'"):
+            read_job([*posted(("CIRCUIT", CIRCUIT), pair), upload("a", b"")], POLICY)
+
+
+def test_the_name_of_a_part_need_not_be_text() -> None:
+    with pytest.raises(InvalidParameter, match="refers to the part 'b\ufffd'"):
+        delivered(*posted(("CIRCUIT", b"param:b\xff")))
+
+
+def test_a_part_brings_its_type_along() -> None:
+    part = Posted("a", b"A", "text/x-qasm", uploaded=True)
+    found = delivered(Posted("CIRCUIT", b"param:a"), part)
+    assert found == [Posted("CIRCUIT", b"A", "text/x-qasm", uploaded=True)]
+    assert not Posted("CIRCUIT", b"A").uploaded
 
 
 def test_a_circuit_may_be_uploaded_as_a_file() -> None:
@@ -356,6 +399,8 @@ def test_a_bad_value_is_refused_in_one_short_sentence_that_names_the_parameter(
         ("OPENQASM-3.0", Language.OPENQASM_3),
         (" qasm3 ", Language.OPENQASM_3),
         ("ADQL", None),
+        ("ADQL-2.0", None),
+        ("adql-2.1", None),
         ("auto", None),
         ("", None),
     ],
@@ -388,6 +433,36 @@ def test_formats(text: str, wanted: ResponseFormat) -> None:
 )
 def test_flags(text: str, flag: bool) -> None:
     assert job(("MEMORY", text)).options.memory is flag
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("", None),
+        (" AUTO ", None),
+        ("Matrix-Product-State", "matrix_product_state"),
+        ("stabilizer", "stabilizer"),
+    ],
+)
+def test_methods(text: str, method: str | None) -> None:
+    assert job(("METHOD", text)).options.method == method
+
+
+@pytest.mark.parametrize("before", ['{"a":', "["], ids=["objects", "lists"])
+def test_metadata_may_be_nested_32_deep(before: str) -> None:
+    def nested(times: int) -> str:
+        inside = before * times + "1" + ("}" if "{" in before else "]") * times
+        return '{"top": ' + inside + "}"
+
+    assert job(("METADATA", nested(31))).metadata == json.loads(nested(31))
+    assert refused(("METADATA", nested(32))).sentence == (
+        "METADATA must be a JSON object, nested at most 32 deep"
+    )
+
+
+def test_the_deepest_part_of_metadata_counts() -> None:
+    deep = json.dumps({"a": 1, "b": [{}, json.loads("[" * 32 + "]" * 32)], "c": [2]})
+    assert refused(("METADATA", deep)).parameter == "METADATA"
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), (str(2**63 - 1), 2**63 - 1), ("+7", 7)])

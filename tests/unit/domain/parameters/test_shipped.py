@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -75,9 +76,65 @@ def test_how_circuits_are_run_goes_to_another_quws_and_nothing_else_does() -> No
     }
 
 
-def test_keywords_are_unique() -> None:
-    keywords = [item.keyword for item in SPECIFICATIONS]
-    assert len(keywords) == len(set(keywords))
+KEYWORDS = {
+    "CIRCUIT": "circuits",
+    "TARGET": "target",
+    "SHOTS": "shots",
+    "SEED": "seed",
+    "METHOD": "method",
+    "NOISE": "noise",
+    "MEMORY": "memory",
+    "RESPONSEFORMAT": "response_format",
+    "LANG": "language",
+    "TAG": "tag",
+    "METADATA": "metadata",
+    "RUNID": "run_id",
+    "PHASE": "phase",
+    "DESTRUCTION": "destruction",
+    "EXECUTIONDURATION": "execution_duration",
+}
+
+
+def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
+    assert {item.name: item.keyword for item in SPECIFICATIONS} == KEYWORDS
+    assert {item.name: item.aliases for item in SPECIFICATIONS if item.aliases} == {
+        "CIRCUIT": ("QUERY",)
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        (lambda item: item.prominent, {"CIRCUIT", "TARGET", "SHOTS", "SEED", "RUNID"}),
+        (lambda item: item.repeatable, {"CIRCUIT", "TAG"}),
+        (lambda item: item.by_part, {"CIRCUIT"}),
+        (lambda item: item.needed, {"CIRCUIT"}),
+        (lambda item: item.choices, {"RESPONSEFORMAT", "LANG", "PHASE"}),
+        (lambda item: item.low == 0, {"SEED", "EXECUTIONDURATION"}),
+        (lambda item: item.low == 1, {"SHOTS"}),
+        (lambda item: item.high == 2**31 - 1, {"SHOTS", "EXECUTIONDURATION"}),
+        (lambda item: item.high == 2**63 - 1, {"SEED"}),
+    ],
+)
+def test_of_which_parameters_something_holds(
+    said: Callable[[Specification], object], names: set[str]
+) -> None:
+    assert {item.name for item in SPECIFICATIONS if said(item)} == names
+
+
+def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
+    assert {item.name: item.shown for item in SPECIFICATIONS if item.shown != "line"} == {
+        "CIRCUIT": "circuits",
+        "TARGET": "target",
+        "SHOTS": "number",
+        "SEED": "number",
+        "MEMORY": "tick",
+        "RESPONSEFORMAT": "choice",
+        "LANG": "choice",
+        "TAG": "words",
+        "PHASE": "nothing",
+        "EXECUTIONDURATION": "number",
+    }
 
 
 @pytest.mark.parametrize(
@@ -180,3 +237,42 @@ def test_no_two_parameters_have_a_name_in_common(name: str, aliases: tuple[str, 
     with pytest.raises(ValueError, match="two parameters have the name"):
         SPECIFICATIONS.plus(other)
     assert list(Specifications([other]).job) == [other]
+
+
+def test_what_holds_of_a_parameter_that_says_the_least() -> None:
+    least = Specification(
+        name="X",
+        keyword="x",
+        role=Role.JOB,
+        kind=Kind.TEXT,
+        read=str,
+        label="X",
+        help="X.",
+        example="x",
+    )
+    assert (least.otherwise, least.more, least.shown) == ("none", "", Shown.LINE)
+    assert not any(
+        (least.control, least.repeatable, least.by_part, least.forwarded, least.prominent)
+    )
+    assert least.names == ("X",)
+    assert least.default_of(Policy()) is None
+
+
+def test_one_more_parameter_changes_nothing_of_the_others() -> None:
+    more = Specification(
+        name="TWIST",
+        keyword="twist",
+        role=Role.OPTION,
+        kind=Kind.INTEGER,
+        read=int,
+        label="Twist",
+        help="How far.",
+        example="3",
+    )
+    found = SPECIFICATIONS.plus(more)
+    assert list(found) == [*SPECIFICATIONS, more]
+    assert found.ignored == SPECIFICATIONS.ignored
+    assert found.options[-1] is found.job[-1] is more
+    assert found.known == SPECIFICATIONS.known | {"TWIST"}
+    assert found.control == SPECIFICATIONS.control
+    assert found["TWIST"] is more

@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from house import ANNA, BERT, OPERATOR, House
+from house import ANNA, BERT, DESCRIPTION, OPERATOR, House
 from store_helpers import NOW, TARGET
 
 from quws.artifacts import ArtifactStoreUnavailable
 from quws.bus.events import JobEvent
-from quws.domain.caller import Caller
+from quws.domain.caller import ANONYMOUS, Caller
 from quws.domain.errors import Forbidden, IllegalMove, InvalidParameter, NotFound, UnknownTarget
 from quws.domain.job import Job
+from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
@@ -44,6 +45,7 @@ async def test_run_queues_a_job_and_wakes_a_worker(house: House) -> None:
     assert (found.phase, found.queued_time) == (Phase.QUEUED, NOW + timedelta(seconds=5))
     entry = (await house.timeline(job.id))[-1]
     assert (entry.status, entry.message) == ("queued", f"for target {TARGET}")
+    assert entry.source == "quws"
     assert house.hub.told[-1] == JobEvent(job.id, Phase.QUEUED)
     assert house.hints.sent == [TARGET]
 
@@ -87,6 +89,13 @@ async def test_abort_ends_a_job_that_runs(house: House) -> None:
     assert await house.store.claims.renew(claim, 30) is None, "its worker has lost it"
     with pytest.raises(IllegalMove, match="ABORT needs a job that is not over"):
         await house.jobs.control.abort(ANNA, job.id)
+
+
+async def test_where_nobody_signs_in_it_is_the_user_who_aborts(house: House) -> None:
+    job = await house.submit(caller=ANONYMOUS)
+    await house.jobs.control.abort(ANONYMOUS, job.id)
+    assert (await house.timeline(job.id))[-1].source == "user"
+    assert house.hints.sent == [], "there is nothing to do for a worker"
 
 
 # -- delete ---------------------------------------------------------------------------
@@ -133,6 +142,23 @@ async def test_all_is_changed_at_once(house: House) -> None:
     assert (found.destruction_time, found.execution_duration) == (TOMORROW, 9)
     assert {event.phase for event in house.hub.told[told:]} <= {Phase.PENDING, Phase.QUEUED}
     assert house.hub.told[-1] == JobEvent(job.id, Phase.QUEUED)
+
+
+async def test_a_job_may_be_sent_elsewhere_and_run_in_one_request(house: House) -> None:
+    await house.register(DESCRIPTION, DESCRIPTION.model_copy(update={"name": "other"}))
+    job = await house.submit(TARGET=TARGET)
+    elsewhere = [Posted("TARGET", b"other")]
+    await house.jobs.control.apply(ANNA, job.id, Control(phase="RUN"), elsewhere)
+    found = await house.job(job.id)
+    assert (found.target, found.phase) == ("other", Phase.QUEUED)
+    assert (await house.timeline(job.id))[-1].message == "for target other"
+    assert house.hints.sent == ["other"]
+    gone = TargetState(status=TargetStatus.RETIRED)
+    await house.targets.found("other", gone, NOW)
+    job = await house.submit(TARGET=TARGET)
+    with pytest.raises(UnknownTarget):
+        await house.jobs.control.apply(ANNA, job.id, Control(phase="RUN"), elsewhere)
+    assert (await house.job(job.id)).target == TARGET
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,14 @@ async def test_a_repeated_parameter_is_given_by_its_place(house: House) -> None:
     assert await files.circuits(job, 2) == []
 
 
-async def test_a_circuit_may_lie_in_another_part(house: House) -> None:
-    part = Posted("My-Part", LARGE.encode(), "text/x-qasm", uploaded=True)
-    job = await made(house, of("CIRCUIT", "param:My-Part"), part)
-    assert await house.jobs.files.circuits(job) == [LARGE]
-    found = house.jobs.files.parameter(job, "My-Part")
-    assert (found.mime_type, await content(found)) == ("text/x-qasm", LARGE.encode())
+@pytest.mark.parametrize("circuit", [CIRCUIT, LARGE], ids=len)
+async def test_an_uploaded_circuit_is_a_file(house: House, circuit: str) -> None:
+    part = Posted("My-Part", circuit.encode(), "text/x-qasm", uploaded=True)
+    job = await made(house, of("circuit", "param:My-Part"), part)
+    assert [(item.name, item.by_reference) for item in job.parameters] == [("CIRCUIT", True)]
+    assert await house.jobs.files.circuits(job) == [circuit]
+    found = house.jobs.files.parameter(job, "CIRCUIT")
+    assert (found.mime_type, await content(found)) == ("text/x-qasm", circuit.encode())
     await house.artifacts.delete(job.id)
     with pytest.raises(NotFound, match="the circuits are not there any more"):
         await house.jobs.files.circuits(job)
@@ -69,10 +71,15 @@ async def test_a_circuit_may_lie_in_another_part(house: House) -> None:
         await content(found)
 
 
-async def test_a_part_of_a_name_of_ours_is_found_in_upper_case(house: House) -> None:
-    job = await made(house, of("CIRCUIT", "param:upload"), of("upload", CIRCUIT))
-    assert [item.name for item in job.parameters] == ["CIRCUIT", "UPLOAD"]
-    assert await house.jobs.files.circuits(job) == [CIRCUIT]
+async def test_an_upload_stays_one_when_something_else_changes(house: House) -> None:
+    job = await made(house, of("CIRCUIT", "param:a"), of("SHOTS", "5"), of("a", CIRCUIT))
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("SHOTS", "6")])
+    found = await house.job(job.id)
+    assert [(item.name, item.by_reference) for item in found.parameters] == [
+        ("CIRCUIT", True),
+        ("SHOTS", False),
+    ]
+    assert await house.jobs.files.circuits(found) == [CIRCUIT]
 
 
 async def test_a_result_is_given_by_its_name(house: House) -> None:

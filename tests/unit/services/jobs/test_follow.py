@@ -9,17 +9,20 @@ from typing import TypeVar
 
 import pytest
 from house import ANNA, BERT, OPERATOR, House
+from sqlalchemy import delete, insert, select
 from store_helpers import TARGET
 
 from quws.bus.events import JobEvent
 from quws.domain.errors import NotFound
-from quws.domain.job import Job
+from quws.domain.job import Job, JobRef
 from quws.domain.phases import Phase
 from quws.services.jobs import follow, lookout
 from quws.services.jobs.follow import News
 from quws.services.jobs.lookout import Lookout
 from quws.services.snapshots import Snapshot
+from quws.store import tables as t
 from quws.store.database import StoreUnavailable
+from quws.store.jobs import outbox
 from quws.telemetry import metrics
 
 pytestmark = pytest.mark.anyio
@@ -346,4 +349,48 @@ async def test_a_feed_tells_each_entry_once_and_says_now_and_then_that_it_lives(
     news = await told(feed)
     assert (news.changed, news.deleted) == ([], [])
     assert monotonic() - started >= 0.01
+    await feed.aclose()
+
+
+@pytest.mark.usefixtures("fast")
+async def test_what_is_written_late_is_told_late(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two transactions the one that drew its id first may commit last."""
+    monkeypatch.setattr(follow, "LATE_ENTRIES", 2)
+    feed = house.jobs.follower.feed(ANNA, None)
+    await told(feed)
+    too_late, late, early = [await house.submit() for _ in range(3)]
+    rows = t.outbox.c.job_id.in_((too_late.id, late.id))
+    async with house.database.write() as connection:
+        taken = [row._asdict() for row in await connection.execute(select(t.outbox).where(rows))]
+        await connection.execute(delete(t.outbox).where(rows))
+    news = await told(feed)
+    assert changes(news) == [(early.id, Phase.PENDING)]
+    async with house.database.write() as connection:
+        await connection.execute(insert(t.outbox), taken)
+    await house.hub.publish(JobEvent(late.id, Phase.PENDING))
+    assert await told(feed) == News(news.cursor, [news_of(late)], [])
+    await house.jobs.control.delete(ANNA, late.id)
+    last = await told(feed)
+    assert (last.changed, last.deleted) == ([], [late.id])
+    assert last.cursor == news.cursor + 1
+    await feed.aclose()
+
+
+def news_of(job: Job) -> JobRef:
+    return JobRef(job.id, job.phase, job.run_id, job.owner, job.creation_time)
+
+
+@pytest.mark.usefixtures("fast")
+async def test_more_than_one_look_finds_is_told_without_another_event(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LATE_ENTRIES", 0)
+    monkeypatch.setattr(outbox, "CHUNK", 1)
+    left = await house.store.outbox.newest()
+    jobs = [await house.submit() for _ in range(3)]
+    feed = house.jobs.follower.feed(ANNA, left)
+    await told(feed)
+    assert [changes(await told(feed)) for _ in jobs] == [[(job.id, Phase.PENDING)] for job in jobs]
     await feed.aclose()

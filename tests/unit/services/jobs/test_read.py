@@ -109,6 +109,8 @@ async def test_who_asks_at_one_moment_shares_one_read(
     await house.jobs.control.run(ANNA, job.id)
     assert (await house.jobs.reader.snapshot(ANNA, job.id)).job.phase is Phase.QUEUED
     assert reads == 2
+    await asyncio.sleep(0)
+    assert not house.jobs.reader._snapshots._reads, "and none is kept"
 
 
 async def test_one_who_goes_away_takes_the_answer_from_nobody(
@@ -142,3 +144,7 @@ async def test_a_quote_is_as_if_it_ran_now_until_it_waits(house: House) -> None:
     queued = await house.job(job.id)
     assert queued.quote is None
     assert await house.jobs.reader.quote(queued) is None, "its own, which is renewed by a sweep"
+    await house.quotes.refresh()
+    promised = house.clock() + timedelta(seconds=4)
+    house.clock.forward(seconds=3)
+    assert await house.jobs.reader.quote(await house.job(job.id)) == promised

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+import structlog
 from house import ANNA, BERT, CIRCUIT, FACTS, House, posted
 from store_helpers import NOW, TARGET
 
@@ -16,6 +17,7 @@ from quws.domain.job import Parameter
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 from quws.store.database import StoreUnavailable
+from quws.telemetry import metrics
 
 pytestmark = pytest.mark.anyio
 RUN = {"PHASE": "RUN"}
@@ -41,7 +43,11 @@ async def test_a_job_waits_for_run_and_is_its_owners(house: House) -> None:
         Parameter("CIRCUIT", CIRCUIT),
         Parameter("SHOTS", "5"),
     ], "control parameters are not among them"
-    assert [item.status for item in await house.timeline(job.id)] == ["received", "validated"]
+    assert (job.circuits_done, job.start_time, job.end_time, job.message) == (0, None, None, None)
+    assert [(item.status, item.source) for item in await house.timeline(job.id)] == [
+        ("received", "quws"),
+        ("validated", "quws"),
+    ]
     assert house.hub.told == [JobEvent(job.id, Phase.PENDING)]
     assert house.hints.sent == []
     assert await files(house) == []
@@ -57,6 +63,22 @@ async def test_with_run_it_is_queued_at_once(house: House) -> None:
     assert entries[2].message == f"for target {TARGET}"
     assert house.hub.told == [JobEvent(job.id, Phase.QUEUED)]
     assert house.hints.sent == [TARGET]
+
+
+async def test_a_job_is_counted_and_named_in_what_is_logged_after_it(house: House) -> None:
+    def count(phase: Phase) -> float:
+        return metrics.PHASES.labels(phase)._value.get()
+
+    before = {phase: count(phase) for phase in Phase}
+    await house.submit()
+    job = await house.submit(PHASE="RUN")
+    counted = {phase: count(phase) - before[phase] for phase in Phase}
+    assert {phase: more for phase, more in counted.items() if more} == {
+        Phase.PENDING: 1,
+        Phase.QUEUED: 1,
+    }
+    fields = structlog.contextvars.get_contextvars()
+    assert (fields["job"], fields["target"]) == (job.id, TARGET)
 
 
 async def test_what_the_user_wants_of_times_is_kept(house: House) -> None:
@@ -220,7 +242,7 @@ async def test_under_a_quota_what_is_too_much_is_held(house: House) -> None:
     assert [job.phase for job in found] == [Phase.QUEUED, Phase.QUEUED, Phase.HELD]
     assert house.hints.sent == [TARGET, TARGET]
     entry = (await house.timeline(made[2].id))[-1]
-    assert entry.status == "held"
+    assert (entry.status, entry.source) == ("held", "quws")
     assert entry.message is not None
     assert entry.message.startswith("quota_exceeded: 2 jobs of this owner wait or run already")
     assert house.hub.told[-1] == JobEvent(made[2].id, Phase.HELD)

@@ -1,0 +1,29 @@
+"""The HTTP service as a process of its own, which loads all of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from quws.cli.configuration import read_settings, refuse_public
+from quws.cli.options import stop
+from quws.cli.running import die_with_supervisor
+from quws.main import create_app
+from quws.processes.api import run_server
+from quws.processes.backends import check_database
+from quws.processes.runtime import configure_telemetry
+from quws.store.database import StoreUnavailable
+
+
+def serve_api(host: str, port: int, *, allow_anonymous: bool) -> None:
+    """Serve until told to stop; a fault of settings or database is one sentence."""
+    refuse_public(host, allow_anonymous=allow_anonymous)
+    configure_telemetry("api")
+    die_with_supervisor()
+    try:
+        settings = read_settings()
+        # Here, since the server would wrap the sentence into a traceback.
+        asyncio.run(check_database(settings))
+        service = create_app(settings)
+    except (StoreUnavailable, ValueError) as error:
+        stop(str(error))
+    run_server(service, host, port)
