@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import cast
 
 from arq.connections import ArqRedis
 from arq.constants import health_check_key_suffix
@@ -101,10 +103,8 @@ class Dispatcher:
         try:
             now, _ = await self._redis.time()
             told = json.dumps({"time": now, "why": worker.why})
-            async with self._redis.pipeline() as pipe:
-                pipe.hset(key, worker.worker, told)
-                pipe.expire(key, _TOLD_FOR_SECONDS)
-                await pipe.execute()
+            await cast("Awaitable[int]", self._redis.hset(key, worker.worker, told))
+            await self._redis.expire(key, _TOLD_FOR_SECONDS)
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
 
@@ -118,11 +118,10 @@ class Dispatcher:
 
         """
         try:
-            async with self._redis.pipeline() as pipe:
-                pipe.hgetall(_unfit_name(target))
-                # By the clock of Redis, since it was told by that.
-                pipe.time()
-                found, (now, _) = await pipe.execute()
+            reading = self._redis.hgetall(_unfit_name(target))
+            found = await cast("Awaitable[dict[bytes, bytes]]", reading)
+            # By the clock of Redis, since it was told by that.
+            now, _ = await self._redis.time() if found else (0, 0)
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
         told = {worker.decode(): json.loads(text) for worker, text in sorted(found.items())}
