@@ -185,8 +185,9 @@ def test_nor_is_a_folder_that_somebody_removes(
     if when == "meanwhile":
         folder.mkdir()
         monkeypatch.setattr(module.documents, "write", lambda *_: write_elsewhere(folder))
-    request = work(line).request.model_copy(update={"folder": str(folder)})
-    a_role(target)._job(request, line.connection)
+    role = a_role(target)
+    role._parse = work(line).parse
+    role._job(work(line, folder=str(folder)).request, line.connection)
     assert line.heard()[-1] == NoRoom(sentence=f"the folder {folder} is gone")
 
 

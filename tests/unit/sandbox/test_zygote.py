@@ -88,9 +88,9 @@ def test_a_child_whose_worker_is_stopped_goes_without_a_word(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     worker, child = socket.socketpair()
-    zygote, _ = socket.socketpair()
+    zygote, parent = socket.socketpair()
     worker.close()
-    with zygote, child:
+    with zygote, parent, child:
         pid = os.fork()
         if pid == 0:
             Zygote(zygote, IdleRole(), None)._become_child(os.dup(child.fileno()), os.getppid())
