@@ -39,10 +39,7 @@ def connect(url: str) -> ArqRedis:
     if not url.startswith("unix"):
         options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
     pool = ConnectionPool.from_url(url, **options)
-    redis = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
-    # Who closes it closes its connections: the pool is nobody else's.
-    redis.auto_close_connection_pool = True
-    return redis
+    return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
 
 
 def serialize(job: dict[str, Any]) -> bytes:

@@ -93,7 +93,7 @@ class Doctor:
         try:
             yield
         finally:
-            await redis.aclose()
+            await redis.aclose(close_connection_pool=True)
             if self._database is not None:
                 await self._database.close()
 

@@ -90,7 +90,7 @@ def test_the_doctor_knows_which_worker_cannot_run_jobs(settings: Settings) -> No
         unfit = UnfitWorker("simulator", "host:7", "the disk is full")
         await Dispatcher(redis).tell_unfit(unfit)
         found = [finding async for finding in Doctor(settings).examine()]
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
         return found
 
     valkey = ValkeyServer(settings.data / "valkey")
