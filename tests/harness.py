@@ -37,6 +37,8 @@ START_SECONDS = 150
 NO_TLS: dict[str, Any] = {"verify": False}
 """For clients of services under test: to load the certificates of the world takes 40 ms."""
 FAST = {
+    # As behind a proxy that passes its own name on.
+    "QUWS_ALLOWED_HOSTS": '["quantum.example.org"]',
     # Short enough that a test can wait for what a person would wait minutes for.
     "QUWS_LEASE": "3",
     "QUWS_SWEEP": "0.3",

@@ -6,7 +6,7 @@ Made up are only the bus and whoever reads circuits, which would be processes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,8 @@ from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
-URL = "http://quws.test"
+HOST = "quws.test"
+URL = f"http://{HOST}"
 
 
 async def _remember(answer: httpx.Response) -> None:
@@ -69,6 +70,7 @@ async def open_api(
     policy: Policy | None = None,
     public_url: str | None = None,
     specifications: Specifications = SPECIFICATIONS,
+    allowed_hosts: Sequence[str] = (HOST,),
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -103,6 +105,7 @@ async def open_api(
         auth=auth or AuthSettings(),
         public_url=public_url,
         max_body=1_000_000,
+        allowed_hosts=allowed_hosts,
         specifications=specifications,
     )
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 from pydantic.fields import FieldInfo
 
-from quws.api.kit import errors
+from quws.api.kit import errors, heads
 from quws.cli.app import app
 from quws.cli.lazy import load_all
 from quws.domain.errors import Refusal
@@ -106,6 +106,18 @@ def refusals() -> str:
         when = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
         rows.setdefault(kind.code, f"| `{kind.code}` | {status} | {when} |")
     rows["cross_site"] = "| `cross_site` | 403 | A page of another site made the browser send it. |"
+    rows["uri_too_long"] = (
+        f"| `uri_too_long` | 414 | The URI is longer than {heads.MAX_URI} bytes; a POST has its"
+        " parameters in the body. |"
+    )
+    rows["headers_too_large"] = (
+        f"| `headers_too_large` | 431 | There are more than {heads.MAX_HEADERS} headers, or"
+        f" {heads.MAX_HEADER_BYTES} bytes of them. |"
+    )
+    rows["unknown_host"] = (
+        "| `unknown_host` | 421 | The service was asked by a name that is not its own;"
+        " `QUWS_ALLOWED_HOSTS` adds names. |"
+    )
     rows["internal_error"] = (
         "| `internal_error` | 500 | A fault of the service; its log has more under the reference. |"
     )

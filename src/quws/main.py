@@ -40,5 +40,6 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
         ),
         public_url=settings.public_url,
         max_body=settings.max_body,
+        allowed_hosts=settings.allowed_hosts,
         specifications=specifications,
     )

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_slashless)] | None = Field(
         None, description="The URL under which clients reach the service, behind a proxy."
     )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Further names by which the service may be asked, as a JSON list: beside"
+        " localhost, addresses, the name of --host and that of QUWS_PUBLIC_URL. * allows any.",
+    )
     sqlite_full_sync: bool = Field(
         False, description="SQLite: lose nothing in a power cut, at one disk sync per write."
     )

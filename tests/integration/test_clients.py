@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import http.server
+import io
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPResponse
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 import requests
+from astropy.table import Table
 from circuits import BELL2, slow
-from harness import CannotStart, Service
+from harness import CannotStart, Service, until
 from programs import debian
 from pyvo.dal import AsyncTAPJob, TAPService
 from uws import create, text, wait
@@ -93,6 +97,84 @@ def test_pyvo_runs_a_job_with_tap_words_only(service: Service, session: requests
     assert sum(job.fetch_result().to_table()["count"]) == 1000
 
 
+# -- astroquery -------------------------------------------------------------------
+
+
+class TapPlus:
+    """What astroquery's ``TapPlus(url=…)`` sends, as of its release 0.4.11.
+
+    The package itself brings a keyring and cryptography along, and takes long to load.
+    """
+
+    POST = {  # noqa: RUF012 - nobody changes it
+        "Content-type": "application/x-www-form-urlencoded",
+        "Accept": "text/plain",
+        "User-Agent": "astroquery/0.4.11 Python/3.11.9 (Linux)",
+    }
+
+    def __init__(self, url: str) -> None:
+        address = httpx.URL(url)
+        self._connection = HTTPConnection(address.host, address.port, timeout=70)
+
+    def ask(self, path: str, form: dict[str, str] | None = None) -> tuple[HTTPResponse, str]:
+        # Its URL ends in a slash, and so does what it puts before the path.
+        if form is None:
+            self._connection.request("GET", f"//{path}", None, {})
+        else:
+            self._connection.request("POST", f"//{path}", urlencode(form), self.POST)
+        answer = self._connection.getresponse()
+        return answer, answer.read().decode()
+
+    def launch_job_async(
+        self, query: str, output_format: str, name: str
+    ) -> tuple[HTTPResponse, str]:
+        form = {
+            "REQUEST": "doQuery",
+            "LANG": "ADQL",
+            "FORMAT": output_format,
+            "tapclient": "aqtappy1-20250905",
+            "QUERY": query,
+            "PHASE": "RUN",
+            "jobname": name,
+        }
+        return self.ask("async", form)
+
+    def wait_for_job_end(self, job: str) -> str:
+        def phase() -> str:
+            answer, text = self.ask(f"async/{job}/phase")
+            assert answer.status == 200
+            return "" if text in ("PENDING", "QUEUED", "EXECUTING") else text
+
+        return str(until(phase, 60, "the end of the job"))
+
+
+def test_astroquery_sends_a_circuit_and_fetches_counts(service: Service) -> None:
+    tap = TapPlus(service.url)
+    for output_format, read_as in (("csv", "ascii.csv"), ("votable", "votable")):
+        answer, _ = tap.launch_job_async(BELL2, output_format, "my first")
+        assert answer.status == 303
+        job = (answer.getheader("location") or "").rsplit("/", 1)[1]
+        assert tap.wait_for_job_end(job) == "COMPLETED"
+        answer, result = tap.ask(f"async/{job}/results/result")
+        assert answer.status == 200
+        table = Table.read(io.BytesIO(result.encode()), format=read_as)
+        assert set(map(str, table["outcome"])) <= {"0", "00", "11"}
+        assert sum(table["count"]) == 1000
+        _, document = tap.ask(f"async/{job}")
+        assert "<uws:runId>my first</uws:runId>" in document
+        _, jobs = tap.ask("async")
+        assert f'<uws:jobref id="{job}"' in jobs
+
+
+def test_astroquery_says_why_a_circuit_is_refused(service: Service) -> None:
+    """It raises an ``HTTPError`` of the reason phrase, and reads no body."""
+    tap = TapPlus(service.url)
+    answer, _ = tap.launch_job_async(BELL2.replace("h q[0]", "hadamard q[0]"), "csv", "wrong")
+    assert (answer.status, answer.reason[:36]) == (403, "Forbidden: CIRCUIT, line 5, column 1")
+    answer, _ = tap.launch_job_async(BELL2, "fits", "wrong")
+    assert answer.reason.startswith("Forbidden: RESPONSEFORMAT must be one of votable, json, csv")
+
+
 # -- STILTS -------------------------------------------------------------------
 
 
@@ -111,6 +193,22 @@ def test_stilts_says_what_went_wrong(stilts: str, http: httpx.Client) -> None:
     done = _run(stilts, "tapresume", f"joburl={job}", "delete=never", check=False)
     assert done.returncode != 0
     assert "ABORTED" in done.stderr
+
+
+def test_stilts_says_why_a_circuit_is_refused(stilts: str, service: Service) -> None:
+    wrong = BELL2.replace("h q[0]", "hadamard q[0]")
+    for sync in ("false", "true"):
+        done = _run(
+            stilts,
+            "tapquery",
+            f"tapurl={service.url}",
+            "parse=false",
+            f"sync={sync}",
+            f"adql={wrong}",
+            check=False,
+        )
+        assert done.returncode != 0
+        assert "CIRCUIT, line 5, column 1: " in done.stderr
 
 
 def test_taplint_finds_no_error_in_the_uws_stage(

@@ -42,6 +42,7 @@ BLOCK = re.compile(
 ADDRESS = "127.0.0.1:8000"
 STARTS = ("quws serve", "./quws serve", "quws api")
 OTHERS = {
+    "stilts",
     "docker",
     "kubectl",
     "curl",

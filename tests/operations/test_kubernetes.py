@@ -185,18 +185,21 @@ def test_the_image_is_pinned_and_its_command_exists(overlay: str, workload: Mani
     )
 
 
+def settings_of(overlay: str, workload: Manifest) -> Settings:
+    """Read what a process would read of its environment."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment(overlay, workload).items():
+            patched.setenv(name, value)
+        return Settings()
+
+
 def test_environment_variables_are_settings(overlay: str, workload: Manifest) -> None:
     known = {f"QUWS_{name.upper()}" for name in Settings.model_fields}
     known |= {f"QUWS_POLICY__{name.upper()}" for name in Policy.model_fields}
     found = environment(overlay, workload)
     assert {name for name in found if name.startswith("QUWS_")} <= known
     # And their values can be read; secrets come from elsewhere.
-    made = {
-        name.removeprefix("QUWS_").lower(): value
-        for name, value in found.items()
-        if name.startswith("QUWS_")
-    }
-    settings = Settings.model_validate(made)
+    settings = settings_of(overlay, workload)
     assert settings.auth != "none"
     ports = {port["name"]: port["containerPort"] for port in container(workload).get("ports", [])}
     if "monitor" in ports:
@@ -227,12 +230,7 @@ def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:
         "livenessProbe": "/health/live",
         "readinessProbe": "/health/ready",
     }
-    settings = Settings.model_validate(
-        {
-            name.removeprefix("QUWS_").lower(): value
-            for name, value in environment(overlay, workload).items()
-        }
-    )
+    settings = settings_of(overlay, workload)
     start = only["startupProbe"]
     assert start["periodSeconds"] * start["failureThreshold"] > settings.wait_for_schema + 30
 
@@ -240,12 +238,7 @@ def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:
 def test_there_is_time_to_drain(overlay: str, workload: Manifest) -> None:
     if workload["kind"] == "Job":
         return
-    settings = Settings.model_validate(
-        {
-            name.removeprefix("QUWS_").lower(): value
-            for name, value in environment(overlay, workload).items()
-        }
-    )
+    settings = settings_of(overlay, workload)
     role = container(workload)["args"][0]
     before = 0
     hook = container(workload).get("lifecycle", {}).get("preStop")

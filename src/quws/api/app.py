@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
@@ -17,9 +17,11 @@ from starlette.staticfiles import StaticFiles
 from quws import __version__
 from quws.api.kit.auth import Authentication, AuthSettings
 from quws.api.kit.errors import http_error, refused
-from quws.api.kit.middleware import CleanPath, FaultBarrier, SameSite
+from quws.api.kit.heads import HeadLimits, UsualHeaders
+from quws.api.kit.middleware import CleanPath, FaultBarrier
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.observation import Observation
+from quws.api.kit.origin import KnownHosts, SameSite
 from quws.api.kit.services import HttpSettings, Services
 from quws.api.metrics import router as metrics_router
 from quws.api.openapi import describe
@@ -43,6 +45,7 @@ def build_app(
     auth: AuthSettings,
     public_url: str | None,
     max_body: int,
+    allowed_hosts: Iterable[str] = (),
     specifications: Specifications = SPECIFICATIONS,
 ) -> FastAPI:
     """Make the application.
@@ -57,10 +60,14 @@ def build_app(
         The URL of the service as clients see it; None to take it from requests.
     max_body
         The largest request body in bytes.
+    allowed_hosts
+        Names by which clients may ask for the service, beside those of loopback and of the
+        public URL; ``*`` allows any.
     specifications
         The parameters that jobs take.
 
     """
+    public = urlsplit(public_url or "")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Services]]:
@@ -102,10 +109,13 @@ def build_app(
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost.
     app.add_middleware(Authentication, settings=auth)
-    app.add_middleware(SameSite, public=urlsplit(public_url or "").netloc)
+    app.add_middleware(SameSite, public=public.netloc)
     app.add_middleware(FaultBarrier)
+    app.add_middleware(KnownHosts, names=[*allowed_hosts, public.hostname or ""])
+    app.add_middleware(HeadLimits)
+    app.add_middleware(UsualHeaders)
     app.add_middleware(Observation)
-    app.add_middleware(CleanPath, prefix=urlsplit(public_url or "").path)
+    app.add_middleware(CleanPath, prefix=public.path)
     return app
 
 

@@ -23,7 +23,8 @@ def serve_api(host: str, port: int, *, allow_anonymous: bool) -> None:
         settings = read_settings()
         # Here, since the server would wrap the sentence into a traceback.
         asyncio.run(check_database(settings))
-        service = create_app(settings)
+        known = {"allowed_hosts": [*settings.allowed_hosts, host]}
+        service = create_app(settings.model_copy(update=known))
     except (StoreUnavailable, ValueError) as error:
         stop(str(error))
     run_server(service, host, port)

@@ -19,6 +19,7 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
+from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import CircuitChecker
@@ -164,6 +165,7 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
 
     config = uvicorn.Config(
         app,
+        http=Protocol,
         host=host,
         port=port,
         access_log=False,

@@ -26,6 +26,7 @@ from quws.store.accounts import AccountStore
 SESSION = timedelta(days=7)
 """How long a browser stays signed in."""
 
+_MOST_TOKENS = 100
 _REMEMBER_SECONDS = 30.0
 _REMEMBER_AT_MOST = 10_000
 _NOBODY = "scrypt$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 86 + "=="
@@ -140,10 +141,16 @@ class AccountService:
         ------
         NotFound
             There is no such user.
+        InvalidParameter
+            They have as many as anybody may have.
 
         """
         if await self._store.user(user) is None:
             raise NotFound(f"there is no user '{user[:70]}'")
+        if len(await self._store.tokens(user)) >= _MOST_TOKENS:
+            raise InvalidParameter(
+                f"a user has at most {_MOST_TOKENS} tokens; revoke one first", parameter="LABEL"
+            )
         secret = new_token()
         now = self._clock()
         expires = None if days is None else now + timedelta(days=days)

@@ -53,6 +53,15 @@ def shutdown() -> None:
         _provider.shutdown()
 
 
+def fields() -> set[str]:
+    """Return the names of the headers that tell of a span elsewhere; none where nothing is sent."""
+    if _tracer is None:
+        return set()
+    from opentelemetry.propagate import get_global_textmap  # noqa: PLC0415
+
+    return get_global_textmap().fields
+
+
 @contextmanager
 def span(
     name: str, parent: Mapping[str, str] | None = None, *, server: bool = False, **attributes: Any

@@ -218,3 +218,12 @@ async def test_who_is_not_there_is_named(accounts: AccountService) -> None:
     with pytest.raises(InvalidParameter):
         await accounts.set_password("anna", "short")
     assert await accounts.by_password("anna", PASSWORD) == Caller("anna")
+
+
+async def test_a_user_has_so_many_tokens(accounts: AccountService) -> None:
+    for number in range(100):
+        await accounts.create_token("anna", f"token {number}", None)
+    with pytest.raises(InvalidParameter, match="at most 100 tokens"):
+        await accounts.create_token("anna", "one more", None)
+    await accounts.revoke("anna", "token 7")
+    await accounts.create_token("anna", "one more", None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,6 +20,7 @@ from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
 
+_log = structlog.get_logger(__name__)
 _OPEN = (
     "/health/",
     "/static/",
@@ -139,6 +141,8 @@ class Authentication:
             case "bearer":
                 caller = await services.accounts.by_token(rest.strip())
         if caller is None:
+            # Without the name, which may be a password in the wrong field.
+            _log.warning("sign-in failed", method=scheme.lower()[:20])
             raise Unauthenticated("these credentials are wrong, or have expired")
         return caller
 

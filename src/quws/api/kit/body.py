@@ -6,8 +6,9 @@ not UTF-8; a job's parameters must come back as they were sent.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
@@ -16,7 +17,11 @@ from quws.api.kit.services import http_settings
 from quws.domain.errors import Refusal, TooLarge
 from quws.domain.parameters.posted import Posted
 
+SMALL_BODY = 64 * 1024
+"""The most that is read where no circuits are sent."""
 _MAX_FIELDS = 10_000
+_AT_ONCE = 64 * 1024
+"""Bodies up to this are taken apart on the event loop, larger ones beside it, and piecemeal."""
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _TEXT = "text/plain; charset=utf-8"
@@ -30,53 +35,67 @@ class UnsupportedMediaType(Refusal):
     code = "unsupported_media_type"
 
 
+class EncodedBody(UnsupportedMediaType):
+    """The body is compressed."""
+
+
 class MalformedBody(Refusal):
     """The body is not what its type says."""
 
     code = "malformed_body"
 
 
-async def read_posted(request: Request) -> list[Posted]:
+async def read_posted(request: Request, *, circuits: bool = False) -> list[Posted]:
     """Read the parameters of a POST: those of the query first, then those of the body.
+
+    Parameters
+    ----------
+    circuits
+        Whether circuits may be among them, so that the body may be large.
 
     Raises
     ------
     TooLarge
         Before the body is read, when its length is announced.
     UnsupportedMediaType
-        The body is no form.
+        The body is no form, or it is compressed.
     MalformedBody
         It is not the form that its type says.
 
     """
     posted = parse_form(request.scope["query_string"])
-    body = await read_body(request)
+    body = await read_body(request, circuits=circuits)
     if not body:
         return posted
-    media_type, options = parse_options_header(request.headers.get("content-type", _FORM))
-    match media_type.decode("latin-1").lower():
-        case "application/x-www-form-urlencoded":
-            return posted + parse_form(body)
-        case "multipart/form-data":
-            return posted + _parse_multipart(body, options.get(b"boundary", b""))
-        case other:
-            raise UnsupportedMediaType(
-                f"the body must be {_FORM} or {_MULTIPART}, not '{other[:60]}'"
-            )
+    if len(body) <= _AT_ONCE:
+        return posted + _parse(body, request.headers.get("content-type", _FORM))
+    # Others are served meanwhile.
+    return posted + await asyncio.to_thread(
+        _parse, body, request.headers.get("content-type", _FORM)
+    )
 
 
-async def read_body(request: Request) -> bytes:
-    """Read a body of at most the size that the service takes.
+async def read_body(request: Request, *, circuits: bool = False) -> bytes:
+    """Read a body of at most the size that the service takes, which is small without circuits.
 
     Raises
     ------
     TooLarge
         It is larger; before it is read, when its length is announced.
+    UnsupportedMediaType
+        It is compressed.
 
     """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", ""):
+        raise EncodedBody(
+            f"the body must come as it is, without Content-Encoding, not as '{coding[:40]}'"
+        )
     limit = http_settings(request).max_body
+    if not circuits:
+        limit = min(limit, SMALL_BODY)
     announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
@@ -99,12 +118,43 @@ def parse_form(data: bytes) -> list[Posted]:
     """
     if data.count(b"&") >= _MAX_FIELDS:
         raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields")
-    # As latin-1 every character is one byte, so any bytes come through unchanged.
-    pairs = parse_qsl(data.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
-    return [
-        Posted(name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1"))
-        for name, value in pairs
-    ]
+    posted = []
+    for field in data.split(b"&"):
+        if field:
+            name, _, value = field.partition(b"=")
+            posted.append(Posted(_unquoted(name).decode("utf-8", "replace"), _unquoted(value)))
+    return posted
+
+
+def _parse(body: bytes, content_type: str) -> list[Posted]:
+    media_type, options = parse_options_header(content_type)
+    match media_type.decode("latin-1").lower():
+        case "application/x-www-form-urlencoded":
+            return parse_form(body)
+        case "multipart/form-data":
+            return _parse_multipart(body, options.get(b"boundary", b""))
+        case other:
+            raise UnsupportedMediaType(
+                f"the body must be {_FORM} or {_MULTIPART}, not '{other[:60]}'"
+            )
+
+
+def _unquoted(data: bytes) -> bytes:
+    """Resolve ``+`` and ``%41``, a piece at a time: the library's own takes 80 times its size."""
+    data = data.replace(b"+", b" ")
+    if b"%" not in data:
+        return data
+    found = bytearray()
+    start = 0
+    while start < len(data):
+        end = start + _AT_ONCE
+        # No piece ends within an escape.
+        cut = data.rfind(b"%", end - 2, end)
+        if cut != -1 and end < len(data):
+            end = cut
+        found += unquote_to_bytes(data[start:end])
+        start = end
+    return bytes(found)
 
 
 def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
@@ -153,6 +203,10 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[Posted]:
         nonlocal complete
         complete = True
 
+    delimiter = b"--" + boundary
+    if not body.startswith(delimiter):
+        # What stands before the first part is not for anybody (RFC 2046, section 5.1.1).
+        body = body[max(body.find(b"\r\n" + delimiter), 0) :]
     try:
         parser = MultipartParser(
             boundary,

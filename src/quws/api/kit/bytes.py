@@ -11,6 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from quws.services.jobs.files import Content
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_SHOWN = ("text/plain", "application/json", "text/csv", "application/x-votable+xml")
+"""What a browser may show; it saves anything else, which may be a page with scripts."""
 _HEADERS = {
     "Accept-Ranges": "bytes",
     # What users uploaded or made must never run as a page of ours.
@@ -30,6 +32,8 @@ async def serve_payload(request: Request, payload: Content, etag: str) -> Respon
 
     """
     headers = _HEADERS | {"ETag": f'"{etag}"'}
+    if payload.mime_type.partition(";")[0].strip().lower() not in _SHOWN:
+        headers["Content-Disposition"] = "attachment"
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     start, end, status = 0, payload.size, 200

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match
 
-from quws.api.kit.body import MalformedBody, UnsupportedMediaType
+from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import pages_for
+from quws.api.kit.phrase import Worded
 from quws.domain.errors import (
     Forbidden,
     IllegalMove,
@@ -107,7 +108,9 @@ def answer(request: Request, error: Problem, headers: Mapping[str, str] | None =
     if wants_json(request):
         content = error.model_dump_json(exclude_unset=True)
         return Response(content, error.status, headers, media_type=PROBLEM_TYPE)
-    return PlainTextResponse(f"{error.code}: {error.detail}\n", error.status, headers)
+    return PlainTextResponse(
+        f"{error.code}: {error.detail}\n", Worded(error.status, error.detail), headers
+    )
 
 
 def status_of(refusal: Refusal) -> int:
@@ -117,7 +120,12 @@ def status_of(refusal: Refusal) -> int:
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
     """Return what an answer says of a refusal beside its status, whatever it is written as."""
-    return {"Retry-After": "5"} if isinstance(refusal, Unavailable) else {}
+    match refusal:
+        case Unavailable():
+            return {"Retry-After": "5"}
+        case EncodedBody():
+            return {"Accept-Encoding": "identity"}
+    return {}
 
 
 def sentence_of(refusal: Refusal) -> str:

@@ -15,6 +15,7 @@ from quws.domain.errors import InvalidFilter
 from quws.domain.phases import Phase
 from quws.domain.times import parse_instant
 
+_PLACE = re.compile(r"0|[1-9][0-9]{0,8}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -24,6 +25,11 @@ def query_of(request: Request) -> dict[str, list[str]]:
     for item in parse_form(request.scope["query_string"]):
         values.setdefault(item.name.upper(), []).append(item.value.decode("utf-8", "replace"))
     return values
+
+
+def read_place(text: str) -> int | None:
+    """Return a place in a list, from 0, as we write it in URLs; None for anything else."""
+    return int(text) if _PLACE.fullmatch(text) else None
 
 
 def read_phases(query: dict[str, list[str]]) -> frozenset[Phase]:

@@ -8,6 +8,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quws.api.kit.heads import MAX_HEADERS
 from quws.domain.job import is_job_id
 from quws.telemetry import logs, metrics, tracing
 
@@ -31,11 +32,13 @@ class Observation:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        # Of a head that is too long to be served only so much is looked at.
+        headers = Headers(raw=scope["headers"][:MAX_HEADERS])
         request_id = logs.request_id(headers.get("x-request-id"))
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         job = next((part for part in scope["path"].split("/") if is_job_id(part)), None)
-        status = 500
+        # Of who goes away before there is an answer, as nginx writes it.
+        status = 499
         start = perf_counter()
 
         async def watched(message: Message) -> None:
@@ -46,8 +49,16 @@ class Observation:
             await send(message)
 
         with (
-            logs.about(request=request_id, **({} if job is None else {"job": job})),
-            tracing.span(method, {**headers}, server=True, request=request_id, job=job),
+            logs.about(
+                request=request_id, **({} if job is None else {"job": job}), **_asker(scope)
+            ),
+            tracing.span(
+                method,
+                {name: headers[name] for name in tracing.fields() if name in headers},
+                server=True,
+                request=request_id,
+                job=job,
+            ),
         ):
             try:
                 await self._app(scope, receive, watched)
@@ -65,3 +76,8 @@ class Observation:
                     status=status,
                     seconds=round(seconds, 4),
                 )
+
+
+def _asker(scope: Scope) -> dict[str, str]:
+    client = scope.get("client")
+    return {} if client is None else {"client": str(client[0])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http.cookies import SimpleCookie
 from urllib.parse import quote, urlsplit
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +17,7 @@ from quws.domain.caller import AuthMethod
 from quws.domain.errors import Forbidden, InvalidParameter, Unauthenticated
 from quws.services.accounts import SESSION
 
+_log = structlog.get_logger(__name__)
 _IN_URLS = "/?&=%:+,;@!$'()*~"
 
 
@@ -57,7 +59,10 @@ async def sign_in(request: Request) -> Response:
         raise Forbidden(texts_of(request).account["none"])
     secret = await accounts_of(request).sign_in(form.get("NAME", ""), form.get("PASSWORD", ""))
     if secret is None:
+        _log.warning("sign-in failed", method="form")
         return await account_page(request, wrong=True, following=following, status=401)
+    # It was taken, so it is a name and not a password in the wrong field.
+    _log.info("signed in", method="form", owner=form.get("NAME", ""))
     response = see_other(_inside(request, following))
     response.headers.append("Set-Cookie", _cookie(request, secret, int(SESSION.total_seconds())))
     return response
@@ -68,6 +73,7 @@ async def sign_out(request: Request) -> Response:
     secret = request.cookies.get(SESSION_COOKIE)
     if secret:
         await accounts_of(request).sign_out(secret)
+        _log.info("signed out")
     response = see_other(f"{base_url(request)}/account")
     response.headers.append("Set-Cookie", _cookie(request, "", 0))
     return response
@@ -145,6 +151,17 @@ def _cookie(request: Request, value: str, seconds: int) -> str:
     morsel["max-age"] = str(seconds)
     morsel["httponly"] = True
     morsel["samesite"] = "Lax"
-    if base.scheme == "https":
+    if "https" in (base.scheme, *_schemes(request)):
         morsel["secure"] = True
     return morsel.OutputString()
+
+
+def _schemes(request: Request) -> list[str]:
+    """Return how the browser says that it came, and the proxies in front.
+
+    Who lies here only keeps its own cookie from itself.
+    """
+    return [
+        request.headers.get("origin", "").partition(":")[0].lower(),
+        request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower(),
+    ]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.filters import query_of
+from quws.api.kit.filters import query_of, read_place
 from quws.api.kit.pages import ShownJob
 from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
 from quws.api.pages import snippets
@@ -88,13 +88,14 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
 async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     """Show one circuit of a job, however large: its picture and its text."""
     job = await jobs_of(request).reader.get(caller_of(request), job_id)
-    if not index.isdecimal() or int(index[:9]) >= job.circuits:
+    place = read_place(index)
+    if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).files.circuits(job, int(index))
+    (source,) = await jobs_of(request).files.circuits(job, place)
     drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
-        "index": int(index),
+        "index": place,
         "drawing": None if drawn is None else picture(drawn, texts_of(request)),
         "source": source[:_SOURCE],
         "cut": len(source) > _SOURCE,
@@ -103,8 +104,8 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
 
 
 def _index(request: Request, job: Job) -> int:
-    text = query_of(request).get("SHOW", ["0"])[-1]
-    return min(int(text[:9]), job.circuits - 1) if text.isascii() and text.isdecimal() else 0
+    place = read_place(query_of(request).get("SHOW", ["0"])[-1])
+    return min(place or 0, job.circuits - 1)
 
 
 def _size(job: Job) -> int:

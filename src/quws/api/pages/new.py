@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
 from quws.api.kit.errors import headers_of, sentence_of, status_of
-from quws.api.kit.filters import query_of
+from quws.api.kit.filters import query_of, read_place
 from quws.api.kit.services import (
     base_url,
     caller_of,
@@ -72,13 +72,13 @@ async def new_page(request: Request) -> Response:
 
 async def post_new(request: Request) -> Response:
     """Do what the pressed button says: run, create, check, add or remove a circuit."""
-    posted = await read_posted(request)
+    posted = await read_posted(request, circuits=True)
     form, action = read_form(posted, specifications_of(request))
     t = texts_of(request)
     if action == "add" and len(form.circuits) < MOST_CIRCUITS:
         form = replace(form, circuits=[*form.circuits, ""])
-    elif action.startswith("remove-") and action[7:].isdecimal():
-        place = int(action[7:9])
+    elif action.startswith("remove-"):
+        place = read_place(action[7:])
         kept = [item for number, item in enumerate(form.circuits) if number != place]
         form = replace(form, circuits=kept or [""])
     elif action in ("run", "create"):
@@ -90,7 +90,7 @@ async def post_new(request: Request) -> Response:
 
 async def check_fragment(request: Request) -> Response:
     """Look at one circuit of the form while it is written: its picture, or what is wrong."""
-    form, _ = read_form(await read_posted(request), specifications_of(request))
+    form, _ = read_form(await read_posted(request, circuits=True), specifications_of(request))
     check = await _check(request, form, form.circuits[0] if form.circuits else "")
     return render(request, "_check.html", {"check": check})
 
@@ -196,10 +196,9 @@ async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     for item in job.parameters:
         specification = specifications.find(item.name)
         if specification is not None and specification.shown is not Shown.CIRCUITS:
-            same = parameters.setdefault(item.name, [])
-            payload = jobs.files.parameter(job, item.name, len(same))
-            content = b"".join([chunk async for chunk in payload.read(0, None)])
-            same.append(content.decode("utf-8", "replace"))
+            posted = await jobs.files.posted(item)
+            same = parameters.setdefault(specification.name, [])
+            same.append(posted.value.decode("utf-8", "replace"))
     return copied(job, circuits, parameters, specifications, jobs.policy), notice
 
 

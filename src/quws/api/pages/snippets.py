@@ -34,7 +34,7 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
 def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
     """Write the job as a program with the client of quws."""
     circuits: list[str] = []
-    others: list[tuple[str, str]] = []
+    others: dict[str, list[str]] = {}
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
             if item.value is None:
@@ -42,13 +42,12 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
             else:
                 circuits.append(_literal(item.value))
         elif item.value is not None:
-            others.append((item.name, item.value))
+            others.setdefault(item.name, []).append(item.value)
     given: dict[str, str] = {}
-    for name, value in others:
+    for name, same in others.items():
         known = SPECIFICATIONS.find(name)
-        number = known is not None and known.kind is Kind.INTEGER and value.isdecimal()
-        written = value if number else json.dumps(value, ensure_ascii=False)
-        same = [text for key, text in others if key == name]
+        number = known is not None and known.kind is Kind.INTEGER and same[0].isdecimal()
+        written = same[0] if number else json.dumps(same[0], ensure_ascii=False)
         if len(same) > 1:
             written = json.dumps(same, ensure_ascii=False)
         given[name if known is None else known.keyword] = written

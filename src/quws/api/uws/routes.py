@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from quws.api.kit.body import read_body, read_posted
 from quws.api.kit.bytes import serve_payload
-from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_wait
+from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_place, read_wait
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
@@ -151,7 +151,7 @@ async def create_job(request: Request) -> Response:
     With the header Idempotency-Key there is one job however often the request is sent.
     """
     job = await jobs_of(request).submission.submit(
-        caller_of(request), await read_posted(request), read_key(request)
+        caller_of(request), await read_posted(request, circuits=True), read_key(request)
     )
     return see_other(urls_of(request).job(job.id))
 
@@ -193,7 +193,7 @@ async def change_job(request: Request, job_id: str) -> Response:
     """
     jobs, caller = jobs_of(request), caller_of(request)
     await jobs.reader.authorise(caller, job_id)
-    posted = await read_posted(request)
+    posted = await read_posted(request, circuits=True)
     actions = [item.value for item in posted if item.name.upper() == "ACTION"]
     if actions:
         if actions != [b"DELETE"]:
@@ -302,7 +302,7 @@ async def get_parameters(request: Request, job_id: str) -> Response:
 async def post_parameters(request: Request, job_id: str) -> Response:
     """Give existing parameters of a PENDING job new values."""
     await jobs_of(request).reader.authorise(caller_of(request), job_id)
-    await _apply(request, job_id, await read_posted(request))
+    await _apply(request, job_id, await read_posted(request, circuits=True))
     return see_other(urls_of(request).job(job_id))
 
 
@@ -310,9 +310,10 @@ async def get_parameter(request: Request, job_id: str, name: str, position: str 
     """Show the value of a parameter, byte for byte as it was posted."""
     jobs = jobs_of(request)
     job = await _job(request, job_id)
-    if not position.isascii() or not position.isdigit():
+    place = read_place(position)
+    if place is None:
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
-    payload = jobs.files.parameter(job, name, int(position[:9]))
+    payload = jobs.files.parameter(job, name, place)
     stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)
 
@@ -321,7 +322,9 @@ async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
     jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
-    await jobs.change.set_parameters(caller, job_id, [Posted(name, await read_body(request))])
+    await jobs.change.set_parameters(
+        caller, job_id, [Posted(name, await read_body(request, circuits=True))]
+    )
     return see_other(urls_of(request).job(job_id))
 
 

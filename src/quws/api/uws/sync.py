@@ -31,7 +31,7 @@ _RUN = Posted("PHASE", b"RUN")
 @router.post("/sync", status_code=303, summary="Run a job and go to its result")
 async def post_sync(request: Request) -> Response:
     """Make a job from a form, run it, and send the client to its result."""
-    return await _run(request, await read_posted(request))
+    return await _run(request, await read_posted(request, circuits=True))
 
 
 @router.get("/sync", status_code=303, summary="Run a job and go to its result")
@@ -70,9 +70,12 @@ async def get_sync_job(request: Request, job_id: str) -> Response:
 
 
 async def _run(request: Request, posted: list[Posted]) -> Response:
-    if any(item.name.upper() == "PHASE" for item in posted):
-        raise InvalidParameter("PHASE is not for /sync, which runs at once", parameter="PHASE")
-    job = await jobs_of(request).submission.submit(
-        caller_of(request), [*posted, _RUN], read_key(request)
-    )
+    # Some clients send RUN all the same.
+    phases = {item.value for item in posted if item.name.upper() == "PHASE"}
+    if phases - {_RUN.value}:
+        raise InvalidParameter(
+            "PHASE must be RUN at /sync, which runs at once, or be left out", parameter="PHASE"
+        )
+    given = posted if phases else [*posted, _RUN]
+    job = await jobs_of(request).submission.submit(caller_of(request), given, read_key(request))
     return see_other(f"{base_url(request)}/sync/{job.id}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.specification import Specifications
 
+MOST_OF_NO_EFFECT = 4096
+"""The most bytes of a value that clients of other protocols send, and that nobody reads."""
 REFERENCE = b"param:"
 """How the value of a parameter begins that lies in another part of the request."""
 
@@ -81,7 +83,7 @@ def tables(posted: Sequence[Posted]) -> set[str]:
     """Find the names of the parts that DALI's ``UPLOAD=TABLE,param:NAME`` refers to."""
     names = set()
     for item in posted:
-        if item.name.upper() == "UPLOAD":
+        if item.name.upper() == "UPLOAD" and len(item.value) <= MOST_OF_NO_EFFECT:
             for pair in item.value.decode("utf-8", "replace").split(";"):
                 _, _, uri = pair.partition(",")
                 if uri.startswith(REFERENCE.decode()):

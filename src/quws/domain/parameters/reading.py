@@ -7,12 +7,15 @@ from typing import Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.parameters.posted import Posted, tables, text_of
+from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, tables, text_of
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specification, Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
+
+_OTHERS = 100
+_OTHER_NAME = 200
 
 
 def read_control(
@@ -33,7 +36,7 @@ def read_control(
     for item in posted:
         found = specifications.find(item.name)
         if found is not None and found.control:
-            texts[found.name] = text_of(item)
+            texts[found.name] = _text_of(item, found)
         else:
             rest.append(item)
     values = {
@@ -94,11 +97,15 @@ def _sorted(posted: Sequence[Posted], specifications: Specifications) -> dict[st
     """Put what was posted together by the parameter that is meant, under its first name."""
     referenced = tables(posted)
     given: dict[str, list[Posted]] = {}
+    others = 0
     for item in posted:
         name = item.name.upper()
         if name in specifications.known:
             given.setdefault(specifications[name].name, []).append(item)
-        elif name not in specifications.ignored and item.name not in referenced:
+        elif name in specifications.ignored or item.name in referenced:
+            others += 1
+            _check_other(item, others, uploaded=item.name in referenced)
+        else:
             raise InvalidParameter(
                 f"there is no parameter '{item.name[:60]}'; a job takes"
                 f" {', '.join(sorted(specifications.known))}"
@@ -120,9 +127,41 @@ def _value(specification: Specification, items: list[Posted], policy: Policy) ->
     if specification.needed is not None and not items:
         raise InvalidParameter(f"{name} is missing; send {specification.needed}", parameter=name)
     if specification.repeatable:
-        return [specification.read(text_of(item)) for item in items]
+        if specification.times is not None and len(items) > specification.times:
+            raise InvalidParameter(
+                f"{name} may be given at most {specification.times} times, not {len(items)} times",
+                parameter=name,
+            )
+        return [specification.read(_text_of(item, specification)) for item in items]
     if not items:
         return specification.default_of(policy)
     if len(items) > 1:
         raise InvalidParameter(f"{name} may be given once, not {len(items)} times", parameter=name)
-    return specification.read(text_of(items[0]))
+    return specification.read(_text_of(items[0], specification))
+
+
+def _text_of(item: Posted, specification: Specification) -> str:
+    """Read a value as text of at most the length that its parameter may have."""
+    text = text_of(item)
+    if specification.longest is not None and len(text) > specification.longest:
+        raise InvalidParameter(
+            f"{specification.name} must be at most {specification.longest} characters long, not"
+            f" {len(text)}",
+            parameter=specification.name,
+        )
+    return text
+
+
+def _check_other(item: Posted, count: int, *, uploaded: bool) -> None:
+    """Refuse more of what has no effect than a client of another protocol sends."""
+    if count > _OTHERS:
+        raise InvalidParameter(
+            f"a job takes at most {_OTHERS} parameters that have no effect",
+            parameter=item.name[:60],
+        )
+    if len(item.name) > _OTHER_NAME or (not uploaded and len(item.value) > MOST_OF_NO_EFFECT):
+        raise InvalidParameter(
+            f"'{item.name[:60]}' has no effect, and may have at most {MOST_OF_NO_EFFECT} bytes"
+            f" under a name of at most {_OTHER_NAME} characters",
+            parameter=item.name[:60],
+        )

@@ -181,6 +181,7 @@ SPECIFICATIONS = Specifications(
         ),
         Specification(
             name="RESPONSEFORMAT",
+            aliases=("FORMAT",),
             keyword="response_format",
             role=Role.JOB,
             kind=Kind.TEXT,
@@ -217,10 +218,11 @@ SPECIFICATIONS = Specifications(
             read=values.read_tag,
             label="Tags",
             help="A word to find the job by; it may be given repeatedly.",
-            more="1 to 200 characters.",
+            more=f"1 to 200 characters; at most {values.MAX_TAGS} of them.",
             example="calibration",
             repeatable=True,
             shown=Shown.WORDS,
+            times=values.MAX_TAGS,
         ),
         Specification(
             name="METADATA",
@@ -230,18 +232,23 @@ SPECIFICATIONS = Specifications(
             read=values.read_metadata,
             label="Metadata",
             help="A JSON object that is kept with the job.",
+            more="At most 65,536 characters.",
             example='{"run": 7}',
+            longest=64 * 1024,
         ),
         Specification(
             name="RUNID",
+            aliases=("JOBNAME",),
             keyword="run_id",
             role=Role.CONTROL,
             kind=Kind.TEXT,
             read=values.read_run_id,
             label="Run id",
             help="A name of your own for the job.",
+            more="At most 1000 characters.",
             example="my first",
             prominent=True,
+            longest=1000,
         ),
         Specification(
             name="PHASE",
@@ -285,6 +292,6 @@ SPECIFICATIONS = Specifications(
             shown=Shown.NUMBER,
         ),
     ),
-    ignored=("REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"),
+    ignored=("REQUEST", "MAXREC", "VERSION", "UPLOAD", "TAPCLIENT"),
 )
 """``ignored`` has the parameters of DALI and TAP that clients send unasked."""

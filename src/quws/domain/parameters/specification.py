@@ -88,7 +88,11 @@ class Specification:
     choices: tuple[str, ...] = ()
     low: int | None = None
     high: int | None = None
+    longest: int | None = None
+    """The most characters of a value that is kept as it is; None where its reader knows."""
     repeatable: bool = False
+    times: int | None = None
+    """How often it may be given, where it is repeatable; None for as often as a target takes."""
     needed: str | None = None
     """What must be sent, in words; None where nothing must."""
     by_part: bool = False

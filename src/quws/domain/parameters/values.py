@@ -16,6 +16,7 @@ from quws.domain.times import MAX_SECONDS, parse_instant
 ANY_LANGUAGE = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1", "AUTO"})
 """Values of LANG that leave the language to be found out; TAP clients send ADQL unasked."""
 
+MAX_TAGS = 100
 MAX_SEED = 2**63 - 1
 
 _LANGUAGES = {
@@ -41,6 +42,7 @@ class ResponseFormat(StrEnum):
 
 _FORMATS = {
     "votable": ResponseFormat.VOTABLE,
+    "votable_plain": ResponseFormat.VOTABLE,
     "application/x-votable+xml": ResponseFormat.VOTABLE,
     "text/xml": ResponseFormat.VOTABLE,
     "json": ResponseFormat.JSON,

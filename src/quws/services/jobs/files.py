@@ -73,8 +73,18 @@ class JobFiles:
             raise NotFound("the circuits are not there any more") from None
 
     async def posted(self, parameter: Parameter) -> Posted:
-        """Return a parameter as it was posted."""
-        value = await read_parameter(self._artifacts, parameter)
+        """Return a parameter as it was posted.
+
+        Raises
+        ------
+        NotFound
+            Its file is gone.
+
+        """
+        try:
+            value = await read_parameter(self._artifacts, parameter)
+        except ArtifactMissing:
+            raise NotFound("the file is not there any more") from None
         return Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)
 
     async def drop(self, job_id: str) -> None:

@@ -29,6 +29,7 @@ from quws.telemetry import logs, tracing
 
 _CERTAINLY = 1000
 """No prediction is wrong by such a factor."""
+_FOR_EVER = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,21 @@ class Plan:
         if seconds > _CERTAINLY * duration:
             raise InvalidParameter(
                 f"EXECUTIONDURATION is {duration} seconds, and the job would take about"
-                f" {seconds:.2g} on target {self.target.name}; allow more time, or ask for less",
+                f" {_digits(seconds)} seconds on target {self.target.name}; allow more time, or ask"
+                " for less",
                 parameter="EXECUTIONDURATION",
             )
         return (
             f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
             " (EXECUTIONDURATION)"
         )
+
+
+def _digits(seconds: float) -> str:
+    """Write a long time with no more digits than are known of it."""
+    if seconds >= _FOR_EVER:
+        return f"more than {_FOR_EVER}"
+    return f"{float(f'{seconds:.2g}'):.0f}"
 
 
 class Planner:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import structlog
 from answers import expect, json_of, location_of, refusal_of
 from in_process import Api, open_api
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from quws.api.kit.auth import Authentication, AuthSettings
 from quws.api.kit.services import caller_of
@@ -210,3 +212,46 @@ async def test_a_browser_is_asked_by_a_page_and_goes_on_to_where_it_wanted(close
     # A POST is not sent again by itself.
     assert "/bulk" not in posted.text
     assert location_of(following) == "http://quws.test/jobs?LAST=3"
+
+
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({}, False),
+        ({"X-Forwarded-Proto": "https"}, True),
+        ({"X-Forwarded-Proto": "http, https"}, False),
+        ({"Origin": "https://quws.test"}, True),
+        ({"Origin": "http://quws.test"}, False),
+    ],
+    ids=str,
+)
+async def test_the_cookie_is_for_https_where_the_browser_or_a_proxy_says_so(
+    closed: Api, headers: dict[str, str], secure: bool
+) -> None:
+    form = {"NAME": "alice", "PASSWORD": "alice-password"}
+    async with closed.client(headers=BROWSER | headers) as http:
+        cookie = expect(await http.post("/account/sign-in", data=form), 303).headers["set-cookie"]
+    assert ("secure" in cookie.lower()) is secure
+    assert "httponly" in cookie.lower()
+
+
+async def test_the_log_tells_who_signs_in_from_where_and_no_secret(closed: Api) -> None:
+    form = {"NAME": "alice", "PASSWORD": "alice-password"}
+    merge = structlog.contextvars.merge_contextvars
+    with capture_logs(processors=[merge]) as logged:
+        async with closed.client(("192.0.2.7", 40_000)) as http:
+            expect(await http.post("/account/sign-in", data=form | {"PASSWORD": "hunter22"}), 401)
+            expect(await http.get("/jobs", headers=basic("hunter22:alice")), 401)
+            expect(await http.get("/jobs", headers={"Authorization": "Bearer hunter22"}), 401)
+            expect(await http.post("/account/sign-in", data=form), 303)
+            expect(await http.post("/account/sign-out"), 303)
+    told = [item for item in logged if item["event"] != "request"]
+    assert [(item["event"], item.get("method"), item.get("owner")) for item in told] == [
+        ("sign-in failed", "form", None),
+        ("sign-in failed", "basic", None),
+        ("sign-in failed", "bearer", None),
+        ("signed in", "form", "alice"),
+        ("signed out", None, "alice"),
+    ]
+    assert {item["client"] for item in logged} == {"192.0.2.7"}
+    assert "hunter22" not in str(logged)

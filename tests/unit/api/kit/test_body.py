@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from quws.api.kit.body import (
+    SMALL_BODY,
+    EncodedBody,
     MalformedBody,
     UnsupportedMediaType,
     parse_form,
@@ -77,10 +79,10 @@ class Sent:
         }
 
     def posted(self) -> list[Posted]:
-        return asyncio.run(read_posted(self.request))
+        return asyncio.run(read_posted(self.request, circuits=True))
 
     def body(self) -> bytes:
-        return asyncio.run(read_body(self.request))
+        return asyncio.run(read_body(self.request, circuits=True))
 
 
 def form(text: str | bytes) -> list[tuple[str, bytes]]:
@@ -181,6 +183,33 @@ def test_a_form_has_so_many_fields() -> None:
         Sent(b"A=1", query=b"&" * 10_000).posted()
 
 
+def test_escapes_are_resolved_piece_by_piece() -> None:
+    escaped = b"".join(b"%%%02x" % (k % 256) for k in range(100_000))
+    for shift in range(4):
+        sent = b"A=" + b"x" * shift + escaped + b"+%zz%4"
+        expected = b"x" * shift + bytes(k % 256 for k in range(100_000)) + b" %zz%4"
+        assert Sent(sent).posted()[0].value == expected
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "x", "gzip, identity"])
+def test_a_compressed_body_is_refused_by_its_coding(coding: str) -> None:
+    with pytest.raises(EncodedBody, match=f"without Content-Encoding, not as '{coding}'"):
+        Sent(b"A=1", content_encoding=coding).posted()
+
+
+def test_a_body_that_says_that_it_is_not_compressed() -> None:
+    assert Sent(b"A=1", content_encoding="Identity").posted() == [Posted("A", b"1")]
+
+
+def test_little_is_read_where_no_circuits_are_sent() -> None:
+    for chunks in ([b"A" * (SMALL_BODY + 1)], [b"A" * SMALL_BODY, b"A", b"A"]):
+        sent = Sent(chunks)
+        with pytest.raises(TooLarge, match=f"larger than the {SMALL_BODY} bytes"):
+            asyncio.run(read_posted(sent.request))
+        assert sent.taken == len(chunks[:2])
+    assert asyncio.run(read_body(Sent(b"A" * SMALL_BODY).request)) == b"A" * SMALL_BODY
+
+
 # -- multipart --------------------------------------------------------------------
 
 
@@ -266,6 +295,14 @@ def test_no_parts_at_all() -> None:
 def test_what_is_around_the_parts_is_nothing() -> None:
     assert of_multipart(multipart(part("A", b"1"), end=b"--xyz--")) == [Posted("A", b"1")]
     assert of_multipart(multipart(part("A", b"1"), end=b"--xyz--\r\nbye")) == [Posted("A", b"1")]
+
+
+@pytest.mark.parametrize(
+    "preamble", [b"\r\n", b"for old readers\r\n", b"a\r\n--xy\r\n-", b"\r\n\r\n"]
+)
+def test_what_stands_before_the_parts_is_nothing(preamble: bytes) -> None:
+    before = preamble if preamble.endswith(b"\r\n") else preamble + b"\r\n"
+    assert of_multipart(before + multipart(part("A", b"1"))) == [Posted("A", b"1")]
 
 
 ONE = multipart(part("A", b"1"), part("B", b"2"))

@@ -54,6 +54,9 @@ async def test_the_same_key_makes_one_job(http: httpx.AsyncClient, method: str) 
     assert first.startswith(f"{URL}/sync/")
 
 
-async def test_a_phase_is_not_for_sync(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/sync", data={"CIRCUIT": BELL2, "PHASE": "RUN"})
-    assert refusal_of(answer, 403, "invalid_parameter").startswith("PHASE is not for /sync")
+async def test_sync_runs_at_once_and_knows_no_other_phase(http: httpx.AsyncClient) -> None:
+    location_of(await http.post("/sync", data={"CIRCUIT": BELL2, "PHASE": "RUN"}))
+    for phase in ("ABORT", "", "PENDING"):
+        answer = await http.post("/sync", data={"CIRCUIT": BELL2, "PHASE": ["RUN", phase]})
+        sentence = refusal_of(answer, 403, "invalid_parameter")
+        assert sentence.startswith("PHASE must be RUN at /sync")

@@ -87,7 +87,7 @@ def test_the_last_control_parameter_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "a b", "tab\there", "line\nbreak\r", "量子 é 😀", "<&>\"']]>", "x" * 10_000]
+    "text", ["", " ", "a b", "tab\there", "line\nbreak\r", "量子 é 😀", "<&>\"']]>", "x" * 1000]
 )
 def test_a_run_id_is_kept_as_it_is(text: str) -> None:
     assert control(("RUNID", text)).run_id == text
@@ -230,12 +230,43 @@ def test_a_long_unknown_name_is_cut() -> None:
 
 
 def test_the_names_that_tap_clients_send_unasked() -> None:
-    assert set(IGNORED) == {"REQUEST", "MAXREC", "FORMAT", "VERSION", "UPLOAD"}
+    assert set(IGNORED) == {"REQUEST", "MAXREC", "VERSION", "UPLOAD", "TAPCLIENT"}
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
 def test_what_tap_clients_send_unasked_has_no_effect(name: str) -> None:
     assert job((name, "doQuery"), (name.lower(), "again"), (name, b"\xff")) == job()
+
+
+def test_what_is_kept_as_it_is_has_an_end() -> None:
+    assert refused(("METADATA", '{"a": "' + "x" * 70_000 + '"}')).sentence == (
+        "METADATA must be at most 65536 characters long, not 70009"
+    )
+    for name in ("RUNID", "jobname"):
+        assert control((name, "x" * 1000)).run_id == "x" * 1000
+        with pytest.raises(
+            InvalidParameter, match="RUNID must be at most 1000 characters"
+        ) as caught:
+            control((name, "x" * 1001))
+        assert caught.value.parameter == "RUNID"
+
+
+def test_tags_are_so_many() -> None:
+    tags = [("TAG", f"t{number}") for number in range(100)]
+    assert len(job(*tags).tags) == 100
+    assert refused(*tags, ("tag", "one more")).sentence == (
+        "TAG may be given at most 100 times, not 101 times"
+    )
+
+
+def test_what_has_no_effect_is_little() -> None:
+    assert job(*[("REQUEST", "x" * 4096)] * 100) == job()
+    assert "at most 100 parameters" in refused(*[("REQUEST", "x")] * 101).sentence
+    assert "'REQUEST' has no effect" in refused(("REQUEST", "x" * 4097)).sentence
+    assert "'UPLOAD' has no effect" in refused(("UPLOAD", "a,param:a;" * 1000)).sentence
+    long = posted(("CIRCUIT", CIRCUIT), ("UPLOAD", f"t,param:{'n' * 201}"), ("n" * 201, "x"))
+    with pytest.raises(InvalidParameter, match="under a name of at most 200 characters"):
+        read_job(long, POLICY)
 
 
 def upload(name: str, value: bytes) -> Posted:

@@ -98,7 +98,9 @@ KEYWORDS = {
 def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
     assert {item.name: item.keyword for item in SPECIFICATIONS} == KEYWORDS
     assert {item.name: item.aliases for item in SPECIFICATIONS if item.aliases} == {
-        "CIRCUIT": ("QUERY",)
+        "CIRCUIT": ("QUERY",),
+        "RESPONSEFORMAT": ("FORMAT",),
+        "RUNID": ("JOBNAME",),
     }
 
 
