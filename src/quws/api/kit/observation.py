@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from time import perf_counter
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quws.api.kit.heads import MAX_HEADERS
@@ -14,7 +17,20 @@ from quws.telemetry import logs, metrics, tracing
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _QUIET = ("/health/", "/metrics", "/static/")
+_REFUSAL = "quws.refusal"
+_QUOTED = re.compile(r"""(['"`]).*\1""", re.DOTALL)
+_REASON_LENGTH = 200
 _log = structlog.get_logger(__name__)
+
+
+def note_refusal(request: Request, code: str, sentence: str) -> None:
+    """Put why a request is refused on its line in the log, without what the client sent.
+
+    What a sentence repeats of a request stands in quotes; between the first and the last of them
+    nothing is kept.
+    """
+    reason = _QUOTED.sub(r"\1…\1", sentence)[:_REASON_LENGTH]
+    request.scope[_REFUSAL] = {"code": code, "reason": reason}
 
 
 class Observation:
@@ -69,12 +85,14 @@ class Observation:
                 metrics.answered(method, route, status, seconds)
                 tracing.describe(f"{method} {route}", status=status)
                 log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+                refusal: dict[str, Any] = scope.get(_REFUSAL, {})
                 log(
                     "request",
                     method=method,
                     path=scope["path"][:200],
                     status=status,
                     seconds=round(seconds, 4),
+                    **refusal,
                 )
 
 
