@@ -77,9 +77,16 @@ class Sent:
 class Tally:
     sent: list[Sent] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    complaints: list[str] = field(default_factory=list)
+    """What clients were told that nothing here explains."""
     done: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def complain(self, what: str) -> None:
+        """Note what a client complains about: what was accepted is still to be checked."""
+        with self.lock:
+            self.complaints.append(what)
 
 
 def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
@@ -133,7 +140,8 @@ class Clients:
         self._stop.set()
         self._threads.shutdown()
         for client in self._running:
-            client.result()
+            if (error := client.exception()) is not None:
+                self._tally.complain(f"a client broke down: {error!r}")
 
     def _run(self, number: int) -> None:
         rng = random.Random(f"{self._seed}/client {number}")
@@ -141,7 +149,7 @@ class Clients:
             while not self._stop.wait(rng.expovariate(self._rate)):
                 try:
                     self._send(http, rng)
-                    if rng.random() < 0.15:
+                    if rng.random() < 0.15 and self._tally.sent:
                         self._disturb(http, rng)
                 except httpx.HTTPError as error:
                     with self._tally.lock:
@@ -151,9 +159,10 @@ class Clients:
         _, data, sent = a_job(rng)
         answer = http.post("/jobs", data=data)
         if answer.status_code != 303:
-            assert answer.status_code in (500, 502, 503), answer.text
             with self._tally.lock:
                 self._tally.refused[str(answer.status_code)] += 1
+            if answer.status_code not in (429, 500, 502, 503):
+                self._tally.complain(f"{sent.kind}: {answer.status_code}, {answer.text}")
             return
         sent.url = answer.headers["Location"].removeprefix(self._service.url)
         with self._tally.lock:
@@ -279,7 +288,12 @@ class Havoc:
 
 
 def check(service: Service, tally: Tally, seconds: float = 120) -> None:
-    """Wait until all is over, and hold every job to what it must be."""
+    """Wait until all is over, hold every job to what it must be, and hear the complaints."""
+    check_jobs(service, tally, seconds)
+    assert not tally.complaints, "\n".join(tally.complaints)
+
+
+def check_jobs(service: Service, tally: Tally, seconds: float) -> None:
     with service.client(timeout=60) as http:
         for job in listed(http, "PENDING"):
             # Its client could not run it, or never heard that it was made.

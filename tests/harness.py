@@ -44,8 +44,6 @@ FAST = {
     "QUWS_SWEEP": "0.3",
     "QUWS_IDLE_LOOK": "1",
     "QUWS_GRACE": "1",
-    # On a machine that is busy with something else a sound circuit is still sound.
-    "QUWS_CHECK_SECONDS": "30",
     "QUWS_SIMULATOR_QUBITS": "26",
     "QUWS_SIMULATOR_THREADS": "1",
 }

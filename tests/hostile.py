@@ -62,7 +62,6 @@ _OPENQASM_2 = [
     _two("index-beyond-64-bits", lambda: "x q[100000000000000000000];"),
     _two("empty-register", lambda: "qreg r[0];"),
     _two("too-many-bytes", lambda: "//" + " " * (9 << 20) + "\n"),
-    _two("too-many-words", lambda: "U(1,1,1)q[0];" * 160_000),
     _two("long-word", lambda: f"{'x' * 100_000} q[0];"),
     _two("integer-of-400-digits", lambda: f"rx({'9' * 400}) q[0];"),
     _two("many-definitions", lambda: "".join(f"gate g{i} a {{}}\n" for i in range(10_000))),

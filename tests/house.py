@@ -18,12 +18,12 @@ from typing_extensions import override
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
-from quws.bus.dispatcher import Dispatcher
+from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
-from quws.domain.errors import InvalidCircuit
+from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
 from quws.domain.parameters.posted import Posted
 from quws.domain.policy import Policy
@@ -117,7 +117,20 @@ class Hints(Dispatcher):
     def __init__(self) -> None:
         super().__init__(connect("unix:///nowhere"))
         self.sent: list[str] = []
+        self.told: list[UnfitWorker] = []
         self.away = False
+
+    @override
+    async def tell_unfit(self, worker: UnfitWorker) -> None:
+        if self.away:
+            raise BusUnavailable("it is away")
+        self.told.append(worker)
+
+    @override
+    async def unfit(self, target: str) -> list[UnfitWorker]:
+        if self.away:
+            raise BusUnavailable("it is away")
+        return [item for item in self.told if item.target == target]
 
     @override
     async def hint(self, target: str) -> None:
@@ -144,20 +157,30 @@ class ToldFacts(CircuitChecker):
         self.facts: dict[str, CircuitFacts] = {}
         self.asked: list[list[str]] = []
         self.limits: CircuitLimits | None = None
+        self.refuses: Refusal | None = None
+        """What it says instead of an answer."""
         self.drawn: list[tuple[str, Language | None, CircuitLimits]] = []
 
     @override
     async def check(
-        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+        self,
+        caller: Caller,
+        circuits: list[str],
+        language: Language | None,
+        limits: CircuitLimits,
     ) -> list[CircuitFacts]:
         self.asked.append(circuits)
         self.limits = limits
+        if self.refuses is not None:
+            raise self.refuses
         if "no circuit" in circuits:
             raise InvalidCircuit("it is none", circuit=circuits.index("no circuit"))
         return [self.facts.get(text, FACTS) for text in circuits]
 
     @override
-    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+    async def draw(
+        self, caller: Caller, circuit: str, language: Language | None, limits: CircuitLimits
+    ) -> Drawing:
         self.drawn.append((circuit, language, limits))
         if circuit == "no circuit":
             raise InvalidCircuit("it is none")

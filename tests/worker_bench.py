@@ -11,6 +11,7 @@ from typing import Any
 from scripted_children import ScriptedChildren
 from store_helpers import NOW, TARGET, entry, new_job
 
+from quws.bus.dispatcher import UnfitWorker
 from quws.bus.events import JobEvent
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.job import Claim, Job, Parameter
@@ -38,12 +39,16 @@ class Bus:
     def __init__(self) -> None:
         self.events: list[JobEvent] = []
         self.hints: list[str] = []
+        self.unfit: list[UnfitWorker] = []
 
     async def publish(self, event: JobEvent) -> None:
         self.events.append(event)
 
     async def hint(self, target: str) -> None:
         self.hints.append(target)
+
+    async def tell_unfit(self, worker: UnfitWorker) -> None:
+        self.unfit.append(worker)
 
     @property
     def phases(self) -> list[Phase | None]:
@@ -94,7 +99,8 @@ class Bench:
     bus: Bus
     children: ScriptedChildren
     target: TargetDescription
-    rests: list[bool] = field(default_factory=list)
+    rests: list[str] = field(default_factory=list)
+    """Why it rested."""
 
     @property
     def jobs(self) -> JobStore:
@@ -139,7 +145,7 @@ class Bench:
         return HeldJob(place, found, place.store_clock.shifted)
 
     def run(self, held: HeldJob) -> Awaitable[None]:
-        return Run(held, self.place, self.target, lambda: self.rests.append(True)).run()
+        return Run(held, self.place, self.target, self.rests.append).run()
 
     def slots(self, slots: int = 1, **options: Any) -> Slots:
         options = {"idle_seconds": 0.01} | options

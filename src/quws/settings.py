@@ -123,7 +123,11 @@ class Settings(BaseSettings):
     orphan_age: float = Field(
         3600.0, gt=0, description="How old files must be to be deleted that belong to no job."
     )
-    check_seconds: float = Field(10.0, gt=0, description="How long reading circuits may take.")
+    check_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="Processor time that reading the circuits of one request may take.",
+    )
     monitor_host: str = Field("127.0.0.1", description="Address of the port for monitoring.")
     monitor_port: int = Field(
         0,

@@ -247,6 +247,12 @@ def test_a_full_disk_delays_jobs_and_spoils_none(tmp_path: Path) -> None:
             job = create(http, SHOTS=10, PHASE="RUN")
             wait(http, job, "SUSPENDED")
             assert job_json(http, job)["status"] == "the worker has no room for its files"
+            page = {"Accept": "text/html"}
+            until(
+                lambda: "could not run its last job" in http.get("/operator", headers=page).text,
+                20,
+                "the operator's page that tells of it",
+            )
         assert wait(http, job) == "COMPLETED"
         told = job_json(http, job)
         assert told["attempt"] == 1, story(told)

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from quws.bus.connection import BusUnavailable
-from quws.bus.dispatcher import Dispatcher
+from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent
 from quws.domain.phases import Phase
 from quws.telemetry import metrics
@@ -58,3 +58,11 @@ class Announcer:
                 await self._dispatcher.hint(target)
         except (BusUnavailable, TimeoutError) as error:
             _log.warning("hint lost", target=target, error=str(error))
+
+    async def unfit(self, worker: UnfitWorker) -> None:
+        """Tell operators that a worker cannot run jobs, for as long as it says so."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._dispatcher.tell_unfit(worker)
+        except (BusUnavailable, TimeoutError) as error:
+            _log.warning("trouble not told", target=worker.target, error=str(error))

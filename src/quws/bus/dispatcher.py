@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import cast
+
 from arq.connections import ArqRedis
 from arq.constants import health_check_key_suffix
 
@@ -9,6 +14,18 @@ from quws.bus.connection import BUS_ERRORS, BusUnavailable
 
 FUNCTION = "work"
 """The name under which workers register what a hint starts."""
+
+_TOLD_FOR_SECONDS = 15
+"""How long a worker that is in trouble is believed to be so without saying it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnfitWorker:
+    """A worker that could not run its last job, and why."""
+
+    target: str
+    worker: str
+    why: str
 
 
 def queue_name(target: str) -> str:
@@ -19,6 +36,10 @@ def queue_name(target: str) -> str:
 def wake_channel(target: str) -> str:
     """Return where a target's workers are told to look into their queue now."""
     return f"quws:work:{target}"
+
+
+def _unfit_name(target: str) -> str:
+    return f"quws:unfit:{target}"
 
 
 class Dispatcher:
@@ -75,6 +96,47 @@ class Dispatcher:
             return bool(await self._redis.exists(f"{queue_name(target)}{health_check_key_suffix}"))
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
+
+    async def tell_unfit(self, worker: UnfitWorker) -> None:
+        """Tell operators that a worker cannot run jobs; believed for some seconds.
+
+        Raises
+        ------
+        BusUnavailable
+            Redis cannot be reached.
+
+        """
+        key = _unfit_name(worker.target)
+        try:
+            now, _ = await self._redis.time()
+            told = json.dumps({"time": now, "why": worker.why})
+            await cast("Awaitable[int]", self._redis.hset(key, worker.worker, told))
+            await self._redis.expire(key, _TOLD_FOR_SECONDS)
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def unfit(self, target: str) -> list[UnfitWorker]:
+        """Return the workers of a target that said lately that they cannot run jobs.
+
+        Raises
+        ------
+        BusUnavailable
+            Redis cannot be reached.
+
+        """
+        try:
+            reading = self._redis.hgetall(_unfit_name(target))
+            found = await cast("Awaitable[dict[bytes, bytes]]", reading)
+            # By the clock of Redis, since it was told by that.
+            now, _ = await self._redis.time() if found else (0, 0)
+        except BUS_ERRORS as error:
+            raise BusUnavailable(str(error)) from error
+        told = {worker.decode(): json.loads(text) for worker, text in sorted(found.items())}
+        return [
+            UnfitWorker(target, worker, item["why"])
+            for worker, item in told.items()
+            if now - item["time"] <= _TOLD_FOR_SECONDS
+        ]
 
     async def probe(self) -> None:
         """Make sure that Redis answers.

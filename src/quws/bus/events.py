@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from quws.domain.phases import Phase
 CHANNEL = "quws:events"
 
 _RETRY_SECONDS = 0.5
+_REMEMBERED = 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -54,7 +56,8 @@ class EventHub:
 
     Pub/sub forgets whatever is said while nobody listens. So a listener
     subscribes first and then reads the database, and every new connection
-    wakes all listeners to read again.
+    wakes all listeners to read again. What was never said while the bus was
+    away is found in the outbox: see ``Lookout``, which calls ``catch_up``.
     """
 
     def __init__(self, redis: ArqRedis) -> None:
@@ -63,6 +66,7 @@ class EventHub:
         self._feeds: set[Watch] = set()
         self._callbacks: list[Callable[[JobEvent], None]] = []
         self._on_connect: list[Callable[[], None]] = []
+        self._heard: OrderedDict[str, Phase | None] = OrderedDict()
         self.connected = asyncio.Event()
 
     async def publish(self, event: JobEvent) -> None:
@@ -107,13 +111,25 @@ class EventHub:
         self._callbacks.append(on_event)
         self._on_connect.append(on_connect)
 
+    @property
+    def listened_to(self) -> bool:
+        """Whether anybody waits for news."""
+        return bool(self._watches or self._feeds)
+
+    def catch_up(self, phases: Mapping[str, Phase | None]) -> None:
+        """Wake those whom no event has told that jobs are in these phases (None: deleted)."""
+        missed = [job for job, phase in phases.items() if self._heard.get(job, self) is not phase]
+        for job in missed:
+            self._note(job, phases[job])
+            self._wake(job)
+        if missed:
+            self._wake_feeds()
+
     def wake_all(self) -> None:
         """Make every listener look again."""
-        for watches in list(self._watches.values()):
-            for watch in list(watches):
-                watch.wake()
-        for feed in list(self._feeds):
-            feed.wake()
+        for job in list(self._watches):
+            self._wake(job)
+        self._wake_feeds()
 
     async def run(self) -> None:
         """Receive until cancelled, and reconnect as often as it takes."""
@@ -146,9 +162,22 @@ class EventHub:
         except (ValueError, KeyError, TypeError, RecursionError):
             _log.warning("unreadable event", data=data[:100])
             return
-        for watch in list(self._watches.get(event.job_id, ())):
-            watch.wake()
-        for feed in list(self._feeds):
-            feed.wake()
+        self._note(event.job_id, event.phase)
+        self._wake(event.job_id)
+        self._wake_feeds()
         for callback in self._callbacks:
             callback(event)
+
+    def _note(self, job_id: str, phase: Phase | None) -> None:
+        self._heard[job_id] = phase
+        self._heard.move_to_end(job_id)
+        if len(self._heard) > _REMEMBERED:
+            self._heard.popitem(last=False)
+
+    def _wake(self, job_id: str) -> None:
+        for watch in list(self._watches.get(job_id, ())):
+            watch.wake()
+
+    def _wake_feeds(self) -> None:
+        for feed in list(self._feeds):
+            feed.wake()

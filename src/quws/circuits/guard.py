@@ -96,7 +96,8 @@ class _Scan:
         limits = self.limits
         longest = limits.token_length
         newer = self.language is Language.OPENQASM_3
-        most_tokens = limits.tokens_openqasm3 if newer else limits.tokens_openqasm2
+        # Those of OPENQASM-2 are bounded by the size of the text alone.
+        most_tokens = limits.tokens_openqasm3 if newer else len(self.source)
         most_operators, most_signs = OPERATORS[self.language], limits.unary_run
         count = operators = signs = 0
         brackets: list[re.Match[str]] = []

@@ -25,7 +25,6 @@ class CircuitLimits(BaseModel):
     """Gates, measurements and resets after all definitions and loops are written out."""
     bytes_openqasm2: int = 8 * 1024 * 1024
     bytes_openqasm3: int = 512 * 1024
-    tokens_openqasm2: int = 2_000_000
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024

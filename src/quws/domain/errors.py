@@ -97,6 +97,12 @@ class Unavailable(Refusal):
     code = "unavailable"
 
 
+class TooManyRequests(Unavailable):
+    """The caller has too many requests under way; asking again when they are done will work."""
+
+    code = "too_many_requests"
+
+
 class Unauthenticated(Refusal):
     """No or wrong credentials where credentials are needed."""
 

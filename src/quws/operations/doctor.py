@@ -94,7 +94,7 @@ class Doctor:
         try:
             yield
         finally:
-            await redis.aclose()
+            await redis.aclose(close_connection_pool=True)
             if self._database is not None:
                 await self._database.close()
 
@@ -214,6 +214,7 @@ class Doctor:
             )
             try:
                 attended = await self._dispatcher.attended(name)
+                unfit = await self._dispatcher.unfit(name)
             except BusUnavailable:
                 found.append(Finding("targets", Level.OK, text))
                 continue
@@ -223,6 +224,10 @@ class Doctor:
                 advice = f"start 'quws worker --target {name}', or 'quws serve'"
                 level = Level.FAULT if jobs else Level.WARNING
                 found.append(Finding("targets", level, f"{text}, no worker listens", advice))
+            for item in unfit:
+                text = f"{name}: the worker {item.worker} could not run its last job: {item.why}"
+                advice = "mend that, or stop this worker: the job waits, or goes to another one"
+                found.append(Finding("targets", Level.FAULT, text, advice))
         return found
 
     async def _look_at_sweeps(self) -> list[Finding]:

@@ -23,11 +23,13 @@ from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
 from quws.services.checker import CircuitChecker
+from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
+from quws.services.workers import Workers
 from quws.settings import Settings
 from quws.store.accounts import AccountStore
 from quws.store.queues import QueueStore
@@ -88,7 +90,8 @@ async def open_services(
             known=known,
             specifications=specifications,
         )
-        listening = asyncio.create_task(backends.events.run())
+        lookout = Lookout(backends.jobs.outbox, backends.events)
+        listening = asyncio.gather(backends.events.run(), lookout.run())
         try:
             async with monitored(
                 settings.monitor_host,
@@ -142,6 +145,7 @@ def make_services(
         health=make_health(backends),
         targets=make_target_service(backends),
         queues=Queues(QueueStore(backends.database)),
+        workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
     )
 

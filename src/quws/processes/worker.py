@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from quws.domain.clock import utc_now
 from quws.domain.targets import TargetDescription
@@ -53,7 +52,10 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         async with AsyncExitStack() as stack:
             scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
             backends = await stack.enter_async_context(open_backends(settings))
-            health = make_health(backends, {"the process for circuits": children.probe})
+            health = make_health(
+                backends,
+                {"the process for circuits": children.probe, "the scratch folder": scratch.probe},
+            )
             await stack.enter_async_context(
                 monitored(settings.monitor_host, settings.monitor_port, health)
             )
@@ -62,9 +64,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             description = await _inspect(children, backends.targets, target_name, stop)
             if description is None:
                 return
-            description = await _conform(
-                children, backends.targets, description, scratch.folder, stop
-            )
+            description = await _conform(children, backends.targets, description, scratch, stop)
             if description is None:
                 return
             store_clock = StoreClock(backends.database)
@@ -81,7 +81,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 children=children,
                 store_clock=store_clock,
                 lease_seconds=settings.lease,
-                scratch=scratch.folder,
+                scratch=scratch,
                 result_bytes=settings.max_result,
                 max_attempts=settings.policy.max_attempts,
             )
@@ -148,7 +148,7 @@ async def _conform(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Path,
+    scratch: Scratch,
     stop: asyncio.Event,
 ) -> TargetDescription | None:
     """Make sure that the target passes its conformance circuits before it gets a job.

@@ -78,9 +78,9 @@ class RunRole(Role):
                 raise unexpected(request)
 
     def _job(self, request: RunJob, connection: Connection) -> None:
-        os.chdir(request.folder)
         options = request.options
         try:
+            os.chdir(request.folder)
             facts = self._facts(request)
             for item in facts:
                 self._target.check(item, options)
@@ -99,7 +99,10 @@ class RunRole(Role):
         except MemoryError:
             connection.send(JobFailed(error=Failure.OUT_OF_MEMORY.error()))
         except OSError as error:
-            connection.send(_disk_failure(error, request.file_bytes))
+            if Path(request.folder).exists():
+                connection.send(_disk_failure(error, request.file_bytes))
+            else:
+                connection.send(NoRoom(sentence=f"the folder {request.folder} is gone"))
 
     def _facts(self, request: RunJob) -> list[CircuitFacts]:
         if request.facts is not None:

@@ -19,6 +19,7 @@ from typing import ClassVar
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _POLL_SECONDS = 1.0
+_GRACE_SECONDS = 1
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
 _LOAD, _JUMP_EQUAL, _JUMP_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -110,7 +111,8 @@ def limit(*, memory_bytes: int, cpu_seconds: int | None, file_bytes: int) -> Non
     memory_bytes
         Address space beyond what is taken already.
     cpu_seconds
-        Processor time beyond what is used already; None for no limit.
+        Processor time beyond what is used already; None for no limit. Whoever goes beyond it
+        ends by SIGXCPU, which nobody sends from outside.
     file_bytes
         The largest file that can be written.
 
@@ -122,14 +124,17 @@ def limit(*, memory_bytes: int, cpu_seconds: int | None, file_bytes: int) -> Non
         _lower(resource.RLIMIT_AS, _address_space() + memory_bytes)
     if cpu_seconds is not None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        _lower(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + 1 + cpu_seconds)
+        soft = int(usage.ru_utime + usage.ru_stime) + 1 + cpu_seconds
+        # The kernel kills at the hard limit, as others may who are short of memory.
+        _lower(resource.RLIMIT_CPU, soft, soft + _GRACE_SECONDS)
 
 
-def _lower(what: int, value: int) -> None:
-    _, hard = resource.getrlimit(what)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+def _lower(what: int, soft: int, hard: int | None = None) -> None:
+    _, most = resource.getrlimit(what)
+    hard = soft if hard is None else hard
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(what, (soft, hard))
 
 
 def _address_space() -> int:

@@ -187,7 +187,7 @@ class JobFailed(_Message):
 
 
 class NoRoom(_Message):
-    """The disk is full: no fault of the job's, which can go on elsewhere."""
+    """The disk is full, or the folder gone: no fault of the job's, which can go on elsewhere."""
 
     kind: Literal["no_room"] = "no_room"
     sentence: str

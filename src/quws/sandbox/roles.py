@@ -11,6 +11,10 @@ from quws.sandbox.control import RoleConfig
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 
 
+class ParentGone(BaseException):
+    """The worker has gone, and so must its child. No fault that anything could handle."""
+
+
 class Connection:
     """The line to the worker, as a child sees it."""
 
@@ -18,12 +22,21 @@ class Connection:
         self._file = connection.makefile("rwb")
 
     def send(self, message: FromChild) -> None:
-        """Send one message."""
-        self._file.write(messages.encode(message))
-        self._file.flush()
+        """Send one message.
+
+        Raises
+        ------
+        ParentGone
+
+        """
+        try:
+            self._file.write(messages.encode(message))
+            self._file.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            raise ParentGone from None
 
     def receive(self) -> ToChild | None:
-        """Wait for one message; None when the other side is gone.
+        """Wait for one message; None when the worker has gone.
 
         Raises
         ------
@@ -31,7 +44,10 @@ class Connection:
             It is none that anybody knows.
 
         """
-        line = self._file.readline()
+        try:
+            line = self._file.readline()
+        except ConnectionResetError:
+            return None
         return messages.decode_to_child(line) if line.endswith(b"\n") else None
 
 

@@ -41,9 +41,11 @@ from quws.sandbox.control import (
     Spawned,
     Unusable,
 )
-from quws.sandbox.roles import Role, make_role
+from quws.sandbox.roles import ParentGone, Role, make_role
 
 _MAX_FDS = 16
+_GONE = (BrokenPipeError, ConnectionResetError)
+"""What speaking and listening raise once the parent has gone, also while this was loading."""
 
 
 class Zygote:
@@ -64,10 +66,10 @@ class Zygote:
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._say(Loaded())
         parent = self._parent.fileno()
         heard = time.monotonic()
         try:
+            self._say(Loaded())
             while True:
                 ready, _, _ = select.select([parent, wake_read], [], [], self._leash_seconds)
                 now = time.monotonic()
@@ -81,7 +83,7 @@ class Zygote:
                     self._reap()
                 if parent in ready and not self._receive():
                     return
-        except (BrokenPipeError, ConnectionResetError):
+        except _GONE:
             return
         finally:
             self._kill_all()
@@ -144,6 +146,8 @@ class Zygote:
             with socket.socket(fileno=fd) as connection:
                 self._role.serve(connection)
             status = 0
+        except ParentGone:
+            pass  # Whoever stops a worker stops its children, and needs no word of it.
         except BaseException:  # noqa: BLE001 - its log is the only place for it
             traceback.print_exc()
         finally:
@@ -193,7 +197,10 @@ def main() -> None:
             f"{sys.executable} has quws {__version__}, and this service is quws {version};"
             " install the same there",
         )
-    config = control.decode_role(_first_line(parent))
+    try:
+        config = control.decode_role(_first_line(parent))
+    except _GONE:
+        sys.exit(1)
     try:
         role = make_role(config)
         if not role.network:

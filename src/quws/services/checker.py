@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import signal
 
 import structlog
 
+from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
-from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.sandbox.child import ChildLost
 from quws.sandbox.messages import (
     CheckCircuits,
@@ -21,31 +24,44 @@ from quws.sandbox.messages import (
 )
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
+from quws.services.seats import NoSeat, QueueFull, Seats
 
 _MEMORY_BYTES = 1 << 30
 _START_AFTER_SECONDS = 0.1
-_TURN_SECONDS = 30.0
+_CHEAP_CHARACTERS = 16 * 1024
+_CHEAP_SECONDS = 1
+"""Processor time for small texts; one that needs more is dear after all, and begins anew."""
+_CHEAP_AT_ONCE, _CHEAP_QUEUE = 2, 100
+_DEAR_AT_ONCE, _DEAR_QUEUE = 1, 8
+_SEAT_SECONDS = 30.0
+_CEILING = 6
+"""How much longer than its processor time a check may take, on a machine that is busy."""
 _KILLED = (None, -signal.SIGKILL)
 _log = structlog.get_logger(__name__)
+
+
+class _OutOfTime(Exception):
+    """The child has used up its processor time."""
 
 
 class CircuitChecker:
     """Reads circuits without running them, with one child per request.
 
+    Small texts and large ones have seats of their own, so that what is read in a moment
+    never waits for what takes long; and each caller has one seat of each kind at a time.
+
     Parameters
     ----------
     seconds
-        How long one check may take.
-    at_once
-        How many checks run at the same time; others wait their turn.
+        How much processor time one check may take.
 
     """
 
-    def __init__(self, *, seconds: float = 10.0, at_once: int = 2) -> None:
-        self._pool = ChildPool("quws.runner.check:CheckRole", spares=at_once)
+    def __init__(self, *, seconds: float = 60.0) -> None:
+        self._pool = ChildPool("quws.runner.check:CheckRole", spares=_CHEAP_AT_ONCE)
         self._seconds = seconds
-        self._cpu_seconds = int(seconds) + 1
-        self._turns = asyncio.Semaphore(at_once)
+        self._cheap = Seats(_CHEAP_AT_ONCE, queue=_CHEAP_QUEUE, seconds=_SEAT_SECONDS)
+        self._dear = Seats(_DEAR_AT_ONCE, queue=_DEAR_QUEUE, seconds=_SEAT_SECONDS)
 
     async def start(self) -> None:
         """Begin to load the parsers; checks wait until that is done."""
@@ -58,7 +74,11 @@ class CircuitChecker:
         await self._pool.close()
 
     async def check(
-        self, circuits: list[str], language: Language | None, limits: CircuitLimits
+        self,
+        caller: Caller,
+        circuits: list[str],
+        language: Language | None,
+        limits: CircuitLimits,
     ) -> list[CircuitFacts]:
         """Return what each circuit is.
 
@@ -70,6 +90,8 @@ class CircuitChecker:
             One is longer than any language may be.
         Unavailable
             Nothing can be checked right now.
+        TooManyRequests
+            Others of this caller are being checked already.
 
         """
         _refuse_long_ones(circuits, limits)
@@ -78,9 +100,9 @@ class CircuitChecker:
             language=language,
             limits=limits,
             memory_bytes=_MEMORY_BYTES,
-            cpu_seconds=self._cpu_seconds,
+            cpu_seconds=math.ceil(self._seconds),
         )
-        match await self._answer(request):
+        match await self._answer(caller, request, sum(map(len, circuits))):
             case CircuitsChecked(facts=facts):
                 return facts
             case CircuitRefused() as refused:
@@ -88,7 +110,9 @@ class CircuitChecker:
             case answer:
                 raise unexpected(answer)
 
-    async def draw(self, circuit: str, language: Language | None, limits: CircuitLimits) -> Drawing:
+    async def draw(
+        self, caller: Caller, circuit: str, language: Language | None, limits: CircuitLimits
+    ) -> Drawing:
         """Return the layout of a picture of a circuit, whether a target could run it or not.
 
         Raises
@@ -99,6 +123,8 @@ class CircuitChecker:
             It is longer than any language may be.
         Unavailable
             Nothing can be drawn right now.
+        TooManyRequests
+            Others of this caller are being checked already.
 
         """
         _refuse_long_ones([circuit], limits)
@@ -107,9 +133,9 @@ class CircuitChecker:
             language=language,
             limits=limits,
             memory_bytes=_MEMORY_BYTES,
-            cpu_seconds=self._cpu_seconds,
+            cpu_seconds=math.ceil(self._seconds),
         )
-        match await self._answer(request):
+        match await self._answer(caller, request, len(circuit)):
             case CircuitDrawn(drawing=drawing):
                 return drawing
             case CircuitRefused() as refused:
@@ -117,16 +143,38 @@ class CircuitChecker:
             case answer:
                 raise unexpected(answer)
 
-    async def _answer(self, request: CheckCircuits | DrawCircuit) -> FromChild:
+    async def _answer(
+        self, caller: Caller, request: CheckCircuits | DrawCircuit, characters: int
+    ) -> FromChild:
+        if characters <= _CHEAP_CHARACTERS and self._seconds > _CHEAP_SECONDS:
+            with contextlib.suppress(_OutOfTime):
+                cheap = request.model_copy(update={"cpu_seconds": _CHEAP_SECONDS})
+                return await self._seated(self._cheap, caller, cheap)
         try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
+            return await self._seated(self._dear, caller, request)
+        except _OutOfTime:
+            raise InvalidCircuit(
+                f"reading CIRCUIT takes more than {request.cpu_seconds} seconds of processor time;"
+                " send fewer or smaller circuits"
+            ) from None
+
+    async def _seated(
+        self, seats: Seats, caller: Caller, request: CheckCircuits | DrawCircuit
+    ) -> FromChild:
+        try:
+            async with seats.seat(caller.name):
+                return await self._asked(request)
+        except QueueFull:
+            raise TooManyRequests(
+                "too many of your circuits wait for their check; send them one after the other"
+            ) from None
+        except NoSeat as late:
+            if late.alone:
+                raise TooManyRequests(
+                    "the check of your circuits before this one takes long; try again when it is"
+                    " done"
+                ) from None
             raise Unavailable("too many circuits are being checked right now; try again") from None
-        try:
-            return await self._asked(request)
-        finally:
-            self._turns.release()
 
     async def _asked(self, request: CheckCircuits | DrawCircuit) -> FromChild:
         for last in (False, True):
@@ -135,14 +183,18 @@ class CircuitChecker:
             except ChildrenUnavailable as error:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
             try:
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(_CEILING * (request.cpu_seconds + 1)):
                     return await child.ask(request)
             except TimeoutError:
-                raise InvalidCircuit(
-                    f"reading CIRCUIT took longer than {self._seconds:.0f} seconds;"
-                    " send fewer or smaller circuits"
+                # It got no processor, or sleeps: not what it may be refused for.
+                _log.warning("check took too long", seconds=request.cpu_seconds)
+                raise Unavailable(
+                    "circuits cannot be checked in time, since the machine is too busy; try again"
+                    " later"
                 ) from None
             except ChildLost as lost:
+                if lost.status == -signal.SIGXCPU:
+                    raise _OutOfTime from None
                 _log.warning("check died", status=lost.status)
                 if lost.status not in _KILLED:
                     raise InvalidCircuit(

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from hashlib import sha256
 
+from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
@@ -23,7 +24,7 @@ class Pictures:
         self._checker = checker
         self._remembered: OrderedDict[bytes, Drawing] = OrderedDict()
 
-    async def draw(self, circuit: str, language: Language | None = None) -> Drawing:
+    async def draw(self, caller: Caller, circuit: str, language: Language | None = None) -> Drawing:
         """Return the layout of a picture of a circuit.
 
         Raises
@@ -35,7 +36,7 @@ class Pictures:
         key = sha256(f"{language}\0{circuit}".encode()).digest()
         drawing = self._remembered.get(key)
         if drawing is None:
-            drawing = await self._checker.draw(circuit, language, _LIMITS)
+            drawing = await self._checker.draw(caller, circuit, language, _LIMITS)
         self._remembered[key] = drawing
         self._remembered.move_to_end(key)
         if len(self._remembered) > _REMEMBERED:
@@ -43,11 +44,15 @@ class Pictures:
         return drawing
 
     async def try_to_draw(
-        self, circuit: str, language: Language | None = None, seconds: float | None = None
+        self,
+        caller: Caller,
+        circuit: str,
+        language: Language | None = None,
+        seconds: float | None = None,
     ) -> Drawing | None:
         """Return the layout of a picture, or None where there can be none, or not so soon."""
         try:
             async with asyncio.timeout(seconds):
-                return await self.draw(circuit, language)
+                return await self.draw(caller, circuit, language)
         except (InvalidCircuit, TooLarge, Unavailable, TimeoutError):
             return None

@@ -70,6 +70,9 @@ TAKEN_AWAY = Counter(
 LEASE_LOSSES = Counter("quws_lease_losses", "Leases that ended because a worker was not heard of.")
 CHILD_KILLS = Counter("quws_child_kills", "Child processes killed in their work.", ["role"])
 CHILD_DEATHS = Counter("quws_child_deaths", "Child processes that died by themselves.", ["role"])
+UNFIT = Gauge(
+    "quws_worker_unfit", "1 while a worker could not run its last job and gave it back.", ["target"]
+)
 SWEEPS = Counter("quws_sweeps", "Sweeps, by how they went.", ["sweep", "outcome"])
 SWEPT = Counter("quws_swept", "What sweeps changed: jobs, files, hints.", ["sweep"])
 LAST_SWEEP = Gauge("quws_last_sweep_timestamp_seconds", "When a sweep last went well.", ["sweep"])
@@ -142,6 +145,12 @@ def claimed(target: str, waited_seconds: float) -> None:
 def started(target: str, seconds: float) -> None:
     """Note that a child began with a job, so long after the claim."""
     START_SECONDS.labels(target).observe(seconds)
+
+
+@_harmless
+def unfit(target: str, is_unfit: bool) -> None:
+    """Note whether this worker could not run its last job."""
+    UNFIT.labels(target).set(is_unfit)
 
 
 @_harmless

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 import structlog
 
@@ -15,6 +14,7 @@ from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.store.targets import TargetStore
 from quws.worker.conformance import Conformance
 from quws.worker.inspection import record_inspection
+from quws.worker.scratch import Scratch
 
 _LOOK_AGAIN_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 10.0
@@ -25,7 +25,7 @@ async def ensure_conformance(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Path,
+    scratch: Scratch,
     clock: Clock,
 ) -> TargetDescription:
     """Wait until the target may get jobs, and return what it is by then.
@@ -68,7 +68,7 @@ async def _check_quickly(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Path,
+    scratch: Scratch,
     clock: Clock,
 ) -> None:
     conforming = Conformance(children, description, quick=True, clock=clock, scratch=scratch)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from quws.sandbox.pool import ChildPool
 from quws.sandbox.roles import unexpected
 from quws.targets import conformance
 from quws.targets.conformance import Check, Probe
+from quws.worker.scratch import Scratch
 
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
@@ -80,7 +82,7 @@ class Conformance:
         *,
         quick: bool,
         clock: Clock,
-        scratch: Path | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         self._children = children
         self._target = target
@@ -214,8 +216,8 @@ class Conformance:
 
     async def _cancel(self) -> str | None:
         child = await self._children.acquire()
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            await self._begin(child, [self._lone().source], Path(folder), None)
+        with self._folder() as folder:
+            await self._begin(child, [self._lone().source], folder, None)
             child.kill()
             await child.close()
         # Whatever was left of it, the next one must not suffer.
@@ -247,9 +249,9 @@ class Conformance:
         """Submit a job, and kill the process that did as soon as it has arrived."""
         child = await self._children.acquire()
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            with self._folder() as folder:
                 probe = self._lone()
-                await self._begin(child, [probe.source], Path(folder), KnownHandover(key=key))
+                await self._begin(child, [probe.source], folder, KnownHandover(key=key))
                 async with asyncio.timeout(_REMOTE_SECONDS):
                     async for message in child.messages():
                         match message:
@@ -266,6 +268,12 @@ class Conformance:
         finally:
             await child.close()
         raise _Failed("it was not handed over")
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[Path]:
+        below = None if self._scratch is None else self._scratch.ready()
+        with tempfile.TemporaryDirectory(dir=below) as folder:
+            yield Path(folder)
 
     # -- one job -----------------------------------------------------------------------------------
 
@@ -286,11 +294,11 @@ class Conformance:
         child = await self._children.acquire()
         seconds = _REMOTE_SECONDS if self._target.remote else _LOCAL_SECONDS
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                await self._begin(child, circuits, Path(folder), known)
+            with self._folder() as folder:
+                await self._begin(child, circuits, folder, known)
                 async with asyncio.timeout(seconds):
                     await self._converse(child)
-                return _read(Path(folder), len(circuits))
+                return _read(folder, len(circuits))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except MessageFault as fault:

@@ -1,4 +1,4 @@
-"""How the target of a worker fares: asked now and then, and seen when somebody says so."""
+"""How a worker and its target fare: asked now and then, and seen when somebody says so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from quws.bus.dispatcher import UnfitWorker
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.store.database import StoreUnavailable
 from quws.worker.inspection import record_inspection
@@ -43,7 +44,11 @@ class TargetHealth:
                 group.create_task(self._inspect_often())
 
     async def _glance_often(self) -> None:
+        place = self._place
         while True:
+            if self._slots.trouble is not None:
+                unfit = UnfitWorker(place.target, place.worker, self._slots.trouble)
+                await place.announcer.unfit(unfit)
             try:
                 await self.glance()
             except StoreUnavailable as error:

@@ -18,6 +18,9 @@ from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
 _HINT_SECONDS = 60
+_TRIES = 1_000_000
+"""As often as it takes: a hint that was in the hand of a worker which died is still true, and
+running one for nothing costs a look. Beyond the limit arq drops it and complains."""
 _log = structlog.get_logger(__name__)
 
 
@@ -44,8 +47,9 @@ class _Listener(Worker):
 class HintListener:
     """Fills the slots of a worker from a target's arq queue.
 
-    arq carries hints only, so none of its job machinery is in play: a hint is
-    done as soon as a job was claimed, is never tried twice and has no result.
+    arq carries hints only, so little of its job machinery is in play: a hint is
+    done as soon as a job was claimed, and has no result. One whose worker ended
+    before that goes back to the queue, for another worker.
     While no slot is free no hint is taken, so that an idle worker gets it.
 
     Parameters
@@ -108,7 +112,7 @@ class HintListener:
         return _Listener(
             self._woken,
             functions=[
-                func(work, name=FUNCTION, keep_result=0, max_tries=1, timeout=_HINT_SECONDS)
+                func(work, name=FUNCTION, keep_result=0, max_tries=_TRIES, timeout=_HINT_SECONDS)
             ],
             queue_name=queue_name(self._target),
             redis_pool=redis,
@@ -118,8 +122,7 @@ class HintListener:
             queue_read_limit=1,
             poll_delay=self._poll_delay,
             keep_result=0,
-            max_tries=1,
-            retry_jobs=False,
+            retry_jobs=True,
             health_check_interval=15,
             job_serializer=serialize,
             job_deserializer=deserialize,

@@ -51,8 +51,19 @@ from quws.worker.workplace import Workplace
 _log = structlog.get_logger(__name__)
 
 
+_NO_ROOM = "the worker has no room for its files"
+
+
 class _Unfit(Exception):
-    """No job can be run by this worker just now; the sentence tells the user why."""
+    """No job can be run by this worker just now.
+
+    The sentence tells users, ``why`` tells operators.
+    """
+
+    def __init__(self, sentence: str, why: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.why = why
 
 
 class Run:
@@ -63,7 +74,8 @@ class Run:
     target
         What the target is at present.
     rest
-        Called when this worker is in trouble, before the job is given back because of it.
+        Called with the reason when this worker is in trouble, before the job is given back
+        because of it.
 
     """
 
@@ -72,7 +84,7 @@ class Run:
         held: HeldJob,
         place: Workplace,
         target: TargetDescription,
-        rest: Callable[[], None],
+        rest: Callable[[str], None],
     ) -> None:
         self._held = held
         self._place = place
@@ -88,17 +100,15 @@ class Run:
         folder: Path | None = None
         try:
             await held.announce(Phase.EXECUTING)
-            scratch = self._place.scratch
-            folder = Path(await asyncio.to_thread(mkdtemp, prefix="job-", dir=scratch))
+            folder = await asyncio.to_thread(self._make_folder)
             await self._work(folder)
         except Fenced:
             _log.info("job taken away")
             await sweep_up(held, self._place)
         except _Unfit as trouble:
-            await self._give_back(str(trouble))
+            await self._give_back(trouble.sentence, trouble.why)
         except OSError as error:
-            _log.error("worker cannot run jobs", error=str(error))
-            await self._give_back("the worker has no room for its files")
+            await self._give_back(_NO_ROOM, str(error))
         except Exception:  # noqa: BLE001 - a fault of ours must not leave the job EXECUTING
             _log.exception("job could not be run")
             with contextlib.suppress(Fenced):
@@ -110,9 +120,13 @@ class Run:
             if folder is not None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _give_back(self, message: str) -> None:
+    def _make_folder(self) -> Path:
+        return Path(mkdtemp(prefix="job-", dir=self._place.scratch.ready()))
+
+    async def _give_back(self, message: str, why: str) -> None:
         """Let another worker have the job: what is wrong is ours, not the job's."""
-        self._rest()
+        _log.error("worker cannot run jobs", error=why)
+        self._rest(why)
         with contextlib.suppress(Fenced):
             await self._held.hand_back(message)
 
@@ -125,8 +139,7 @@ class Run:
             await held.fail(Failure.NOT_STARTED.error(what=error))
             return
         except ChildrenUnavailable as error:
-            _log.error("worker cannot run jobs", error=str(error))
-            raise _Unfit("the worker could not start a process for it") from error
+            raise _Unfit("the worker could not start a process for it", str(error)) from error
         lease.limit_cpu(held, self._place)
         if held.lost.is_set() or held.handing_back:
             # Came while there was no child to kill.
@@ -205,8 +218,7 @@ class Run:
             case ResultsWritten():
                 await publish_results(held, folder, message)
             case NoRoom(sentence=sentence):
-                _log.error("worker cannot run jobs", error=sentence)
-                raise _Unfit("the worker has no room for its files")
+                raise _Unfit(_NO_ROOM, sentence)
             case Waiting() | Submitting() | NotSubmitted() | Submitted() | InDoubt():
                 await hear_of_handover(held, child, message)
             case _:

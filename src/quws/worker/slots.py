@@ -65,6 +65,8 @@ class Slots:
         self._claiming = asyncio.Lock()
         self._stopping = False
         self._resting = False
+        self.trouble: str | None = None
+        """Why this worker could not run its last job."""
 
     @property
     def full(self) -> bool:
@@ -155,10 +157,11 @@ class Slots:
         if not task.cancelled() and task.exception() is not None:
             _log.error("slot failed", exc_info=task.exception())
 
-    def _rest(self) -> None:
+    def _rest(self, why: str) -> None:
         """Take no job for a while: the trouble is this worker's, and the next job would have it
         too.
         """
+        self._set_trouble(why)
         self._resting = True
         self._on_full(True)
         asyncio.get_running_loop().call_later(_REST_SECONDS, self._wake)
@@ -194,10 +197,23 @@ class Slots:
                 return
 
     async def _run(self, held: HeldJob) -> None:
+        unfit = False
+
+        def rest(why: str) -> None:
+            nonlocal unfit
+            unfit = True
+            self._rest(why)
+
         try:
-            await Run(held, self._place, self._target, self._rest).run()
+            await Run(held, self._place, self._target, rest).run()
         finally:
             self._held.discard(held)
+        if held.child is not None and not unfit:
+            self._set_trouble(None)
+
+    def _set_trouble(self, why: str | None) -> None:
+        self.trouble = why
+        metrics.unfit(self._place.target, why is not None)
 
     @contextlib.contextmanager
     def _told(self, claim: Claim) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
@@ -13,6 +12,7 @@ from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
+from quws.worker.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Workplace:
     """What a worker has at hand for its jobs, which all belong to one target.
 
     ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
-    third of it. Children write into folders below ``scratch``, and no file of theirs may be
+    third of it. Children write into folders of ``scratch``, and no file of theirs may be
     larger than ``result_bytes``.
     """
 
@@ -36,7 +36,7 @@ class Workplace:
     children: ChildPool
     store_clock: StoreClock
     lease_seconds: float
-    scratch: Path
+    scratch: Scratch
     result_bytes: int
     max_attempts: int
     clock: Clock = utc_now

@@ -9,6 +9,7 @@ from house import Hints, LocalHub
 
 from quws.bus import announcer as module
 from quws.bus.announcer import Announcer
+from quws.bus.dispatcher import UnfitWorker
 from quws.bus.events import JobEvent
 from quws.domain.phases import Phase
 from quws.telemetry import metrics
@@ -45,6 +46,9 @@ async def test_a_change_is_spread_and_counted() -> None:
         JobEvent("a", None),
     ]
     assert hints.sent == ["simulator"]
+    unfit = UnfitWorker("simulator", "w", "the disk is full")
+    await announcer.unfit(unfit)
+    assert hints.told == [unfit]
     assert entered(Phase.ABORTED) == aborted + 1
     assert entered(Phase.EXECUTING) == executing, "that is counted where it is claimed"
     assert metrics.DELETED._value.get() == gone + 1

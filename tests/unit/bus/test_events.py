@@ -13,7 +13,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from quws.bus.connection import BusUnavailable, connect
-from quws.bus.dispatcher import Dispatcher, queue_name
+from quws.bus.dispatcher import Dispatcher, UnfitWorker, queue_name
 from quws.bus.events import CHANNEL, EventHub, JobEvent
 from quws.bus.server import NoServer, ValkeyServer
 from quws.domain.errors import Unavailable
@@ -330,6 +330,28 @@ async def test_a_server_has_no_port(valkey: ValkeyServer) -> None:
     async with connected(valkey) as redis:
         assert (await redis.config_get("port"))["port"] == "0"
         assert (await redis.config_get("appendonly"))["appendonly"] == "yes"
+
+
+async def test_who_is_in_trouble_is_known_for_as_long_as_it_says_so(
+    valkey: ValkeyServer,
+) -> None:
+    async with connected(valkey) as redis:
+        dispatcher = Dispatcher(redis)
+        assert await dispatcher.unfit("t") == []
+        first, second = UnfitWorker("t", "a:1", "no room é"), UnfitWorker("t", "b:2", "no process")
+        await dispatcher.tell_unfit(second)
+        await dispatcher.tell_unfit(first)
+        await dispatcher.tell_unfit(UnfitWorker("other", "c:3", "x"))
+        assert await dispatcher.unfit("t") == [first, second]
+        # All of it goes by itself, and one of them also while others go on.
+        assert 0 < await redis.ttl("quws:unfit:t") <= 15
+        told = json.loads((await redis.hgetall("quws:unfit:t"))[b"a:1"])
+        await redis.hset("quws:unfit:t", "a:1", json.dumps({**told, "time": told["time"] - 17}))
+        assert await dispatcher.unfit("t") == [second]
+    with pytest.raises(BusUnavailable):
+        await Dispatcher(connect("unix:///nowhere")).unfit("t")
+    with pytest.raises(BusUnavailable):
+        await Dispatcher(connect("unix:///nowhere")).tell_unfit(first)
 
 
 def test_a_server_that_cannot_start_says_where_to_look(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_lets_ordinary_text_pass(source: str) -> None:
     ("limits", "good", "bad"),
     [
         (CircuitLimits(nesting=2), "rx((1)) q;", "rx(((1))) q;"),
-        (CircuitLimits(tokens_openqasm2=6, tokens_openqasm3=6), "x q; x q;", "x q; x q; x"),
+        (CircuitLimits(tokens_openqasm3=6), "x q; x q;", "x q; x q; x"),
         (CircuitLimits(token_length=4), "abcd q;", "abcde q;"),
         (CircuitLimits(number_length=4), "rx(1234) q;", "rx(12345) q;"),
         (CircuitLimits(unary_run=2), "rx(--1) q;", "rx(---1) q;"),
@@ -203,6 +203,13 @@ def test_lets_ordinary_text_pass(source: str) -> None:
 def test_keeps_to_its_limits(limits: CircuitLimits, good: str, bad: str) -> None:
     assert scan(good, Language.OPENQASM_3, limits) is Language.OPENQASM_3
     refusal(bad, Language.OPENQASM_3, limits)
+
+
+def test_nothing_but_its_size_bounds_the_words_of_openqasm2() -> None:
+    source = TWO_HEADER + "x a;" * 100
+    limits = CircuitLimits(bytes_openqasm2=len(source), bytes_openqasm3=5, tokens_openqasm3=5)
+    assert scan(source, None, limits) is Language.OPENQASM_2
+    refusal(source + " ", None, limits)
 
 
 @pytest.mark.parametrize(

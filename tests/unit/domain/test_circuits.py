@@ -14,7 +14,6 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "operations": 10_000_000,
         "bytes_openqasm2": 8_388_608,
         "bytes_openqasm3": 524_288,
-        "tokens_openqasm2": 2_000_000,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 40,

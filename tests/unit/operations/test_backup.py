@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from harness import base_environment
 from typer.testing import CliRunner
 
+from quws.bus.connection import connect
+from quws.bus.dispatcher import Dispatcher, UnfitWorker
+from quws.bus.server import ValkeyServer
 from quws.cli.app import app
 from quws.operations.backup import CannotBackUp, back_up, restore
+from quws.operations.doctor import Doctor, Finding, Level
 from quws.settings import Settings
 from quws.store.schema import upgrade
 
@@ -77,3 +82,26 @@ def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "QUWS_REDIS_URL" in advice[1]
     assert "QUWS_ARTIFACTS_URL" in advice[2]
     assert "QUWS_SCRATCH" in advice[3]
+
+
+def test_the_doctor_knows_which_worker_cannot_run_jobs(settings: Settings) -> None:
+    async def told() -> list[Finding]:
+        redis = connect(valkey.url)
+        unfit = UnfitWorker("simulator", "host:7", "the disk is full")
+        await Dispatcher(redis).tell_unfit(unfit)
+        found = [finding async for finding in Doctor(settings).examine()]
+        await redis.aclose(close_connection_pool=True)
+        return found
+
+    valkey = ValkeyServer(settings.data / "valkey")
+    valkey.start()
+    try:
+        found = asyncio.run(told())
+    finally:
+        valkey.stop()
+    (finding,) = [item for item in found if "host:7" in item.text]
+    assert (finding.part, finding.level) == ("targets", Level.FAULT)
+    assert finding.text == (
+        "simulator: the worker host:7 could not run its last job: the disk is full"
+    )
+    assert "stop this worker" in finding.advice

@@ -15,6 +15,7 @@ from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
 from quws.domain.targets import Calibration, TargetState, TargetStatus
+from quws.runner import run as module
 from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.run import RunRole, _disk_failure
@@ -172,6 +173,27 @@ def test_a_file_that_is_too_large_is_its_fault() -> None:
 def test_another_trouble_with_the_disk_is_ours() -> None:
     failed = _disk_failure(OSError(errno.EIO, "Input/output error"), 5)
     assert failed == JobFailed(error=Failure.DISK.error(why="Input/output error"))
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_nor_is_a_folder_that_somebody_removes(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module.confine, "limit", lambda **_: None)
+    folder = tmp_path / "job-x"
+    if when == "meanwhile":
+        folder.mkdir()
+        monkeypatch.setattr(module.documents, "write", lambda *_: write_elsewhere(folder))
+    role = a_role(target)
+    role._parse = work(line).parse
+    role._job(work(line, folder=str(folder)).request, line.connection)
+    assert line.heard()[-1] == NoRoom(sentence=f"the folder {folder} is gone")
+
+
+def write_elsewhere(folder: Path) -> None:
+    folder.rmdir()
+    Path("counts.json").write_text("{}")
 
 
 def test_notes_are_told_once(line: Line) -> None:

@@ -6,14 +6,32 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from quws import __version__
 from quws.sandbox.control import Report, RoleConfig, Unusable, decode_report, encode
+from quws.sandbox.messages import ToChild
+from quws.sandbox.roles import Connection, Role
+from quws.sandbox.zygote import Zygote
 
 ROLE = "quws.runner.run:RunRole"
+
+
+class IdleRole(Role):
+    """Gets ready, and does nothing."""
+
+    @override
+    def load(self) -> None: ...
+
+    @override
+    def warm(self) -> None: ...
+
+    @override
+    def handle(self, request: ToChild, connection: Connection) -> None: ...
 
 
 def start(version: str, role: RoleConfig) -> Report:
@@ -48,3 +66,34 @@ def test_what_is_wrong_is_told(version: str, target: dict[str, Any], sentence: s
     answer = start(version, RoleConfig(role=ROLE, options={"target": target}))
     assert isinstance(answer, Unusable)
     assert sentence in answer.why
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["that loads", "that waits for its role"])
+def test_one_whose_worker_is_stopped_goes_without_a_word(told: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "quws.sandbox.zygote", str(os.getpid()), __version__],
+            stdin=theirs.fileno(),
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        )
+        if told:
+            ours.sendall(encode(RoleConfig(role="roles_of_tests:TestedRole")))
+    _, log = process.communicate(timeout=60)
+    assert log == b""
+
+
+def test_a_child_whose_worker_is_stopped_goes_without_a_word(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    worker, child = socket.socketpair()
+    zygote, parent = socket.socketpair()
+    worker.close()
+    with zygote, parent, child:
+        pid = os.fork()
+        if pid == 0:
+            Zygote(zygote, IdleRole(), None)._become_child(os.dup(child.fileno()), os.getppid())
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert capfd.readouterr().err == ""

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from house import CIRCUIT, FACTS
+from house import ANNA, BERT, CIRCUIT, FACTS
 
+from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
-from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
+from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.runner.check import CheckRole
 from quws.sandbox.child import ChildLost
 from quws.sandbox.messages import (
@@ -28,6 +29,7 @@ from quws.services import checker as module
 from quws.services.checker import CircuitChecker
 
 pytestmark = pytest.mark.anyio
+LARGE = "//" + "x" * 20_000
 LIMITS = CircuitLimits(qubits=7, bytes_openqasm2=100, bytes_openqasm3=50)
 DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
 
@@ -78,20 +80,20 @@ With = Callable[..., tuple[CircuitChecker, Children]]
 
 async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
     checker, children = checker_with(CircuitsChecked(facts=[FACTS, FACTS]))
-    assert await checker.check([CIRCUIT, "b"], Language.OPENQASM_2, LIMITS) == [FACTS, FACTS]
+    assert await checker.check(ANNA, [CIRCUIT, "b"], Language.OPENQASM_2, LIMITS) == [FACTS, FACTS]
     (asked,) = children.asked
     assert isinstance(asked, CheckCircuits)
     assert (asked.circuits, asked.language) == ([CIRCUIT, "b"], Language.OPENQASM_2)
-    assert (asked.limits, asked.memory_bytes, asked.cpu_seconds) == (LIMITS, 1 << 30, 11)
+    assert (asked.limits, asked.memory_bytes, asked.cpu_seconds) == (LIMITS, 1 << 30, 1)
     assert children.out == 0, "it serves nobody else"
 
 
 async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
-    checker, children = checker_with(CircuitDrawn(drawing=DRAWING), seconds=3)
-    assert await checker.draw(CIRCUIT, None, LIMITS) == DRAWING
+    checker, children = checker_with(CircuitDrawn(drawing=DRAWING), seconds=0.5)
+    assert await checker.draw(ANNA, CIRCUIT, None, LIMITS) == DRAWING
     (asked,) = children.asked
     assert isinstance(asked, DrawCircuit)
-    assert (asked.circuit, asked.limits, asked.cpu_seconds) == (CIRCUIT, LIMITS, 4)
+    assert (asked.circuit, asked.limits, asked.cpu_seconds) == (CIRCUIT, LIMITS, 1)
     assert children.out == 0
 
 
@@ -99,14 +101,14 @@ async def test_what_is_refused_is_refused_where_it_stands(checker_with: With) ->
     refused = CircuitRefused(sentence="no such gate", line=3, column=5, circuit=1)
     checker, children = checker_with(refused, refused, refused)
     with pytest.raises(InvalidCircuit) as caught:
-        await checker.check([CIRCUIT, "b"], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT, "b"], None, LIMITS)
     found = caught.value
     assert (found.sentence, found.line, found.column) == ("circuit 1: no such gate", 3, 5)
     assert found.circuit == 1
     with pytest.raises(InvalidCircuit, match=r"^no such gate$"):
-        await checker.check([CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     with pytest.raises(InvalidCircuit, match=r"^no such gate$"):
-        await checker.draw(CIRCUIT, None, LIMITS)
+        await checker.draw(ANNA, CIRCUIT, None, LIMITS)
     assert children.out == 0
 
 
@@ -115,20 +117,20 @@ async def test_what_is_longer_than_any_language_allows_reaches_no_child(
 ) -> None:
     checker, children = checker_with(CircuitsChecked(facts=[FACTS]))
     for work in (
-        checker.check(["a", "x" * 101], None, LIMITS),
-        checker.draw("x" * 101, None, LIMITS),
+        checker.check(ANNA, ["a", "x" * 101], None, LIMITS),
+        checker.draw(ANNA, "x" * 101, None, LIMITS),
     ):
         with pytest.raises(TooLarge, match="CIRCUIT has 101 characters; at most 100") as caught:
             await work
         assert caught.value.parameter == "CIRCUIT"
     assert not children.asked
-    await checker.check(["x" * 100], None, LIMITS)
+    await checker.check(ANNA, ["x" * 100], None, LIMITS)
 
 
 async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> None:
     checker, children = checker_with(ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=[FACTS]))
     with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
-        await checker.check([CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 1
     assert children.out == 0
 
@@ -138,58 +140,127 @@ async def test_a_child_that_was_killed_by_others_is_replaced_once(
     checker_with: With, status: int | None
 ) -> None:
     checker, children = checker_with(ChildLost(status), CircuitsChecked(facts=[FACTS]))
-    assert await checker.check([CIRCUIT], None, LIMITS) == [FACTS]
+    assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
     assert children.out == 0
     checker, children = checker_with(ChildLost(status), ChildLost(status), FACTS)
     with pytest.raises(Unavailable, match="the check was killed twice"):
-        await checker.check([CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 2
 
 
-async def test_a_check_that_takes_too_long_is_ended(checker_with: With) -> None:
-    checker, children = checker_with(asyncio.Event().wait, seconds=0.01)
-    with pytest.raises(InvalidCircuit, match="reading CIRCUIT took longer than 0 seconds"):
-        await checker.check([CIRCUIT], None, LIMITS)
+async def test_one_that_uses_up_its_processor_time_is_refused(checker_with: With) -> None:
+    spent = ChildLost(-signal.SIGXCPU)
+    checker, children = checker_with(spent, seconds=20)
+    with pytest.raises(InvalidCircuit, match="takes more than 20 seconds of processor time"):
+        await checker.check(ANNA, [LARGE], None, CircuitLimits())
+    (asked,) = children.asked
+    assert asked.cpu_seconds == 20
+    assert children.out == 0
+
+
+async def test_a_small_text_that_takes_long_is_dear_after_all(checker_with: With) -> None:
+    spent = ChildLost(-signal.SIGXCPU)
+    checker, children = checker_with(spent, CircuitsChecked(facts=[FACTS]), spent, spent)
+    assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
+    assert [asked.cpu_seconds for asked in children.asked] == [1, 60]
+    with pytest.raises(InvalidCircuit, match="takes more than 60 seconds of processor time"):
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
+    assert children.out == 0
+
+
+async def test_one_that_gets_no_processor_is_the_services_fault(
+    checker_with: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CEILING", 0.01)
+    checker, children = checker_with(asyncio.Event().wait)
+    with pytest.raises(Unavailable, match="cannot be checked in time, since the machine is too"):
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert children.out == 0
 
 
 async def test_without_children_nothing_can_be_checked_now(checker_with: With) -> None:
     checker, _ = checker_with()
     with pytest.raises(Unavailable, match="circuits cannot be checked right now; try again"):
-        await checker.check([CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
 
 
 async def test_an_answer_to_another_question_is_a_fault(checker_with: With) -> None:
     checker, _ = checker_with(CircuitDrawn(drawing=DRAWING), CircuitsChecked(facts=[]))
     with pytest.raises(MessageFault):
-        await checker.check([CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     with pytest.raises(MessageFault):
-        await checker.draw(CIRCUIT, None, LIMITS)
+        await checker.draw(ANNA, CIRCUIT, None, LIMITS)
 
 
-async def test_only_so_many_are_checked_at_once(
-    checker_with: With, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def answer(go: asyncio.Event) -> CircuitsChecked:
+    await go.wait()
+    return CircuitsChecked(facts=[FACTS])
+
+
+async def test_small_texts_pass_large_ones(checker_with: With) -> None:
+    checker, children = checker_with()
     go = asyncio.Event()
-
-    async def slow() -> CircuitsChecked:
-        await go.wait()
-        return CircuitsChecked(facts=[FACTS])
-
-    checker, children = checker_with(*[slow] * 5, at_once=2)
-    checks = [asyncio.create_task(checker.check([CIRCUIT], None, LIMITS)) for _ in range(4)]
-    for _ in range(2):
-        await children.begun.acquire()
-    monkeypatch.setattr(module, "_TURN_SECONDS", 0.01)
-    with pytest.raises(Unavailable, match="too many circuits are being checked right now"):
-        await checker.check([CIRCUIT], None, LIMITS)
+    facts = CircuitsChecked(facts=[FACTS])
+    children.answers = [lambda: answer(go), facts, lambda: answer(go)]
+    large = [
+        asyncio.create_task(checker.check(caller, [LARGE], None, CircuitLimits()))
+        for caller in (ANNA, BERT)
+    ]
+    await children.begun.acquire()
+    # Also of one who has a large one in work.
+    assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
+    assert len(children.asked) == 2
     go.set()
-    assert await asyncio.gather(*checks) == [[FACTS]] * 4
-    assert children.most_out == 2
+    assert await asyncio.gather(*large) == [[FACTS]] * 2
     assert children.out == 0
 
 
-async def test_as_many_children_wait_as_may_check_at_once(
+async def test_of_one_caller_one_is_checked_at_a_time_and_few_wait(checker_with: With) -> None:
+    go = asyncio.Event()
+    checker, children = checker_with()
+    children.answers = [lambda: answer(go)] * 2 + [CircuitsChecked(facts=[FACTS])] * 57
+    checks = [
+        asyncio.create_task(checker.check(ANNA, [LARGE], None, CircuitLimits())) for _ in range(9)
+    ]
+    await children.begun.acquire()
+    with pytest.raises(TooManyRequests, match="send them one after the other"):
+        await checker.check(ANNA, [LARGE], None, CircuitLimits())
+    small = [asyncio.create_task(checker.check(ANNA, [CIRCUIT], None, LIMITS)) for _ in range(50)]
+    await children.begun.acquire()
+    assert children.out == 2
+    go.set()
+    assert await asyncio.gather(*checks, *small) == [[FACTS]] * 59
+    assert children.most_out == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "kind", "sentence"),
+    [
+        (ANNA, TooManyRequests, "the check of your circuits before this one takes long"),
+        (BERT, Unavailable, "too many circuits are being checked right now"),
+    ],
+)
+async def test_who_waits_too_long_learns_whose_fault_it_is(
+    checker_with: With,
+    monkeypatch: pytest.MonkeyPatch,
+    other: Caller,
+    kind: type[Unavailable],
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(module, "_SEAT_SECONDS", 0.01)
+    go = asyncio.Event()
+    checker, children = checker_with()
+    children.answers = [lambda: answer(go)]
+    first = asyncio.create_task(checker.check(other, [LARGE], None, CircuitLimits()))
+    await children.begun.acquire()
+    with pytest.raises(kind, match=sentence) as caught:
+        await checker.check(ANNA, [LARGE], None, CircuitLimits())
+    assert type(caught.value) is kind
+    go.set()
+    assert await first == [FACTS]
+
+
+async def test_as_many_children_wait_as_may_check_small_texts_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[object] = []
@@ -208,13 +279,11 @@ async def test_as_many_children_wait_as_may_check_at_once(
 
     monkeypatch.setattr(module, "ChildPool", Pool)
     monkeypatch.setattr(module, "_START_AFTER_SECONDS", 0)
-    checker = CircuitChecker(at_once=3)
+    checker = CircuitChecker()
     await checker.start()
     assert len(calls) == 1, "whoever starts the service does not wait for that"
     async with asyncio.timeout(10):
         await started.wait()
     await checker.close()
     role = f"{CheckRole.__module__}:{CheckRole.__qualname__}"
-    assert calls == [(role, 3), "start", "close"]
-    CircuitChecker()
-    assert calls[-1] == (role, 2)
+    assert calls == [(role, 2), "start", "close"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from house import CIRCUIT, ToldFacts
+from house import ANNA, CIRCUIT, ToldFacts
 
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
@@ -22,14 +22,14 @@ def checker() -> ToldFacts:
 
 async def test_a_picture_is_laid_out_once(checker: ToldFacts) -> None:
     pictures = Pictures(checker)
-    first = await pictures.draw(CIRCUIT)
-    assert await pictures.draw(CIRCUIT) is first
+    first = await pictures.draw(ANNA, CIRCUIT)
+    assert await pictures.draw(ANNA, CIRCUIT) is first
     assert len(checker.drawn) == 1
     (drawn,) = checker.drawn
     assert drawn[:2] == (CIRCUIT, None)
     assert drawn[2].qubits == 10_000, "whatever a target can run"
-    await pictures.draw(CIRCUIT, Language.OPENQASM_3)
-    await pictures.draw(CIRCUIT + " ")
+    await pictures.draw(ANNA, CIRCUIT, Language.OPENQASM_3)
+    await pictures.draw(ANNA, CIRCUIT + " ")
     assert [item[:2] for item in checker.drawn[1:]] == [
         (CIRCUIT, Language.OPENQASM_3),
         (CIRCUIT + " ", None),
@@ -42,9 +42,9 @@ async def test_what_was_not_looked_at_longest_is_forgotten(
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     pictures = Pictures(checker)
     for circuit in ("a", "b", "a", "c", "a"):
-        await pictures.draw(circuit)
+        await pictures.draw(ANNA, circuit)
     assert [item[0] for item in checker.drawn] == ["a", "b", "c"]
-    await pictures.draw("b")
+    await pictures.draw(ANNA, "b")
     assert [item[0] for item in checker.drawn] == ["a", "b", "c", "b"]
 
 
@@ -53,10 +53,10 @@ async def test_where_there_can_be_none_there_is_none(
 ) -> None:
     pictures = Pictures(checker)
     with pytest.raises(InvalidCircuit):
-        await pictures.draw("no circuit")
-    assert await pictures.try_to_draw("no circuit") is None
-    assert await pictures.try_to_draw(CIRCUIT) is not None
-    assert await pictures.try_to_draw(CIRCUIT, Language.OPENQASM_2, 5) is not None
+        await pictures.draw(ANNA, "no circuit")
+    assert await pictures.try_to_draw(ANNA, "no circuit") is None
+    assert await pictures.try_to_draw(ANNA, CIRCUIT) is not None
+    assert await pictures.try_to_draw(ANNA, CIRCUIT, Language.OPENQASM_2, 5) is not None
     assert checker.drawn[-1][1] is Language.OPENQASM_2
     for refusal in (TooLarge, Unavailable):
 
@@ -64,10 +64,10 @@ async def test_where_there_can_be_none_there_is_none(
             raise refusal("no")
 
         monkeypatch.setattr(checker, "draw", fails)
-        assert await pictures.try_to_draw("x") is None
+        assert await pictures.try_to_draw(ANNA, "x") is None
 
     async def hangs(*_: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(checker, "draw", hangs)
-    assert await pictures.try_to_draw("x", seconds=0.01) is None
+    assert await pictures.try_to_draw(ANNA, "x", seconds=0.01) is None

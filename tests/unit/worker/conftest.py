@@ -21,6 +21,7 @@ from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.schema import upgrade
 from quws.store.targets import TargetStore
+from quws.worker.scratch import Scratch
 from quws.worker.workplace import Workplace
 
 
@@ -63,8 +64,6 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
     children = ScriptedChildren(nothing)
     store_clock = WholeClock(database)
     await store_clock.look()
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
     target = TargetDescription(
         name=TARGET, kind=TargetKind.SIMULATOR, title="A simulator", qubits=5
     )
@@ -84,11 +83,12 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         children=children,
         store_clock=store_clock,
         lease_seconds=60.0,
-        scratch=scratch,
+        scratch=Scratch(tmp_path / "scratch"),
         result_bytes=1 << 20,
         max_attempts=3,
     )
-    yield Bench(place, bus, children, target)
+    with place.scratch:
+        yield Bench(place, bus, children, target)
     await children.finish()
 
 

@@ -10,6 +10,7 @@ from scripted_children import Process, until
 from store_helpers import NOW, TARGET
 from worker_bench import Bench
 
+from quws.bus.dispatcher import UnfitWorker
 from quws.domain.phases import Phase
 from quws.domain.targets import (
     Calibration,
@@ -208,6 +209,26 @@ async def test_hardware_is_inspected_again_and_again_and_a_simulator_never(bench
             assert bench.children.processes == []
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_worker_in_trouble_says_so_until_it_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "_GLANCE_SECONDS", 0.01)
+    slots = bench.slots()
+    health = TargetHealth(bench.place, bench.target, slots, check_seconds=30)
+    task = asyncio.create_task(health.run())
+    await asyncio.sleep(0.05)
+    assert bench.bus.unfit == []
+    slots.trouble = "the disk is full"
+    await until(lambda: len(bench.bus.unfit) >= 3)
+    assert set(bench.bus.unfit) == {UnfitWorker(TARGET, "worker-1", "the disk is full")}
+    slots.trouble = None
+    told = len(bench.bus.unfit)
+    await asyncio.sleep(0.05)
+    assert len(bench.bus.unfit) <= told + 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_it_is_now_holds_for_the_jobs_to_come(bench: Bench) -> None:

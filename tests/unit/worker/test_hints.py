@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import retry_key_prefix
 from scripted_children import Process, until
 from store_helpers import NOW, TARGET
 from worker_bench import Bench
 
 from quws.bus.announcer import Announcer
 from quws.bus.connection import connect
-from quws.bus.dispatcher import Dispatcher
+from quws.bus.dispatcher import FUNCTION, Dispatcher, queue_name
 from quws.bus.events import EventHub
 from quws.bus.server import ValkeyServer
 from quws.domain.phases import Phase
@@ -223,6 +225,52 @@ async def test_a_hint_that_comes_too_late_is_given_to_another_worker(
         await dispatcher.hint(TARGET)
         await until(lambda: passed_on == [TARGET])
     await slots.drain(0)
+
+
+async def test_a_hint_that_a_dead_worker_had_is_heard_without_a_complaint(
+    bench: Bench,
+    hints: HintListener,
+    dispatcher: Dispatcher,
+    redis: ArqRedis,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    job = await bench.queue()
+    hint = await redis.enqueue_job(FUNCTION, _queue_name=queue_name(TARGET))
+    assert hint is not None
+    # What arq leaves of a worker that is killed with the hint in its hand.
+    await redis.set(retry_key_prefix + hint.job_id, 7)
+    with caplog.at_level(logging.WARNING):
+        async with listening(hints, slots):
+            await until(is_phase(bench, job.id, Phase.COMPLETED))
+            await until(waits(dispatcher, 0))
+    assert caplog.messages == []
+    await slots.drain(0)
+
+
+async def test_a_hint_in_the_hand_of_a_worker_that_is_stopped_goes_to_another(
+    hints: HintListener,
+    dispatcher: Dispatcher,
+    monkeypatch: pytest.MonkeyPatch,
+    bench: Bench,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = asyncio.Event()
+
+    async def never() -> bool:
+        heard.set()
+        await asyncio.Event().wait()
+        return True
+
+    slots = bench.slots()
+    monkeypatch.setattr(slots, "hint", never)
+    await dispatcher.hint(TARGET)
+    with caplog.at_level(logging.WARNING):
+        async with in_background(hints.run(slots)):
+            await asyncio.wait_for(heard.wait(), 10)
+    assert caplog.messages == []
+    assert await dispatcher.waiting(TARGET) == 1
 
 
 async def test_hints_of_other_targets_are_left_to_their_workers(

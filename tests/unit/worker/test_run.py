@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -87,7 +88,7 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     assert (result.id, result.mime_type) == ("counts", "application/json")
     assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
     assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
-    assert list(bench.place.scratch.iterdir()) == []
+    assert [path.name for path in bench.place.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()
     assert bench.rests == []
 
@@ -108,7 +109,7 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
         folder=request.folder,
         file_bytes=1 << 20,
     )
-    assert Path(request.folder).parent == bench.place.scratch
+    assert Path(request.folder).parent == bench.place.scratch.ready()
 
 
 async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:
@@ -481,7 +482,7 @@ async def test_without_a_child_the_job_is_given_back_and_the_worker_rests(bench:
     await bench.run(held)
     assert await bench.phase(held.id) is Phase.SUSPENDED
     assert (await bench.sentences(held.id))[-1] == "the worker could not start a process for it"
-    assert bench.rests == [True]
+    assert bench.rests == ["the interpreter is gone"]
 
 
 async def test_a_child_without_room_gives_the_job_back_and_the_worker_rests(bench: Bench) -> None:
@@ -490,16 +491,28 @@ async def test_a_child_without_room_gives_the_job_back_and_the_worker_rests(benc
     await bench.run(held)
     assert await bench.phase(held.id) is Phase.SUSPENDED
     assert (await bench.sentences(held.id))[-1] == "the worker has no room for its files"
-    assert bench.rests == [True]
+    assert bench.rests == ["the disk is full"]
+
+
+async def test_a_scratch_folder_that_is_gone_is_made_again(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    shutil.rmtree(bench.place.scratch.ready())
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.COMPLETED
+    assert bench.rests == []
 
 
 async def test_a_worker_without_room_gives_the_job_back_and_rests(bench: Bench) -> None:
-    bench.place.scratch.rmdir()
+    parent = bench.place.scratch.ready().parent
+    shutil.rmtree(parent)
+    parent.write_text("not a folder")
     held = await bench.hold()
     await bench.run(held)
     assert await bench.phase(held.id) is Phase.SUSPENDED
     assert (await bench.sentences(held.id))[-1] == "the worker has no room for its files"
-    assert bench.rests == [True]
+    (why,) = bench.rests
+    assert str(parent) in why
 
 
 async def test_it_rests_before_it_gives_the_job_back(bench: Bench) -> None:
@@ -507,7 +520,7 @@ async def test_it_rests_before_it_gives_the_job_back(bench: Bench) -> None:
     bench.children.scarce = "the interpreter is gone"
     held = await bench.hold()
     said: list[Phase | None] = []
-    run = Run(held, bench.place, bench.target, lambda: said.extend(bench.bus.phases))
+    run = Run(held, bench.place, bench.target, lambda _: said.extend(bench.bus.phases))
     await run.run()
     assert said == [Phase.EXECUTING]
     assert bench.bus.phases == [Phase.EXECUTING, Phase.SUSPENDED]

@@ -17,6 +17,7 @@ from quws.domain.targets import TargetState, TargetStatus
 from quws.sandbox.messages import NoRoom, ResultsWritten
 from quws.store.database import Database
 from quws.store.target_locks import TargetLockStore
+from quws.telemetry import metrics
 from quws.worker import slots as module
 from quws.worker.slots import Slots
 
@@ -154,6 +155,27 @@ async def test_after_a_rest_it_takes_jobs_again(
     assert len(bench.children.processes) == 2
     await until(lambda: not slots.full)
     assert not told[-1]
+
+
+async def test_it_is_in_trouble_from_a_job_that_it_gave_back_to_one_that_it_ran(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REST_SECONDS", 0.01)
+    unfit = metrics.UNFIT.labels(bench.place.target)._value
+    bench.children.scripts[0] = no_room
+    slots = bench.slots()
+    assert slots.trouble is None
+    await bench.queue()
+    assert await slots.hint()
+    await until(lambda: slots.trouble == "the disk is full")
+    assert unfit.get() == 1
+    # Rested, it is so still: nothing has shown that it is mended.
+    await until(lambda: not slots.full)
+    assert slots.trouble == "the disk is full"
+    bench.children.scripts[0] = completes
+    assert await slots.hint()
+    await until(lambda: slots.trouble is None)
+    assert unfit.get() == 0
 
 
 async def test_an_event_makes_it_look_at_that_job_at_once(bench: Bench) -> None:

@@ -27,6 +27,7 @@ from quws.domain.errors import (
     NotFound,
     Refusal,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnknownTarget,
@@ -47,6 +48,7 @@ STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     TooLarge: 413,
     UnsupportedMediaType: 415,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 _log = structlog.get_logger(__name__)
@@ -67,10 +69,8 @@ async def refused(request: Request, refusal: Exception) -> Response:
             "line": refusal.line,
             "column": refusal.column,
         }
-    headers = {"Retry-After": "5"} if status == 503 else {}
-    if isinstance(refusal, EncodedBody):
-        headers["Accept-Encoding"] = "identity"
-    return answer(request, problem(status, refusal.code, sentence_of(refusal), **more), headers)
+    told = problem(status, refusal.code, sentence_of(refusal), **more)
+    return answer(request, told, headers_of(refusal))
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -121,6 +121,16 @@ def answer(request: Request, error: Problem, headers: Mapping[str, str] | None =
 def status_of(refusal: Refusal) -> int:
     """Return the HTTP status of a refusal."""
     return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """Return what an answer says of a refusal beside its status, whatever it is written as."""
+    match refusal:
+        case Unavailable():
+            return {"Retry-After": "5"}
+        case EncodedBody():
+            return {"Accept-Encoding": "identity"}
+    return {}
 
 
 def sentence_of(refusal: Refusal) -> str:

@@ -15,6 +15,7 @@ from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.targets import TargetService
+from quws.services.workers import Workers
 
 SESSION_COOKIE = "quws_session"
 """The cookie of a browser that has signed in."""
@@ -30,6 +31,7 @@ class Services:
     targets: TargetService
     pictures: Pictures
     queues: Queues
+    workers: Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ def queues_of(request: Request) -> Queues:
     """Return what counts the queues."""
     services: Services = request.state.services
     return services.queues
+
+
+def workers_of(request: Request) -> Workers:
+    """Return what knows how workers fare."""
+    services: Services = request.state.services
+    return services.workers
 
 
 def http_settings(request: Request) -> HttpSettings:

@@ -92,7 +92,7 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
     (source,) = await jobs_of(request).files.circuits(job, place)
-    drawn = await pictures_of(request).try_to_draw(source, job.spec.language)
+    drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
         "index": place,
@@ -133,7 +133,9 @@ async def _drawing(request: Request, job: Job, index: int) -> Markup | None:
     source = await _source(request, job, index)
     if source is None:
         return None
-    drawn = await pictures_of(request).try_to_draw(source, job.spec.language, _PATIENCE_SECONDS)
+    drawn = await pictures_of(request).try_to_draw(
+        caller_of(request), source, job.spec.language, _PATIENCE_SECONDS
+    )
     return None if drawn is None else picture(drawn, texts_of(request))
 
 
@@ -144,7 +146,9 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
         return None
     content = await _read(request, job, found.id)
     text = content.decode("utf-8", "replace")
-    drawn = await pictures_of(request).try_to_draw(text, seconds=_PATIENCE_SECONDS)
+    drawn = await pictures_of(request).try_to_draw(
+        caller_of(request), text, seconds=_PATIENCE_SECONDS
+    )
     return None if drawn is None else picture(drawn, texts_of(request))
 
 

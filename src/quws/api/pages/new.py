@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
-from quws.api.kit.errors import sentence_of, status_of
+from quws.api.kit.errors import headers_of, sentence_of, status_of
 from quws.api.kit.filters import query_of, read_place
 from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import (
@@ -63,11 +64,11 @@ async def new_page(request: Request) -> Response:
         form = JobForm([circuit], {"TARGET": query.get("TARGET", [""])})
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            checks = await asyncio.gather(*(_check(request, form, item) for item in form.circuits))
+            checks = await _check_all(request, form)
     except TimeoutError:
         # A script asks again; without one there is a button for it.
         checks = [Check() for _ in form.circuits]
-    return await _page(request, form, list(checks), notice=notice)
+    return await _page(request, form, checks, notice=notice)
 
 
 async def post_new(request: Request) -> Response:
@@ -83,9 +84,9 @@ async def post_new(request: Request) -> Response:
         form = replace(form, circuits=kept or [""])
     elif action in ("run", "create"):
         return await _create(request, form, run=action == "run")
-    checks = await asyncio.gather(*(_check(request, form, item) for item in form.circuits))
+    checks = await _check_all(request, form)
     wrong = next((item.sentence for item in checks if item.sentence), None)
-    return await _page(request, form, list(checks), refusal=wrong, heading=t.new["bad"])
+    return await _page(request, form, checks, refusal=wrong, heading=t.new["bad"])
 
 
 async def check_fragment(request: Request) -> Response:
@@ -114,9 +115,15 @@ async def _create(request: Request, form: JobForm, *, run: bool) -> Response:
             refusal=sentence_of(refusal),
             heading=texts_of(request).new["refused"],
             status=status_of(refusal),
+            headers=headers_of(refusal),
             wrong=refusal.parameter,
         )
     return see_other(f"{base_url(request)}/jobs/{job.id}")
+
+
+async def _check_all(request: Request, form: JobForm) -> list[Check]:
+    # One after the other: a caller has one seat at a time, and a short queue.
+    return [await _check(request, form, item) for item in form.circuits]
 
 
 async def _check(request: Request, form: JobForm, source: str) -> Check:
@@ -125,9 +132,10 @@ async def _check(request: Request, form: JobForm, source: str) -> Check:
     t = texts_of(request)
     name = form.one("LANG")
     language = Language(name) if name in list(Language) else None
+    caller, posted = caller_of(request), form.posted(specifications_of(request), [source])
     drawn, preview = await asyncio.gather(
-        pictures_of(request).draw(source, language),
-        jobs_of(request).planner.preview(form.posted(specifications_of(request), [source])),
+        pictures_of(request).draw(caller, source, language),
+        jobs_of(request).planner.preview(caller, posted),
         return_exceptions=True,
     )
     shown = None if isinstance(drawn, BaseException) else picture(drawn, t)
@@ -150,6 +158,7 @@ async def _page(
     refusal: str | None = None,
     heading: str = "",
     status: int = 200,
+    headers: Mapping[str, str] | None = None,
     wrong: str | None = None,
 ) -> Response:
     policy = jobs_of(request).policy
@@ -175,7 +184,7 @@ async def _page(
         "chosen": chosen,
         "examples": EXAMPLES,
     }
-    return render(request, "new.html", context, status=status)
+    return render(request, "new.html", context, status=status, headers=headers)
 
 
 async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:

@@ -7,7 +7,14 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.services import auth_method, caller_of, health_of, jobs_of, targets_of
+from quws.api.kit.services import (
+    auth_method,
+    caller_of,
+    health_of,
+    jobs_of,
+    targets_of,
+    workers_of,
+)
 from quws.api.pages.templates import render
 from quws.domain.caller import AuthMethod
 from quws.domain.clock import utc_now
@@ -28,5 +35,12 @@ async def operator_page(request: Request) -> Response:
     report, targets, running = await asyncio.gather(
         health_of(request).report(), targets_of(request).all(), jobs_of(request).reader.running()
     )
-    context = {"report": report, "targets": targets, "running": running, "now": utc_now()}
+    unfit = await workers_of(request).unfit(item.record.name for item in targets)
+    context = {
+        "report": report,
+        "targets": targets,
+        "running": running,
+        "unfit": unfit,
+        "now": utc_now(),
+    }
     return render(request, "operator.html", context)

@@ -96,7 +96,7 @@ class JobChange:
             for item in job.parameters
             if item.name.upper() not in renewed
         ] + list(posted)
-        plan = await self._planner.plan(merged)
+        plan = await self._planner.plan(caller, merged)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await keep_parameters(

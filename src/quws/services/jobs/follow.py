@@ -14,16 +14,15 @@ from quws.domain.job import JobRef
 from quws.domain.phases import ACTIVE, FINAL, Phase
 from quws.services.jobs.read import JobReader
 from quws.services.snapshots import Snapshot
+from quws.store.jobs.outbox import LATE_ENTRIES
 from quws.store.jobs.store import JobStore
 from quws.telemetry import metrics
 
 _REREAD_SECONDS = 15.0
-"""A waiter looks by itself this often, in case an event was lost."""
+"""A waiter looks by itself this often, in case something was lost that the outbox has not."""
 _QUEUE_SECONDS = 5.0
 """How often one who follows a waiting job looks: no event tells of its place in the queue."""
 _FEED_PAUSE_SECONDS = 0.3
-_LATE_ENTRIES = 200
-"""Two transactions that overlap may commit in the other order than they drew their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class JobFollower:
             yield News(cursor, [], [])
             spoken = monotonic()
             while not self._closing:
-                late = max(cursor - _LATE_ENTRIES, 0)
+                late = max(cursor - LATE_ENTRIES, 0)
                 found = await self._store.outbox.since(
                     caller.name, everybody=caller.operator, after=late
                 )

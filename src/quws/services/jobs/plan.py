@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
@@ -111,7 +112,7 @@ class Planner:
         self._suitability = suitability
         self._clock = clock
 
-    async def preview(self, posted: Sequence[Posted]) -> Plan:
+    async def preview(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
         """Return the plan of a job whose control parameters are sound too; it is not made.
 
         Raises
@@ -122,9 +123,9 @@ class Planner:
         """
         control, rest = read_control(posted, self.specifications)
         self._policy.destruction(control.destruction, self._clock())
-        return await self.plan(with_parts(rest, self.specifications))
+        return await self.plan(caller, with_parts(rest, self.specifications))
 
-    async def plan(self, posted: Sequence[Posted]) -> Plan:
+    async def plan(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
         """Return what follows from the parameters of a job.
 
         Those of control are not among them, and uploads stand in their places.
@@ -139,6 +140,8 @@ class Planner:
             There is no such target, or it is retired.
         Unavailable
             The target takes no jobs yet, or circuits cannot be checked right now.
+        TooManyRequests
+            Circuits of this caller are being checked already.
 
         """
         request = read_job(posted, self._policy, self.specifications)
@@ -147,7 +150,7 @@ class Planner:
         reading = asyncio.create_task(self._quotes.state(target.name))
         try:
             facts = await self._checker.check(
-                request.circuits, request.language, target.circuit_limits
+                caller, request.circuits, request.language, target.circuit_limits
             )
         finally:
             # Also of a circuit that is refused: nothing goes on behind an answer.

@@ -83,7 +83,7 @@ class JobSubmission:
         now = self._clock()
         destruction = self._policy.destruction(control.destruction, now)
         duration = self._policy.duration(control.execution_duration)
-        plan = await self._planner.plan(rest)
+        plan = await self._planner.plan(caller, rest)
         target = plan.target
         warning = plan.warning(duration)
 

@@ -22,6 +22,11 @@ from quws.store.jobs.rows import ref_of
 
 _j, _o = t.jobs.c, t.outbox.c
 
+LATE_ENTRIES = 200
+"""Two transactions that overlap may commit in the other order than they drew their ids: whoever
+goes on from an id looks at so many before it once more.
+"""
+
 
 class Kind(StrEnum):
     """What a row of the outbox tells of."""
@@ -51,6 +56,15 @@ class News:
     id: int
     job_id: str
     job: JobRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row. ``phase`` is None when the job was deleted."""
+
+    id: int
+    job_id: str
+    phase: Phase | None
 
 
 class Outbox:
@@ -85,6 +99,15 @@ class Outbox:
             return [
                 News(row.newest, row.job_id, None if row.id is None else ref_of(row))
                 for row in await connection.execute(query)
+            ]
+
+    async def tail(self, after: int, limit: int = CHUNK) -> list[Entry]:
+        """Return what was written after an id, of everybody's jobs, at most so much."""
+        query = select(_o.id, _o.job_id, _o.kind, _o.phase).where(_o.id > after)
+        async with self._database.read() as connection:
+            return [
+                Entry(row.id, row.job_id, None if row.kind == Kind.DELETED else Phase(row.phase))
+                for row in await connection.execute(query.order_by(_o.id).limit(limit))
             ]
 
     async def prune(self, before: datetime, limit: int = CHUNK) -> int:

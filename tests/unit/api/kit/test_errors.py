@@ -30,6 +30,7 @@ from quws.domain.errors import (
     NotFound,
     Refusal,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnknownTarget,
@@ -118,6 +119,7 @@ async def test_members_that_say_nothing_are_left_out() -> None:
         (NotFound("x"), 404),
         (TooLarge("x"), 413),
         (UnsupportedMediaType("x"), 415),
+        (TooManyRequests("x"), 429),
         (Unavailable("x"), 503),
     ],
     ids=lambda item: getattr(item, "code", str(item)),
@@ -128,7 +130,7 @@ async def test_every_refusal_has_its_status(refusal: Refusal, status: int) -> No
     sentence = refusal_of(answer, status, refusal.code)
     assert sentence in ("x\n", "CIRCUIT: x\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.headers.get("retry-after") == ("5" if status == 503 else None)
+    assert answer.headers.get("retry-after") == ("5" if status in (429, 503) else None)
 
 
 async def test_a_browser_gets_a_page_where_there_are_pages() -> None:
@@ -138,8 +140,10 @@ async def test_a_browser_gets_a_page_where_there_are_pages() -> None:
         assert page.text == "<p>unavailable: the database does not answer"
         assert page.headers["retry-after"] == "5"
         # Others are told as if there were none.
-        refusal_of(await http.get("/"), 503, "unavailable")
-        assert json_of(await http.get("/", headers=JSON), 503)["code"] == "unavailable"
+        text, program = await http.get("/"), await http.get("/", headers=JSON)
+        refusal_of(text, 503, "unavailable")
+        assert json_of(program, 503)["code"] == "unavailable"
+        assert (text.headers["retry-after"], program.headers["retry-after"]) == ("5", "5")
     async with failing(refusal) as http:
         refusal_of(await http.get("/", headers=HTML), 503, "unavailable")
 

@@ -6,8 +6,12 @@ import httpx
 import pytest
 from answers import alert_of, expect, json_of, location_of
 from circuits import BELL2
+from house import ToldFacts
 from in_process import URL, Api
 from lxml import html
+
+from quws.bus.dispatcher import UnfitWorker
+from quws.domain.errors import TooManyRequests, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +44,42 @@ async def test_a_page_has_its_heading(http: httpx.AsyncClient, path: str, headin
     found = [" ".join(item.text_content().split()) for item in page.xpath("//h1")]
     assert len(found) == 1
     assert heading in found[0]
+
+
+async def test_an_operator_sees_which_worker_cannot_run_jobs(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    page = await read(http, "/operator")
+    assert page.xpath("//*[@id='workers']//li") == []
+    unfit = UnfitWorker("simulator", "host:7", "no room in <folder>")
+    await api.backends.dispatcher.tell_unfit(unfit)
+    page = await read(http, "/operator")
+    (line,) = page.xpath("//*[@id='workers']//li")
+    assert line.text_content() == (
+        "The worker host:7 of simulator could not run its last job and gave it back:"
+        " no room in <folder>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"), [(Unavailable("too busy"), 503), (TooManyRequests("one by one"), 429)]
+)
+async def test_whoever_comes_too_early_is_told_to_come_again(
+    api: Api, http: httpx.AsyncClient, refusal: Unavailable, status: int
+) -> None:
+    checker = api.services.pictures._checker
+    assert isinstance(checker, ToldFacts)
+    checker.refuses = refusal
+    for path in ("/jobs", "/new"):
+        for accept in (BROWSER["Accept"], "application/json", "*/*"):
+            data = {"CIRCUIT": BELL2, "DO": "create"}
+            answer = await http.post(
+                path,
+                data=data if path == "/new" else {"CIRCUIT": BELL2},
+                headers={"Accept": accept},
+            )
+            assert refusal.sentence in expect(answer, status).text
+            assert answer.headers["retry-after"] == "5"
 
 
 async def test_a_program_is_sent_from_the_first_page_to_the_list(http: httpx.AsyncClient) -> None:

@@ -16,10 +16,12 @@ from quws.bus.events import JobEvent, Watch
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, JobRef
 from quws.domain.phases import Phase
-from quws.services.jobs import follow
+from quws.services.jobs import follow, lookout
 from quws.services.jobs.follow import News
+from quws.services.jobs.lookout import Lookout
 from quws.services.snapshots import Snapshot
 from quws.store import tables as t
+from quws.store.database import StoreUnavailable
 from quws.store.jobs import outbox
 from quws.telemetry import metrics
 
@@ -97,6 +99,104 @@ async def test_a_waiter_looks_by_itself_when_the_bus_is_away(
     await asleep(house)
     await house.jobs.control.run(ANNA, job.id)
     assert (await soon(waiting)).job.phase is Phase.QUEUED
+
+
+async def test_an_abort_while_the_bus_is_away_wakes_who_waits_for_it_by_one_look_for_all(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "_LOOK_SECONDS", 0.01)
+    jobs = [await house.submit() for _ in range(20)]
+    house.hub.away = True
+    waiting = [waiter(house, job) for job in jobs]
+    for _ in jobs:
+        await asleep(house)
+    look = Lookout(house.store.outbox, house.hub)
+    await look.look()  # Since they began to wait before anybody looked, all read once more.
+    for _ in jobs:
+        await asleep(house)
+    reads: list[str] = []
+    whole = house.store.reading.whole
+
+    async def counted(job_id: str) -> object:
+        reads.append(job_id)
+        return await whole(job_id)
+
+    monkeypatch.setattr(house.store.reading, "whole", counted)
+    looking = asyncio.create_task(look.run())
+    await house.jobs.control.abort(ANNA, jobs[3].id)
+    assert (await soon(waiting[3])).job.phase is Phase.ABORTED
+    await house.jobs.control.delete(ANNA, jobs[4].id)
+    with pytest.raises(NotFound):
+        await soon(waiting[4])
+    assert reads.count(jobs[3].id) <= 2  # That of the abort itself, and the waiter's.
+    assert set(reads) <= {jobs[3].id, jobs[4].id}
+    assert sum(item.done() for item in waiting) == 2
+    house.jobs.follower.stop_waiting()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    looking.cancel()
+
+
+async def test_what_came_over_the_bus_wakes_nobody_twice(house: House) -> None:
+    one, other = await house.submit(), await house.submit()
+    look = Lookout(house.store.outbox, house.hub)
+    with house.hub.watch(one.id) as watch, house.hub.feed() as feed:
+        await look.look()
+        assert await watch.changed(0)
+        assert await feed.changed(0)
+        await house.jobs.control.run(ANNA, one.id)
+        assert await watch.changed(0)
+        assert await feed.changed(0)
+        await look.look()
+        assert not await watch.changed(0)
+        assert not await feed.changed(0)
+        house.hub.away = True
+        await house.jobs.control.abort(ANNA, other.id)
+        await look.look()
+        assert not await watch.changed(0)
+        assert await feed.changed(0)
+        # To where it was told to be before, by a way that nobody has told of.
+        await house.jobs.control.abort(ANNA, one.id)
+        await look.look()
+        assert await watch.changed(0)
+        await look.look()
+        assert not await watch.changed(0)
+
+
+async def test_nobody_looks_where_nobody_waits(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def looked(*_: object) -> int:
+        raise StoreUnavailable("it is away")
+
+    job = await house.submit()
+    look = Lookout(house.store.outbox, house.hub)
+    monkeypatch.setattr(house.store.outbox, "newest", looked)
+    await look.look()
+    with house.hub.watch(job.id), pytest.raises(StoreUnavailable):
+        await look.look()
+    await look.look()
+
+
+async def test_a_burst_of_news_is_read_to_its_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "CHUNK", 2)
+    monkeypatch.setattr(lookout, "LATE_ENTRIES", 3)
+    look = Lookout(house.store.outbox, house.hub)
+    house.hub.away = True
+    job = await house.submit()
+    tail = house.store.outbox.tail
+    monkeypatch.setattr(house.store.outbox, "tail", lambda after: tail(after, limit=2))
+    with house.hub.watch(job.id) as watch:
+        await look.look()
+        assert await watch.changed(0)
+        for _ in range(7):
+            await house.submit()
+        await house.jobs.control.abort(ANNA, job.id)
+        await look.look()
+        assert await watch.changed(0)
+        await look.look()
+        assert not await watch.changed(0)
 
 
 async def test_whoever_waits_is_counted_and_forgotten(house: House) -> None:
@@ -314,7 +414,7 @@ async def test_what_is_written_late_is_told_late(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two transactions the one that drew its id first may commit last."""
-    monkeypatch.setattr(follow, "_LATE_ENTRIES", 2)
+    monkeypatch.setattr(follow, "LATE_ENTRIES", 2)
     feed = house.jobs.follower.feed(ANNA, None)
     await told(feed)
     too_late, late, early = [await house.submit() for _ in range(3)]
@@ -343,7 +443,7 @@ def news_of(job: Job) -> JobRef:
 async def test_more_than_one_look_finds_is_told_without_another_event(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_LATE_ENTRIES", 0)
+    monkeypatch.setattr(follow, "LATE_ENTRIES", 0)
     monkeypatch.setattr(outbox, "CHUNK", 1)
     left = await house.store.outbox.newest()
     jobs = [await house.submit() for _ in range(3)]

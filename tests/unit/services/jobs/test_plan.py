@@ -38,12 +38,13 @@ MONDAY = Calibration(id="monday", time=NOW, qubits=[QubitCalibration(qubit=0, t1
 
 async def refused(house: House, *circuits: str, **values: str) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        await house.jobs.planner.preview(posted(*circuits, **values))
+        await house.jobs.planner.preview(ANNA, posted(*circuits, **values))
     return caught.value
 
 
 async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
     plan = await house.jobs.planner.preview(
+        ANNA,
         posted(
             "first",
             "second",
@@ -55,7 +56,7 @@ async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
             TAG="blue",
             METADATA='{"run": 3}',
             LANG="OPENQASM-3",
-        )
+        ),
     )
     assert plan.target == DESCRIPTION
     assert house.checker.asked == [["first", "second"]]
@@ -73,10 +74,10 @@ async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
 async def test_without_shots_and_target_the_policy_decides(house: House) -> None:
     await house.register(DESCRIPTION, DEVICE)
     jobs = house.service(target="device", shots=123)
-    plan = await jobs.planner.preview(posted())
+    plan = await jobs.planner.preview(ANNA, posted())
     assert plan.target == DEVICE
     assert plan.request.options.shots == 123
-    assert (await jobs.planner.preview(posted(TARGET=TARGET))).target == DESCRIPTION
+    assert (await jobs.planner.preview(ANNA, posted(TARGET=TARGET))).target == DESCRIPTION
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,9 @@ async def test_what_is_beyond_the_target_is_refused(
 
 
 async def test_limits_may_be_reached(house: House) -> None:
-    plan = await house.jobs.planner.preview(posted("a", "b", "c", SHOTS="5000", METHOD="auto"))
+    plan = await house.jobs.planner.preview(
+        ANNA, posted("a", "b", "c", SHOTS="5000", METHOD="auto")
+    )
     assert len(plan.facts) == 3
     refusal = await refused(house, "a", "b", "c", "d")
     assert "CIRCUIT may be given at most 3 times on target simulator, not 4" in refusal.sentence
@@ -133,7 +136,7 @@ async def test_an_unknown_target_is_refused_with_those_that_there_are(house: Hou
 
 async def test_a_target_that_is_away_for_a_while_takes_jobs(house: House) -> None:
     await house.targets.found(TARGET, TargetState(status=TargetStatus.OFFLINE), NOW)
-    plan = await house.jobs.planner.preview(posted())
+    plan = await house.jobs.planner.preview(ANNA, posted())
     assert plan.target == DESCRIPTION
     assert plan.quote is None
 
@@ -142,9 +145,9 @@ async def test_a_target_whose_worker_starts_is_named_as_such(house: House) -> No
     house.expected = frozenset({"early", TARGET})
     planner = house.service().planner
     with pytest.raises(Unavailable, match="target early has not told yet what it is") as caught:
-        await planner.preview(posted(TARGET="early"))
+        await planner.preview(ANNA, posted(TARGET="early"))
     assert caught.value.parameter == "TARGET"
-    assert (await planner.preview(posted())).target == DESCRIPTION
+    assert (await planner.preview(ANNA, posted())).target == DESCRIPTION
 
 
 async def test_a_target_that_was_not_checked_takes_no_jobs(house: House) -> None:
@@ -239,10 +242,10 @@ async def test_a_duration_that_is_certainly_too_short_is_refused(house: House) -
 
 
 async def test_a_preview_says_when_a_job_would_be_done(house: House) -> None:
-    assert (await house.jobs.planner.preview(posted())).quote is None
+    assert (await house.jobs.planner.preview(ANNA, posted())).quote is None
     claim = await house.queue_and_claim(await house.submit())
     await house.complete(claim, seconds=8)
-    plan = await house.jobs.planner.preview(posted())
+    plan = await house.jobs.planner.preview(ANNA, posted())
     assert plan.quote == NOW + timedelta(seconds=8)
     assert plan.cost_ms == 8000
     assert await house.jobs.reader.rows(ANNA, 10) != [], "but that was the job itself"
