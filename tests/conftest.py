@@ -8,7 +8,9 @@ import pytest
 from harness import LOGS, Postgres, tail
 
 SHARED = ("strict_form", "standing", "site", "mishaps")
-"""The fixtures that are services, and dear."""
+"""Fixtures that are services, and dear: the tests that use one are a group."""
+SERVICES = ("service", "closed", *SHARED)
+"""Fixtures of a session that are services."""
 LONG = {
     name: place
     for place, name in enumerate(
@@ -40,6 +42,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "unit" not in item.path.parts:
             item.add_marker(pytest.mark.xdist_group(group_of(item)))
     items.sort(key=lambda item: LONG.get(group_of(item), len(LONG)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the services of a group with its last test: idle ones would slow the other groups."""
+    if nextitem is None or group_of(nextitem) == group_of(item):
+        return
+    assert isinstance(item, pytest.Function)
+    for name in SERVICES:
+        for fixture in item._fixtureinfo.name2fixturedefs.get(name, ()):
+            fixture.finish(item._request)  # type: ignore[arg-type]
 
 
 def group_of(item: pytest.Item) -> str:

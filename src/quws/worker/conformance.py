@@ -50,6 +50,8 @@ _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
 _FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
+_CANCEL_PAUSES = (0.0, 0.1, 1.0, 5.0, 30.0)
+"""Before each time that a job at the other side is asked to stop."""
 _ENOUGH = 3
 """After so many circuits of which none could be run, no further one is tried."""
 _log = structlog.get_logger(__name__)
@@ -192,7 +194,7 @@ class Conformance:
         return next(
             check.probes[-1]
             for check in conformance.checks(self._target, quick=self._quick)
-            if check.name in ("registers", "flips") and check.probes
+            if check.name == "flips"
         )
 
     async def _single(self) -> str | None:
@@ -222,12 +224,15 @@ class Conformance:
     async def _cancel_remote(self) -> str | None:
         key = new_job_id()
         handle = await self._handed_over(key)
-        async with asyncio.timeout(_REMOTE_SECONDS):
-            for pause in (0.1, 1.0, 5.0, 30.0):
-                answer = await self._cancelled(key, handle)
-                if answer.outcome is not Cancellation.AGAIN:
-                    return None
-                await asyncio.sleep(pause)
+        try:
+            async with asyncio.timeout(_REMOTE_SECONDS):
+                for pause in _CANCEL_PAUSES:
+                    await asyncio.sleep(pause)
+                    answer = await self._cancelled(key, handle)
+                    if answer.outcome is not Cancellation.AGAIN:
+                        return None
+        except TimeoutError:
+            return "it was not stopped in time"
         return f"it was not stopped: {answer.sentence}"
 
     async def _reattach(self) -> str | None:

@@ -8,6 +8,7 @@ import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
 from quws.domain.failures import Failure
+from quws.domain.job import Job
 from quws.domain.phases import Phase
 from quws.sandbox.child import ChildLost
 from quws.store.database import StoreUnavailable
@@ -49,15 +50,25 @@ async def sweep_up(held: HeldJob, place: Workplace) -> None:
     """Delete the files that this attempt made for a job which was taken away."""
     # Results that were published belong to the job; what never was, to nobody.
     try:
-        named = await place.jobs.garbage.named(held.id)
-        await place.artifacts.delete(f"{held.id}/{held.claim.attempt}", keep=named)
-        head = await place.jobs.reading.head(held.id)
-        ended = head is None or head.phase is Phase.ABORTED
+        job = await place.jobs.reading.get(held.id)
+        ended = job is None or job.phase is Phase.ABORTED
         metrics.taken_away(place.target, "ended" if ended else "lost")
-        if head is None:
+        if job is None:
             await place.artifacts.delete(held.id)
+        elif not _may_go_on(job, held.claim.attempt):
+            named = await place.jobs.garbage.named(held.id)
+            await place.artifacts.delete(f"{held.id}/{held.claim.attempt}", keep=named)
     except (StoreUnavailable, ArtifactStoreUnavailable) as error:
         _log.warning("files of a lost job left to the sweep", error=str(error))
+
+
+def _may_go_on(job: Job, attempt: int) -> bool:
+    """Whether another worker writes, or may yet write, under the number of an attempt.
+
+    An attempt that was handed back gives its number to the next one, and who handed it back need
+    not know: the news of the commit may have been lost.
+    """
+    return job.attempt < attempt or (job.attempt == attempt and job.phase is Phase.EXECUTING)
 
 
 def _hint(status: int | None) -> list[str]:

@@ -94,3 +94,5 @@ class HintListener:
         self._worker = None
         with contextlib.suppress(*BUS_ERRORS):
             await redis.aclose()
+            # Its own, so that nobody else closes it. What arq is saying just now it may end.
+            await redis.connection_pool.disconnect(inuse_connections=False)

@@ -1,21 +1,108 @@
-"""Accounts on both databases."""
+"""Accounts: users, and the tokens and sessions by which they are known."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from store_helpers import NOW, later
 
-from quws.domain.accounts import User
+from quws.domain.accounts import Session, Token, User
 from quws.store.accounts import AccountStore
 from quws.store.database import Database
 
 pytestmark = pytest.mark.anyio
 
+ANN = User("ann", "hash-of-ann", operator=False, created=NOW)
+BOB = User("bob", None, operator=True, created=later(1))
+on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"])
 
-async def test_a_name_is_given_once(database: Database) -> None:
-    accounts = AccountStore(database)
-    ann = User("ann", None, False, datetime(2026, 1, 1, tzinfo=UTC))
-    assert await accounts.add_user(ann)
-    assert not await accounts.add_user(ann)
-    assert [user.name for user in await accounts.users()] == ["ann"]
+
+@pytest.fixture
+async def accounts(database: Database) -> AccountStore:
+    found = AccountStore(database)
+    for user in (BOB, ANN):
+        assert await found.add_user(user)
+    return found
+
+
+async def test_a_name_is_given_once(accounts: AccountStore) -> None:
+    assert not await accounts.add_user(replace(ANN, password="another"))
+    assert await accounts.users() == [ANN, BOB]
+    assert await accounts.user("ann") == ANN
+    assert await accounts.user("ann ") is None
+
+
+@on_sqlite
+async def test_one_user_is_changed_and_no_other(accounts: AccountStore) -> None:
+    assert await accounts.change_user("ann", operator=True)
+    assert await accounts.change_user("ann", password="another")
+    assert not await accounts.change_user("carl", operator=True)
+    assert await accounts.users() == [replace(ANN, operator=True, password="another"), BOB]
+
+
+@on_sqlite
+async def test_who_is_removed_takes_tokens_and_sessions_along(accounts: AccountStore) -> None:
+    for user in ("ann", "bob"):
+        await accounts.add_token(Token(f"token-{user}", user, "laptop", NOW, None))
+        await accounts.add_session(Session(f"session-{user}", user, NOW, later(60)))
+    assert await accounts.remove_user("ann")
+    assert not await accounts.remove_user("ann")
+    assert await accounts.users() == [BOB]
+    assert await accounts.tokens("ann") == []
+    for found in (accounts.token_user("token-ann", NOW), accounts.session_user("session-ann", NOW)):
+        assert await found is None
+    assert await accounts.token_user("token-bob", NOW) == BOB
+    assert await accounts.session_user("session-bob", NOW) == BOB
+
+
+async def test_a_token_counts_until_it_expires(accounts: AccountStore) -> None:
+    await accounts.add_token(Token("one", "ann", "laptop", NOW, later(60)))
+    await accounts.add_token(Token("two", "bob", "laptop", NOW, None))
+    assert await accounts.token_user("one", later(59.999)) == ANN
+    assert await accounts.token_user("one", later(60)) is None
+    assert await accounts.token_user("two", NOW + timedelta(days=36_500)) == BOB
+    assert await accounts.token_user("three", NOW) is None
+
+
+@on_sqlite
+async def test_tokens_are_revoked_by_user_and_name(accounts: AccountStore) -> None:
+    laptop, again = Token("1", "ann", "laptop", later(5), None), Token("2", "ann", "b", NOW, None)
+    same = Token("3", "ann", "laptop", later(9), later(60))
+    beside = Token("5", "ann", "a", NOW, None)
+    others = Token("4", "bob", "laptop", NOW, None)
+    for token in (laptop, again, same, others, beside):
+        await accounts.add_token(token)
+    assert await accounts.tokens("ann") == [beside, again, laptop, same]
+    assert await accounts.remove_token("ann", "laptop") == 2
+    assert await accounts.remove_token("ann", "laptop") == 0
+    assert await accounts.tokens("ann") == [beside, again]
+    assert await accounts.tokens("bob") == [others]
+    assert await accounts.token_user("1", NOW) is None
+
+
+@on_sqlite
+async def test_a_session_counts_until_it_expires_or_ends(accounts: AccountStore) -> None:
+    await accounts.add_session(Session("one", "ann", NOW, later(60)))
+    await accounts.add_session(Session("two", "ann", NOW, later(90)))
+    await accounts.add_session(Session("three", "bob", NOW, later(90)))
+    assert await accounts.session_user("one", later(59.999)) == ANN
+    assert await accounts.session_user("one", later(60)) is None
+    assert await accounts.session_user("four", NOW) is None
+    await accounts.remove_session("two")
+    assert await accounts.session_user("two", NOW) is None
+    assert await accounts.session_user("one", NOW) == ANN
+    await accounts.remove_sessions("ann")
+    assert await accounts.session_user("one", NOW) is None
+    assert await accounts.session_user("three", NOW) == BOB
+
+
+@on_sqlite
+async def test_sessions_that_have_expired_go_with_the_next(accounts: AccountStore) -> None:
+    await accounts.add_session(Session("one", "ann", NOW, later(60)))
+    await accounts.add_session(Session("two", "ann", NOW, later(61)))
+    await accounts.add_session(Session("three", "bob", later(60), later(90)))
+    # As if the clock went back: what is gone does not count again.
+    assert await accounts.session_user("one", NOW) is None
+    assert await accounts.session_user("two", NOW) == ANN

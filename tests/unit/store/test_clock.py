@@ -51,3 +51,73 @@ def test_between_two_looks_it_goes_on(clock: StoreClock) -> None:
     clock.observe(TOLD, monotonic())
     first = clock.now()
     assert TOLD <= first <= clock.now() < TOLD + timedelta(minutes=5)
+
+
+class Watch:
+    """A clock that only counts, as far as the test lets it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("quws.store.clock.monotonic", lambda: self.now)
+
+    def ask(self, clock: StoreClock, seconds: float, *, took: float = 0.0) -> float:
+        """Have the database tell its time, so many seconds after the first."""
+        asked = self.now
+        self.now += took
+        return clock.observe(TOLD + timedelta(seconds=seconds), asked)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    return Watch(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("moved", "step"),
+    [(101.09, 0.0), (98.91, 0.0), (101.2, 1.2), (98.8, -1.2), (160.0, 60.0), (0.0, -100.0)],
+)
+def test_a_step_is_what_is_beyond_a_second_and_a_thousandth(
+    clock: StoreClock, watch: Watch, moved: float, step: float
+) -> None:
+    watch.ask(clock, 0)
+    watch.now += 100
+    assert watch.ask(clock, moved) == pytest.approx(step)
+    assert clock.shifted == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("moved", "step"),
+    [(19.0, 0.0), (18.9, -16.1), (51.0, 0.0), (51.1, 16.1), (-10.0, -45.0)],
+)
+def test_a_statement_may_have_run_at_any_time_between_question_and_answer(
+    clock: StoreClock, watch: Watch, moved: float, step: float
+) -> None:
+    # Between 20 and 50 seconds lie between the two.
+    watch.ask(clock, 0, took=10)
+    watch.now += 20
+    # If it was set, it is taken to have run in the middle of that.
+    assert watch.ask(clock, moved, took=20) == pytest.approx(step)
+
+
+def test_steps_add_up(clock: StoreClock, watch: Watch) -> None:
+    for seconds in (0, 60, 180):
+        watch.ask(clock, seconds)
+    assert clock.shifted == 180
+
+
+def test_it_goes_on_from_the_middle_between_question_and_answer(
+    clock: StoreClock, watch: Watch
+) -> None:
+    watch.ask(clock, 0, took=4)
+    assert clock.now() == TOLD + timedelta(seconds=2)
+    watch.now += 10.0004
+    assert clock.now() == TOLD + timedelta(seconds=12)
+
+
+@pytest.mark.anyio
+async def test_it_looks_at_the_database(clock: StoreClock, tmp_path: Path) -> None:
+    assert await clock.look() == 0.0
+    assert abs((clock.now() - datetime.now(UTC)).total_seconds()) < 60
+    assert abs(await clock.look()) == 0.0
+    assert clock.shifted == 0.0
+    await clock._database.close()

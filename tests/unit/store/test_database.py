@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import text
+import sqlite3
+from pathlib import Path
+from typing import Any
 
-from quws.store.database import Database
+import pytest
+from sqlalchemy import insert, literal, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from store_helpers import NOW, TARGET, later
+
+from quws.store import tables as t
+from quws.store.database import Database, StoreUnavailable, driver_url, too_new, works_with
 from quws.store.jobs.store import JobStore
+from quws.store.revision import REVISION
 
 pytestmark = pytest.mark.anyio
 
@@ -20,3 +28,156 @@ async def test_a_frozen_writer_does_not_keep_its_rows_for_ever(
             for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
                 found = await connection.scalar(text(f"SHOW {name}"))
                 assert found not in (None, "0")
+
+
+on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"])
+
+
+@pytest.mark.parametrize(("full_sync", "level"), [(False, 1), (True, 2)])
+async def test_every_connection_to_sqlite_is_set_up(
+    tmp_path: Path, full_sync: bool, level: int
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'quws.db'}", full_sync=full_sync)
+    assert database.is_sqlite
+    try:
+        for opened in (database.read, database.write):
+            async with opened() as connection:
+                found = {
+                    name: await connection.scalar(text(f"PRAGMA {name}"))
+                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+                }
+            assert found == {
+                "journal_mode": "wal",
+                "synchronous": level,
+                "foreign_keys": 1,
+                "busy_timeout": 30_000,
+            }
+    finally:
+        await database.close()
+
+
+async def test_sqlite_is_safe_enough_without_full_sync_by_default(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'quws.db'}")
+    async with database.read() as connection:
+        assert await connection.scalar(text("PRAGMA synchronous")) == 1
+    await database.close()
+
+
+@on_sqlite
+async def test_a_writer_on_sqlite_locks_at_once_and_readers_go_on(
+    database: Database, tmp_path: Path
+) -> None:
+    async with database.write():
+        with (
+            sqlite3.connect(tmp_path / "quws.db", timeout=0, isolation_level=None) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+        async with database.read() as one, database.read() as two:
+            for connection in (one, two):
+                assert await connection.scalar(select(literal(1))) == 1
+        other.close()
+
+
+@on_sqlite
+async def test_what_fails_is_not_written(database: Database) -> None:
+    class Stop(Exception):
+        pass
+
+    with pytest.raises(Stop):
+        async with database.write() as connection:
+            values = {"target": TARGET, "time": NOW, "waiting": 1, "running": 1}
+            await connection.execute(insert(t.target_load).values(values))
+            raise Stop
+    async with database.read() as connection:
+        assert (await connection.execute(select(t.target_load))).first() is None
+
+
+async def test_the_largest_of_several_values(database: Database) -> None:
+    async with database.read() as connection:
+        greatest = database.greatest(literal(1), literal(3), literal(2))
+        assert await connection.scalar(select(greatest)) == 3
+
+
+async def test_its_clock_counts_milliseconds(database: Database) -> None:
+    async with database.read() as connection:
+        one, two = (await connection.execute(select(database.now, database.now))).one()
+    assert one == two
+    assert later(-86_400 * 365) < t.from_stored(one) < later(86_400 * 365 * 50)
+
+
+async def test_mistakes_of_ours_are_not_taken_for_an_outage(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await connection.execute(
+                insert(t.timeline).values(job_id="none", time=NOW, status="x", source="y")
+            )
+    if not database.is_sqlite:
+        with pytest.raises(ProgrammingError):
+            async with database.read() as connection:
+                await connection.execute(text("SELECT what"))
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("cut off\nand more"), "cut off"),
+        (OperationalError("SELECT secret", {}, Exception("is locked\nat once")), "is locked"),
+        (OSError(), "OSError"),
+    ],
+)
+async def test_an_outage_is_told_in_one_line_without_the_statement(
+    database: Database, error: Exception, reason: str
+) -> None:
+    for opened in (database.read, database.write):
+        with pytest.raises(StoreUnavailable) as caught:
+            async with opened():
+                raise error
+        assert str(caught.value) == reason
+        assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("url", "asynchronous", "driver"),
+    [
+        ("sqlite:///x.db", True, "sqlite+aiosqlite"),
+        ("sqlite:///x.db", False, "sqlite"),
+        ("postgresql://h/x", True, "postgresql+psycopg"),
+        ("postgresql+asyncpg://h/x", False, "postgresql+psycopg"),
+        ("postgres://h/x", True, "postgresql+psycopg"),
+    ],
+)
+def test_the_driver_is_chosen_here(url: str, asynchronous: bool, driver: str) -> None:
+    found = driver_url(url, asynchronous=asynchronous)
+    assert (found.drivername, found.database) == (driver, "x" if "h/" in url else "x.db")
+
+
+@pytest.mark.parametrize(
+    ("found", "oldest", "works"),
+    [
+        (REVISION, None, True),
+        (REVISION, "9999", True),
+        ("9998", None, False),
+        ("9998", REVISION, True),
+        ("9998", "0001", True),
+        ("9998", "9998", False),
+        ("0001", "0001", False),
+    ],
+)
+def test_a_schema_works_with_code_that_is_not_too_old_for_it(
+    found: str, oldest: str | None, works: bool
+) -> None:
+    assert works_with(found, oldest) is works
+    assert f"has schema {found}" in too_new(found)
+
+
+async def test_a_pool_has_as_many_connections_as_it_was_told(postgres: Any) -> None:
+    database = Database(postgres.database(), pool_size=2)
+    assert not database.is_sqlite
+    async with database.read() as one, database.read() as two:
+        pids = {await item.scalar(text("SELECT pg_backend_pid()")) for item in (one, two)}
+        assert len(pids) == 2
+        assert database._reader.pool.status().startswith("Pool size: 2")
+        assert database._reader.pool._max_overflow == 0  # type: ignore[attr-defined]
+    await database.close()

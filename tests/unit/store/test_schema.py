@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 from harness import Postgres, base_environment, until
-from migrations import BOOKKEEPING, VERSION_TABLE, revisions, some_value, tables_of
+from migrations import revisions, some_value, tables_of
 from plans import connected
 from sqlalchemy import (
     Connection,
@@ -23,7 +23,6 @@ from sqlalchemy import (
     event,
     func,
     insert,
-    inspect,
     select,
     text,
 )
@@ -31,7 +30,6 @@ from sqlalchemy import (
 from quws.store.database import Database, StoreUnavailable, WrongSchema, database_name
 from quws.store.revision import REVISION
 from quws.store.schema import differences, downgrade, upgrade
-from quws.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -73,61 +71,6 @@ def climb(url: str) -> dict[str, Table]:
 
 def test_the_code_works_with_the_head_of_the_migrations() -> None:
     assert revisions()[-1] == REVISION
-
-
-def test_migrations_make_exactly_the_tables_of_the_code(empty_url: str) -> None:
-    upgrade(empty_url)
-    assert differences(empty_url) == []
-
-
-def exact(connection: Connection) -> dict[str, Any]:
-    """Describe what alembic does not compare: defaults, keys and the conditions of indexes."""
-    found: dict[str, Any] = {}
-    look = inspect(connection)
-    for name in look.get_table_names():
-        if name in BOOKKEEPING:
-            continue
-        found[name] = {
-            "columns": {
-                column["name"]: (
-                    str(column["type"]),
-                    column["nullable"],
-                    # A sequence is named after its table, which is the same.
-                    column["default"],
-                )
-                for column in look.get_columns(name)
-            },
-            "key": look.get_pk_constraint(name),
-            "foreign": sorted(look.get_foreign_keys(name), key=str),
-            "unique": sorted(look.get_unique_constraints(name), key=str),
-            "checks": sorted(look.get_check_constraints(name), key=str),
-        }
-    statement = (
-        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
-        if connection.dialect.name == "sqlite"
-        else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
-    )
-    found["indexes"] = {
-        name: " ".join(sql.split())
-        for name, sql in connection.execute(text(statement))
-        if not name.startswith(VERSION_TABLE)
-    }
-    return found
-
-
-def test_and_not_only_as_far_as_alembic_looks(
-    dialect: str, empty_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    upgrade(empty_url)
-    if dialect == "sqlite":
-        other = f"sqlite:///{tmp_path / 'other.db'}"
-    else:
-        other = request.getfixturevalue("postgres").database()
-    with connected(other) as connection:
-        metadata.create_all(connection)
-        wanted = exact(connection)
-    with connected(empty_url) as connection:
-        assert exact(connection) == wanted
 
 
 def test_every_revision_goes_down_and_up_again_with_rows_in_it(empty_url: str) -> None:

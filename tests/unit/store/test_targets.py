@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from store_helpers import NOW, TARGET, claimed, queued
+from sqlalchemy import select
+from store_helpers import NOW, TARGET, added, claimed, entry, later, queued
 
 from quws.domain.targets import (
     Calibration,
+    GateCalibration,
+    Load,
     QubitCalibration,
     TargetDescription,
     TargetKind,
     TargetState,
     TargetStatus,
 )
+from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
@@ -164,3 +169,129 @@ async def test_what_is_found_of_a_target_is_said_of_it_alone(
     assert found.state.status is TargetStatus.OFFLINE
     await queued(store, target="other")
     assert await store.claims.claim("other", "worker", 60, NOW) is not None
+
+
+on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"])
+
+
+@on_sqlite
+async def test_all_are_listed_by_name(targets: TargetStore) -> None:
+    first = DESCRIPTION.model_copy(update={"name": "a"})
+    await targets.register([first], NOW, replace=False)
+    assert await targets.all() == [first, DESCRIPTION]
+    assert [record.name for record in await targets.records()] == ["a", TARGET]
+    assert await targets.get("a") == first
+    assert await targets.get("another") is None
+    assert (await targets.record(TARGET)).description == DESCRIPTION  # type: ignore[union-attr]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda targets: targets.register([DESCRIPTION], NOW, replace=True),
+        lambda targets: targets.found(TARGET, TargetState(), NOW),
+        lambda targets: targets.set_state(TARGET, TargetStatus.OFFLINE, None, None, "op"),
+        lambda targets: targets.set_conformance(TARGET, {"passed": 1}, NOW),
+        lambda targets: targets.calibrated(TARGET, MONDAY, present=True),
+    ],
+)
+async def test_the_list_is_read_once_a_second_and_after_each_own_write(
+    database: Database,
+    targets: TargetStore,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[TargetStore], Awaitable[object]],
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("quws.store.targets.monotonic", lambda: now)
+    others = TargetStore(database)
+
+    async def names() -> list[str]:
+        return [record.name for record in await targets.records()]
+
+    async def add(name: str) -> None:
+        new = DESCRIPTION.model_copy(update={"name": name})
+        await others.register([new], NOW, replace=False)
+
+    assert await names() == [TARGET]
+    await add("a")
+    now = 1000.999
+    assert await names() == [TARGET]
+    now = 1001.0
+    assert await names() == ["a", TARGET]
+    await add("b")
+    await write(targets)
+    assert await names() == ["a", "b", TARGET]
+
+
+@on_sqlite
+async def test_where_there_is_none_yet_everybody_looks_again(database: Database) -> None:
+    targets, others = TargetStore(database), TargetStore(database)
+    assert await targets.records() == []
+    await others.register([DESCRIPTION], NOW, replace=True)
+    assert await targets.get(TARGET) == DESCRIPTION
+
+
+@on_sqlite
+async def test_an_operators_word_is_told_and_taken_back_as_a_whole(
+    database: Database, targets: TargetStore
+) -> None:
+    until = await time_of(database) + timedelta(hours=1)
+    warm = TargetState(status=TargetStatus.CALIBRATING, message="warm", until=until)
+    await targets.found(TARGET, warm, NOW + timedelta(seconds=5))
+    record = await targets.record(TARGET)
+    assert record is not None
+    assert (record.state, record.set_by, record.checked) == (warm, None, NOW + timedelta(seconds=5))
+    assert await targets.set_state(TARGET, TargetStatus.RETIRED, "sold", until, "op")
+    record = await targets.record(TARGET)
+    assert record is not None
+    sold = TargetState(status=TargetStatus.RETIRED, message="sold", until=until)
+    assert (record.state, record.set_by) == (sold, "op")
+    assert await targets.set_state(TARGET, TargetStatus.ONLINE, "x", until, "other")
+    record = await targets.record(TARGET)
+    assert record is not None
+    assert (record.state, record.set_by) == (warm, None)
+    async with database.read() as connection:
+        row = (await connection.execute(select(t.targets))).one()
+        assert (row.hold, row.hold_message, row.hold_until, row.hold_by) == (None,) * 4
+
+
+@on_sqlite
+async def test_calibrations_are_one_targets(targets: TargetStore) -> None:
+    other = DESCRIPTION.model_copy(update={"name": "other"})
+    await targets.register([other], NOW, replace=True)
+    gates = [GateCalibration(gate="x", qubits=(0,), error=0.1, duration=1e-8)]
+    full = MONDAY.model_copy(update={"gates": gates})
+    await targets.calibrated("other", full, present=True)
+    assert await targets.calibration("other", "monday") == full
+    assert (await targets.record(TARGET)).calibration is None  # type: ignore[union-attr]
+    assert await targets.calibrations(TARGET) == []
+    assert await targets.calibration_time(TARGET, "monday") is None
+    for name in ("b", "a"):
+        same_time = Calibration(id=name, time=NOW)
+        await targets.calibrated(TARGET, same_time, present=False)
+    await targets.calibrated(TARGET, TUESDAY, present=False)
+    assert [name for name, _ in await targets.calibrations(TARGET)] == ["tuesday", "a", "b"]
+    assert [name for name, _ in await targets.calibrations(TARGET, limit=1)] == ["tuesday"]
+    assert (await targets.record(TARGET)).calibration is None  # type: ignore[union-attr]
+
+
+@on_sqlite
+async def test_load_counts_what_waits_and_runs_of_each_target(
+    targets: TargetStore, store: JobStore
+) -> None:
+    idle = DESCRIPTION.model_copy(update={"name": "idle"})
+    await targets.register([idle], NOW, replace=True)
+    handed = await claimed(store)
+    await claimed(store)
+    assert await store.publishing.hand_back(handed, entry())
+    await queued(store)
+    await added(store)
+    await targets.sample_load(NOW, NOW)
+    await targets.sample_load(later(60), NOW)
+    assert await targets.load(TARGET, NOW) == [
+        Load(time=time, waiting=2, running=1) for time in (NOW, later(60))
+    ]
+    assert await targets.load("idle", later(60)) == [Load(time=later(60), waiting=0, running=0)]
+    await targets.sample_load(later(120), later(60))
+    assert [item.time for item in await targets.load("idle", NOW)] == [later(60), later(120)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from scripted_children import ScriptedChildren
 from store_helpers import NOW, TARGET
 from worker_bench import Bench, Bus, ShakyClaims, WholeClock
@@ -26,6 +27,16 @@ from quws.worker.workplace import Workplace
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> Iterator[None]:
+    """Log faults without the values of all variables: to show these takes seconds."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    merge = structlog.contextvars.merge_contextvars
+    structlog.configure(processors=[merge, structlog.processors.add_log_level, renderer])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from quws.domain.targets import (
     TargetStatus,
 )
 from quws.sandbox.messages import Inspect, Inspected, Note, NotInspected
+from quws.store.database import StoreUnavailable
+from quws.worker import health as health_module
 from quws.worker import inspection
 from quws.worker.health import TargetHealth
 from quws.worker.inspection import InspectionFailed, inspect, record_inspection
@@ -206,3 +208,99 @@ async def test_hardware_is_inspected_again_and_again_and_a_simulator_never(bench
             assert bench.children.processes == []
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_it_is_now_holds_for_the_jobs_to_come(bench: Bench) -> None:
+    limits = bench.target.circuit_limits.model_copy(update={"qubits": 3})
+    now = bench.target.model_copy(update={"circuit_limits": limits})
+    bench.children.scripts[0] = says(
+        Inspected(description=now, state=TargetState(), calibration=None)
+    )
+    slots = bench.slots()
+    await TargetHealth(bench.place, bench.target, slots, check_seconds=30).inspect()
+    assert slots._target == now
+    # What is not known this time is as it was.
+    bench.children.scripts[0] = dies
+    await TargetHealth(bench.place, bench.target, slots, check_seconds=30).inspect()
+    assert slots._target == now
+
+
+async def test_without_a_calibration_the_last_one_stays(bench: Bench) -> None:
+    bench.children.scripts[0] = says(inspected(bench))
+    await recorded(bench)
+    bench.children.scripts[0] = says(
+        Inspected(description=bench.target, state=TargetState(), calibration=None)
+    )
+    await recorded(bench)
+    assert (await record(bench)).calibration == "c1"
+
+
+async def test_of_a_target_that_nobody_knows_there_is_nothing_to_see(bench: Bench) -> None:
+    bench = bench.with_place(target="unknown")
+    bench.children.scripts[0] = dies
+    health = health_of(bench)
+    await health.glance()
+    assert bench.bus.hints == []
+    assert await health.inspect() == 30.0
+
+
+async def test_it_is_looked_after_whatever_happens(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "_GLANCE_SECONDS", 0.01)
+    target = bench.target.model_copy(update={"kind": TargetKind.HARDWARE})
+    health = TargetHealth(bench.place, target, bench.slots(), check_seconds=0.01)
+    calls = {"glance": 0, "inspect": 0}
+
+    def troubled(name: str):  # type: ignore[no-untyped-def]
+        troubles: list[Exception] = [StoreUnavailable("it is away"), RuntimeError("ours")]
+
+        async def work() -> float:
+            if troubles:
+                raise troubles.pop(0)
+            calls[name] += 1
+            return 0.01
+
+        return work
+
+    for name in calls:
+        monkeypatch.setattr(health, name, troubled(name))
+    task = asyncio.create_task(health.run())
+    await until(lambda: min(calls.values()) >= 2)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_next_inspection_is_when_the_last_one_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = bench.target.model_copy(update={"kind": TargetKind.HARDWARE})
+    health = TargetHealth(bench.place, target, bench.slots(), check_seconds=30)
+    answers: list[float | Exception] = [5.0, StoreUnavailable("it is away"), 7.0]
+    pauses: list[float] = []
+
+    async def inspect() -> float:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    class Enough(BaseException):
+        pass
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            raise Enough
+
+    class Loop:
+        pass
+
+    Loop.sleep = staticmethod(sleep)  # type: ignore[attr-defined]
+    monkeypatch.setattr(health, "inspect", inspect)
+    monkeypatch.setattr(health_module, "asyncio", Loop)
+    with pytest.raises(Enough):
+        await health._inspect_often()
+    # After one that failed it is its usual turn.
+    assert pauses == [30, 5.0, 30, 7.0]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from scripted_children import Process, until
-from store_helpers import NOW
+from sqlalchemy import select
+from store_helpers import NOW, TARGET
 from worker_bench import CIRCUIT, FACTS, Bench
 
 from quws.domain.failures import Failure
-from quws.domain.job import ErrorType, Parameter
+from quws.domain.job import Claim, ErrorType, Parameter, TimelineEntry
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
@@ -33,6 +36,9 @@ from quws.sandbox.messages import (
     ResultsWritten,
     RunJob,
 )
+from quws.store import tables as t
+from quws.store.database import Database, StoreUnavailable
+from quws.worker.end import sweep_up
 from quws.worker.held import HeldJob
 from quws.worker.run import Run
 
@@ -167,6 +173,89 @@ async def test_circuits_of_a_batch_are_published_as_they_come(bench: Bench) -> N
     await bench.run(again)
     assert list(seen[0].done) == [0]
     assert await bench.phase(held.id) is Phase.COMPLETED
+
+
+async def test_when_each_circuit_began_and_ended_is_known(bench: Bench, database: Database) -> None:
+    now = NOW
+    bench = bench.with_place(clock=lambda: now)
+    held = await bench.hold(circuits=2)
+
+    async def two(process: Process) -> None:
+        nonlocal now
+        request = await process.hear()
+        for index in range(2):
+            now += timedelta(seconds=10)
+            process.say(CircuitStarted(circuit=index), Note(sentence=f"begun {index}"))
+            await until(lambda number=index: noted(bench, held, f"begun {number}"))
+            now += timedelta(seconds=5)
+            write(request, f"circuit-{index}.json")
+            file = f"circuit-{index}.json"
+            process.say(CircuitFinished(circuit=index, engine="aer", file=file))
+            process.say(Note(sentence=f"done {index}"))
+            await until(lambda number=index: noted(bench, held, f"done {number}"))
+        process.say(ResultsWritten(files=[]))
+
+    bench.children.scripts[0] = two
+    before = counted("quws_job_claim_to_start_seconds_count")
+    await bench.run(held)
+    async with database.read() as connection:
+        c = t.circuits.c
+        rows = await connection.execute(select(c.start_time, c.end_time).order_by(c.index))
+        seconds = [tuple((time - NOW).total_seconds() for time in row) for row in rows]
+    assert seconds == [(10, 15), (25, 30)]
+    # The job has begun with the first of them, and once.
+    assert counted("quws_job_claim_to_start_seconds_count") == before + 1
+
+
+async def noted(bench: Bench, held: HeldJob, sentence: str) -> bool:
+    return sentence in await bench.sentences(held.id)
+
+
+def counted(name: str, **labels: str) -> float:
+    labels = {"target": TARGET} | labels if "role" not in labels else labels
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_how_attempts_end_is_counted(bench: Bench) -> None:
+    def counts() -> dict[str, float]:
+        return {
+            "run": counted("quws_job_run_seconds_count", phase="COMPLETED"),
+            "ended": counted("quws_jobs_taken_away_total", reason="ended"),
+            "lost": counted("quws_jobs_taken_away_total", reason="lost"),
+            "killed": counted("quws_child_kills_total", role="run"),
+            "died": counted("quws_child_deaths_total", role="run"),
+        }
+
+    async def grown(*names: str) -> None:
+        nonlocal before
+        now = counts()
+        assert {name for name in now if now[name] == before[name] + 1} == {*names}
+        assert {name for name in now if now[name] == before[name]} == before.keys() - {*names}
+        before = now
+
+    before = counts()
+    bench.children.scripts[0] = completes
+    await bench.run(await bench.hold())
+    await grown("run")
+    bench.children.scripts[0] = dies(1)
+    held = await bench.hold()
+    await bench.run(held)
+    await grown("died")
+    bench.children.scripts[0] = forever
+    held = await bench.claim()
+    running = asyncio.ensure_future(bench.run(held))
+    await until(lambda: held.child is not None)
+    await bench.take_away(held)
+    held.changed.set()
+    await running
+    await grown("ended", "killed")
+    held = await bench.hold()
+    running = asyncio.ensure_future(bench.run(held))
+    await until(lambda: held.child is not None)
+    await HeldJob(bench.place, held.claim, 0.0).retry("its lease was over")
+    held.changed.set()
+    await running
+    await grown("lost", "killed")
 
 
 NONSENSE = [
@@ -320,6 +409,46 @@ async def test_a_hand_back_before_the_child_is_there_kills_it(bench: Bench) -> N
     assert bench.children.processes[0].killed.is_set()
     assert await bench.phase(held.id) is Phase.SUSPENDED
     assert (await bench.sentences(held.id))[-1] == "the worker shuts down"
+
+
+@pytest.mark.parametrize("others_begin", ["before the files are looked at", "later"])
+async def test_who_hands_a_job_back_unknowingly_deletes_no_file_of_the_next_holder(
+    bench: Bench, stored: Stored, monkeypatch: pytest.MonkeyPatch, others_begin: str
+) -> None:
+    # An attempt that is handed back gives its number away, and with it the names of its files.
+    monkeypatch.setattr("quws.worker.held._RETRY_SECONDS", 0.01)
+    bench.children.scripts[0] = forever
+    held = await bench.hold(circuits=2)
+    held.handing_back = "the worker shuts down"
+    hand_back = bench.jobs.publishing.hand_back
+    successors: list[HeldJob] = []
+
+    async def unheard(claim: Claim, entry: TimelineEntry) -> bool:
+        done = await hand_back(claim, entry)
+        if not done:
+            return False
+        if others_begin != "later":
+            successors.append(await bench.claim())
+        await bench.place.artifacts.put(f"{held.id}/1/circuit-0.json", b"[0]")
+        raise StoreUnavailable("lost in the commit")
+
+    monkeypatch.setattr(bench.jobs.publishing, "hand_back", unheard)
+    await bench.run(held)
+    successor = successors[0] if successors else await bench.claim()
+    assert successor.claim.attempt == held.claim.attempt
+    assert await stored() == {f"{held.id}/1/circuit-0.json"}
+
+
+async def test_files_of_an_attempt_whose_number_is_used_up_go(bench: Bench, stored: Stored) -> None:
+    held = await bench.hold()
+    await held.retry("the process died")
+    for phase in (Phase.QUEUED, Phase.EXECUTING):
+        assert await bench.phase(held.id) is phase
+        await bench.place.artifacts.put(f"{held.id}/1/circuit-0.json", b"[0]")
+        await sweep_up(held, bench.place)
+        assert await stored() == set()
+        if phase is Phase.QUEUED:
+            assert (await bench.claim()).claim.attempt == 2
 
 
 async def test_files_of_a_deleted_job_go(bench: Bench, stored: Stored) -> None:
