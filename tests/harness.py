@@ -42,8 +42,6 @@ FAST = {
     # Short enough that a test can wait for what a person would wait minutes for.
     "QUWS_LEASE": "3",
     "QUWS_SWEEP": "0.3",
-    # Several services run at once, and most of them wait.
-    "QUWS_POLL_DELAY": "0.05",
     "QUWS_IDLE_LOOK": "1",
     "QUWS_GRACE": "1",
     # On a machine that is busy with something else a sound circuit is still sound.

@@ -108,7 +108,10 @@ class Settings(BaseSettings):
         description="A worker not heard of for so long is lost; the same for all processes.",
     )
     poll_delay: float = Field(
-        0.02, gt=0, description="How often an idle worker asks Redis for hints."
+        1.0,
+        gt=0,
+        le=10,
+        description="How often an idle worker asks Redis for hints that it was not woken for.",
     )
     idle_look: float = Field(
         5.0, gt=0, description="How often an idle worker looks into the database by itself."

@@ -16,6 +16,11 @@ def queue_name(target: str) -> str:
     return f"quws:{target}"
 
 
+def wake_channel(target: str) -> str:
+    """Return where a target's workers are told to look into their queue now."""
+    return f"quws:work:{target}"
+
+
 class Dispatcher:
     """Wakes the workers of a target when a job waits.
 
@@ -37,6 +42,8 @@ class Dispatcher:
         """
         try:
             await self._redis.enqueue_job(FUNCTION, _queue_name=queue_name(target))
+            # arq asks; who waits for work should not have to ask all the time.
+            await self._redis.publish(wake_channel(target), b"")
         except BUS_ERRORS as error:
             raise BusUnavailable(str(error)) from error
 

@@ -23,6 +23,7 @@ from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
 from quws.services.targets import TargetService
 from quws.settings import Settings
+from quws.store.jobs.sweeps import Duties
 from quws.store.queues import QueueStore
 from quws.telemetry import metrics
 
@@ -54,18 +55,21 @@ async def run_sweeper(
     orphan_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
-    by_the_clock: list[tuple[str, Callable[[], Awaitable[int]]]] = [
-        ("overrun", sweeps.overrun),
-        ("lost", sweeps.lost),
-        ("destruction", sweeps.destruction),
-        ("retired", sweeps.retired),
-    ]
+    where_due: dict[str, Callable[[], Awaitable[int]]] = {
+        "overrun": sweeps.overrun,
+        "lost": sweeps.lost,
+        "destruction": sweeps.destruction,
+        "retired": sweeps.retired,
+        "garbage": sweeps.garbage,
+    }
     next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
-        if await _try("clock", sweeps.settled, quiet=True):
-            for name, sweep in by_the_clock:
+        found = await _look(sweeps)
+        for name, sweep in where_due.items():
+            if getattr(found, name, False):
                 await _try(name, sweep)
-        await _try("garbage", sweeps.garbage)
+            elif found is not None:
+                metrics.swept(name, 0)
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
@@ -83,6 +87,17 @@ async def run_sweeper(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_seconds):
                 await stop.wait()
+
+
+async def _look(sweeps: Sweeps) -> Duties | None:
+    found: list[Duties] = []
+
+    async def look() -> int:
+        found.append(await sweeps.look())
+        return 0
+
+    await _try("clock", look)
+    return found[0] if found else None
 
 
 async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:

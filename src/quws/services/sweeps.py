@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -22,7 +22,7 @@ from quws.domain.targets import TargetStatus
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.store import JobStore
-from quws.store.jobs.sweeps import Overdue
+from quws.store.jobs.sweeps import Duties, Overdue
 from quws.store.targets import TargetStore
 from quws.telemetry import logs
 
@@ -85,23 +85,26 @@ class Sweeps:
         self._settled = 0.0
         self._away = False
 
-    async def settled(self) -> bool:
-        """Look at the clock, and return whether it can be trusted to say that something is due.
+    async def look(self) -> Duties:
+        """Look at the clock, and return what there is to do.
 
-        After it was set, or after the database was away, workers need the time
-        of a lease to renew theirs and to move deadlines. A clock that was set
-        wrong for less than that has done no harm.
+        Nothing is due by a clock that cannot be trusted: after it was set, or after the
+        database was away, workers need the time of a lease to renew theirs and to move
+        deadlines. A clock that was set wrong for less than that has done no harm.
         """
+        asked = self._store_clock.ask()
         try:
-            step = await self._store_clock.look()
+            found = await self._store.sweeps.duties()
         except StoreUnavailable:
             self._away = True
             raise
-        if step or self._away:
+        if self._store_clock.observe(found.time, asked) or self._away:
             await self._store.claims.shorten(self._lease_seconds)
             self._settled = monotonic() + self._lease_seconds
             self._away = False
-        return monotonic() >= self._settled
+        if monotonic() >= self._settled:
+            return found
+        return replace(found, overrun=False, lost=False, destruction=False, retired=False)
 
     async def overrun(self) -> int:
         """Abort jobs whose execution duration is over, should their worker not have done it."""

@@ -58,11 +58,15 @@ class StoreClock:
             The database does not answer.
 
         """
-        asked = monotonic()
+        asked = self.ask()
         return self.observe(await time_of(self._database), asked)
 
+    def ask(self) -> float:
+        """Return the instant, by the clock that only counts, for ``observe`` to be told."""
+        return monotonic()
+
     def observe(self, told: datetime, asked: float) -> float:
-        """Take in a time that the database told after it was asked at the monotonic time ``asked``.
+        """Take in a time that the database told after ``ask``.
 
         Return by how many seconds it was set since the time that was taken in before.
         """

@@ -9,15 +9,36 @@ from typing import Any
 import structlog
 from arq.connections import ArqRedis
 from arq.worker import Worker, func
+from typing_extensions import override
 
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
-from quws.bus.dispatcher import FUNCTION, queue_name
+from quws.bus.dispatcher import FUNCTION, queue_name, wake_channel
 from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
 _HINT_SECONDS = 60
 _log = structlog.get_logger(__name__)
+
+
+class _Listener(Worker):
+    """arq's worker, which looks into its queue when it is woken, and else now and then."""
+
+    def __init__(self, woken: asyncio.Event, **options: Any) -> None:
+        super().__init__(**options)
+        self._woken = woken
+
+    @override
+    async def main(self) -> None:
+        while True:
+            self._woken.clear()
+            await self._poll_iteration()
+            for task in self.tasks.values():
+                # There may be further hints, which it had no turn for.
+                task.add_done_callback(lambda _: self._woken.set())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.poll_delay_s):
+                    await self._woken.wait()
 
 
 class HintListener:
@@ -26,6 +47,12 @@ class HintListener:
     arq carries hints only, so none of its job machinery is in play: a hint is
     done as soon as a job was claimed, is never tried twice and has no result.
     While no slot is free no hint is taken, so that an idle worker gets it.
+
+    Parameters
+    ----------
+    poll_delay
+        How often the queue is looked into without being told, in seconds.
+
     """
 
     def __init__(
@@ -36,6 +63,7 @@ class HintListener:
         self._announcer = announcer
         self._poll_delay = poll_delay
         self._worker: Worker | None = None
+        self._woken = asyncio.Event()
         self._full = False
 
     def set_full(self, full: bool) -> None:
@@ -43,6 +71,8 @@ class HintListener:
         self._full = full
         if self._worker is not None:
             self._worker.allow_pick_jobs = not full
+        if not full:
+            self._woken.set()
 
     async def run(self, slots: Slots) -> None:
         """Hear hints until cancelled, and come back as often as Redis does."""
@@ -58,15 +88,25 @@ class HintListener:
             self._worker = self._make(redis, work)
             self._worker.allow_pick_jobs = not self._full
             try:
-                await self._worker.main()
-            except BUS_ERRORS as error:
-                _log.warning("bus lost", error=str(error))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._hear(redis))
+                    group.create_task(self._worker.main())
+            except* BUS_ERRORS as errors:
+                _log.warning("bus lost", error=str(errors.exceptions[0]))
             finally:
                 await self._close(redis)
             await asyncio.sleep(_RECONNECT_SECONDS)
 
+    async def _hear(self, redis: ArqRedis) -> None:
+        async with redis.pubsub() as pubsub:
+            await pubsub.subscribe(wake_channel(self._target))
+            # The first message is that it listens: what came before was not heard.
+            async for _ in pubsub.listen():
+                self._woken.set()
+
     def _make(self, redis: ArqRedis, work: Any) -> Worker:
-        return Worker(
+        return _Listener(
+            self._woken,
             functions=[
                 func(work, name=FUNCTION, keep_result=0, max_tries=1, timeout=_HINT_SECONDS)
             ],

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 from house import ANNA, BERT, DESCRIPTION, House, posted
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from store_helpers import NOW, TARGET, entry
 from uuid_utils import uuid7
 
@@ -18,9 +18,10 @@ from quws.bus.events import JobEvent
 from quws.domain.job import Job, Result
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
-from quws.services.sweeps import due
+from quws.services.sweeps import Sweeps, due
 from quws.store import tables as t
 from quws.store.database import StoreUnavailable
+from quws.store.jobs.sweeps import Duties
 
 pytestmark = pytest.mark.anyio
 
@@ -335,41 +336,58 @@ async def test_keys_of_jobs_that_are_long_gone_are_forgotten(house: House) -> No
 async def test_after_a_clock_was_set_nothing_is_due_for_a_lease(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweeps = house.sweeps()
-    assert await sweeps.settled()
+    sweeps = await with_something_due(house)
+    assert due_by_the_clock(await sweeps.look())
     await house.look_at_the_clock(ahead=-100_000)
-    assert not await sweeps.settled()
-    assert not await sweeps.settled()
+    for _ in range(2):
+        found = await sweeps.look()
+        assert not due_by_the_clock(found)
+        assert found.garbage, "which no clock makes due"
     monkeypatch.setattr("quws.services.sweeps.monotonic", monotonic_in(31))
-    assert await sweeps.settled()
+    assert due_by_the_clock(await sweeps.look())
 
 
 async def test_after_the_database_was_away_nothing_is_due_for_a_lease(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails() -> float:
+    async def fails() -> Duties:
         raise StoreUnavailable("away")
 
-    sweeps = house.sweeps()
-    assert await sweeps.settled()
+    sweeps = await with_something_due(house)
+    assert due_by_the_clock(await sweeps.look())
     with monkeypatch.context() as patch:
-        patch.setattr(house.store_clock, "look", fails)
+        patch.setattr(house.store.sweeps, "duties", fails)
         with pytest.raises(StoreUnavailable):
-            await sweeps.settled()
-    assert not await sweeps.settled()
+            await sweeps.look()
+    assert not due_by_the_clock(await sweeps.look())
     monkeypatch.setattr("quws.services.sweeps.monotonic", monotonic_in(29))
-    assert not await sweeps.settled()
+    assert not due_by_the_clock(await sweeps.look())
     monkeypatch.setattr("quws.services.sweeps.monotonic", monotonic_in(31))
-    assert await sweeps.settled()
+    assert due_by_the_clock(await sweeps.look())
+
+
+async def with_something_due(house: House) -> Sweeps:
+    """Return sweeps of a house in which a job's destruction has come, and files may go."""
+    job = await house.submit()
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    async with house.database.write() as connection:
+        due = update(t.jobs).where(t.jobs.c.id == job.id).values(destruction_time=past)
+        await connection.execute(due)
+        await connection.execute(insert(t.garbage).values(prefix="gone", since=past))
+    return house.sweeps()
+
+
+def due_by_the_clock(found: Duties) -> bool:
+    return found.destruction
 
 
 async def test_a_lease_of_a_clock_that_ran_ahead_is_cut(house: House) -> None:
     job = await house.submit()
     await house.queue_and_claim(job)  # for an hour
     sweeps = house.sweeps()
-    assert await sweeps.settled()
+    await sweeps.look()
     await house.look_at_the_clock(ahead=-100_000)
-    await sweeps.settled()
+    await sweeps.look()
     assert await house.store.claims.shorten(30) == 0, "it is cut already"
 
 

@@ -189,7 +189,6 @@ async def test_due_destruction(full: JobStore, full_url: str) -> None:
 
 
 async def test_nothing_due(full: JobStore, full_url: str) -> None:
-    # This is how it is twice a second.
     with Caught() as caught:
         assert not await full.sweeps.expired(NOW - timedelta(days=30))
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_destruction")
@@ -205,6 +204,16 @@ async def test_abandoned(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
         await full.sweeps.abandoned()
     assert_reads_in_order(caught.plan(full_url), "ix_jobs_lease")
+
+
+async def test_whether_anything_is_due(full: JobStore, full_url: str) -> None:
+    # This is how it is twice a second.
+    with Caught() as caught:
+        await full.sweeps.duties()
+    plan = caught.plan(full_url)
+    for index in ("ix_jobs_deadline", "ix_jobs_lease", "ix_jobs_destruction"):
+        assert_uses(plan, index)
+    assert_uses(plan, "ix_jobs_queue", "ix_jobs_owner_turn")
 
 
 async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:

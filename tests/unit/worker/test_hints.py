@@ -64,7 +64,8 @@ def announcer(redis: ArqRedis, dispatcher: Dispatcher) -> Announcer:
 
 @pytest.fixture
 def hints(valkey: ValkeyServer, announcer: Announcer) -> HintListener:
-    return HintListener(valkey.url, TARGET, announcer, 0.01)
+    # So seldom that every hint below is heard because the listener is woken.
+    return HintListener(valkey.url, TARGET, announcer, 600)
 
 
 @contextlib.asynccontextmanager
@@ -125,6 +126,32 @@ async def test_a_hint_is_a_job(bench: Bench, hints: HintListener, dispatcher: Di
         assert await dispatcher.attended(TARGET)
         assert not await dispatcher.attended("other")
     await slots.drain(0)
+
+
+async def test_a_hint_that_woke_nobody_is_found_by_looking(
+    bench: Bench,
+    valkey: ValkeyServer,
+    announcer: Announcer,
+    dispatcher: Dispatcher,
+    redis: ArqRedis,
+) -> None:
+    bench.children.scripts[0] = completes
+    hints = HintListener(valkey.url, TARGET, announcer, 0.05)
+    slots = bench.slots(on_full=hints.set_full)
+    async with listening(hints, slots):
+        await until(lambda: dispatcher.attended(TARGET))
+        job = await bench.queue()
+        await redis.enqueue_job("work", _queue_name=f"quws:{TARGET}")
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    await slots.drain(0)
+
+
+async def test_a_hint_from_before_is_heard_at_once(
+    bench: Bench, hints: HintListener, dispatcher: Dispatcher
+) -> None:
+    await dispatcher.hint(TARGET)
+    async with listening(hints, bench.slots()):
+        await until(waits(dispatcher, 0))
 
 
 async def test_hints_without_jobs_are_used_up(

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, or_, select, update
 
 from quws.domain.job import JobError, TimelineEntry
 from quws.domain.phases import Move, Phase
+from quws.domain.targets import TargetStatus
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
@@ -20,6 +21,7 @@ from quws.store.jobs.clauses import WAITING, in_phases, not_archived
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
 from quws.store.jobs.rows import error_json
+from quws.store.tables import from_stored
 
 _j = t.jobs.c
 _REQUEST = _j.spec["origin"]["request"].as_string().label("request")
@@ -38,11 +40,49 @@ class Overdue:
     """Which request made it, for the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What there is to do for sweeps, and the time by the clock of the database."""
+
+    time: datetime
+    overrun: bool
+    lost: bool
+    destruction: bool
+    retired: bool
+    garbage: bool
+
+
 class JobSweeps:
     """Finds jobs whose time has come, and moves or removes them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def duties(self) -> Duties:
+        """Look what there is to do, which mostly is nothing: in one statement, unlike doing it."""
+        now = self._database.now
+        retired = select(t.targets.c.name).where(
+            or_(
+                t.targets.c.status == TargetStatus.RETIRED, t.targets.c.hold == TargetStatus.RETIRED
+            )
+        )
+        executing = in_phases({Phase.EXECUTING})
+        first = {
+            "overrun": _first(_j.deadline, now, executing),
+            "lost": _first(_j.lease_until, now, executing),
+            "destruction": _first(_j.destruction_time, now, not_archived()),
+        }
+        columns = [found.is_not(None).label(name) for name, found in first.items()]
+        columns += [
+            exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label(
+                "retired"
+            ),
+            exists(select(t.garbage.c.prefix)).label("garbage"),
+        ]
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(now.label("time"), *columns))).one()
+        time, *said = row
+        return Duties(from_stored(time), *map(bool, said))
 
     async def overdue(self, now: datetime, limit: int = 500) -> list[Overdue]:
         """Find executing jobs whose execution duration is over."""
@@ -157,3 +197,12 @@ class JobSweeps:
                 return False
             await discard(connection, self._database, f"{found.id}/{found.attempt}", entry.time)
             return True
+
+
+def _first(due: Any, now: ColumnElement[int], *clauses: Any) -> ScalarSelect[str]:
+    """Return the job that is due first, if one is.
+
+    With EXISTS PostgreSQL would read the table where it expects that many are due.
+    """
+    found = select(_j.id).where(*clauses, due <= now)
+    return found.order_by(due).limit(1).scalar_subquery()

@@ -12,7 +12,7 @@ from house import ANNA, BERT, OPERATOR, House
 from sqlalchemy import delete, insert, select
 from store_helpers import TARGET
 
-from quws.bus.events import JobEvent
+from quws.bus.events import JobEvent, Watch
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, JobRef
 from quws.domain.phases import Phase
@@ -169,6 +169,63 @@ async def test_who_follows_looks_now_and_then(
     for _ in range(3):
         assert (await soon(anext(following))).job.id == job.id
     await following.aclose()
+
+
+# -- how long each sleeps ---------------------------------------------------------------
+
+
+class Asleep(Exception):
+    """Somebody begins to wait for news, and would look by themselves after so many seconds."""
+
+
+@pytest.fixture
+def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def changed(_: Watch, seconds: float) -> bool:
+        raise Asleep(seconds)
+
+    monkeypatch.setattr(Watch, "changed", changed)
+    monkeypatch.setattr(follow, "monotonic", lambda: 1000.0)
+
+
+@pytest.mark.usefixtures("sleepers")
+@pytest.mark.parametrize(("wanted", "seconds"), [(60, 15), (15.5, 15), (3, 3), (-1, 15)])
+async def test_a_waiter_looks_by_itself_every_quarter_of_a_minute(
+    house: House, wanted: float, seconds: float
+) -> None:
+    job = await house.submit()
+    with pytest.raises(Asleep) as caught:
+        await house.jobs.follower.wait(ANNA, job.id, wanted)
+    assert caught.value.args == (seconds,)
+
+
+@pytest.mark.usefixtures("sleepers")
+async def test_nobody_waits_longer_than_the_operator_allows(house: House) -> None:
+    job = await house.submit()
+    follower = house.service(max_wait=7).follower
+    for wanted in (-1, 8):
+        with pytest.raises(Asleep) as caught:
+            await follower.wait(ANNA, job.id, wanted)
+        assert caught.value.args == (7,)
+    assert (await follower.wait(ANNA, job.id, 0)).job.phase is Phase.PENDING
+
+
+@pytest.mark.usefixtures("sleepers")
+async def test_who_follows_looks_more_often_while_the_job_is_in_the_queue(house: House) -> None:
+    for job, seconds in ((await house.submit(), 15), (await house.submit(PHASE="RUN"), 5)):
+        following = house.jobs.follower.follow(ANNA, job.id)
+        await anext(following)
+        with pytest.raises(Asleep) as caught:
+            await anext(following)
+        assert caught.value.args == (seconds,)
+
+
+@pytest.mark.usefixtures("sleepers")
+async def test_a_feed_to_which_nothing_happens_sleeps(house: House) -> None:
+    feed = house.jobs.follower.feed(ANNA, None)
+    await anext(feed)
+    with pytest.raises(Asleep) as caught:
+        await anext(feed)
+    assert caught.value.args == (15,)
 
 
 # -- feed -----------------------------------------------------------------------------

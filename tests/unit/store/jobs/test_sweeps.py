@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from store_actions import ACTIONS
 from store_helpers import (
     EXPIRED,
@@ -33,9 +35,13 @@ from store_helpers import (
 
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
+from quws.domain.targets import TargetDescription, TargetKind
+from quws.store import tables as t
+from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.jobs.sweeps import Overdue
+from quws.store.targets import TargetStore
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +140,65 @@ async def test_two_sweeps_at_once_requeue_once(database: Database, store: JobSto
     assert sorted(done) == [False, False, False, False, True]
     timeline = await timeline_of(store, held.id)
     assert [item.status for item in timeline].count("lost") == 1
+
+
+NOTHING = {
+    "overrun": False,
+    "lost": False,
+    "destruction": False,
+    "retired": False,
+    "garbage": False,
+}
+
+
+async def duties(store: JobStore) -> dict[str, bool]:
+    found = asdict(await store.sweeps.duties())
+    return {name: bool(found[name]) for name in NOTHING}
+
+
+async def test_the_time_is_told_with_the_duties(database: Database, store: JobStore) -> None:
+    before = await time_of(database)
+    told = (await store.sweeps.duties()).time
+    assert before <= told <= await time_of(database)
+
+
+async def test_there_is_nothing_to_do_for_jobs_whose_time_has_not_come(
+    database: Database, store: JobStore
+) -> None:
+    far = datetime.now(UTC) + timedelta(days=1)
+    held = await claimed(store)
+    await drive(database, held.id, deadline=far, destruction_time=far)
+    await queued(store, destruction_time=None)
+    assert await duties(store) == NOTHING
+
+
+async def test_what_there_is_to_do_is_told_apart(database: Database, store: JobStore) -> None:
+    far, past = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(seconds=1)
+    overrun = await claimed(store, destruction_time=None)
+    await drive(database, overrun.id, deadline=past)
+    assert await duties(store) == NOTHING | {"overrun": True}
+    await drive(database, overrun.id, deadline=None, lease_until=1)
+    assert await duties(store) == NOTHING | {"lost": True}
+    await drive(database, overrun.id, lease_until=None, destruction_time=past)
+    assert await duties(store) == NOTHING | {"destruction": True}
+    await drive(database, overrun.id, destruction_time=far)
+    assert await duties(store) == NOTHING
+    await store.control.delete(overrun.id, NOW)
+    assert await duties(store) == NOTHING | {"garbage": True}
+
+
+@pytest.mark.parametrize("column", ["status", "hold"])
+async def test_jobs_of_a_target_that_is_retired_are_something_to_do(
+    database: Database, store: JobStore, column: str
+) -> None:
+    await queued(store, destruction_time=None)
+    assert await duties(store) == NOTHING
+    targets = TargetStore(database)
+    description = TargetDescription(name=TARGET, kind=TargetKind.HARDWARE, title="It", qubits=3)
+    await targets.register([description], NOW, replace=True)
+    async with database.write() as connection:
+        await connection.execute(update(t.targets).values({column: "retired"}))
+    assert await duties(store) == NOTHING | {"retired": True}
 
 
 async def test_overdue(store: JobStore) -> None:
