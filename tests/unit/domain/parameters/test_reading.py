@@ -526,10 +526,14 @@ def test_seeds(text: str, number: int) -> None:
     assert job(("SEED", text)).options.seed == number
 
 
+WITHOUT_NUL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
 @unhurried
 @given(
     st.dictionaries(
-        st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)
+        WITHOUT_NUL,
+        st.recursive(st.none() | st.booleans() | WITHOUT_NUL, st.lists, max_leaves=5),
     )
 )
 def test_metadata_is_kept_and_can_be_written_again(value: dict[str, object]) -> None:
