@@ -50,9 +50,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if nextitem is None or group_of(nextitem) == group_of(item):
         return
     assert isinstance(item, pytest.Function)
-    for name in SERVICES:
-        for fixture in item._fixtureinfo.name2fixturedefs.get(name, ()):
-            fixture.finish(item._request)  # type: ignore[arg-type]
+    known = item.session._fixturemanager._arg2fixturedefs
+    for fixture in (fixture for name in SERVICES for fixture in known.get(name, ())):
+        fixture.finish(item._request)  # type: ignore[arg-type]
 
 
 def group_of(item: pytest.Item) -> str:

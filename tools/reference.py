@@ -133,7 +133,10 @@ def refusals() -> str:
         "| code | transient | whose fault | sentence |",
         "|---|---|---|---|",
         *(_failure(item) for item in sorted(Failure)),
+        "\n### What to do\n",
+        *(f"**`{item}`**: {item.advice}\n" for item in sorted(Failure)),
     ]
+    lines[-1] = lines[-1].rstrip()
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from quws.bus.server import ValkeyServer
 from quws.store.schema import upgrade
 
+BUS_AWAY = "the message bus does not answer: jobs start, and waiting clients hear, seconds later"
+
 
 def test_a_request_has_an_id(service: Service, http: httpx.Client) -> None:
     answer = http.get("/health/live", headers={"X-Request-ID": "from-a-proxy.1"})
@@ -52,7 +54,8 @@ def test_what_clients_make_up_is_no_label(service: Service) -> None:
 
 
 def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'quws.db'}"
+    database = tmp_path / "quws.db"
+    url = f"sqlite:///{database}"
     upgrade(url)
     valkey = ValkeyServer(tmp_path / "valkey")
     valkey.start()
@@ -73,6 +76,10 @@ def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
         ]
         return [(answer.status_code, answer.text.strip()) for answer in found]
 
+    def said() -> list[tuple[int, bool, list[str], list[str]]]:
+        documents = [(status, json.loads(text)) for status, text in asks("/health/ready")]
+        return [(s, d["ready"], d["problems"], d["degraded"]) for s, d in documents]
+
     def health(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "quws", "health", *arguments],
@@ -84,18 +91,22 @@ def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
 
     try:
         wait_ready(f"http://127.0.0.1:{port}", process)
-        until(lambda: asks("/health/ready") == [(200, "ok")] * 2, 20, "a ready process")
+        until(lambda: said() == [(200, True, [], [])] * 2, 20, "a ready process")
         valkey.stop()
-        away = (503, "the message bus does not answer")
-        until(lambda: asks("/health/ready") == [away] * 2, 20, "a process that is not ready")
+        late = (200, True, [], [BUS_AWAY])
+        until(lambda: said() == [late] * 2, 20, "a process that works without Redis")
+        assert health("--ready").returncode == 0
+        valkey.start()
+        until(lambda: said() == [(200, True, [], [])] * 2, 20, "a process that lacks nothing")
+        database.rename(database.with_name("away.db"))
+        away = (503, False, ["the database does not answer"], [])
+        until(lambda: said() == [away] * 2, 20, "a process that is not ready")
         # Starting it again would not help, and it still answers.
         assert asks("/health/live") == [(200, "ok")] * 2
         assert health().returncode == 0
         found = health("--ready")
         assert found.returncode == 1
-        assert "the message bus does not answer" in found.stderr
-        valkey.start()
-        until(lambda: asks("/health/ready") == [(200, "ok")] * 2, 20, "a ready process")
+        assert "the database does not answer" in found.stderr
     finally:
         process.popen.terminate()
         process.popen.wait(30)

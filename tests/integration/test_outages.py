@@ -20,6 +20,8 @@ from lxml import etree
 from uws import create, document, job_json, listed, story, text, wait
 
 VOSI = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
+BUS_AWAY = "the message bus does not answer: jobs start, and waiting clients hear, seconds later"
+ARTIFACTS_AWAY = "the artifact store does not answer: results cannot be read, and new ones wait"
 SLOW = slow()
 SOME_SECONDS = slow(24, 60)
 
@@ -129,7 +131,7 @@ def test_jobs_run_and_are_aborted_while_the_bus_is_away_and_after_it_forgot_all(
         connection.flushall()
     service.bus.process.kill()
     service.bus.process.wait()
-    noted(http, (False, ["the message bus does not answer"]))
+    noted(http, (True, [BUS_AWAY]))
     # The hints of all are lost, and so is the news of the aborts.
     meanwhile = create(http, SHOTS=10, PHASE="RUN")
     for job in held_up:
@@ -229,7 +231,7 @@ def test_a_full_disk_delays_jobs_and_spoils_none(tmp_path: Path) -> None:
     with on_small_disks(tmp_path) as (service, artifacts, scratch), service.client() as http:
         assert wait(http, create(http, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         with full(artifacts):
-            noted(http, (False, ["the artifact store does not answer"]))
+            noted(http, (True, [ARTIFACTS_AWAY]))
             before = http.get("/jobs").text
             refused = http.post("/jobs", data={"CIRCUIT": BELL2 + "// " + "x" * 10_000})
             assert refused.status_code == 503

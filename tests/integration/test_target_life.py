@@ -59,7 +59,7 @@ def test_where_nobody_knows_until_when_there_is_no_quote(
     set_status(simulator, "simulator", STATUS="maintenance")
     job = create(site_http, PHASE="RUN")
     found = job_json(site_http, job)
-    assert found["status"] == "target simulator is maintenance"
+    assert found["status"] == "target simulator is in maintenance"
     assert found["quote"] is None
     assert site_http.get("/targets/simulator", headers=JSON).json()["expected_wait"] is None
     set_status(simulator, "simulator", STATUS="online")

@@ -224,7 +224,8 @@ def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:
         assert probe["httpGet"]["path"] in routes
         assert probe["httpGet"]["port"] in ports
         asked[kind] = probe["httpGet"]["path"]
-    # Restarting does not mend a database that is away; getting no requests meanwhile does.
+    # Restarting does not mend a database that is away; getting no requests meanwhile does. What is
+    # ready although Redis is away: tests/unit/services/test_health.py.
     assert asked == {
         "startupProbe": "/health/live",
         "livenessProbe": "/health/live",

@@ -62,6 +62,16 @@ def test_the_site_is_built_and_no_link_in_it_is_broken(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "site/operate/failures/index.html").exists()
+    # What a reader's browser fetches by itself is the site's own.
+    fetched = re.compile(
+        r"<(?:script|img|source|iframe)[^>]* src=\"(\S+?)\"|<link[^>]* href=\"(\S+?)\"[^>]*>"
+    )
+    for page in (tmp_path / "site").rglob("*.html"):
+        for match in fetched.finditer(page.read_text()):
+            url = match[1] or match[2]
+            assert not re.match(r"(https?:)?//", url), f"{page.name} fetches {match[0]}"
+    for sheet in (tmp_path / "site").rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", sheet.read_text()), sheet.name
 
 
 def test_the_table_of_rooms_is_the_source() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 import quws
 
@@ -36,3 +39,9 @@ def test_no_class_does_too_much() -> None:
                 if methods > _METHODS:
                     large[f"{path.relative_to(_SOURCE)}: {node.name}"] = methods
     assert large == {}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    house = grimp.build_graph("quws", exclude_type_checking_imports=True, cache_dir=None)
+    below = {module: house.find_modules_directly_imported_by(module) for module in house.modules}
+    TopologicalSorter(below).prepare()  # Raises with the circle.

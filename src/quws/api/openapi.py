@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
-from quws.schemas.health import AvailabilityJson
+from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.problem import Problem
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
@@ -113,7 +113,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _refers(AvailabilityJson)},
     },
     "/health/live": {"text/plain": _TEXT},
-    "/health/ready": {"text/plain": _TEXT},
+    "/health/ready": {"application/json": {"schema": _refers(ReadinessJson)}},
 }
 _VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
 _CONTENT |= {

@@ -54,16 +54,17 @@ async def get_capabilities(request: Request) -> Response:
 async def get_availability(request: Request) -> Response:
     """Write what works of database, message bus and artifact store."""
     report = await health_of(request).report()
-    notes = [*report.problems, *report.notices]
     if wants_json(request):
-        found = AvailabilityJson(available=report.available, up_since=report.since, notes=notes)
+        found = AvailabilityJson(
+            available=report.available, up_since=report.since, notes=report.notes
+        )
         return Response(found.model_dump_json(), media_type="application/json")
     since = None if report.since is None else format_instant(report.since)
     return Response(
         f'{head(stylesheet(base_url(request)))}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
         f"<vosi:available>{str(report.available).lower()}</vosi:available>"
         + ("" if since is None else f"<vosi:upSince>{since}</vosi:upSince>")
-        + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in notes)
+        + "".join(f"<vosi:note>{escape(note)}</vosi:note>" for note in report.notes)
         + "</vosi:availability>\n",
         media_type=_XML,
     )
@@ -83,8 +84,8 @@ async def get_live() -> Response:
     responses={503: {"description": "Send requests elsewhere for now"}},
 )
 async def get_ready(request: Request) -> Response:
-    """Answer whether database, message bus and artifact store do."""
-    report = await health_of(request).report()
-    if report.available:
-        return PlainTextResponse("ok")
-    return PlainTextResponse("; ".join(report.problems) + "\n", 503)
+    """Answer whether requests can be served, and what does not work although they can."""
+    found = (await health_of(request).report()).readiness()
+    return Response(
+        found.model_dump_json(), 200 if found.ready else 503, media_type="application/json"
+    )

@@ -14,6 +14,7 @@ from quws.circuits.count import ENOUGH, Count, finish
 from quws.circuits.tokens import quote
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 _Value = TypeVar("_Value")
 
@@ -204,7 +205,8 @@ class _Counting:
         if len(node.qubits) > self.limits.qubits:
             _refuse(
                 node,
-                f"the gate {quote(node.name.name)} acts on {len(node.qubits)} qubits,"
+                f"the gate {quote(node.name.name)} acts on"
+                f" {counted(len(node.qubits), 'qubit')},"
                 f" the target has {self.limits.qubits}",
             )
         self.defining = node.name.name
@@ -252,7 +254,10 @@ class _Counting:
         qubits = self.size(qubit)
         if bits is not None and qubits != bits:
             # Qiskit would measure a single qubit into every bit.
-            _refuse(node, f"{qubits} qubits cannot be measured into {bits} bits")
+            _refuse(
+                node,
+                f"{counted(qubits, 'qubit')} cannot be measured into {counted(bits, 'bit')}",
+            )
         return qubits
 
     def reset(self, node: ast.QuantumReset) -> int:

@@ -24,6 +24,7 @@ from qiskit.circuit.tools import pi_check
 from quws.circuits.gates import DefinedGate
 from quws.circuits.names import RESERVED
 from quws.domain.drawings import Drawing, Drawn, Shape
+from quws.domain.words import counted
 
 _ROWS = 64
 """Qubits that get a row."""
@@ -239,7 +240,7 @@ def _condition(operation: ControlFlowOp) -> tuple[str, list[Clbit]]:
     if isinstance(operation, ForLoopOp):
         values, _, _ = operation.params
         values = list(values) if len(values) < _LOOKED_AT else values
-        return f"{len(values)} times", []
+        return counted(len(values), "time"), []
     target = operation.target if isinstance(operation, SwitchCaseOp) else operation.condition
     word = {WhileLoopOp: "while ", SwitchCaseOp: "switch ", IfElseOp: "if "}.get(
         type(operation), ""

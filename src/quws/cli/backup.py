@@ -9,6 +9,7 @@ import typer
 
 from quws.cli.configuration import read_settings
 from quws.cli.options import Data, stop, use
+from quws.domain.words import counted
 from quws.operations.backup import CannotBackUp, back_up
 from quws.operations.backup import restore as restore_to
 
@@ -22,7 +23,7 @@ def backup(
         count = back_up(read_settings(), folder)
     except CannotBackUp as error:
         stop(str(error))
-    typer.echo(f"{folder} holds the database and {count} files")
+    typer.echo(f"{folder} holds the database and {counted(count, 'file')}")
 
 
 def restore(

@@ -110,7 +110,8 @@ class TargetState(BaseModel):
         """Say why jobs of the target of this name wait; None if they do not."""
         if self.takes_work:
             return None
-        text = f"target {name} is {self.status}"
+        state = "in maintenance" if self.status is TargetStatus.MAINTENANCE else self.status
+        text = f"target {name} is {state}"
         if self.message:
             text += f": {self.message}"
         if self.until is not None:

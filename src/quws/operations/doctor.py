@@ -20,6 +20,7 @@ from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher
 from quws.bus.server import ValkeyServer
 from quws.domain.clock import Clock, utc_now
+from quws.domain.words import counted
 from quws.settings import Settings
 from quws.store.clock import time_of
 from quws.store.database import (
@@ -208,7 +209,9 @@ class Doctor:
         for name in sorted(configured | known.keys()):
             jobs = waiting[name].waiting if name in waiting else 0
             state = known[name].state.sentence(name) if name in known else None
-            text = f"{name}: {jobs} jobs wait{f', {state}' if state else ''}"
+            text = (
+                f"{name}: {counted(jobs, 'job waits', 'jobs wait')}{f', {state}' if state else ''}"
+            )
             try:
                 attended = await self._dispatcher.attended(name)
             except BusUnavailable:
@@ -233,7 +236,7 @@ class Doctor:
                 Finding(
                     "sweeps",
                     Level.FAULT,
-                    f"{due} jobs are past their destruction or execution duration",
+                    f"{counted(due, 'job is', 'jobs are')} past destruction or execution duration",
                     "start 'quws sweeper', and read its log if it runs",
                 )
             ]

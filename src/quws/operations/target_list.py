@@ -14,6 +14,7 @@ from typing import Any
 from quws.domain.clock import utc_now
 from quws.domain.conformance import ConformanceReport, Verdict
 from quws.domain.targets import TargetRecord
+from quws.domain.words import counted
 from quws.settings import Settings
 from quws.store.database import StoreUnavailable, opened
 from quws.store.targets import TargetStore
@@ -63,7 +64,7 @@ def _described(record: TargetRecord | None) -> list[str]:
         return ["  no worker has looked at it yet"]
     target = record.description
     lines = [
-        f"  {target.title} ({target.kind}), {target.qubits} qubits",
+        f"  {target.title} ({target.kind}), {counted(target.qubits, 'qubit')}",
         f"  {record.state.sentence(target.name) or 'online'}",
     ]
     report = record.report

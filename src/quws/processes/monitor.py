@@ -104,9 +104,8 @@ async def _answer(
         case "/health/live":
             return 200, "text/plain", b"ok"
         case "/health/ready":
-            report = await health.report()
-            if report.available:
-                return 200, "text/plain", b"ok"
-            return 503, "text/plain", "; ".join(report.problems).encode() + b"\n"
+            found = (await health.report()).readiness()
+            status = 200 if found.ready else 503
+            return status, "application/json", found.model_dump_json().encode()
         case _:
             return 404, "text/plain", b"here are /metrics, /health/live and /health/ready\n"

@@ -20,6 +20,7 @@ from typing import TypeVar
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
 from quws.domain.options import RunOptions
+from quws.domain.words import counted
 from quws.runner.work import Failed
 from quws.sandbox.messages import (
     Calibrated,
@@ -104,7 +105,7 @@ class RemoteRun:
         except Gone as error:
             raise Failed(Failure.SUBMISSION_GONE.error(why=error)) from error
         if len(results) != self._count:
-            why = f"there are results of {len(results)} circuits, not of {self._count}"
+            why = f"there are results of {counted(len(results), 'circuit')}, not of {self._count}"
             raise Failed(Failure.REMOTE_FAILED.error(why=why, transient=False))
         return results
 
@@ -275,5 +276,5 @@ def _described(state: RemoteState) -> str:
     if state.position is not None:
         text += f", {state.position} before it"
     if state.done:
-        text += f", {state.done} circuits done"
+        text += f", {counted(state.done, 'circuit')} done"
     return f"{text}: {state.message}" if state.message else text

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from quws.domain.circuits import Register
 from quws.domain.outcomes import BIT_ORDER, CircuitOutcome, JobOutcomes, pieces
+from quws.domain.words import counted
 
 _BEFORE, _AFTER = "<TABLEDATA>", "</TABLEDATA>"
 
@@ -80,8 +81,8 @@ def _frame(outcomes: JobOutcomes) -> Any:
                 value=measured,
             )
             param.description = (
-                f"circuit {item.index}, {register.size} bits: the qubit that was measured"
-                " into each bit, from bit 0 up"
+                f"circuit {item.index}, {counted(register.size, 'bit')}: the qubit that was"
+                " measured into each bit, from bit 0 up"
             )
             table.params.append(param)
     columns = [

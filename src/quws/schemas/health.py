@@ -13,3 +13,11 @@ class AvailabilityJson(BaseModel):
     available: bool
     up_since: Instant | None
     notes: list[str] = Field(description="What does not work, and what users should know.")
+
+
+class ReadinessJson(BaseModel):
+    """Whether a process can do its work, and what does not work beside it."""
+
+    ready: bool
+    problems: list[str] = Field(description="What keeps the process from its work.")
+    degraded: list[str] = Field(description="What does not answer, while the work goes on.")

@@ -15,6 +15,7 @@ from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Unavailable
 from quws.domain.times import format_instant
+from quws.schemas.health import ReadinessJson
 from quws.store.clock import StoreClock
 from quws.store.database import Database
 
@@ -22,27 +23,42 @@ _FRESH_SECONDS = 1.0
 _LIMIT_SECONDS = 5.0
 _TOLD_FOR = timedelta(minutes=10)
 _APART_SECONDS = 5.0
+_BUS_AWAY = "the message bus does not answer: jobs start, and waiting clients hear, seconds later"
+_ARTIFACTS_AWAY = "the artifact store does not answer: results cannot be read, and new ones wait"
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What works. ``problems`` is for users: it names parts, not hosts.
+    """Whether a process can do its work, and since when. All is for users: no hosts are named.
 
-    ``notices`` is what users should know although all works.
+    ``problems`` keep it from its work; ``degraded`` is what does not answer although the work goes
+    on; ``notices`` is what else users should know.
     """
 
     available: bool
     since: datetime | None
     problems: list[str]
+    degraded: list[str]
     notices: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """All that is to be said."""
+        return [*self.problems, *self.degraded, *self.notices]
+
+    def readiness(self) -> ReadinessJson:
+        """Return what whoever sends requests wants to know."""
+        return ReadinessJson(ready=self.available, problems=self.problems, degraded=self.degraded)
 
 
 class Health:
     """Looks at database, bus and artifact store, at most once a second.
 
-    ``more`` are further parts of a process by name; each raises ``Unavailable`` when it does
-    not work.
+    Without the bus all goes on, only later, and without the artifact store most does: a process
+    that cannot reach them is not to be taken out of service, as all others cannot either.
+    ``more`` are further parts that a process cannot do without, by name; each raises
+    ``Unavailable`` when it does not work.
     """
 
     def __init__(
@@ -55,11 +71,13 @@ class Health:
         more: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        self._parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "the database": database.probe,
-            "the message bus": dispatcher.probe,
-            "the artifact store": artifacts.probe,
-            **(more or {}),
+        self._needed: dict[str, Callable[[], Awaitable[None]]] = {
+            "the database does not answer": database.probe,
+            **{f"{name} does not answer": probe for name, probe in (more or {}).items()},
+        }
+        self._helpful: dict[str, Callable[[], Awaitable[None]]] = {
+            _BUS_AWAY: dispatcher.probe,
+            _ARTIFACTS_AWAY: artifacts.probe,
         }
         self._store_clock = store_clock
         self._clock = clock
@@ -78,15 +96,12 @@ class Health:
             return self._report
 
     async def _look(self) -> HealthReport:
-        found = await asyncio.gather(
-            *(self._works(name, probe) for name, probe in self._parts.items())
-        )
-        problems = [problem for problem in found if problem is not None]
+        problems, degraded = await asyncio.gather(_troubles(self._needed), _troubles(self._helpful))
         if problems:
             self._since = None
         elif self._since is None:
             self._since = self._clock()
-        return HealthReport(not problems, self._since, problems, await self._time())
+        return HealthReport(not problems, self._since, problems, degraded, await self._time())
 
     async def _time(self) -> list[str]:
         """Return what is wrong with the clocks, if anything was lately."""
@@ -112,11 +127,17 @@ class Health:
             )
         return notices
 
-    async def _works(self, name: str, probe: Callable[[], Awaitable[None]]) -> str | None:
-        try:
-            async with asyncio.timeout(_LIMIT_SECONDS):
-                await probe()
-        except (Unavailable, TimeoutError) as error:
-            _log.warning("unavailable", part=name, error=str(error))
-            return f"{name} does not answer"
-        return None
+
+async def _troubles(parts: Mapping[str, Callable[[], Awaitable[None]]]) -> list[str]:
+    found = await asyncio.gather(*(_trouble(said, probe) for said, probe in parts.items()))
+    return [said for said in found if said is not None]
+
+
+async def _trouble(said: str, probe: Callable[[], Awaitable[None]]) -> str | None:
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            await probe()
+    except (Unavailable, TimeoutError) as error:
+        _log.warning("unavailable", part=said, error=str(error))
+        return said
+    return None

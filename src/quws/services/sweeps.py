@@ -19,6 +19,7 @@ from quws.domain.job import REQUEUED, TimelineEntry
 from quws.domain.phases import FINAL, Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
+from quws.domain.words import counted
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.store import JobStore
@@ -132,7 +133,7 @@ class Sweeps:
                     await self._announcer.work(found.target)
                 continue
             error = Failure.WORKER_LOST.error(
-                attempts=found.attempt,
+                times=counted(found.attempt, "time"),
                 detail="\n".join([*await self._store.reading.troubles(found.id), reason]),
             )
             entry = TimelineEntry(self._clock(), "failed", "quws", error.message)

@@ -10,6 +10,7 @@ from quws.artifacts import ArtifactStoreUnavailable
 from quws.domain.failures import Failure
 from quws.domain.job import Job
 from quws.domain.phases import Phase
+from quws.domain.words import counted
 from quws.sandbox.child import ChildLost
 from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
@@ -38,7 +39,7 @@ async def child_died(held: HeldJob, place: Workplace, lost: ChildLost) -> None:
     # What crashes by itself will crash again; what was killed may have been in the way.
     own_fault = lost.status is not None and -lost.status not in _FROM_OUTSIDE
     error = Failure.PROCESS_DIED.error(
-        attempts=attempt,
+        attempts=counted(attempt, "attempt"),
         how=lost,
         transient=not own_fault,
         detail="\n".join([*await held.troubles(), reason, *_hint(lost.status)]),

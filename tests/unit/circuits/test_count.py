@@ -153,8 +153,8 @@ def test_names_the_gates_that_are_defined() -> None:
             1,
         ),
         ("for int i in [0:0:1] { x q[0]; }", "the step of a range must not be zero", 1),
-        ("c = measure q[0];", "1 qubits cannot be measured into 2 bits", 1),
-        ("bit d = measure q;", "2 qubits cannot be measured into 1 bits", 1),
+        ("c = measure q[0];", "1 qubit cannot be measured into 2 bits", 1),
+        ("bit d = measure q;", "2 qubits cannot be measured into 1 bit", 1),
         ("ctrl(29) @ x q[0];", "a gate may have between 1 and 28 controls", 1),
         ("ctrl(0) @ x q[0];", "a gate may have between 1 and 28 controls", 1),
         (

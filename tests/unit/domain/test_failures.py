@@ -39,8 +39,14 @@ def test_the_page_lists_exactly_the_failures() -> None:
     assert sorted(listed) == sorted((item.value, again[item.transient]) for item in Failure)
 
 
+def test_the_page_says_of_each_what_to_do() -> None:
+    page = (ROOT / "docs/reference/errors.md").read_text()
+    _, _, advice = page.partition("### What to do")
+    assert re.findall(r"^\*\*`(\w+)`\*\*: .{60}", advice, re.MULTILINE) == sorted(Failure)
+
+
 def test_an_error_has_the_words_that_its_sentence_leaves_open() -> None:
-    error = Failure.WORKER_LOST.error(attempts=3, detail="thrice")
+    error = Failure.WORKER_LOST.error(times="3 times", detail="thrice")
     assert error.code == "worker_lost"
     assert error.message == "the worker was lost 3 times while it ran this job"
     assert error.detail == "thrice"

@@ -96,17 +96,18 @@ def test_a_target_is_online_until_somebody_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("message", "until", "sentence"),
     [
-        (None, None, "target device is maintenance"),
-        ("a new pump", None, "target device is maintenance: a new pump"),
+        (None, None, "target device is in maintenance"),
+        ("a new pump", None, "target device is in maintenance: a new pump"),
         (
             None,
             NOW,
-            "target device is maintenance; expected back at 2026-11-21T10:00:00.000Z",
+            "target device is in maintenance; expected back at 2026-11-21T10:00:00.000Z",
         ),
         (
             "a new pump",
             NOW,
-            "target device is maintenance: a new pump; expected back at 2026-11-21T10:00:00.000Z",
+            "target device is in maintenance: a new pump; expected back at"
+            " 2026-11-21T10:00:00.000Z",
         ),
     ],
 )

@@ -217,7 +217,7 @@ def test_waiting_is_told_when_it_begins_and_when_it_ends(device: Device, line: L
         Progress(sentence="queued at the other side, 3 before it"),
         Waiting(waiting=False),
         Calibrated(calibration=CALIBRATION),
-        Progress(sentence="running at the other side, 1 circuits done"),
+        Progress(sentence="running at the other side, 1 circuit done"),
         Progress(sentence="fetching the results"),
     ]
 

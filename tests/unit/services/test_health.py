@@ -11,6 +11,7 @@ from house import House
 
 from quws.artifacts import ArtifactStoreUnavailable
 from quws.domain.errors import Unavailable
+from quws.schemas.health import ReadinessJson
 from quws.services import health as module
 from quws.services.health import Health, HealthReport
 
@@ -60,7 +61,7 @@ async def looked(health: Health, counter: Counter) -> HealthReport:
 async def test_all_works(house: House, counter: Counter) -> None:
     began = house.clock()
     health = health_of(house)
-    assert await looked(health, counter) == HealthReport(True, began, [], [])
+    assert await looked(health, counter) == HealthReport(True, began, [], [], [])
     house.clock.forward(seconds=2)
     assert (await looked(health, counter)).since == began
 
@@ -75,25 +76,51 @@ async def test_what_does_not_answer_is_named(
         raise Unavailable("it broke")
 
     monkeypatch.setattr(house.artifacts, "probe", away)
+    monkeypatch.setattr(house.database, "probe", away)
     house.hints.away = True
     health = health_of(house, child=broken)
     report = await looked(health, counter)
     assert not report.available
     assert report.since is None
-    assert report.problems == [
-        "the message bus does not answer",
-        "the artifact store does not answer",
-        "child does not answer",
+    assert report.problems == ["the database does not answer", "child does not answer"]
+    assert report.degraded == [
+        "the message bus does not answer: jobs start, and waiting clients hear, seconds later",
+        "the artifact store does not answer: results cannot be read, and new ones wait",
     ]
+    assert report.notes == [*report.problems, *report.degraded]
+    assert report.readiness() == ReadinessJson(
+        ready=False, problems=report.problems, degraded=report.degraded
+    )
     await house.database.close()
 
 
-async def test_available_since_is_counted_anew(house: House, counter: Counter) -> None:
-    health = health_of(house)
-    first = (await looked(health, counter)).since
+async def test_what_does_its_work_without_bus_and_artifacts_is_available(
+    house: House, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> None:
+        raise ArtifactStoreUnavailable("away")
+
+    began = house.clock()
+    monkeypatch.setattr(house.artifacts, "probe", away)
     house.hints.away = True
+    report = await looked(health_of(house), counter)
+    assert (report.available, report.since, report.problems) == (True, began, [])
+    assert len(report.degraded) == 2
+    assert report.readiness().ready
+
+
+async def test_available_since_is_counted_anew(house: House, counter: Counter) -> None:
+    broken = False
+
+    async def child() -> None:
+        if broken:
+            raise Unavailable("it broke")
+
+    health = health_of(house, child=child)
+    first = (await looked(health, counter)).since
+    broken = True
     assert not (await looked(health, counter)).available
-    house.hints.away = False
+    broken = False
     house.clock.forward(seconds=1)
     report = await looked(health, counter)
     assert report.available

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import SESSION_COOKIE, Services
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
@@ -104,6 +105,7 @@ class Authentication:
             following = request.url.path
             if request.url.query:
                 following += f"?{request.url.query}"
+            note_refusal(request, refusal.code, refusal.sentence)
             response = await pages.sign_in(request, following if request.method == "GET" else "")
         else:
             response = await refused(request, refusal)

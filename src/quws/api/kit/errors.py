@@ -16,6 +16,7 @@ from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import pages_for
 from quws.api.kit.phrase import Worded
+from quws.api.kit.refusals import note_refusal
 from quws.domain.errors import (
     Forbidden,
     IllegalMove,
@@ -102,7 +103,11 @@ def problem(status: int, code: str, sentence: str, **more: Any) -> Problem:
 
 
 def answer(request: Request, error: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers."""
+    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers.
+
+    Its reason comes into the log.
+    """
+    note_refusal(request, error.code, error.detail)
     if pages := pages_for(request):
         return pages.problem(request, error, headers or {})
     if wants_json(request):

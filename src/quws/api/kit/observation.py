@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quws.api.kit.heads import MAX_HEADERS
+from quws.api.kit.refusals import REFUSAL
 from quws.domain.job import is_job_id
 from quws.telemetry import logs, metrics, tracing
 
@@ -69,12 +71,14 @@ class Observation:
                 metrics.answered(method, route, status, seconds)
                 tracing.describe(f"{method} {route}", status=status)
                 log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+                refusal: dict[str, Any] = scope.get(REFUSAL, {})
                 log(
                     "request",
                     method=method,
                     path=scope["path"][:200],
                     status=status,
                     seconds=round(seconds, 4),
+                    **refusal,
                 )
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import SESSION_COOKIE, accounts_of, auth_method, base_url, caller_of
 from quws.api.kit.urls import see_other
 from quws.api.pages.templates import render, texts_of
@@ -61,6 +62,7 @@ async def sign_in(request: Request) -> Response:
     secret = await accounts_of(request).sign_in(form.get("NAME", ""), form.get("PASSWORD", ""))
     if secret is None:
         _log.warning("sign-in failed", method="form")
+        note_refusal(request, Unauthenticated.code, "name or password is wrong")
         return await account_page(request, wrong=True, following=following, status=401)
     # It was taken, so it is a name and not a password in the wrong field.
     _log.info("signed in", method="form", owner=form.get("NAME", ""))
@@ -88,6 +90,7 @@ async def create_token(request: Request) -> Response:
         label, days = _label(form), _days(form)
         secret = await accounts_of(request).create_token(name, label, days)
     except InvalidParameter as refusal:
+        note_refusal(request, refusal.code, refusal.sentence)
         return await account_page(request, refusal=refusal.sentence, status=403)
     response = await account_page(request, secret=secret)
     response.headers["Cache-Control"] = "no-store"

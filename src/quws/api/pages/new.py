@@ -15,6 +15,7 @@ from starlette.responses import Response
 from quws.api.kit.body import read_posted
 from quws.api.kit.errors import sentence_of, status_of
 from quws.api.kit.filters import query_of, read_place
+from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import (
     base_url,
     caller_of,
@@ -101,6 +102,7 @@ async def _create(request: Request, form: JobForm, *, run: bool) -> Response:
     try:
         job = await jobs_of(request).submission.submit(caller_of(request), posted)
     except Refusal as refusal:
+        note_refusal(request, refusal.code, refusal.sentence)
         checks = [Check() for _ in form.circuits]
         if isinstance(refusal, InvalidCircuit) and refusal.circuit < len(checks):
             source = form.circuits[refusal.circuit]

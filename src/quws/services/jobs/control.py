@@ -15,6 +15,7 @@ from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
+from quws.domain.words import counted
 from quws.services.jobs.change import PENDING_ONLY, JobChange
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -154,6 +155,7 @@ def _held(now: datetime, most: int) -> TimelineEntry:
         now,
         "held",
         "quws",
-        f"quota_exceeded: {most} jobs of this owner wait or run already; send RUN again when"
-        " one of them is done",
+        "quota_exceeded:"
+        f" {counted(most, 'job of this owner waits or runs', 'jobs of this owner wait or run')}"
+        " already; send RUN again when one is done",
     )

@@ -20,6 +20,7 @@ from quws.domain.policy import Policy
 from quws.domain.quotes import work_of
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
+from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Quotes
 from quws.services.suitability import Suitability
@@ -59,14 +60,14 @@ class Plan:
             return None
         if seconds > _CERTAINLY * duration:
             raise InvalidParameter(
-                f"EXECUTIONDURATION is {duration} seconds, and the job would take about"
+                f"EXECUTIONDURATION is {counted(duration, 'second')}, and the job would take about"
                 f" {_digits(seconds)} seconds on target {self.target.name}; allow more time, or ask"
                 " for less",
                 parameter="EXECUTIONDURATION",
             )
         return (
-            f"it may take about {seconds:.0f} seconds, and would be stopped after {duration}"
-            " (EXECUTIONDURATION)"
+            f"it may take about {counted(round(seconds), 'second')}, and would be stopped after"
+            f" {duration} (EXECUTIONDURATION)"
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.words import counted
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.limits import Limits
 from quws.targets.simulator.noise import Errors
@@ -75,12 +76,14 @@ def _automatic(traits: Traits, errors: Errors | None, limits: Limits, shots: int
     if noisy:
         return _noisy(traits, limits, shots)
     if traits.qubits <= limits.qubits:
-        return Choice(Method.STATEVECTOR, f"the state of {traits.qubits} qubits fits into memory")
+        return Choice(
+            Method.STATEVECTOR, f"the state of {counted(traits.qubits, 'qubit')} fits into memory"
+        )
     if traits.crossing <= limits.bond_qubits:
         return Choice(
             Method.MATRIX_PRODUCT_STATE,
             f"{traits.qubits} qubits are too many for a state vector, and at most"
-            f" {traits.crossing} gates join the two sides of any cut",
+            f" {counted(traits.crossing, 'gate joins', 'gates join')} the two sides of any cut",
         )
     raise InvalidCircuit(
         f"the circuit has {traits.qubits} qubits, and a state vector may have at most"
@@ -102,19 +105,20 @@ def _noisy(traits: Traits, limits: Limits, shots: int) -> Choice:
     ):
         return Choice(
             Method.DENSITY_MATRIX,
-            f"there is noise, and one run of {traits.qubits} qubits is quicker than {shots} shots",
+            f"there is noise, and one run of {counted(traits.qubits, 'qubit')} is quicker than"
+            f" {counted(shots, 'shot')}",
         )
     if traits.qubits <= limits.qubits:
         return Choice(
             Method.TRAJECTORIES,
-            f"there is noise, and {shots} shots are quicker than a density matrix of"
-            f" {traits.qubits} qubits",
+            f"there is noise, and {counted(shots, 'shot is', 'shots are')} quicker than a density"
+            f" matrix of {counted(traits.qubits, 'qubit')}",
         )
     if traits.crossing <= limits.bond_qubits:
         return Choice(
             Method.MATRIX_PRODUCT_STATE,
             f"{traits.qubits} qubits with noise are too many for a state vector, and at most"
-            f" {traits.crossing} gates join the two sides of any cut",
+            f" {counted(traits.crossing, 'gate joins', 'gates join')} the two sides of any cut",
         )
     raise InvalidCircuit(
         f"the circuit has {traits.qubits} qubits, and with this NOISE a state may have at most"

@@ -46,6 +46,13 @@ def chosen(
     return choice.method
 
 
+def test_one_qubit_is_one() -> None:
+    one = replace(GENERAL, qubits=1)
+    assert (
+        choose(one, None, None, LIMITS, shots=1).reason == "the state of 1 qubit fits into memory"
+    )
+
+
 @pytest.mark.parametrize(
     ("traits", "noise", "method"),
     [
