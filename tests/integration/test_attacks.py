@@ -250,6 +250,45 @@ def test_a_place_that_is_none_is_not_found(http: httpx.Client, path: str) -> Non
     expect(http.get(f"{job}?SHOW=00000000001", headers=BROWSER))
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/targets/%00", 404),
+        ("/targets/simulator/calibrations/%00", 404),
+        ("/jobs/%00", 404),
+        ("/jobs/{id}/parameters/%00", 404),
+        ("/jobs/{id}/results/a%00b", 404),
+        ("/jobs?IDEMPOTENCY-KEY=%00", 400),
+        ("/jobs?OLDER=%00", 400),
+        ("/new?COPY=%00", 404),
+        ("/new?EXAMPLE=%00&TARGET=%00", 200),
+    ],
+)
+def test_a_nul_is_no_fault(http: httpx.Client, path: str, status: int) -> None:
+    job = create(http).rsplit("/", 1)[1]
+    headers = BROWSER if "OLDER" in path or "/new" in path else {}
+    expect(http.get(path.format(id=job), headers=headers), status)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"METADATA": '{"a": "\\u0000"}'},
+        {"TAG": "a\0"},
+        {"RUNID": "a\0"},
+        {"TARGET": "simulator\0"},
+        {"NOISE": '{"device": {"name": "a\\u0000"}}'},
+        {"CIRCUIT": BELL2 + "\0"},
+    ],
+    ids=lambda form: next(iter(form)),
+)
+def test_no_job_holds_a_nul(http: httpx.Client, form: dict[str, str]) -> None:
+    answer = http.post("/jobs", data={"CIRCUIT": BELL2} | form)
+    refusal_of(answer, 403, "invalid_parameter")
+    form = {"NAME": "a\0", "PASSWORD": "a\0"}
+    refusal_of(http.post("/account/sign-in", data=form), 403, "invalid_parameter")
+
+
 def test_an_upload_is_saved_and_never_shown(http: httpx.Client) -> None:
     page = (BELL2 + "// <script>alert(1)</script>").encode()
     files = {"CIRCUIT": ("evil.html", page, "text/html")}

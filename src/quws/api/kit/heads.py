@@ -23,7 +23,7 @@ _FOR_ALL = ("/static/",)
 
 
 class HeadLimits:
-    """Refuses requests whose URI or headers are too long, before anybody looks at them."""
+    """Refuses requests whose URI or headers cannot be served, before anybody looks at them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -72,6 +72,8 @@ def _objection(scope: Scope) -> Problem | None:
             f"the URI is longer than the {MAX_URI} bytes that are allowed; send parameters in"
             " the body of a POST",
         )
+    if "\0" in scope["path"]:
+        return problem(404, "not_found", "there is nothing at a path with a NUL in it")
     headers = scope["headers"]
     size = sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:

@@ -6,11 +6,29 @@ import re
 
 from starlette.requests import Request
 
-from quws.domain.errors import InvalidParameter
+from quws.domain.errors import InvalidFilter, InvalidParameter
 
 HEADER = "Idempotency-Key"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def read_key_filter(query: dict[str, list[str]]) -> str | None:
+    """Return the key whose job is looked for, from a query; None for any job.
+
+    Raises
+    ------
+    InvalidFilter
+        It could be nobody's key.
+
+    """
+    key = query.get(HEADER.upper(), [None])[-1]
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidFilter(
+            f"{HEADER.upper()} must be 1 to 200 visible ASCII characters",
+            parameter=HEADER.upper(),
+        )
+    return key
 
 
 def read_key(request: Request) -> str | None:

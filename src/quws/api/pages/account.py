@@ -16,6 +16,7 @@ from quws.api.kit.urls import see_other
 from quws.api.pages.templates import render, texts_of
 from quws.domain.caller import AuthMethod
 from quws.domain.errors import Forbidden, InvalidParameter, Unauthenticated
+from quws.domain.parameters.posted import text_of
 from quws.services.accounts import SESSION
 
 _log = structlog.get_logger(__name__)
@@ -131,10 +132,7 @@ def _days(form: dict[str, str]) -> int | None:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    return {
-        item.name.upper(): item.value.decode("utf-8", "replace")
-        for item in await read_posted(request)
-    }
+    return {item.name.upper(): text_of(item) for item in await read_posted(request)}
 
 
 def _inside(request: Request, following: str) -> str:

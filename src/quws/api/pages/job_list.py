@@ -14,7 +14,8 @@ from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
-from quws.domain.errors import InvalidParameter, Refusal
+from quws.domain.errors import InvalidFilter, InvalidParameter, Refusal
+from quws.domain.job import is_job_id
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 
@@ -27,6 +28,8 @@ async def list_page(request: Request, urls: Urls) -> Response:
     # A form sends its empty fields too.
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
     older = next(iter(query.get("OLDER", [])), None)
+    if older is not None and not is_job_id(older):
+        raise InvalidFilter("OLDER must be the id of a job", parameter="OLDER")
     phases, after, last = read_phases(query), read_after(query), read_last(query)
     rows = await jobs_of(request).reader.rows(
         caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last

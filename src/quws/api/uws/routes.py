@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from quws.api.kit.body import read_body, read_posted
 from quws.api.kit.bytes import serve_payload
 from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_place, read_wait
-from quws.api.kit.idempotency import read_key
+from quws.api.kit.idempotency import read_key, read_key_filter
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
 from quws.api.kit.services import caller_of, jobs_of, specifications_of
@@ -105,7 +105,7 @@ async def get_list(request: Request) -> Response:
         phases=read_phases(query),
         after=read_after(query),
         last=read_last(query),
-        key=query.get("IDEMPOTENCY-KEY", [None])[-1],
+        key=read_key_filter(query),
     )
     write, media_type = _list_xml, XML
     if wants_json(request):

@@ -30,16 +30,22 @@ def text_of(item: Posted) -> str:
     Raises
     ------
     InvalidParameter
-        The bytes are not UTF-8.
+        The bytes are not UTF-8, or among them is a NUL.
 
     """
     try:
-        return item.value.decode("utf-8")
+        text = item.value.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidParameter(
             f"{item.name.upper()} must be UTF-8 text; byte {error.start} is not",
             parameter=item.name.upper(),
         ) from None
+    if "\0" in text:
+        raise InvalidParameter(
+            f"{item.name.upper()} must be text without NUL, which no database holds",
+            parameter=item.name.upper(),
+        )
+    return text
 
 
 def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list[Posted]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ from quws.domain.options import RunOptions
 from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, tables, text_of
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
-from quws.domain.parameters.specification import Specification, Specifications
+from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _OTHERS = 100
 _OTHER_NAME = 200
 
@@ -149,6 +151,11 @@ def _text_of(item: Posted, specification: Specification) -> str:
             f" {len(text)}",
             parameter=specification.name,
         )
+    if specification.kind is Kind.OBJECT and _ESCAPED_NUL.search(text):
+        raise InvalidParameter(
+            f"{specification.name} must be text without \\u0000, which no database holds",
+            parameter=specification.name,
+        )
     return text
 
 
@@ -159,9 +166,13 @@ def _check_other(item: Posted, count: int, *, uploaded: bool) -> None:
             f"a job takes at most {_OTHERS} parameters that have no effect",
             parameter=item.name[:60],
         )
-    if len(item.name) > _OTHER_NAME or (not uploaded and len(item.value) > MOST_OF_NO_EFFECT):
+    if (
+        len(item.name) > _OTHER_NAME
+        or "\0" in item.name
+        or (not uploaded and len(item.value) > MOST_OF_NO_EFFECT)
+    ):
         raise InvalidParameter(
             f"'{item.name[:60]}' has no effect, and may have at most {MOST_OF_NO_EFFECT} bytes"
-            f" under a name of at most {_OTHER_NAME} characters",
+            f" under a name of at most {_OTHER_NAME} characters without NUL",
             parameter=item.name[:60],
         )

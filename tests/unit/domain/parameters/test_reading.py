@@ -251,6 +251,30 @@ def test_what_is_kept_as_it_is_has_an_end() -> None:
         assert caught.value.parameter == "RUNID"
 
 
+@pytest.mark.parametrize("name", sorted(SPECIFICATIONS.known - {"QUERY"}))
+def test_no_value_holds_a_nul(name: str) -> None:
+    assert "must be text without NUL" in refused((name.lower(), "a\0b")).sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        (r'{"a": "\u0000"}', True),
+        (r'{"a": [{"b": "x\u0000y"}]}', True),
+        (r'{"\u0000": 1}', True),
+        (r'{"a": "\\\u0000"}', True),
+        (r'{"a": "\\u0000"}', False),
+        (r'{"a": "\u0001"}', False),
+    ],
+)
+def test_no_metadata_holds_a_nul_either(text: str, held: bool) -> None:
+    if held:
+        sentence = refused(("METADATA", text)).sentence
+        assert sentence.startswith("METADATA must be text without \\u0000")
+    else:
+        assert job(("METADATA", text)).metadata
+
+
 def test_tags_are_so_many() -> None:
     tags = [("TAG", f"t{number}") for number in range(100)]
     assert len(job(*tags).tags) == 100
@@ -502,10 +526,14 @@ def test_seeds(text: str, number: int) -> None:
     assert job(("SEED", text)).options.seed == number
 
 
+WITHOUT_NUL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
 @unhurried
 @given(
     st.dictionaries(
-        st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists, max_leaves=5)
+        WITHOUT_NUL,
+        st.recursive(st.none() | st.booleans() | WITHOUT_NUL, st.lists, max_leaves=5),
     )
 )
 def test_metadata_is_kept_and_can_be_written_again(value: dict[str, object]) -> None:
