@@ -85,14 +85,18 @@
   };
 
   // A form is sent when there is somebody to take it: a browser's own error would lose what is in it.
-  const sure = new WeakSet();
+  const asked = new WeakSet(), sure = new WeakSet();
   document.addEventListener("submit", (event) => {
     const form = event.target, button = event.submitter;
-    if (form.method !== "post" || sure.delete(form)) return;
+    // Not form.method: that may be a field of this name.
+    if (form.getAttribute("method") !== "post" || sure.delete(form)) return;
     event.preventDefault();
+    if (asked.has(form)) return;
+    asked.add(form);
     const asking = answers();
     hold(asking);
     asking.then((there) => {
+      asked.delete(form);
       if (!there) { back(); return; }
       sure.add(form);
       form.requestSubmit(button);
@@ -161,7 +165,8 @@
         if (await answers()) {
           // It tries again by itself, save after some answers.
           if (mine.readyState !== EventSource.CLOSED) return;
-          await pause(1000);
+          renew();
+          await pause(5000);
         } else await back();
         if (mine !== source) return;
         close();
