@@ -89,7 +89,12 @@ def open_page(browser: Browser) -> Iterator[Open]:
     complaints: list[str] = []
 
     def opened(
-        service: Service, path: str, *, expected: tuple[int, ...] | int = (), **options: Any
+        service: Service,
+        path: str,
+        *,
+        expected: tuple[int, ...] | int = (),
+        away: bool = False,
+        **options: Any,
     ) -> Page:
         context = browser.new_context(base_url=service.url, viewport=WIDE, **options)
         contexts.append(context)
@@ -100,6 +105,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
             # A browser complains of every status from 400 on, which may be what a test wants.
             statuses = (expected,) if isinstance(expected, int) else expected
             refused = any(f"status of {status}" in message.text for status in statuses)
+            refused = refused or (away and "net::ERR_" in message.text)
             if message.type in ("error", "warning") and not refused:
                 complaints.append(f"{page.url}: {message.text}")
 

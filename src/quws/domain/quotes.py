@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from quws.domain.circuits import CircuitFacts
 
+_LATE_PART = 0.25
 _MEMORY = 20
 """A mean forgets: it weighs about so many of its last jobs."""
 
@@ -60,6 +61,15 @@ def predict(work: int, known: Mapping[int, float]) -> float | None:
     part = (work - below) / (above - below)
     low, high = max(known[below], 1e-6), max(known[above], 1e-6)
     return math.exp(math.log(low) * (1 - part) + math.log(high) * part)
+
+
+def remaining(predicted: float, elapsed: float) -> float:
+    """Return how many seconds a job still runs that has run for some.
+
+    One that is late goes on for a quarter of the time it has taken: whoever has waited in vain
+    believes in no end that is always now.
+    """
+    return max(predicted - elapsed, elapsed * _LATE_PART)
 
 
 def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:

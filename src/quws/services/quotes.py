@@ -1,4 +1,4 @@
-"""Writes down when waiting jobs will probably be done."""
+"""Writes down when jobs that wait or run will probably be done."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 
 from quws.domain.clock import Clock, utc_now
-from quws.domain.quotes import predict
+from quws.domain.quotes import predict, remaining
 from quws.domain.times import to_millis
 from quws.store.jobs.quotes import JobQuotes, QueueState
 
 _WORTH_SECONDS = 1.0
 _WORTH_PART = 0.1
-_FAR_SECONDS = 10 * 365 * 86_400
+_FAR_SECONDS = 30 * 86_400
+"""Beyond this nobody knows: what is learned of jobs of seconds says nothing of one of months."""
 _UNKNOWN_MS = 1000
 _MOST_MS = 86_400_000
 
@@ -38,15 +39,22 @@ class Quotes:
     def wait(self, state: QueueState) -> float | None:
         """Return in how many seconds a job would start if it were queued now.
 
-        None when nobody knows when the target takes work again.
+        None when nobody knows when the target takes work again, or how long what is before it
+        takes, or when that is too far ahead to mean something.
         """
         free = _free_slots(state, self._clock())
-        if free is None:
+        if free is None or not (state.known or not (state.running or state.waiting)):
             return None
+        total = 0.0
         for _, waiting, _ in state.waiting:
             ahead = predict(waiting, state.known) or 0.0
+            total += ahead
             heappush(free, heappop(free) + ahead)
-        return free[0]
+        # Those that are not listed are taken for as long as those that are.
+        more = state.waiting_count - len(state.waiting)
+        unlisted = total / len(state.waiting) * more / len(free) if more > 0 else 0.0
+        wait = free[0] + unlisted
+        return wait if wait < _FAR_SECONDS else None
 
     def cost_ms(self, state: QueueState, work: int) -> int:
         """Return how long this much work takes, for the fair share of its owner."""
@@ -54,13 +62,23 @@ class Quotes:
         return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
 
     async def refresh(self) -> int:
-        """Renew the quotes of waiting jobs where they have moved, and return how many did."""
+        """Renew the quotes of waiting and running jobs where they have moved.
+
+        Returns how many did. One that is overtaken moves: what is still running then goes on for
+        longer than was thought.
+        """
         count = 0
         for target in await self._store.targets_with_work():
             state = await self._store.queue_of(target)
             now = self._clock()
             free = _free_slots(state, now)
             moved: dict[str, datetime | None] = {}
+            for job_id, work, since, old in state.running:
+                seconds = predict(work, state.known)
+                if seconds is None:
+                    break
+                left = remaining(seconds, (now - since).total_seconds())
+                _move(moved, job_id, old, _at(now, left), now)
             for job_id, work, old in state.waiting:
                 seconds = predict(work, state.known)
                 if free is None:
@@ -71,11 +89,7 @@ class Quotes:
                     break  # Nothing is known of this target.
                 end = heappop(free) + seconds
                 heappush(free, end)
-                quote = _at(now, end)
-                if quote is None:
-                    break
-                if old is None or _differs(old, quote, now):
-                    moved[job_id] = quote
+                _move(moved, job_id, old, _at(now, end), now)
             if moved:
                 await self._store.set_quotes(moved)
                 count += len(moved)
@@ -93,19 +107,31 @@ def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
             return None
         back = max(0.0, (state.state.until - now).total_seconds())
     free = []
-    for work, since in state.running:
+    for _, work, since, _ in state.running:
         seconds = predict(work, state.known) or 0.0
-        free.append(max(back, seconds - (now - since).total_seconds()))
+        free.append(max(back, remaining(seconds, (now - since).total_seconds())))
     free = free or [back]
     heapify(free)
     return free
 
 
 def _at(now: datetime, seconds: float) -> datetime | None:
-    # Beyond this nobody knows, and before long a date cannot say it.
     return to_millis(now + timedelta(seconds=seconds)) if seconds < _FAR_SECONDS else None
 
 
+def _move(
+    moved: dict[str, datetime | None],
+    job_id: str,
+    old: datetime | None,
+    new: datetime | None,
+    now: datetime,
+) -> None:
+    if (old is None) != (new is None) or (old and new and _differs(old, new, now)):
+        moved[job_id] = new
+
+
 def _differs(old: datetime, new: datetime, now: datetime) -> bool:
+    if old <= now:
+        return True  # It was overtaken.
     apart = abs((new - old).total_seconds())
     return apart > max(_WORTH_SECONDS, _WORTH_PART * (new - now).total_seconds())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,10 @@ def a_queue(
 ) -> QueueState:
     return QueueState(
         known={1: 1.0, 5: 10.0} if known is None else known,
-        running=running or [],
+        running=[
+            (f"running-{index}", size, began, None)
+            for index, (size, began) in enumerate(running or [])
+        ],
         waiting=[(f"job-{index}", size, None) for index, size in enumerate(waiting)],
         state=state or TargetState(),
     )
@@ -48,12 +52,17 @@ BACK_ALREADY = TargetState(status=TargetStatus.OFFLINE, until=NOW - timedelta(se
         (a_queue(), 0.0),
         (a_queue(5, 1), 11.0),
         (a_queue(running=[(5, since(4))]), 6.0),
-        (a_queue(running=[(5, since(40))]), 0.0),
+        # What is late goes on for a quarter of its time: an end that is always now moves nothing.
+        (a_queue(running=[(5, since(8))]), 2.0),
+        (a_queue(running=[(5, since(9))]), 2.25),
+        (a_queue(running=[(5, since(40))]), 10.0),
         # Two run, so there are two slots: the first that is free takes the first that waits.
         (a_queue(running=[(5, since(4)), (5, since(1))]), 6.0),
         (a_queue(1, running=[(5, since(4)), (5, since(1))]), 7.0),
         (a_queue(5, 5, running=[(5, since(4)), (5, since(1))]), 16.0),
-        (a_queue(5, known={}), 0.0),
+        (a_queue(known={}), 0.0),
+        (a_queue(5, known={}), None),
+        (a_queue(running=[(5, since(4))], known={}), None),
         (a_queue(state=AWAY), None),
         (a_queue(1, state=BACK), 61.0),
         (a_queue(state=BACK_ALREADY), 0.0),
@@ -71,10 +80,18 @@ async def test_a_new_job_waits_for_those_before_it(
         assert quote == NOW + timedelta(seconds=wait + 10)
 
 
-async def test_beyond_ten_years_nobody_knows(house: House) -> None:
-    year = 365 * 86_400.0
-    assert house.quotes.of_new(a_queue(known={5: 10 * year}), 5) is None
-    assert house.quotes.of_new(a_queue(known={5: 9.99 * year}), 5) is not None
+async def test_beyond_a_month_nobody_knows(house: House) -> None:
+    month = 30 * 86_400.0
+    assert house.quotes.of_new(a_queue(known={5: month}), 5) is None
+    assert house.quotes.of_new(a_queue(known={5: 0.99 * month}), 5) is not None
+    assert house.quotes.wait(a_queue(5, known={5: 0.99 * month})) == 0.99 * month
+    assert house.quotes.wait(a_queue(5, 5, known={5: 0.99 * month})) is None
+
+
+async def test_the_wait_is_for_all_who_wait_though_few_are_listed(house: House) -> None:
+    listed = a_queue(5, 1, running=[(5, since(4))])
+    assert house.quotes.wait(replace(listed, waiting_count=2)) == 6 + 11
+    assert house.quotes.wait(replace(listed, waiting_count=6)) == 6 + 11 + 4 * 5.5
 
 
 @pytest.mark.parametrize(
@@ -142,6 +159,26 @@ async def test_a_promise_that_nobody_can_keep_is_taken_back(house: House) -> Non
     assert await house.quotes.refresh() == 1
     (quote,) = await quotes_of(house, job)
     assert quote == pytest.approx(150, abs=0.01)
+
+
+async def test_a_quote_that_is_overtaken_is_made_anew(house: House) -> None:
+    house.clock.now = datetime.now(UTC)
+    await learn(house, 1000)
+    runs, waits = [(await house.submit(PHASE="RUN")).id for _ in range(2)]
+    await house.quotes.refresh()
+    assert (await house.claim()).job.id == runs
+    assert await quotes_of(house, runs, waits) == pytest.approx([1000, 2000], abs=100)
+    house.clock.forward(seconds=1200)
+    assert await quotes_of(house, runs, waits) == pytest.approx([-200, 800], abs=100)
+    assert await house.quotes.refresh() == 2
+    assert await quotes_of(house, runs, waits) == pytest.approx([300, 1300], abs=100)
+
+
+async def test_a_quote_that_has_moved_too_far_is_taken_back(house: House) -> None:
+    await learn(house, 10 * 86_400)
+    jobs = [(await house.submit(PHASE="RUN")).id for _ in range(3)]
+    await house.quotes.refresh()
+    assert await quotes_of(house, *jobs) == [10 * 86_400, 20 * 86_400, None]
 
 
 async def test_targets_are_told_apart(house: House) -> None:

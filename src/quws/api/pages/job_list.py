@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from quws.api.kit.urls import Urls, see_other
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidFilter, InvalidParameter, Refusal
-from quws.domain.job import is_job_id
+from quws.domain.job import JobRef, is_job_id
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 
@@ -58,7 +59,10 @@ async def list_page(request: Request, urls: Urls) -> Response:
 
 
 async def bulk(request: Request) -> Response:
-    """Abort or delete the chosen jobs, as many as possible; the list then says how many."""
+    """Abort or delete the chosen jobs, as many as possible; the list then says how many.
+
+    What cannot be undone is asked for first, on a page of its own.
+    """
     posted = await read_posted(request)
     chosen = [item.value.decode("ascii", "replace") for item in posted if item.name == "JOB"]
     action = next((item.value for item in posted if item.name == "ACTION"), b"")
@@ -66,6 +70,11 @@ async def bulk(request: Request) -> Response:
     known = {b"ABORT": jobs.control.abort, b"DELETE": jobs.control.delete}
     if action not in known:
         raise InvalidParameter("ACTION must be ABORT or DELETE", parameter="ACTION")
+    back = next((item.value for item in posted if item.name == "BACK"), b"")
+    if action == b"DELETE" and not any(item.name == "CONFIRMED" for item in posted):
+        refs = await _own(request, chosen)
+        if refs:
+            return _ask(request, refs, back)
     done = failed = 0
     for job_id in dict.fromkeys(chosen[:_BULK]):
         try:
@@ -73,14 +82,32 @@ async def bulk(request: Request) -> Response:
             done += 1
         except Refusal:
             failed += 1
-    filters = [
-        (part.name, part.value)
-        for item in posted
-        if item.name == "BACK"
-        for part in parse_form(item.value)
-    ]
+    filters = [(part.name, part.value) for part in parse_form(back)]
     told = ("DONE", f"{action.decode().lower()}-{done}-{failed}")
     return see_other(f"{base_url(request)}/jobs?{urlencode([*filters, told])}")
+
+
+async def _own(request: Request, chosen: list[str]) -> list[JobRef]:
+    """Return those of the chosen jobs that there are, and that are the caller's."""
+    found = []
+    for job_id in dict.fromkeys(chosen[:_BULK]):
+        with suppress(Refusal):
+            found.append(await jobs_of(request).reader.authorise(caller_of(request), job_id))
+    return found
+
+
+def _ask(request: Request, refs: list[JobRef], back: bytes) -> Response:
+    """Ask whether these jobs shall be deleted."""
+    filters = urlencode([(part.name, part.value) for part in parse_form(back)])
+    keep = f"{base_url(request)}/jobs"
+    if len(refs) == 1 and not filters:
+        keep += f"/{refs[0].id}"
+    context = {
+        "jobs": refs,
+        "back": filters,
+        "keep": f"{keep}?{filters}" if filters else keep,
+    }
+    return render(request, "delete.html", context)
 
 
 def _done(request: Request, query: dict[str, list[str]]) -> str | None:

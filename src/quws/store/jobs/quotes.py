@@ -16,16 +16,17 @@ from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
 from quws.store.targets import state_of
 
 _j = t.jobs.c
+_QUOTED = WAITING | {Phase.EXECUTING}
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A target's queue: mean seconds by work; work and start of running jobs; id, work and
-    present quote of waiting ones in their order.
+    """A target's queue: mean seconds by work; id, work, start and present quote of running jobs;
+    id, work and present quote of waiting ones in their order.
     """
 
     known: dict[int, float]
-    running: list[tuple[int, datetime]]
+    running: list[tuple[str, int, datetime, datetime | None]]
     waiting: list[tuple[str, int, datetime | None]]
     waiting_count: int = 0
     """How many wait in all: ``waiting`` lists the first ones only."""
@@ -33,17 +34,20 @@ class QueueState:
 
 
 class JobQuotes:
-    """Reads queues, and writes when the jobs in them will probably be done."""
+    """Reads queues, and writes when the jobs in them, or taken from them, will be done."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def targets_with_work(self) -> list[str]:
-        """List the targets for which jobs wait."""
+        """List the targets for which jobs wait or run."""
+        # One after the other: each has an index of its own, and both together have none.
+        found: set[str] = set()
         async with self._database.read() as connection:
-            return list(
-                await connection.scalars(select(_j.target).where(in_phases(WAITING)).distinct())
-            )
+            for phases in (WAITING, {Phase.EXECUTING}):
+                query = select(_j.target).where(in_phases(phases)).distinct()
+                found |= set(await connection.scalars(query))
+        return sorted(found)
 
     async def queue_of(self, target: str, limit: int = 500) -> QueueState:
         """Return what a quote needs to know of a target: known times, running and waiting jobs."""
@@ -55,7 +59,7 @@ class JobQuotes:
             )
             known = {size: seconds for size, seconds in times}  # noqa: C416 - rows, not pairs
             running = await connection.execute(
-                select(_j.size, _j.claimed_time).where(
+                select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
                     _j.target == target, in_phases({Phase.EXECUTING})
                 )
             )
@@ -75,16 +79,16 @@ class JobQuotes:
                 )
             return QueueState(
                 known,
-                [(size, since) for size, since in running],
+                [(job_id, size, since, quote) for job_id, size, since, quote in running],
                 found,
                 count or 0,
                 await state_of(connection, self._database, target),
             )
 
     async def set_quotes(self, found: Mapping[str, datetime | None]) -> None:
-        """Write when waiting jobs will probably be done, as far as they still wait."""
+        """Write when jobs will probably be done, as far as they still wait or run."""
         async with self._database.write() as connection:
             for job_id, quote in found.items():
                 await connection.execute(
-                    update(t.jobs).where(_j.id == job_id, in_phases(WAITING)).values(quote=quote)
+                    update(t.jobs).where(_j.id == job_id, in_phases(_QUOTED)).values(quote=quote)
                 )

@@ -121,6 +121,18 @@ async def test_several_jobs_are_deleted_at_once_and_the_list_says_how_many(
     jobs = [location_of(await http.post("/jobs", data={"CIRCUIT": BELL2})) for _ in range(3)]
     ids = [job.rsplit("/", 1)[1] for job in jobs]
     form = {"ACTION": "DELETE", "JOB": [*ids[:2], ids[0], "nothing"], "BACK": "PHASE=PENDING"}
+    asked = await http.post("/bulk", data=form, headers=BROWSER)
+    action, fields = the_form_of(html.fromstring(expect(asked).text))
+    assert action == f"{URL}/bulk"
+    assert fields == [
+        ("BACK", "PHASE=PENDING"),
+        ("CONFIRMED", "true"),
+        ("JOB", ids[0]),
+        ("JOB", ids[1]),
+        ("ACTION", "DELETE"),
+    ]
+    assert {job: (await http.get(job)).status_code for job in jobs} == dict.fromkeys(jobs, 200)
+    form |= {"CONFIRMED": "true"}
     back = location_of(await http.post("/bulk", data=form))
     assert back == f"{URL}/jobs?PHASE=PENDING&DONE=delete-2-1"
     page = await read(http, back)
@@ -128,6 +140,37 @@ async def test_several_jobs_are_deleted_at_once_and_the_list_says_how_many(
     assert "2" in told.text_content()
     left = json_of(await http.get("/jobs", headers={"Accept": "application/json"}))
     assert [item["id"] for item in left] == [ids[2]]
+
+
+def the_form_of(page: html.HtmlElement) -> tuple[str, list[tuple[str, str]]]:
+    """Return where the one form of a page leads, and what its one button makes it send."""
+    (form,) = page.xpath("//main//form")
+    sent = [(item.get("name"), item.get("value")) for item in form.xpath(".//input")]
+    (button,) = form.xpath(".//button")
+    return form.get("action"), [*sent, (button.get("name"), button.get("value"))]
+
+
+async def test_the_page_of_a_job_asks_before_it_is_deleted(http: httpx.AsyncClient) -> None:
+    job = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2, "RUNID": "<mine>"}))
+    page = await read(http, job)
+    (delete,) = page.xpath("//button[@value='DELETE']/ancestor::form")
+    form = {item.get("name"): item.get("value") for item in delete.xpath(".//input")}
+    asked = await http.post(delete.get("action"), data=form | {"ACTION": "DELETE"}, headers=BROWSER)
+    question = html.fromstring(expect(asked).text)
+    assert "Delete this job?" in question.text_content()
+    assert question.xpath("//main//a[@class='what']/text()") == ["<mine>"]
+    assert question.xpath("//a[contains(@class, 'button')]/@href")[-1] == job, "what keeps it"
+    action, fields = the_form_of(question)
+    assert expect(await http.get(f"{job}/phase")).text == "PENDING"
+    assert location_of(await http.post(action, data=dict(fields))) == (
+        f"{URL}/jobs?DONE=delete-1-0"
+    )
+    assert (await http.get(job)).status_code == 404
+
+
+async def test_nothing_is_asked_where_there_is_nothing_to_delete(http: httpx.AsyncClient) -> None:
+    form = {"ACTION": "DELETE", "JOB": ["nothing", "01a20edb-e0fa-7055-9891-ca025cab71d3"]}
+    assert location_of(await http.post("/bulk", data=form)) == f"{URL}/jobs?DONE=delete-0-2"
 
 
 async def test_an_unknown_action_does_nothing(api: Api, http: httpx.AsyncClient) -> None:

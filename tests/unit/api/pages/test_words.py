@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,45 @@ def test_a_device_is_drawn_as_it_is_coupled() -> None:
         for other in places[:number]:
             assert (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 > 30**2
     assert coupling_svg(5000, [(0, 1)], None, texts_for("en")) is None
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG 2 has it."""
+    digits = colour.removeprefix("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_worse_an_error_the_more_it_stands_out(scheme: str) -> None:
+    css = (FOLDER / "static/quws.css").read_text()
+    light, dark, *_ = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    known = dict(re.findall(r"--([\w-]+): (#\w+);", light))
+    if scheme == "dark":
+        known |= dict(re.findall(r"--([\w-]+): (#\w+);", dark))
+    grades = [known[f"error-{grade}"] for grade in range(1, 6)]
+    against = [contrast(colour, known["paper"]) for colour in grades]
+    assert against == sorted(against)
+    assert all(later > 1.3 * one for one, later in pairwise(against))
+    # WCAG 1.4.11 for what must be seen, and 1.4.3 for the numbers of qubits.
+    assert against[-1] > 7
+    for place, colour in enumerate(grades):
+        ink = known["on-little"] if place < 3 else known["on-much"]
+        assert contrast(ink, colour) > 4.5, (colour, ink)
+
+
+def test_a_phase_has_one_colour() -> None:
+    css = (FOLDER / "static/quws.css").read_text()
+    for phase in ("completed", "error", "aborted", "held"):
+        dot = re.search(rf"\.track \.{phase}\.now::after[^{{]*\{{ background: var\((--\w+)\)", css)
+        name = re.search(rf"\.track \.{phase}\.now \.name[^{{]*\{{ color: var\((--\w+)\)", css)
+        chip = re.search(rf"\.phase\.{phase}[^{{]*\{{ color: var\((--\w+)\)", css)
+        assert dot and name and chip, phase
+        assert dot[1] == name[1] == chip[1], phase

@@ -33,19 +33,29 @@ async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
     await queued(store, target="other")
     state = await store.quotes.queue_of(TARGET)
     assert state.known == {4: 8.0}
-    assert [work for work, _ in state.running] == [running.job.work]
+    ((job_id, work, since, quote),) = state.running
+    assert (job_id, work, quote) == (running.job.id, running.job.work, None)
+    assert since is not None
     assert state.waiting == [(early.id, 7, None), (late.id, 6, later(50))]
     assert sorted(await store.quotes.targets_with_work()) == ["other", TARGET]
 
 
-async def test_only_waiting_jobs_get_quotes(database: Database, store: JobStore) -> None:
+async def test_a_target_that_only_runs_a_job_has_work(store: JobStore) -> None:
+    assert await store.quotes.targets_with_work() == []
+    await claimed(store)
+    assert await store.quotes.targets_with_work() == [TARGET]
+
+
+async def test_only_waiting_and_running_jobs_get_quotes(
+    database: Database, store: JobStore
+) -> None:
     jobs = {}
     for phase in Phase:
         jobs[phase] = await added(store)
         await drive(database, jobs[phase].id, phase=phase)
     await store.quotes.set_quotes({job.id: later(7) for job in jobs.values()})
     quoted = {p for p, job in jobs.items() if (await got(store, job.id)).quote == later(7)}
-    assert quoted == {Phase.QUEUED, Phase.SUSPENDED}
+    assert quoted == {Phase.QUEUED, Phase.SUSPENDED, Phase.EXECUTING}
 
 
 async def test_all_who_wait_are_counted_though_only_the_first_are_listed(store: JobStore) -> None:

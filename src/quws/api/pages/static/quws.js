@@ -50,6 +50,59 @@
     }
   };
 
+  // Whether the service is there. While it is not, a bar says so.
+  const bar = document.createElement("p");
+  bar.className = "away";
+  bar.setAttribute("role", "alert");
+  bar.textContent = document.body.dataset.away;
+  const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+  const answers = async () => {
+    try { return (await fetch(document.body.dataset.alive, { cache: "no-store" })).ok; } catch { return false; }
+  };
+  let returning;
+  const back = () => {
+    returning ??= (async () => {
+      document.querySelector("main").before(bar);
+      do await pause(1000); while (!(await answers()));
+      bar.remove();
+      returning = undefined;
+    })();
+    return returning;
+  };
+
+  // What is pressed stays until it is let go: exchanged in between, it would not hear of it.
+  let held = Promise.resolve(), release = () => {};
+  const hold = (until) => { held = Promise.race([until, pause(3000)]); };
+  const letGo = () => { const now = release; setTimeout(() => now()); };
+  for (const name of ["pointerdown", "keydown"]) {
+    addEventListener(name, () => { release(); hold(new Promise((done) => { release = done; })); }, true);
+  }
+  for (const name of ["pointerup", "pointercancel", "keyup"]) addEventListener(name, letGo, true);
+  addEventListener("blur", (event) => { if (event.target === window) letGo(); });
+  const free = async () => {
+    let seen;
+    do { seen = held; await seen; } while (seen !== held);
+  };
+
+  // A form is sent when there is somebody to take it: a browser's own error would lose what is in it.
+  const asked = new WeakSet(), sure = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    const form = event.target, button = event.submitter;
+    // Not form.method: that may be a field of this name.
+    if (form.getAttribute("method") !== "post" || sure.delete(form)) return;
+    event.preventDefault();
+    if (asked.has(form)) return;
+    asked.add(form);
+    const asking = answers();
+    hold(asking);
+    asking.then((there) => {
+      asked.delete(form);
+      if (!there) { back(); return; }
+      sure.add(form);
+      form.requestSubmit(button);
+    });
+  });
+
   // The server renders; the parts of the page that changed are taken over from its new rendering.
   const written = new Map();
   for (const part of document.querySelectorAll("[data-part]")) written.set(part.id, part.innerHTML);
@@ -88,23 +141,37 @@
         again = false;
         try {
           const answer = await fetch(location.href, { headers: { Accept: "text/html,application/xhtml+xml" } });
+          if (answer.status >= 500) throw new Error(answer.statusText);
           if (!answer.ok) { end(); location.reload(); return; }
           const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+          await free();
           takeOver(fresh);
           const next = fresh.querySelector("main");
           main.dataset.state = next.dataset.state ?? "";
           if (!next.dataset.events) end();
         } catch {
-          // Not reachable just now; the event source notices when it is again.
+          await ((await answers()) ? pause(2000) : back());
+          again = true;
         }
-        await new Promise((done) => setTimeout(done, 250));
+        await pause(250);
       } while (again);
       busy = false;
     };
     const open = () => {
       if (source || over) return;
-      source = new EventSource(url);
-      source.addEventListener("error", () => { broken = true; });
+      const mine = source = new EventSource(url);
+      source.addEventListener("error", async () => {
+        broken = true;
+        if (await answers()) {
+          // It tries again by itself, save after some answers.
+          if (mine.readyState !== EventSource.CLOSED) return;
+          renew();
+          await pause(5000);
+        } else await back();
+        if (mine !== source) return;
+        close();
+        if (!document.hidden) open();
+      });
       source.addEventListener("open", () => { if (broken) renew(); broken = false; });
       source.addEventListener("job", (event) => { if (event.lastEventId !== main.dataset.state) renew(); });
       source.addEventListener("job_deleted", () => {
@@ -154,7 +221,10 @@
           dress(found);
           mark(fresh.dataset.line);
         } catch {
-          // Not reachable: what was found before stays.
+          // What was found before stays.
+          if (await answers()) return;
+          await back();
+          if (mine === turn) look();
         }
       };
       const soon = () => { clearTimeout(timer); timer = setTimeout(look, 350); };
