@@ -1,20 +1,42 @@
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import answers
 import pytest
 from harness import LOGS, Postgres, tail
+from typing_extensions import override
+from xdist.scheduler import LoadScopeScheduling
 
-SHARED = ("strict_form", "standing", "site", "mishaps")
-"""Fixtures that are services, and dear: the tests that use one are a group."""
-SERVICES = ("service", "closed", *SHARED)
-"""Fixtures of a session that are services."""
+SERVICES = ("service", "closed", "strict_form", "standing", "site", "mishaps")
+"""Fixtures of a session that are services, and dear."""
+RUNNING: list[pytest.FixtureDef[Any]] = []
+SHARING = {
+    "/browser/": "browser",
+    "test_uws_": "strict",
+    "test_survival": "standing",
+    "test_execution": "standing",
+    "test_remote_vendor": "site",
+    "test_target_life": "site",
+    "test_targets_api": "site",
+}
+"""Which modules share a service, in which they have the tests that are not of one of the forms."""
 LONG = {
     name: place
     for place, name in enumerate(
-        ("test_rolling_upgrade", "embedded", "cluster", "test_chaos", "browser", "test_packaging")
+        (
+            "test_rolling_upgrade",
+            "embedded",
+            "cluster",
+            "standing",
+            "test_chaos",
+            "browser",
+            "strict",
+        )
     )
 }
 
@@ -31,39 +53,49 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a service, where several processes run the tests.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Let several processes run the tests: those that share a service in one of them."""
+    return Groups(config, log)
 
-    What takes longest goes first, so that no process is left with it while the others have
-    nothing to do any more.
-    """
-    for item in items:
-        if "unit" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: LONG.get(group_of(item), len(LONG)))
+
+class Groups(LoadScopeScheduling):
+    """Gives out the tests of a group together."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups that take longest: at the end no process waits for one of them."""
+    items.sort(key=lambda item: LONG.get(group_of(item.nodeid), len(LONG)))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End the services of a group with its last test: idle ones would slow the other groups."""
-    if nextitem is None or group_of(nextitem) == group_of(item):
+    if nextitem is None or group_of(nextitem.nodeid) == group_of(item.nodeid):
         return
-    assert isinstance(item, pytest.Function)
-    known = item.session._fixturemanager._arg2fixturedefs
-    for fixture in (fixture for name in SERVICES for fixture in known.get(name, ())):
-        fixture.finish(item._request)  # type: ignore[arg-type]
+    while RUNNING:
+        RUNNING.pop().finish(item._request)  # type: ignore[attr-defined]
 
 
-def group_of(item: pytest.Item) -> str:
-    """Return the name of what the test shares with others: a service, else its module."""
-    if item.path.parent.name == "browser":
-        return "browser"
-    form = getattr(getattr(item, "callspec", None), "params", {}).get("service")
-    if isinstance(form, str):
-        return form
-    used = getattr(item, "fixturenames", ())
-    return next((name for name in SHARED if name in used), item.path.stem)
+@pytest.hookimpl(trylast=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Note which services a group has begun."""
+    if fixturedef.argname in SERVICES:
+        RUNNING.append(fixturedef)
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of what a test shares with others: a service, else its module."""
+    if found := re.search(r"\[(embedded|cluster)[-\]]", nodeid):
+        return found[1]
+    module = nodeid.partition("::")[0]
+    if module.startswith("tests/unit/"):
+        return module
+    return next((group for name, group in SHARING.items() if name in module), Path(module).stem)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -100,7 +100,17 @@ class Exact:
         when: Callable[[tuple[int, ...]], bool] = lambda _: True,
     ) -> None:
         """Apply a gate, and its noise, in the branches whose bits fulfil ``when``."""
-        whole = self._widened(GATES[name](*angles), on)
+        self.matrix(GATES[name](*angles), on, when=when)
+
+    def matrix(
+        self,
+        matrix: np.ndarray,
+        on: Sequence[int],
+        *,
+        when: Callable[[tuple[int, ...]], bool] = lambda _: True,
+    ) -> None:
+        """Apply a gate that is given by its matrix, bit k of whose index belongs to ``on[k]``."""
+        whole = self._widened(matrix, on)
         noise = [] if self.after_gate is None else self.after_gate(len(on))
         kraus = [self._widened(operator, on) for operator in noise] or [
             np.eye(2**self.qubits, dtype=complex)

@@ -63,7 +63,7 @@ _OPENQASM_2 = [
     _two("empty-register", lambda: "qreg r[0];"),
     _two("too-many-bytes", lambda: "//" + " " * (9 << 20) + "\n"),
     _two("long-word", lambda: f"{'x' * 100_000} q[0];"),
-    _two("integer-of-400-digits", lambda: f"rx({'9' * 400}) q[0];"),
+    _two("integer-of-400-digits", lambda: f"rx({'9' * 400}) q[0];", guarded=False),
     _two("many-definitions", lambda: "".join(f"gate g{i} a {{}}\n" for i in range(10_000))),
     _two(
         "conditions-on-a-large-register",
@@ -187,7 +187,7 @@ _OPENQASM_3 = [
     _three("too-many-bytes", lambda: "//" + " " * (1 << 20) + "\n"),
     _three("too-many-words", lambda: "x;" * 130_000),
     _three("long-word", lambda: f"{'x' * 100_000} q[0];"),
-    _three("integer-of-400-digits", lambda: f"rx({'9' * 400}) q[0];"),
+    _three("integer-of-400-digits", lambda: f"rx({'9' * 400}) q[0];", guarded=False),
     _three(
         "conditions-on-a-large-register",
         lambda: "bit[4000] d;" + "if (d == 1) x q[0];\n" * 200,

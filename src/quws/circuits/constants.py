@@ -7,7 +7,9 @@ the count and for the circuit itself, so that both see the same numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Self
 
 from openqasm3 import ast
 
@@ -17,8 +19,27 @@ Number = int | float
 Lookup = Callable[[str], Number | None]
 """Gives the value of a name, None if the name has none at this place."""
 
-_BITS = 128
-"""Longest integer that is computed; nothing that a circuit needs comes near."""
+_BITS = 4096
+"""Longest integer that is computed: registers that are compared with numbers may be as long."""
+
+
+_FINE = 53
+"""Bits of an angle from which on a float names it as finely."""
+
+
+class Turn(float):
+    """A value of type ``angle``: on a circle, so from 0 up to 2π.
+
+    With a number of bits it is one of as many equal parts of the circle as these can name.
+    """
+
+    def __new__(cls, value: float, bits: int | None = None) -> Self:
+        """Go round the circle as often as needed."""
+        part = math.fmod(float(value), math.tau) / math.tau
+        if bits is not None and bits < _FINE:
+            part = round(part * 2.0**bits) / 2.0**bits
+        return super().__new__(cls, part % 1.0 % 1.0 * math.tau)
+
 
 BUILTIN: dict[str, Number] = {
     "pi": math.pi,
@@ -70,7 +91,8 @@ def evaluate(node: ast.Expression, lookup: Lookup) -> Number:
             raise NotConstantError(node.name)
         return value
     if isinstance(node, ast.UnaryExpression) and node.op.name == "-":
-        return -evaluate(node.expression, lookup)
+        value = evaluate(node.expression, lookup)
+        return Turn(-value) if isinstance(value, Turn) else -value
     if isinstance(node, ast.BinaryExpression):
         return _binary(node.op.name, evaluate(node.lhs, lookup), evaluate(node.rhs, lookup))
     if isinstance(node, ast.FunctionCall):
@@ -83,9 +105,41 @@ def evaluate(node: ast.Expression, lookup: Lookup) -> Number:
     raise NotConstantError(type(node).__name__)
 
 
+def inexact(
+    node: ast.Expression, lookup: Lookup
+) -> Iterator[tuple[ast.BinaryExpression, int, float]]:
+    """Find the divisions of whole numbers that leave a rest; give quotient and fraction."""
+    match node:
+        case ast.BinaryExpression():
+            yield from inexact(node.lhs, lookup)
+            yield from inexact(node.rhs, lookup)
+            if node.op.name == "/":
+                with suppress(NotConstantError, ArithmeticError, ValueError):
+                    left, right = evaluate(node.lhs, lookup), evaluate(node.rhs, lookup)
+                    if isinstance(left, int) and isinstance(right, int) and left % right:
+                        yield node, _quotient(left, right), left / right
+        case ast.UnaryExpression():
+            yield from inexact(node.expression, lookup)
+        case ast.FunctionCall():
+            for argument in node.arguments:
+                yield from inexact(argument, lookup)
+
+
+def _quotient(left: int, right: int) -> int:
+    """Divide whole numbers as C does: towards zero."""
+    quotient = abs(left) // abs(right)
+    return quotient if (left < 0) == (right < 0) else -quotient
+
+
 def _binary(operator: str, left: Number, right: Number) -> Number:
     result: Number
     match operator:
+        case "+" | "-" | "*" if isinstance(left, Turn) or isinstance(right, Turn):
+            return Turn(_binary(operator, float(left), float(right)))
+        case "/" if isinstance(left, Turn) and isinstance(right, Turn):
+            result = int(left / right)
+        case "/" if isinstance(left, Turn):
+            result = Turn(left / right)
         case "+":
             result = left + right
         case "-":
@@ -93,11 +147,13 @@ def _binary(operator: str, left: Number, right: Number) -> Number:
         case "*":
             result = left * right
         case "/" if isinstance(left, int) and isinstance(right, int):
-            result = left // right
+            result = _quotient(left, right)
         case "/":
             result = left / right
+        case "%" if isinstance(left, int) and isinstance(right, int):
+            result = left - _quotient(left, right) * right
         case "%":
-            result = left % right
+            result = math.fmod(left, right)
         case "**":
             result = _power(left, right)
         case _:

@@ -26,7 +26,8 @@ ENOUGH = 10**30
 class Count:
     """What was counted.
 
-    ``gates`` are the names of the gates that the circuit defines; ``loops``
+    ``gates`` are the names of the gates that the circuit defines, ``registers``
+    those of the registers of an OPENQASM-2 circuit; ``loops``
     has the statements and operations that a loop would become if it were
     written out, by the ``id`` of its node.
     """
@@ -34,6 +35,7 @@ class Count:
     operations: int
     gates: frozenset[str]
     loops: dict[int, int] = field(default_factory=dict)
+    registers: frozenset[str] = frozenset()
 
 
 def finish(operations: int, condition_bits: int, limits: CircuitLimits) -> None:
@@ -103,7 +105,9 @@ def count_openqasm2(source: str, limits: CircuitLimits) -> Count:
         if found[2] == "}":
             counting.defined()
     finish(counting.operations, counting.condition_bits, limits)
-    return Count(counting.operations, frozenset(counting.gates))
+    return Count(
+        counting.operations, frozenset(counting.gates), registers=frozenset(counting.sizes)
+    )
 
 
 class _Counting:

@@ -11,6 +11,7 @@ from openqasm3 import ast
 
 from quws.circuits.constants import BUILTIN, NotConstantError, Number, evaluate
 from quws.circuits.count import ENOUGH, Count, finish
+from quws.circuits.ranges import numbers, places
 from quws.circuits.tokens import quote
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
@@ -148,9 +149,10 @@ class _Counting:
                 None if bound is None else self.whole(bound, "the bound of a range")
                 for bound in (index[0].start, index[0].end, index[0].step)
             )
-            if stop is not None:  # the end of a range belongs to it
-                stop = stop + 1 if step is None or step > 0 else stop - 1
-            return len(range(*slice(start, stop, step).indices(size)))
+            try:
+                return len(places(size, start, stop, step))
+            except ValueError as error:
+                _refuse(self.current, str(error))
         return 1
 
     # Statements
@@ -277,16 +279,23 @@ class _Counting:
         return self.block(node.statements)
 
     def branch(self, node: ast.BranchingStatement) -> int:
-        condition = node.condition
-        sides = (
-            (condition.lhs, condition.rhs)
-            if isinstance(condition, ast.BinaryExpression)
-            else (condition,)
-        )
         # Every block around this one holds the tested bits as well.
-        self.condition_bits += self.depth * max(self.size(side) for side in sides)
+        self.condition_bits += self.depth * self.tested(node.condition)
         with self.inside({}):
             return self.block(node.if_block) + self.block(node.else_block)
+
+    def tested(self, node: ast.Expression) -> int:
+        """Count the bits that a condition tests."""
+        match node:
+            case ast.BinaryExpression():
+                return self.tested(node.lhs) + self.tested(node.rhs)
+            case ast.UnaryExpression():
+                return self.tested(node.expression)
+            case ast.Cast():
+                return self.tested(node.argument)
+            case ast.Identifier() | ast.IndexExpression():
+                return self.size(node)
+        return 0
 
     def loop(self, node: ast.ForInLoop) -> int:
         values = self.turns(node)
@@ -332,9 +341,10 @@ class _Counting:
         first = self.whole(over.start, "the start of a range")
         last = self.whole(over.end, "the end of a range")
         step = 1 if over.step is None else self.whole(over.step, "the step of a range")
-        if step == 0:
-            _refuse(node, "the step of a range must not be zero")
-        turns = range(first, last + (1 if step > 0 else -1), step)
+        try:
+            turns = numbers(first, last, step)
+        except ValueError as error:
+            _refuse(node, str(error))
         if turns and abs(last - first) // abs(step) > MOST_TURNS:
             _refuse(node, "a loop has more than 1e18 turns")
         return turns

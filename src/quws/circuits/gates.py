@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression
+from qiskit.circuit.library import UnitaryGate
+from qiskit.quantum_info import Operator
 from typing_extensions import override
 
 Angle: TypeAlias = "float | ParameterExpression"
 
+LARGEST_MATRIX = 1000
+"""Gates that a definition may have, written out, for its matrix to be computed."""
+
+_MATRIX_QUBITS = 3
+"""Gates up to this size are raised to a power by their matrix."""
+
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A gate as it is defined: its body, and its parameters in the order of declaration."""
+    """A gate as it is defined: its body, and its parameters in the order of declaration.
+
+    ``shift`` is the global phase by which the gate of the standard differs
+    from that of Qiskit, and ``differs`` whether there is more than a phase
+    between them (see :mod:`quws.circuits.phases`).
+    """
 
     name: str
     body: QuantumCircuit
     parameters: tuple[Parameter, ...] = ()
+    shift: Angle = 0.0
+    differs: bool = False
+
+    @cached_property
+    def gates(self) -> int:
+        """How many gates it has, written out; only so large that it can be compared."""
+        number = 0
+        for instruction in self.body.data:
+            gate = instruction.operation
+            inner, times = 1, 1
+            if isinstance(gate, DefinedGate):
+                inner = gate.source.gates
+                times = max(1, math.ceil(abs(gate.exponent))) * (1 + 50 * gate.controls)
+            number = min(number + inner * times, LARGEST_MATRIX + 1)
+        return number
 
     def bind(self, values: Sequence[Angle]) -> QuantumCircuit:
         """Make the body for given parameters; gates within it stay unwritten."""
@@ -27,6 +57,14 @@ class Definition:
             return self.body.copy()
         bound = dict(zip(self.parameters, values, strict=True))
         return self.body.assign_parameters(bound, strict=False)
+
+    def shift_at(self, values: Sequence[Angle]) -> Angle:
+        """Compute ``shift`` for given parameters."""
+        shift = self.shift
+        for parameter, value in zip(self.parameters, values, strict=True):
+            if isinstance(shift, ParameterExpression) and parameter in shift.parameters:
+                shift = shift.assign(parameter, value)
+        return shift
 
 
 class DefinedGate(Gate):  # type: ignore[misc]
@@ -43,7 +81,8 @@ class DefinedGate(Gate):  # type: ignore[misc]
     params
         One value for each of its parameters.
     power
-        How often the gate is applied; negative for the inverse.
+        How often the gate is applied; negative for the inverse. A fraction is the principal
+        power of its matrix.
     controls
         Control qubits, which stand before the gate's own.
     control_state
@@ -56,13 +95,13 @@ class DefinedGate(Gate):  # type: ignore[misc]
         source: Definition,
         params: Sequence[Angle],
         *,
-        power: int = 1,
+        power: float = 1,
         controls: int = 0,
         control_state: int = 0,
     ) -> None:
         name = source.name
         if power != 1:
-            name += "_dg" if power == -1 else f"_pow{power}".replace("-", "m")
+            name += "_dg" if power == -1 else f"_pow{power}".replace("-", "m").replace(".", "p")
         if controls:
             name = f"c{controls}_{name}"
             if control_state != (1 << controls) - 1:
@@ -75,7 +114,14 @@ class DefinedGate(Gate):  # type: ignore[misc]
 
     def raised(self, power: int) -> DefinedGate:
         """Apply the gate ``power`` times."""
-        return self._like(self._power * power, self._controls, self._control_state)
+        product = self._power * power
+        if product == int(product):
+            product = int(product)
+        return self._like(product, self._controls, self._control_state)
+
+    def to(self, fraction: float) -> DefinedGate:
+        """Raise a gate without modifiers to a fraction, once its parameters are known."""
+        return self._like(fraction, 0, 0)
 
     def controlled(self, controls: int, control_state: int) -> DefinedGate:
         """Put more controls before the gate."""
@@ -86,7 +132,7 @@ class DefinedGate(Gate):  # type: ignore[misc]
         )
 
     @property
-    def exponent(self) -> int:
+    def exponent(self) -> float:
         """How often it is applied; negative for the inverse."""
         return self._power
 
@@ -118,6 +164,11 @@ class DefinedGate(Gate):  # type: ignore[misc]
             self.definition = self.source.bind(self.params)
         elif self._power == -1:
             self.definition = self.source.bind(self.params).inverse()
+        elif not isinstance(self._power, int):
+            self.definition = QuantumCircuit(self.num_qubits)
+            self.definition.append(
+                principal_power(self._like(1, 0, 0), self._power), self.definition.qubits
+            )
         else:
             # In halves, so that a large power is a tree of few definitions.
             written = QuantumCircuit(self.num_qubits)
@@ -127,10 +178,21 @@ class DefinedGate(Gate):  # type: ignore[misc]
                 written.append(self._like(sign * part, 0, 0), written.qubits)
             self.definition = written
 
-    def _like(self, power: int, controls: int, control_state: int) -> DefinedGate:
+    def _like(self, power: float, controls: int, control_state: int) -> DefinedGate:
         return DefinedGate(
             self.source, self.params, power=power, controls=controls, control_state=control_state
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Builder:
+    """Makes uses of a definition."""
+
+    source: Definition
+
+    def __call__(self, *values: Angle) -> DefinedGate:
+        """Use it with parameters."""
+        return DefinedGate(self.source, values)
 
 
 def wrap(gate: Gate) -> DefinedGate:
@@ -139,6 +201,50 @@ def wrap(gate: Gate) -> DefinedGate:
     body.append(gate, body.qubits)
     free = tuple(body.parameters)
     return DefinedGate(Definition(gate.name, body, free), free)
+
+
+def raised(gate: Gate, exponent: float) -> Gate:
+    """Raise a gate to a power: the principal one, where that is a fraction.
+
+    Raises
+    ------
+    ValueError
+        A fraction of a gate whose matrix is too large to be computed.
+
+    """
+    if exponent == 1:
+        return gate
+    known = not isinstance(gate, DefinedGate) and not _free(gate)
+    if isinstance(exponent, int):
+        if isinstance(gate, DefinedGate):
+            return gate.raised(exponent)
+        return (
+            gate.power(exponent)
+            if gate.num_qubits <= _MATRIX_QUBITS
+            else wrap(gate).raised(exponent)
+        )
+    whole = wrap(gate)
+    if gate.num_qubits > _MATRIX_QUBITS or whole.source.gates > LARGEST_MATRIX:
+        raise ValueError(
+            f"a gate that is raised to a fraction may have {_MATRIX_QUBITS} qubits and"
+            f" {LARGEST_MATRIX} gates"
+        )
+    if not known:
+        return whole.to(exponent)
+    power = principal_power(gate, exponent)
+    # A gate with a name is better known to engines than a matrix.
+    named = gate.power(exponent)
+    same = not isinstance(named, UnitaryGate) and Operator(named) == Operator(power)
+    return named if same else power
+
+
+def principal_power(gate: Gate, exponent: float) -> UnitaryGate:
+    """Compute the power of a gate whose eigenvalues have their angle in (-π, π] before it."""
+    return UnitaryGate(Operator(gate).power(exponent, assume_unitary=True))
+
+
+def _free(gate: Gate) -> bool:
+    return any(isinstance(item, ParameterExpression) and item.parameters for item in gate.params)
 
 
 def definition_key(gate: Gate) -> Hashable:

@@ -49,19 +49,20 @@ def scan(source: str, language: Language | None, limits: CircuitLimits) -> Langu
         code = f"U+{ord(found[0]):04X}"
         refuse(source, found.start(), f"the text contains the control character {code}")
     header, start = read_header(source)
-    if language is not None and header is not None and header is not language:
+    if language is not None and header not in (None, language.grammar):
         refuse(
             source,
             source.index("OPENQASM"),
             f"the parameter LANG says {language} but the header of the circuit says {header}",
         )
     language = language or header or guess(source, start)
+    grammar = language.grammar
     _check_size(
         source,
-        limits.bytes_openqasm2 if language is Language.OPENQASM_2 else limits.bytes_openqasm3,
-        f"a circuit in {language}",
+        limits.bytes_openqasm2 if grammar is Language.OPENQASM_2 else limits.bytes_openqasm3,
+        f"a circuit in {grammar}",
     )
-    _Scan(source, language, limits).run(start)
+    _Scan(source, grammar, limits).run(start)
     return language
 
 
@@ -127,7 +128,7 @@ class _Scan:
                     operators = 0
                     if before in ("qreg", "creg"):
                         self._declare(before, 1, token)
-                elif len(text) > longest:
+                elif len(text) > longest and kind != "number":
                     self.refuse(
                         token, f"the word {quote(text)} is longer than {longest} characters"
                     )

@@ -7,24 +7,34 @@ below a gate at every use, give single bits no name, and refuses ``const``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from openqasm3 import ast
 from qiskit import QuantumCircuit
-from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, Qubit
+from qiskit.circuit import ClassicalRegister, Gate, Parameter, Qubit
 from qiskit.circuit.library import PhaseGate
 from qiskit_qasm3_import import ConversionError, types
 from qiskit_qasm3_import.converter import ConvertVisitor
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.exceptions import raise_from_node
-from qiskit_qasm3_import.expression import resolve_condition
 from qiskit_qasm3_import.state import GateScope, LocalScope, State
 from typing_extensions import override
 
-from quws.circuits.constants import NotConstantError, Number, evaluate
-from quws.circuits.gates import Angle, DefinedGate, Definition, wrap
-from quws.circuits.names import safe_name
+from quws.circuits.conditions import decided
+from quws.circuits.constants import Number, Turn
+from quws.circuits.gates import Angle, Builder, DefinedGate, Definition, raised
+from quws.circuits.names import free_name, safe_name
+from quws.circuits.phases import (
+    STANDARD_BY_LETTER,
+    Difference,
+    difference_of,
+    meant_for_qiskit,
+    with_phase,
+)
+from quws.circuits.resolver import Resolver
+from quws.circuits.tokens import quote, text_of
+from quws.circuits.truth import Condition, condition_of
 from quws.domain.errors import InvalidCircuit
 
 LARGEST = 1e15
@@ -33,24 +43,32 @@ LARGEST = 1e15
 WRITTEN_OUT = 50_000
 """Statements and operations up to which loops are written out; later ones stay loops."""
 
-_MATRIX_QUBITS = 3
-"""Gates up to this size are raised to a power by their matrix."""
-
 _CONSTANT_TYPES: dict[type[ast.ClassicalType], tuple[Callable[..., Number], Any]] = {
     ast.IntType: (int, types.Int),
     ast.UintType: (int, types.Uint),
     ast.FloatType: (float, types.Float),
-    ast.AngleType: (float, types.Angle),
+    ast.AngleType: (Turn, types.Angle),
     ast.BoolType: (bool, types.Bool),
 }
 
 
-def load(program: ast.Program, source: str, loops: Mapping[int, int]) -> QuantumCircuit:
+class Loaded(NamedTuple):
+    """A circuit, and how it was read where its writer may have meant something else."""
+
+    circuit: QuantumCircuit
+    notes: list[str]
+
+
+def load(
+    program: ast.Program, source: str, loops: Mapping[int, int], *, qiskit: bool = False
+) -> Loaded:
     """Make the circuit of a program.
 
     ``loops`` has the statements and operations that each loop becomes when it
     is written out, by the ``id`` of its node. Short loops are written out, so
-    that their variables can be indices.
+    that their variables can be indices. ``qiskit`` asks for Qiskit's phase of
+    U, u2 and u3, which is also taken where only that makes the standard gates
+    that the program defines the standard gates.
 
     Raises
     ------
@@ -59,20 +77,63 @@ def load(program: ast.Program, source: str, loops: Mapping[int, int]) -> Quantum
         with line and column (from 0) if there is a place to name.
 
     """
-    return Loader(source, loops).convert(program).circuit
+    loader = Loader(source, loops, qiskit=qiskit)
+    circuit = loader.convert(program).circuit
+    notes: list[str] = []
+    if loader.difference.beyond:
+        # What is asked for needs no reason; else the definitions may give one.
+        names = [] if qiskit else _meant_for_qiskit(program, source, loops, loader)
+        if names:
+            loader = Loader(source, loops, qiskit=True)
+            circuit = loader.convert(program).circuit
+        notes.append(_which(qiskit, names))
+    notes += loader.divisions.values()
+    return Loaded(decided(circuit), notes)
+
+
+def _meant_for_qiskit(
+    program: ast.Program, source: str, loops: Mapping[int, int], loader: Loader
+) -> list[str]:
+    def again() -> Mapping[str, Definition]:
+        other = Loader(source, loops, qiskit=True)
+        kinds = ast.Include | ast.ConstantDeclaration | ast.QuantumGateDefinition
+        other.convert(ast.Program([item for item in program.statements if isinstance(item, kinds)]))
+        return other.definitions
+
+    # What is put together of other definitions may be right by chance.
+    by_hand = {
+        item.name.name
+        for item in program.statements
+        if isinstance(item, ast.QuantumGateDefinition)
+        and any(isinstance(part, ast.QuantumGate) and part.name.name == "U" for part in item.body)
+    }
+    return meant_for_qiskit(
+        {name: loader.definitions[name] for name in loader.definitions if name in by_hand}, again
+    )
+
+
+def _which(asked: bool, names: Sequence[str]) -> str:
+    if asked:
+        return (
+            "U, u2 and u3 are read with Qiskit's global phase, as LANG says; by the OpenQASM 3"
+            " standard this circuit would be another one"
+        )
+    if names:
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        return (
+            "U is read with Qiskit's global phase and not with that of the OpenQASM 3 standard,"
+            f" since only that makes the gates that the circuit defines ({shown}) the standard"
+            " gates of these names"
+        )
+    return (
+        "U, u2 and u3 are read by the OpenQASM 3 standard; with Qiskit's global phase this circuit"
+        " would be another one, which LANG=OPENQASM-3-QISKIT runs"
+    )
 
 
 def _insert(context: State, name: str, data: object, kind: types.Type, node: ast.QASMNode) -> None:
     symbol = Symbol(name, data, kind, context.scope, node)
     context.symbol_table.insert(symbol)  # type: ignore[no-untyped-call]
-
-
-def _raised(gate: Gate, exponent: int) -> Gate:
-    if isinstance(gate, DefinedGate):
-        return gate.raised(exponent)
-    return (
-        gate.power(exponent) if gate.num_qubits <= _MATRIX_QUBITS else wrap(gate).raised(exponent)
-    )
 
 
 def _is_left_early(block: Iterable[ast.QASMNode]) -> bool:
@@ -92,8 +153,13 @@ def _is_left_early(block: Iterable[ast.QASMNode]) -> bool:
 class Loader(ConvertVisitor):
     """The importer with its gaps closed."""
 
-    def __init__(self, source: str, loops: Mapping[int, int]) -> None:
+    def __init__(self, source: str, loops: Mapping[int, int], *, qiskit: bool = False) -> None:
         super().__init__()
+        self._qiskit = qiskit
+        self.difference = Difference()
+        self._phased = {name: free_name(name, source) for name in ("U", "u2", "u3")}
+        self.definitions: dict[str, Definition] = {}
+        self.divisions: dict[int, str] = {}
         self._text = source
         self._loops = loops
         self._room = WRITTEN_OUT
@@ -120,20 +186,18 @@ class Loader(ConvertVisitor):
     def _resolve_generic(
         self, node: ast.Expression, context: State, strict: bool
     ) -> tuple[Any, types.Type]:
-        if isinstance(node, ast.BinaryExpression | ast.UnaryExpression | ast.FunctionCall):
+        found: tuple[Any, types.Type] = Resolver(context, strict, self._divided).resolve(node)
+        return found
 
-            def lookup(name: str) -> Number | None:
-                symbol = context.symbol_table.get(name, node)
-                known = symbol is not None and getattr(symbol.type, "const", False)
-                return symbol.data if known and isinstance(symbol.data, int | float) else None
-
-            try:
-                value = evaluate(node, lookup)
-            except NotConstantError:
-                pass
-            else:
-                return value, (types.Int if isinstance(value, int) else types.Float)(const=True)
-        return super()._resolve_generic(node, context, strict)
+    def _divided(self, node: ast.BinaryExpression, quotient: int, exact: float) -> None:
+        """Note a division of whole numbers that leaves a rest."""
+        if id(node) not in self.divisions:
+            text = quote(text_of(node, self._text))
+            where = f"line {node.span.start_line}: " if node.span else ""
+            self.divisions[id(node)] = (
+                f"{where}{text} divides whole numbers, which gives {quotient} by the OpenQASM 3"
+                f" standard; write one of them with a decimal point, as in '1.0', for {exact:.4g}"
+            )
 
     @override
     def _resolve_angle(self, node: ast.Expression, context: State) -> Angle:
@@ -151,7 +215,10 @@ class Loader(ConvertVisitor):
         value, _ = self._resolve_generic(node.init_expression, context, strict=False)
         if not isinstance(value, int | float) or (convert is int and not isinstance(value, int)):
             raise_from_node(node, f"'{node.identifier.name}' is not a constant of its type")
-        _insert(context, node.identifier.name, convert(value), kind(const=True), node)
+        constant = convert(value)
+        if isinstance(node.type, ast.AngleType) and node.type.size is not None:
+            constant = Turn(value, self._resolve_constant_int(node.type.size, context))
+        _insert(context, node.identifier.name, constant, kind(const=True), node)
         return context
 
     # Bits
@@ -180,39 +247,30 @@ class Loader(ConvertVisitor):
 
     @override
     def visit_AliasStatement(self, node: ast.AliasStatement, context: State) -> State:
-        context = super().visit_AliasStatement(node, context)
-        symbol = context.symbol_table.get(node.target.name, node)
-        if symbol is None or not isinstance(symbol.type, types.QubitArray):
+        value, kind = self._resolve_generic(node.value, context, strict=True)
+        if isinstance(kind, types.Qubit | types.HardwareQubit):
+            _insert(context, node.target.name, value, kind, node)
+            return context
+        if not isinstance(kind, types.QubitArray):
             raise_from_node(node, "only qubits can be given another name with 'let'")
-        return context
+        return super().visit_AliasStatement(node, context)
+
+    @override
+    def visit_QuantumMeasurementStatement(
+        self, node: ast.QuantumMeasurementStatement, context: State
+    ) -> State:
+        if node.target is None:
+            raise_from_node(
+                node, "what is measured must be stored, as in 'c = measure q;' with 'bit[2] c;'"
+            )
+        return super().visit_QuantumMeasurementStatement(node, context)
 
     def _operand(self, node: Any, context: State) -> Any:
         return self._resolve_qarg(node, context)
 
     @override
-    def _resolve_condition(
-        self, node: ast.Expression, context: State
-    ) -> tuple[Clbit, bool] | tuple[ClassicalRegister, int]:
-        if isinstance(node, ast.BinaryExpression):
-            sides = [
-                self._truth(node.lhs, node.rhs, context),
-                self._truth(node.rhs, node.lhs, context),
-            ]
-            span, node = node.span, ast.BinaryExpression(node.op, *sides)
-            node.span = span
-        tested, value = resolve_condition(node, context)
-        if not isinstance(tested, Clbit | ClassicalRegister):
-            # The importer would add a register, which would then show up in the counts.
-            raise_from_node(node, "a condition must test a single bit or a whole register")
-        return tested, value
-
-    def _truth(self, node: ast.Expression, other: ast.Expression, context: State) -> ast.Expression:
-        """Read 0 and 1 as truth values where they are compared with a single bit."""
-        if isinstance(node, ast.IntegerLiteral) and node.value in (0, 1):
-            _, kind = self._resolve_generic(other, context, strict=True)
-            if isinstance(kind, types.Bit):
-                return ast.BooleanLiteral(bool(node.value))
-        return node
+    def _resolve_condition(self, node: ast.Expression, context: State) -> Condition:
+        return condition_of(node, lambda part: self._resolve_generic(part, context, strict=True))
 
     @override
     def visit_ForInLoop(self, node: ast.ForInLoop, context: State) -> State:
@@ -252,13 +310,22 @@ class Loader(ConvertVisitor):
             for name, qubit in zip(node.qubits, qubits, strict=True):
                 _insert(inner, name.name, qubit, types.Qubit(), node)
             self._in_gate = True
+            whole, self.difference = self.difference, Difference()
             for statement in node.body:
                 self.visit(statement, inner)
+            whole, self.difference = self.difference, whole
             self._in_gate = False
-        definition = Definition(safe_name(node.name.name, self._text), inner.circuit, parameters)
+        definition = Definition(
+            safe_name(node.name.name, self._text),
+            inner.circuit,
+            parameters,
+            shift=whole.shift,
+            differs=whole.beyond,
+        )
+        self.definitions[node.name.name] = definition
         return self._define_gate(
             node.name.name,
-            lambda *values: DefinedGate(definition, values),
+            Builder(definition),
             len(parameters),
             len(qubits),
             node,
@@ -267,17 +334,40 @@ class Loader(ConvertVisitor):
 
     @override
     def visit_QuantumGate(self, node: ast.QuantumGate, context: State) -> State:
-        symbol = context.symbol_table.get(node.name.name, node)
-        if symbol is not None and isinstance(symbol.type, types.Gate):
-            wanted, given = symbol.type.n_classical, len(node.arguments)
-            if isinstance(wanted, list):  # a built-in gate has a list of types
-                wanted = len(wanted)
-            if wanted != given:
-                raise_from_node(
-                    node,
-                    f"the gate '{node.name.name}' takes {wanted} parameters, {given} are given",
-                )
-        return super().visit_QuantumGate(node, context)
+        if node.duration is not None:
+            raise_from_node(node, "gates with durations are not supported")
+        builder = self._builder(node, context)
+        values = [self._resolve_angle(argument, context) for argument in node.arguments]
+        difference = difference_of(builder, values)
+        by_letter = builder in STANDARD_BY_LETTER and not self._qiskit
+        if by_letter and node.modifiers:
+            gate = with_phase(builder, values, self._phased[node.name.name])
+        else:
+            gate = builder(*values)
+            if by_letter and self._in_gate:
+                context.circuit.global_phase += difference.shift
+        for modifier in reversed(node.modifiers):
+            gate = self._modified(modifier, gate, difference, context)
+        self.difference.add(difference)
+        operands = [self._operand(qubit, context) for qubit in node.qubits]
+        for number, qubits in enumerate(self._broadcast_gate(operands, node)):
+            context.circuit.append(gate.copy() if number else gate, qubits)
+        return context
+
+    def _builder(self, node: ast.QuantumGate, context: State) -> Any:
+        """Find what makes the gate that is named."""
+        name = node.name.name
+        symbol = context.symbol_table.get(name, node)
+        if symbol is None:
+            raise_from_node(node, f"gate '{name}' is not defined")
+        if not isinstance(symbol.type, types.Gate):
+            raise_from_node(node, f"'{name}' is a '{symbol.type.pretty()}', not a gate")
+        wanted, given = symbol.type.n_classical, len(node.arguments)
+        if isinstance(wanted, list):  # a built-in gate has a list of types
+            wanted = len(wanted)
+        if wanted != given:
+            raise_from_node(node, f"the gate '{name}' takes {wanted} parameters, {given} are given")
+        return symbol.data
 
     @override
     def visit_QuantumPhase(self, node: ast.QuantumPhase, context: State) -> State:
@@ -311,19 +401,17 @@ class Loader(ConvertVisitor):
                 context.circuit.x(qubits[-1])
         return context
 
-    @override
-    def _apply_gate_modifier(
-        self, modifier: ast.QuantumGateModifier, gate: Gate, context: State
+    def _modified(
+        self, modifier: ast.QuantumGateModifier, gate: Gate, difference: Difference, context: State
     ) -> Gate:
         if modifier.modifier is ast.GateModifierName.inv:
+            difference.raise_to(-1)
             return gate.inverse()
         if modifier.modifier is ast.GateModifierName.pow:
             exponent = self._exponent(modifier, context)
-            if isinstance(exponent, int):
-                return gate if exponent == 1 else _raised(gate, exponent)
-            if isinstance(gate, DefinedGate) or gate.num_qubits > _MATRIX_QUBITS:
-                raise_from_node(modifier, "only standard gates can be raised to a fraction")
-            return gate.power(exponent)
+            difference.raise_to(exponent)
+            return raised(gate, exponent)
+        difference.control()
         number, state = self._controls(modifier, context)
         if isinstance(gate, DefinedGate):
             return gate.controlled(number, state)

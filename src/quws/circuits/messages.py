@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from quws.circuits.names import QELIB1, STDGATES
 from quws.circuits.tokens import QUOTED
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit
@@ -20,6 +21,34 @@ _CLEARER = {
         "the variable of a loop can be an index only in short loops without break and continue"
     ),
     "type error": "the values of this expression do not go together, as two angles in a product",
+    "mismatched lengths in gate broadcast": "a gate is applied to registers of different sizes",
+    "a switch statement is not supported": (
+        "a switch statement is not supported; write it with 'if' and 'else'"
+    ),
+}
+# What the importers say, and what would help whoever wrote the circuit.
+_REWRITTEN = [
+    (
+        re.compile(r"cannot use non-builtin custom instruction ('\w+') before definition"),
+        r"\1 is not defined in this scope",
+    ),
+    (
+        re.compile(r"encountered a non-ASCII byte: \w+"),
+        "outside of comments OPENQASM-2 is written in ASCII; write for example 'pi' and 'theta'",
+    ),
+    (
+        re.compile(r"declarations of type '(u?int|float|bool|angle)' are not supported"),
+        r"variables of type '\1' are not supported; constants are, as in 'const \1 n = 2;'",
+    ),
+    (
+        re.compile(r"(?:unsupported|unhandled) binary oper\w+ ('[^']+')"),
+        r"\1 is not supported in this expression",
+    ),
+]
+_NOT_DEFINED = re.compile(r"'(\w+)' is not defined")
+_LIBRARIES = {
+    Language.OPENQASM_2: ("qelib1.inc", QELIB1),
+    Language.OPENQASM_3: ("stdgates.inc", STDGATES),
 }
 _DEFINED_TWICE = re.compile(r"Symbol ('\w+') already inserted.*")
 _QUOTATION = re.compile(r"(['\"])([^'\"]*)\1")
@@ -51,9 +80,19 @@ def explain(error: BaseException, source: str, language: Language) -> InvalidCir
         text = text[found.end() :]
     elif type(error).__module__.partition(".")[0] not in ("qiskit", "openqasm3"):
         text = ""
+    sentence = _clean(text) or f"the circuit cannot be read as {language}"
     return InvalidCircuit(
-        _clean(text) or f"the circuit cannot be read as {language}", line=line, column=column
+        sentence + _missing_library(sentence, source, language), line=line, column=column
     )
+
+
+def _missing_library(sentence: str, source: str, language: Language) -> str:
+    """Say what to include where a gate of the library is not defined."""
+    found = _NOT_DEFINED.search(sentence)
+    library, gates = _LIBRARIES[language.grammar]
+    if found is None or found[1] not in gates or library in source:
+        return ""
+    return f"; 'include \"{library}\";' defines it"
 
 
 def _column(source: str, line: int, column: int) -> int:
@@ -67,9 +106,11 @@ def _column(source: str, line: int, column: int) -> int:
 
 def _clean(text: str) -> str:
     text = " ".join(text[: 20 * LONGEST].split()).rstrip(".")
-    text = _CLEARER.get(text, text)
+    for known, sentence in _REWRITTEN:
+        text = known.sub(sentence, text)
     text = _NODE.sub(lambda found: f"{_words(found[1])} is not supported", text)
     text = _EXPRESSION.sub(lambda found: f"{_words(found[1])} is not supported here", text)
+    text = _CLEARER.get(text, text)
     text = _DEFINED_TWICE.sub(r"\1 is already defined", text)
     text = _QUOTATION.sub(_shorten, text)
     text = _PATH.sub("…", text)

@@ -11,8 +11,9 @@ import contextlib
 import copy
 import io
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import openqasm3
 from openqasm3 import ast
@@ -21,6 +22,7 @@ from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import ControlFlowOp, Gate, ParameterExpression
 from qiskit.circuit.library import IGate
 
+from quws.circuits.conditions import decided
 from quws.circuits.count import count_openqasm2
 from quws.circuits.count_openqasm3 import count_openqasm3
 from quws.circuits.gates import DefinedGate
@@ -28,7 +30,7 @@ from quws.circuits.guard import scan
 from quws.circuits.language import BYTE_ORDER_MARK
 from quws.circuits.loader import LARGEST, load
 from quws.circuits.messages import explain
-from quws.circuits.names import rename_gates
+from quws.circuits.names import QELIB1, rename_gates, with_old_names
 from quws.circuits.survey import survey
 from quws.circuits.tokens import quote
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
@@ -55,7 +57,7 @@ def parse(
         Whatever is wrong with it, with the place if there is one to name.
 
     """
-    circuit, language, operations = read(source, language, limits)
+    circuit, language, operations, notes = read(source, language, limits)
     with _explained(source, language):
         _check(circuit, limits)
         found = survey(circuit)
@@ -76,12 +78,20 @@ def parse(
         sampled=found.sampled,
         control_flow=found.control_flow,
         delays=found.delays,
+        notes=notes,
     )
 
 
-def read(
-    source: str, language: Language | None, limits: CircuitLimits
-) -> tuple[QuantumCircuit, Language, int]:
+class Read(NamedTuple):
+    """A circuit that was read; ``notes`` say how, where that may not be what was meant."""
+
+    circuit: QuantumCircuit
+    language: Language
+    operations: int
+    notes: list[str]
+
+
+def read(source: str, language: Language | None, limits: CircuitLimits) -> Read:
     """Read a circuit, whether a target could run it or not; count its operations.
 
     Raises
@@ -93,10 +103,8 @@ def read(
     source = source.removeprefix(BYTE_ORDER_MARK)
     with _explained(source, language):
         if language is Language.OPENQASM_2:
-            circuit, operations = _read_openqasm2(source, limits)
-        else:
-            circuit, operations = _read_openqasm3(source, limits)
-    return circuit, language, operations
+            return _read_openqasm2(source, limits)
+        return _read_openqasm3(source, language, limits)
 
 
 @contextlib.contextmanager
@@ -123,18 +131,39 @@ _INSTRUCTIONS = [
 ]
 
 
-def _read_openqasm2(source: str, limits: CircuitLimits) -> tuple[QuantumCircuit, int]:
+_FUNCTIONS = {"asin": math.asin, "acos": math.acos, "atan": math.atan}
+
+
+def _functions(taken: frozenset[str]) -> Sequence[qasm2.CustomClassical]:
+    """List the functions that Qiskit has added, but for those whose names are taken."""
+    if taken.isdisjoint(_FUNCTIONS):
+        known: Sequence[qasm2.CustomClassical] = qasm2.LEGACY_CUSTOM_CLASSICAL
+        return known  # these do not tell their names
+    return [
+        qasm2.CustomClassical(name, 1, function)
+        for name, function in _FUNCTIONS.items()
+        if name not in taken
+    ]
+
+
+def _read_openqasm2(source: str, limits: CircuitLimits) -> Read:
     count = count_openqasm2(source, limits)
-    circuit = qasm2.loads(
-        rename_gates(source, count.gates),
-        include_path=(),  # the default reads files of this machine
-        custom_instructions=_INSTRUCTIONS,
-        custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
-    )
-    return circuit, count.operations
+    text, new = rename_gates(source, count.gates)
+    # What Qiskit has added to the language gives way to the circuit's own names.
+    own = count.registers | (count.gates - QELIB1)
+    try:
+        circuit = qasm2.loads(
+            text,
+            include_path=(),  # the default reads files of this machine
+            custom_instructions=[item for item in _INSTRUCTIONS if item.name not in own],
+            custom_classical=_functions(own),
+        )
+    except qasm2.QASM2ParseError as error:
+        raise qasm2.QASM2ParseError(with_old_names(error.message, text, new)) from None
+    return Read(decided(circuit), Language.OPENQASM_2, count.operations, [])
 
 
-def _read_openqasm3(source: str, limits: CircuitLimits) -> tuple[QuantumCircuit, int]:
+def _read_openqasm3(source: str, language: Language, limits: CircuitLimits) -> Read:
     program = _syntax_tree(source)
     inputs = [
         node
@@ -143,12 +172,19 @@ def _read_openqasm3(source: str, limits: CircuitLimits) -> tuple[QuantumCircuit,
     ]
     if inputs:
         names = ", ".join(node.identifier.name for node in inputs[:5])
+        first = inputs[0].identifier.name
         raise InvalidCircuit(
-            f"the circuit has input parameters {names}{', …' if len(inputs) > 5 else ''}"
-            " and no BINDINGS were given"
+            f"the circuit has input parameters {names}{', …' if len(inputs) > 5 else ''}, and a job"
+            f" cannot give them values; write for example 'const float {first} = 0.5;'"
         )
     count = count_openqasm3(program, limits)
-    return load(program, source, count.loops), count.operations
+    circuit, notes = load(
+        program, source, count.loops, qiskit=language is Language.OPENQASM_3_QISKIT
+    )
+    return Read(circuit, language, count.operations, notes)
+
+
+_LOOP = re.compile(r"\bfor\s+\Z")
 
 
 def _syntax_tree(source: str) -> ast.Program:
@@ -167,9 +203,10 @@ def _syntax_tree(source: str) -> ast.Program:
             raise
         if token.text == "<EOF>":
             raise InvalidCircuit("the circuit ends in the middle of a statement") from None
-        raise InvalidCircuit(
-            f"{quote(token.text)} is not expected here", line=token.line, column=token.column + 1
-        ) from None
+        sentence = f"{quote(token.text)} is not expected here"
+        if _LOOP.search(source, 0, token.start):
+            sentence = "a loop's variable needs a type, as in 'for int i in [0:4]'"
+        raise InvalidCircuit(sentence, line=token.line, column=token.column + 1) from None
 
 
 # Checking -------------------------------------------------------------------------------------
@@ -271,7 +308,10 @@ def _definition(gate: Gate) -> QuantumCircuit:
 
 
 def _is_from_a_library(gate: Gate) -> bool:
-    return type(gate).__module__.startswith(("qiskit.circuit.library.", "qiskit.circuit.control"))
+    # Some of Qiskit's own classes say of no module that it is theirs.
+    return (type(gate).__module__ or "").startswith(
+        ("qiskit.circuit.library.", "qiskit.circuit.control")
+    )
 
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}

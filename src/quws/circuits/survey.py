@@ -204,6 +204,8 @@ class _Look:
             self.known[key] = (
                 _UNKNOWN if depth > _DEEPEST else self._body(gate.source.bind(gate.params), depth)
             )
+        if not isinstance(gate.exponent, int):
+            return _Body(clifford=False, gates=50 * gate.controls + 1, wide=50 * gate.controls + 1)
         body = self.known[key]
         # A controlled gate is written out with some dozen gates for each of its own.
         more = 1 if not gate.controls else 50 * gate.controls

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NoReturn
+from itertools import accumulate
+from typing import Any, NoReturn
 
 from quws.domain.errors import InvalidCircuit
 
@@ -54,6 +55,17 @@ def place(source: str, position: int) -> tuple[int, int]:
 def quote(text: str) -> str:
     """Put a piece of the user's text in quotation marks, short enough for a sentence."""
     return f"'{text}'" if len(text) <= QUOTED else f"'{text[:QUOTED]}…'"
+
+
+def text_of(node: Any, source: str) -> str:
+    """Give the text that a node of the syntax tree was read from."""
+    lines = source.splitlines(keepends=True)
+    span = node.span
+    before = [0, *accumulate(map(len, lines))]
+    start = before[span.start_line - 1] + span.start_column
+    last = before[span.end_line - 1] + span.end_column
+    end = TOKEN.match(source, last)  # the span ends where the last word begins
+    return source[start : end.end() if end else last]
 
 
 def refuse(source: str, position: int, sentence: str) -> NoReturn:

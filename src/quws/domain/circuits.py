@@ -12,6 +12,13 @@ class Language(StrEnum):
 
     OPENQASM_2 = "OPENQASM-2"
     OPENQASM_3 = "OPENQASM-3"
+    OPENQASM_3_QISKIT = "OPENQASM-3-QISKIT"
+    """OpenQASM 3 whose U, u2 and u3 have Qiskit's global phase and not that of the standard."""
+
+    @property
+    def grammar(self) -> Language:
+        """What its text looks like, however that is read."""
+        return Language.OPENQASM_3 if self is Language.OPENQASM_3_QISKIT else self
 
 
 class CircuitLimits(BaseModel):
@@ -28,7 +35,8 @@ class CircuitLimits(BaseModel):
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
-    number_length: int = 40
+    number_length: int = 1300
+    """As long as the largest number that 4096 classical bits can have."""
     nesting: int = 64
     unary_run: int = 64
     """Sign or negation operators in a row."""
@@ -77,3 +85,5 @@ class CircuitFacts(BaseModel):
     """Whether all is measured at the end, so that a simulator can draw all shots from one state."""
     control_flow: bool = False
     delays: bool = False
+    notes: list[str] = Field(default_factory=list)
+    """How the circuit was read, where its writer may have meant something else."""

@@ -138,7 +138,9 @@ class TargetDescription(BaseModel):
     circuit_limits: CircuitLimits = Field(default_factory=CircuitLimits)
     max_shots: int = 1_000_000
     max_circuits: int = 300
-    languages: list[Language] = Field(default_factory=lambda: list(Language))
+    languages: list[Language] = Field(
+        default_factory=lambda: [item for item in Language if item is item.grammar]
+    )
     exclusive: bool = False
     """Only one worker at a time may hold it, as with hardware."""
     remote: bool = False

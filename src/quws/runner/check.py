@@ -71,7 +71,7 @@ class CheckRole(Role):
 
     def _drawn(self, request: DrawCircuit) -> CircuitDrawn | CircuitRefused:
         try:
-            circuit, _, _ = self._read(request.circuit, request.language, request.limits)
+            circuit = self._read(request.circuit, request.language, request.limits).circuit
         except InvalidCircuit as refusal:
             return _refused(refusal, 0)
         return CircuitDrawn(drawing=self._draw(circuit))

@@ -57,9 +57,10 @@ class Work:
 
         """
         source, language = self.request.circuits[index], Language(self.facts[index].language)
-        circuit, _ = self.parse(source, language, self.request.limits)
+        circuit, facts = self.parse(source, language, self.request.limits)
         compiled = target.compile(circuit, options)
-        return dataclasses.replace(compiled, source=source, language=language)
+        notes = [*facts.notes, *compiled.notes]
+        return dataclasses.replace(compiled, source=source, language=language, notes=notes)
 
 
 def one_line(error: Exception) -> str:

@@ -399,7 +399,7 @@ def test_refuses_hostile_circuits(hostile: Hostile) -> None:
     assert "root:" not in error.sentence
 
 
-@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("language", [Language.OPENQASM_2, Language.OPENQASM_3])
 def test_reads_good_circuits_after_bad_ones(language: Language) -> None:
     for hostile in HOSTILE:
         if hostile.language is language and not hostile.guarded:
@@ -445,8 +445,16 @@ def test_explains_faults_in_openqasm2(body: str, sentence: str, column: int | No
         ("x q[0]] ;", "']' does not match the brackets before it", 7),
         ("x q[0] y q[1];", "'y' is not expected here", 8),
         ("rx(1 1) q[0];", "'1' is not expected here", 6),
-        ("int[8] i = 3;", "declarations of type 'int' are not supported", 1),
-        ("switch (c) { case 1 { } }", "a switch statement is not supported", 1),
+        (
+            "int[8] i = 3;",
+            "variables of type 'int' are not supported; constants are, as in 'const int n = 2;'",
+            1,
+        ),
+        (
+            "switch (c) { case 1 { } }",
+            "a switch statement is not supported; write it with 'if' and 'else'",
+            1,
+        ),
         ("bit h;", "'h' is already defined", 1),
         ("end;", "an end statement is not supported", 1),
         ("c[0] = 1;", "a classical assignment is not supported", 1),
@@ -457,8 +465,12 @@ def test_explains_faults_in_openqasm2(body: str, sentence: str, column: int | No
         ),
         ("let a = c;", "only qubits can be given another name with 'let'", 1),
         ("bit d = 1;", "only a measurement may give a bit its first value", 1),
-        ("if (c[0:1] == 1) x q[0];", "a condition must test a single bit or a whole register", 5),
-        ("pow(0.5) @ g(1, 1) q[0], q[1];", "only standard gates can be raised to a fraction", 1),
+        ("if (c[0:1] == 1.5) x q[0];", "bits are compared with whole numbers", 1),
+        (
+            "qubit[2] r; pow(0.5) @ ctrl(2) @ g(1, 1) q[0], r[0], q[1], r[1];",
+            "a gate that is raised to a fraction may have 3 qubits and 1000 gates",
+            13,
+        ),
         ("gphase(1) q[0];", "gphase with 0 controls takes as many qubits", 1),
         ("rx(1e16) q[0];", "the parameter 1e+16 is not finite or above 1e+15", 4),
         (
@@ -480,7 +492,10 @@ def test_explains_faults_in_openqasm3(body: str, sentence: str, column: int) -> 
 
 def test_names_the_inputs_without_values() -> None:
     error = refusal(THREE + "input float a; input angle b; rx(a*2) q[0]; rx(b) q[0];")
-    assert error.sentence == ("the circuit has input parameters a, b and no BINDINGS were given")
+    assert error.sentence == (
+        "the circuit has input parameters a, b, and a job cannot give them values; write for"
+        " example 'const float a = 0.5;'"
+    )
 
 
 @pytest.mark.parametrize("source", [TWO + "h q;", THREE + "h q;"])

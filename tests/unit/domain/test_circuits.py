@@ -4,7 +4,15 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 
 
 def test_the_languages_by_the_names_that_lang_takes() -> None:
-    assert [str(language) for language in Language] == ["OPENQASM-2", "OPENQASM-3"]
+    assert [str(language) for language in Language] == [
+        "OPENQASM-2",
+        "OPENQASM-3",
+        "OPENQASM-3-QISKIT",
+    ]
+    assert {language.grammar for language in Language} == {
+        Language.OPENQASM_2,
+        Language.OPENQASM_3,
+    }
 
 
 def test_the_limits_that_the_documentation_promises() -> None:
@@ -16,7 +24,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "bytes_openqasm3": 524_288,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
-        "number_length": 40,
+        "number_length": 1300,
         "nesting": 64,
         "unary_run": 64,
     }
@@ -37,6 +45,7 @@ def test_nothing_is_claimed_of_a_circuit_that_nobody_has_counted() -> None:
         "mid_circuit": False,
         "resets": False,
         "sampled": False,
+        "notes": [],
         "control_flow": False,
         "delays": False,
     }

@@ -203,7 +203,9 @@ SPECIFICATIONS = Specifications(
             read=values.read_language,
             label="Language",
             help="The language of the circuits; found out by itself where it is not given.",
-            more="Case, `_` and a missing `-` do not matter, nor does `QASM2` for `OPENQASM-2`;"
+            more="`OPENQASM-3-QISKIT` gives U, u2 and u3 Qiskit's global phase"
+            " ([openqasm.md](openqasm.md)). Case, `_` and a missing `-` do not matter, nor does"
+            " `QASM2` for `OPENQASM-2`;"
             " `ADQL`, which TAP clients send unasked, counts as `AUTO`.",
             example="OPENQASM-3",
             otherwise="`AUTO`",

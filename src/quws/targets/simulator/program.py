@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit, IfElseOp
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import UnitaryGate
 
 from quws.circuits.gates import definition_key
@@ -97,11 +98,15 @@ class _Walk:
     def _if(
         self, operation: IfElseOp, on: Sequence[int], clbits: dict[Clbit, int]
     ) -> Iterator[Step]:
+        if isinstance(operation.condition, expr.Expr):
+            raise Unsupported("a condition on several bits")
         tested, value = operation.condition
         if not isinstance(tested, Clbit):
             if len(tested) != 1:
                 raise Unsupported("a condition on several bits")
             tested = tested[0]
+        if value not in (0, 1):
+            raise Unsupported("a condition that a bit cannot fulfil")
         for block, wanted in zip(operation.blocks, (bool(value), not value), strict=False):
             index = {bit: on[position] for position, bit in enumerate(block.qubits)}
             for instruction in block.data:
