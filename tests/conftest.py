@@ -25,20 +25,16 @@ SHARING = {
     "test_targets_api": "site",
 }
 """Which modules share a service, in which they have the tests that are not of one of the forms."""
-LONG = {
-    name: place
-    for place, name in enumerate(
-        (
-            "test_rolling_upgrade",
-            "embedded",
-            "cluster",
-            "standing",
-            "test_chaos",
-            "browser",
-            "strict",
-        )
-    )
-}
+LONG = [
+    "test_rolling_upgrade",
+    "embedded",
+    "cluster",
+    "standing",
+    "test_chaos",
+    "browser",
+    "strict",
+]
+"""The groups that take longest, in the order in which they are begun."""
 
 
 def pytest_configure() -> None:
@@ -69,7 +65,12 @@ class Groups(LoadScopeScheduling):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that take longest: at the end no process waits for one of them."""
-    items.sort(key=lambda item: LONG.get(group_of(item.nodeid), len(LONG)))
+
+    def place(item: pytest.Item) -> int:
+        group = group_of(item.nodeid)
+        return LONG.index(group) if group in LONG else len(LONG)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(trylast=True)

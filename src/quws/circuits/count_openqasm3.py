@@ -265,9 +265,6 @@ class _Counting:
     def reset(self, node: ast.QuantumReset) -> int:
         return self.size(node.qubits)
 
-    def barrier(self, _node: ast.QuantumBarrier) -> int:
-        return 1
-
     def delay(self, node: ast.DelayInstruction) -> int:
         return sum(self.size(qubit) for qubit in node.qubits) or 1
 
@@ -349,8 +346,9 @@ class _Counting:
             _refuse(node, "a loop has more than 1e18 turns")
         return turns
 
-    def endless(self, node: ast.WhileLoop) -> int:
-        _refuse(node, "while loops are not supported by this target, since nothing bounds them")
+
+def _endless(_counting: _Counting, node: ast.WhileLoop) -> int:
+    _refuse(node, "while loops are not supported by this target, since nothing bounds them")
 
 
 def _refuse(node: ast.QASMNode, sentence: str) -> NoReturn:
@@ -369,12 +367,12 @@ _HANDLERS: dict[type[Any], Callable[[_Counting, Any], int]] = {
     ast.ConstantDeclaration: _Counting.constant,
     ast.DelayInstruction: _Counting.delay,
     ast.ForInLoop: _Counting.loop,
-    ast.QuantumBarrier: _Counting.barrier,
+    ast.QuantumBarrier: lambda _counting, _node: 1,
     ast.QuantumGate: _Counting.gate_used,
     ast.QuantumGateDefinition: _Counting.gate_defined,
     ast.QuantumMeasurementStatement: _Counting.measured,
     ast.QuantumPhase: _Counting.phase,
     ast.QuantumReset: _Counting.reset,
     ast.QubitDeclaration: _Counting.qubits_declared,
-    ast.WhileLoop: _Counting.endless,
+    ast.WhileLoop: _endless,
 }
