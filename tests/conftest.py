@@ -82,7 +82,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         RUNNING.pop().finish(item._request)  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # The first that answers is the last that is asked.
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
     """Note which services a group has begun."""
     if fixturedef.argname in SERVICES:

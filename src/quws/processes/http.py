@@ -26,6 +26,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        _tell_phrases()
         self._head: int | None = None
         self._begun = False
         self._kept = 0
@@ -97,5 +98,7 @@ class _StatusLines(dict[int, bytes]):
         return super().__getitem__(status)
 
 
-# ASGI has no place for a reason phrase, and this is the one place where uvicorn looks one up.
-httptools_impl.STATUS_LINE = _StatusLines(httptools_impl.STATUS_LINE)
+def _tell_phrases() -> None:
+    # ASGI has no place for a reason phrase, and this is the one place where uvicorn looks one up.
+    if not isinstance(httptools_impl.STATUS_LINE, _StatusLines):
+        httptools_impl.STATUS_LINE = _StatusLines(httptools_impl.STATUS_LINE)
