@@ -200,7 +200,8 @@ class Havoc:
         self._rng = random.Random(f"{seed}/havoc")
         self._frozen: list[tuple[float, int]] = []
 
-    def run(self, seconds: float) -> None:
+    def run(self, seconds: float, least: int = 0) -> None:
+        """Do harm for so many seconds, and on a busy machine until it was done so many times."""
         end = time.monotonic() + seconds
         actions = [
             (self._kill, 3),
@@ -210,7 +211,7 @@ class Havoc:
             (self._flush, 1),
             (self._restart_bus, 1),
         ]
-        while time.monotonic() < end:
+        while time.monotonic() < end or sum(self._tally.done.values()) < least:
             (act,) = self._rng.choices([a for a, _ in actions], [w for _, w in actions])
             self._tally.done[act()] += 1
             self._let_them_work(self._rng.randint(0, 4))
@@ -404,7 +405,14 @@ def own_tmpdir(folder: Path) -> dict[str, str]:
     return {"TMPDIR": str(tmpdir)}
 
 
-def run(folder: Path, seconds: float, seed: int, postgres: Postgres, rate: float = 1.0) -> Tally:
+def run(
+    folder: Path,
+    seconds: float,
+    seed: int,
+    postgres: Postgres,
+    rate: float = 1.0,
+    least: int = 0,
+) -> Tally:
     """Make havoc of a cluster, and check what is left."""
     say(f"chaos: seed {seed}, {seconds:.0f} seconds")
     tally = Tally()
@@ -412,7 +420,7 @@ def run(folder: Path, seconds: float, seed: int, postgres: Postgres, rate: float
     with cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2) as it:
         try:
             with Clients(it, tally, seed, rate):
-                Havoc(it, tally, seed).run(seconds)
+                Havoc(it, tally, seed).run(seconds, least)
             check(it, tally, 60 + seconds)
         finally:
             report(tally)

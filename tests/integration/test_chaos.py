@@ -16,7 +16,7 @@ SEED = int(os.environ.get("QUWS_CHAOS_SEED", "20261124"))
 def test_a_cluster_that_is_killed_and_frozen_at_random_loses_and_doubles_nothing(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    tally = chaos.run(tmp_path, 22, SEED, postgres, rate=1.5)
+    tally = chaos.run(tmp_path, 10, SEED, postgres, rate=1.5, least=10)
     assert tally.checked["COMPLETED"] >= 10
     assert sum(tally.done.values()) >= 10
 

@@ -140,7 +140,7 @@ def test_what_fell_due_while_the_service_was_down_is_destroyed_when_it_is_back(
     assert due.stdout.splitlines() == [f"job {folder.name} (COMPLETED, target simulator): destroy"]
     assert folder.exists()
     with standing.service().client() as http:
-        until(lambda: http.get(job).status_code == 404, 10, "the end of the job")
+        until(lambda: http.get(job).status_code == 404, 30, "the end of the job")
         until(lambda: not folder.exists(), 10, "the end of its files")
         assert text(document(http, waiting), "phase") == "PENDING"
 
