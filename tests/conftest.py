@@ -1,102 +1,26 @@
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Generator, Iterator
-from pathlib import Path
-from typing import Any
 
 import answers
+import groups
 import pytest
 from harness import LOGS, Postgres, tail
-from typing_extensions import override
-from xdist.scheduler import LoadScopeScheduling
-
-SERVICES = ("service", "closed", "strict_form", "standing", "site", "mishaps")
-"""Fixtures of a session that are services, and dear."""
-RUNNING: list[pytest.FixtureDef[Any]] = []
-SHARING = {
-    "/browser/": "browser",
-    "test_uws_": "strict",
-    "test_survival": "standing",
-    "test_execution": "standing",
-    "test_remote_vendor": "site",
-    "test_target_life": "site",
-    "test_targets_api": "site",
-}
-"""Which modules share a service, in which they have the tests that are not of one of the forms."""
-LONG = [
-    "test_rolling_upgrade",
-    "embedded",
-    "cluster",
-    "standing",
-    "test_chaos",
-    "browser",
-    "strict",
-]
-"""The groups that take longest, in the order in which they are begun."""
 
 
-def pytest_configure() -> None:
-    """Let processes under test hear SIGINT from their first moment.
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes under test hear SIGINT from their first moment, and groups have their way.
 
     A shell that runs the tests in the background has them ignore it, and what
     they start inherits that.
     """
+    # Hooks of a conftest are not asked about fixtures of the whole session.
+    config.pluginmanager.register(groups)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Whoever ends the tests ends what they started: fixtures clean up, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    """Let several processes run the tests: those that share a service in one of them."""
-    return Groups(config, log)
-
-
-class Groups(LoadScopeScheduling):
-    """Gives out the tests of a group together."""
-
-    @override
-    def _split_scope(self, nodeid: str) -> str:
-        return group_of(nodeid)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the groups that take longest: at the end no process waits for one of them."""
-
-    def place(item: pytest.Item) -> int:
-        group = group_of(item.nodeid)
-        return LONG.index(group) if group in LONG else len(LONG)
-
-    items.sort(key=place)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """End the services of a group with its last test: idle ones would slow the other groups."""
-    if nextitem is None or group_of(nextitem.nodeid) == group_of(item.nodeid):
-        return
-    while RUNNING:
-        RUNNING.pop().finish(item._request)  # type: ignore[attr-defined]
-
-
-@pytest.hookimpl(tryfirst=True)  # The first that answers is the last that is asked.
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Note which services a group has begun."""
-    if fixturedef.argname in SERVICES:
-        RUNNING.append(fixturedef)
-
-
-def group_of(nodeid: str) -> str:
-    """Return the name of what a test shares with others: a service, else its module."""
-    if found := re.search(r"\[(embedded|cluster)[-\]]", nodeid):
-        return found[1]
-    module = nodeid.partition("::")[0]
-    if module.startswith("tests/unit/"):
-        return module
-    return next((group for name, group in SHARING.items() if name in module), Path(module).stem)
 
 
 @pytest.hookimpl(wrapper=True)

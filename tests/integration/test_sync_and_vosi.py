@@ -86,7 +86,7 @@ def test_the_service_says_that_it_is_available_and_since_when(http: httpx.Client
 
 
 def test_Q1_a_quote_is_learned_from_past_jobs(tmp_path: Path) -> None:
-    circuit = slow(22, 40)
+    circuit = slow(22, 120)
     with embedded(tmp_path) as service, service.client() as http:
         first = create(http, circuit)
         quote = document(http, first).find("uws:quote", NS)
