@@ -14,7 +14,7 @@ HEAD2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 
 
 def drawn(source: str) -> Drawing:
-    circuit, _, _ = read(source, None, CircuitLimits(qubits=1000))
+    circuit, *_ = read(source, None, CircuitLimits(qubits=1000))
     return draw(circuit)
 
 

@@ -118,6 +118,7 @@ async def test_members_that_say_nothing_are_left_out() -> None:
         (Unauthenticated("x"), 401),
         (NotFound("x"), 404),
         (TooLarge("x"), 413),
+        (TooManyRequests("x"), 429),
         (UnsupportedMediaType("x"), 415),
         (TooManyRequests("x"), 429),
         (Unavailable("x"), 503),
