@@ -195,7 +195,7 @@ async def test_targets_are_told_apart(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "late", "moved"),
-    [(5, 1, 0), (5, 1.001, 1), (0, 1, 0), (0, 1.001, 1), (100, 10, 0), (100, 10.001, 1)],
+    [(5, 1, 0), (5, 1.001, 1), (0, 1, 1), (100, 10, 0), (100, 10.001, 1)],
 )
 async def test_a_quote_moves_by_a_second_and_by_a_tenth(
     house: House, seconds: float, late: float, moved: int
