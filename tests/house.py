@@ -120,34 +120,33 @@ class Hints(Dispatcher):
         self.told: list[UnfitWorker] = []
         self.away = False
 
-    @override
-    async def tell_unfit(self, worker: UnfitWorker) -> None:
+    def _answer(self) -> None:
         if self.away:
             raise BusUnavailable("it is away")
+
+    @override
+    async def tell_unfit(self, worker: UnfitWorker) -> None:
+        self._answer()
         self.told.append(worker)
 
     @override
     async def unfit(self, target: str) -> list[UnfitWorker]:
-        if self.away:
-            raise BusUnavailable("it is away")
+        self._answer()
         return [item for item in self.told if item.target == target]
 
     @override
     async def hint(self, target: str) -> None:
-        if self.away:
-            raise BusUnavailable("it is away")
+        self._answer()
         self.sent.append(target)
 
     @override
     async def waiting(self, target: str) -> int:
-        if self.away:
-            raise BusUnavailable("it is away")
+        self._answer()
         return self.sent.count(target)
 
     @override
     async def probe(self) -> None:
-        if self.away:
-            raise BusUnavailable("it is away")
+        self._answer()
 
 
 class ToldFacts(CircuitChecker):

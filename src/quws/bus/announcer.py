@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 import structlog
 
@@ -44,25 +46,23 @@ class Announcer:
         metrics.deleted()
         await self._publish(JobEvent(job_id, None))
 
-    async def _publish(self, event: JobEvent) -> None:
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await self._events.publish(event)
-        except (BusUnavailable, TimeoutError) as error:
-            _log.warning("event lost", job=event.job_id, phase=event.phase, error=str(error))
-
     async def work(self, target: str) -> None:
         """Wake a worker of a target: a job waits for it."""
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await self._dispatcher.hint(target)
-        except (BusUnavailable, TimeoutError) as error:
-            _log.warning("hint lost", target=target, error=str(error))
+        await _said(self._dispatcher.hint(target), "hint lost", target=target)
 
     async def unfit(self, worker: UnfitWorker) -> None:
         """Tell operators that a worker cannot run jobs, for as long as it says so."""
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await self._dispatcher.tell_unfit(worker)
-        except (BusUnavailable, TimeoutError) as error:
-            _log.warning("trouble not told", target=worker.target, error=str(error))
+        await _said(self._dispatcher.tell_unfit(worker), "trouble not told", target=worker.target)
+
+    async def _publish(self, event: JobEvent) -> None:
+        saying = self._events.publish(event)
+        await _said(saying, "event lost", job=event.job_id, phase=event.phase)
+
+
+async def _said(saying: Awaitable[None], lost: str, **about: Any) -> None:
+    """Wait for something to be said; log what is ``lost`` if it was not, or not in time."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await saying
+    except (BusUnavailable, TimeoutError) as error:
+        _log.warning(lost, **about, error=str(error))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -27,6 +28,15 @@ class BusUnavailable(Unavailable):
     def __init__(self, reason: str) -> None:
         super().__init__("the service cannot reach its message bus right now; try again later")
         self.args = (reason,)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Tell what redis-py raises when the server is away as `BusUnavailable`."""
+    try:
+        yield
+    except BUS_ERRORS as error:
+        raise BusUnavailable(str(error)) from error
 
 
 def connect(url: str) -> ArqRedis:

@@ -10,7 +10,7 @@ from typing import cast
 from arq.connections import ArqRedis
 from arq.constants import health_check_key_suffix
 
-from quws.bus.connection import BUS_ERRORS, BusUnavailable
+from quws.bus.connection import telling
 
 FUNCTION = "work"
 """The name under which workers register what a hint starts."""
@@ -61,12 +61,10 @@ class Dispatcher:
             The hint is lost; a sweep will send another.
 
         """
-        try:
+        with telling():
             await self._redis.enqueue_job(FUNCTION, _queue_name=queue_name(target))
             # arq asks; who waits for work should not have to ask all the time.
             await self._redis.publish(wake_channel(target), b"")
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
 
     async def waiting(self, target: str) -> int:
         """Return how many hints no worker has taken yet.
@@ -77,10 +75,8 @@ class Dispatcher:
             Redis cannot be reached.
 
         """
-        try:
+        with telling():
             return int(await self._redis.zcard(queue_name(target)))
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
 
     async def attended(self, target: str) -> bool:
         """Return whether a worker of a target has listened within the last seconds.
@@ -91,11 +87,9 @@ class Dispatcher:
             Redis cannot be reached.
 
         """
-        try:
+        with telling():
             # Where arq's workers say that they are well, each over the others.
             return bool(await self._redis.exists(f"{queue_name(target)}{health_check_key_suffix}"))
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
 
     async def tell_unfit(self, worker: UnfitWorker) -> None:
         """Tell operators that a worker cannot run jobs; believed for some seconds.
@@ -107,13 +101,11 @@ class Dispatcher:
 
         """
         key = _unfit_name(worker.target)
-        try:
+        with telling():
             now, _ = await self._redis.time()
             told = json.dumps({"time": now, "why": worker.why})
             await cast("Awaitable[int]", self._redis.hset(key, worker.worker, told))
             await self._redis.expire(key, _TOLD_FOR_SECONDS)
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
 
     async def unfit(self, target: str) -> list[UnfitWorker]:
         """Return the workers of a target that said lately that they cannot run jobs.
@@ -124,13 +116,11 @@ class Dispatcher:
             Redis cannot be reached.
 
         """
-        try:
+        with telling():
             reading = self._redis.hgetall(_unfit_name(target))
             found = await cast("Awaitable[dict[bytes, bytes]]", reading)
             # By the clock of Redis, since it was told by that.
             now, _ = await self._redis.time() if found else (0, 0)
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
         told = {worker.decode(): json.loads(text) for worker, text in sorted(found.items())}
         return [
             UnfitWorker(target, worker, item["why"])
@@ -147,7 +137,5 @@ class Dispatcher:
             It does not.
 
         """
-        try:
+        with telling():
             await self._redis.ping()
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from arq.connections import ArqRedis
 
-from quws.bus.connection import BUS_ERRORS, BusUnavailable
+from quws.bus.connection import BUS_ERRORS, telling
 from quws.domain.phases import Phase
 
 CHANNEL = "quws:events"
@@ -79,10 +79,8 @@ class EventHub:
 
         """
         message = json.dumps({"job": event.job_id, "phase": event.phase})
-        try:
+        with telling():
             await self._redis.publish(CHANNEL, message)
-        except BUS_ERRORS as error:
-            raise BusUnavailable(str(error)) from error
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[Watch]:
