@@ -35,6 +35,7 @@ from quws.circuits.phases import (
 from quws.circuits.resolver import Resolver
 from quws.circuits.tokens import quote, text_of
 from quws.circuits.truth import Condition, condition_of
+from quws.domain.circuits import MOST_NOTES
 from quws.domain.errors import InvalidCircuit
 
 LARGEST = 1e15
@@ -190,8 +191,10 @@ class Loader(ConvertVisitor):
         return found
 
     def _divided(self, node: ast.BinaryExpression, quotient: int, exact: float) -> None:
-        """Note a division of whole numbers that leaves a rest."""
-        if id(node) not in self.divisions:
+        """Note a division of whole numbers that leaves a rest: the first ones, as nobody is told
+        of more.
+        """
+        if id(node) not in self.divisions and len(self.divisions) < MOST_NOTES:
             text = quote(text_of(node, self._text))
             where = f"line {node.span.start_line}: " if node.span else ""
             self.divisions[id(node)] = (

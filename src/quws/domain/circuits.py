@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_NOTES = 50
+"""How many notes the timeline of a job gets on how its circuits were read and compiled."""
+
 
 class Language(StrEnum):
     """The circuit languages, by the names that the parameter LANG takes."""

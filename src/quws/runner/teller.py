@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from quws.domain.circuits import MOST_NOTES
 from quws.sandbox.messages import Note, Progress
 from quws.sandbox.roles import Connection
 
@@ -12,7 +13,6 @@ from quws.sandbox.roles import Connection
 class Teller:
     """Tells the user how a job gets on, through the worker: briefly, and nothing twice."""
 
-    _NOTES = 50
     _PAUSE_SECONDS = 0.5
 
     def __init__(self, connection: Connection, circuits: int) -> None:
@@ -25,7 +25,7 @@ class Teller:
     def notes(self, notes: Iterable[str]) -> None:
         """Add to the timeline what has not been said of an earlier circuit of the job."""
         for note in notes:
-            if note not in self._told and len(self._told) < self._NOTES:
+            if note not in self._told and len(self._told) < MOST_NOTES:
                 self._told.add(note)
                 self._connection.send(Note(sentence=f"{self._which()}{note}"))
 

@@ -7,6 +7,7 @@ import pytest
 from meaning import THREE, gives, gives_often, notes, refused
 
 from quws.circuits.constants import Turn
+from quws.domain.circuits import MOST_NOTES
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,13 @@ def test_it_is_told_of_definitions_and_once() -> None:
         + "g(1) q[0]; g(2) q[0]; c = measure q;"
     )
     assert [note.partition(" divides")[0] for note in found] == ["line 2: '1/2'", "line 2: '(1/3)'"]
+
+
+def test_of_many_only_the_first_are_told() -> None:
+    found = notes(f"{THREE}{BIT}" + "\nrx(1/2) q[0];" * 2 * MOST_NOTES + "c = measure q;")
+    assert [note.partition(":")[0] for note in found] == [
+        f"line {number + 2}" for number in range(MOST_NOTES)
+    ]
 
 
 @pytest.mark.parametrize("body", ["rx(4/2) q[0];", "rx(pi/2) q[0];", "rx(1.0/2) q[0];"])
