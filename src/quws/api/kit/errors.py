@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
 from quws.api.kit.negotiation import wants_json
@@ -116,6 +117,12 @@ def answer(request: Request, error: Problem, headers: Mapping[str, str] | None =
     return PlainTextResponse(
         f"{error.code}: {error.detail}\n", Worded(error.status, error.detail), headers
     )
+
+
+async def answer_bare(scope: Scope, receive: Receive, send: Send, error: Problem) -> None:
+    """Answer, in plain text, a request whose headers are not to be looked at."""
+    response = answer(Request({**scope, "headers": []}, receive), error)
+    await response(scope, receive, send)
 
 
 def status_of(refusal: Refusal) -> int:

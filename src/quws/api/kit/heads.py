@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quws.api.kit.errors import answer, problem
+from quws.api.kit.errors import answer_bare, problem
 from quws.schemas.problem import Problem
 
 MAX_URI = 32 * 1024
@@ -34,9 +33,7 @@ class HeadLimits:
         if refusal is None:
             await self._app(scope, receive, send)
             return
-        # In plain text, since what the client would like better stands in its headers.
-        response = answer(Request({**scope, "headers": []}, receive), refusal)
-        await response(scope, receive, send)
+        await answer_bare(scope, receive, send, refusal)
 
 
 class UsualHeaders:

@@ -41,6 +41,8 @@ class Observation:
         job = next((part for part in scope["path"].split("/") if is_job_id(part)), None)
         # Of who goes away before there is an answer, as nginx writes it.
         status = 499
+        refusal: dict[str, Any] = {}
+        scope[REFUSAL] = refusal
         start = perf_counter()
 
         async def watched(message: Message) -> None:
@@ -71,7 +73,6 @@ class Observation:
                 metrics.answered(method, route, status, seconds)
                 tracing.describe(f"{method} {route}", status=status)
                 log = _log.debug if scope["path"].startswith(_QUIET) else _log.info
-                refusal: dict[str, Any] = scope.get(REFUSAL, {})
                 log(
                     "request",
                     method=method,

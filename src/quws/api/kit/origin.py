@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quws.api.kit.errors import answer, problem
+from quws.api.kit.errors import answer, answer_bare, problem
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CREATING_PATHS = frozenset({"/sync"})
@@ -46,9 +46,7 @@ class KnownHosts:
                     " to QUWS_ALLOWED_HOSTS"
                 )
                 # Nothing of it goes into the answer as a link.
-                bare = Request({**scope, "headers": []}, receive)
-                response = answer(bare, problem(421, "unknown_host", sentence))
-                await response(scope, receive, send)
+                await answer_bare(scope, receive, send, problem(421, "unknown_host", sentence))
                 return
         await self._app(scope, receive, send)
 

@@ -20,4 +20,5 @@ def note_refusal(request: Request, code: str, sentence: str) -> None:
     nothing is kept.
     """
     reason = _QUOTED.sub(r"\1…\1", sentence)[:_REASON_LENGTH]
-    request.scope[REFUSAL] = {"code": code, "reason": reason}
+    # Into what is there: the scope may be a copy of that which the line is written from.
+    request.scope.setdefault(REFUSAL, {}).update(code=code, reason=reason)

@@ -41,6 +41,21 @@ async def users(tmp_path: Path, schema: Path) -> AsyncIterator[httpx.AsyncClient
         yield http
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Host": "evil.example"}, 421, "unknown_host"),
+        ({"X": "x" * 40_000}, 431, "headers_too_large"),
+    ],
+)
+async def test_what_is_refused_for_its_head_has_its_reason(
+    http: httpx.AsyncClient, headers: dict[str, str], status: int, code: str
+) -> None:
+    line = await logged(http, "GET", "/jobs", headers=headers)
+    assert (line["status"], line["code"]) == (status, code)
+    assert line["reason"]
+
+
 @pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}, BROWSER])
 async def test_a_refusal_has_its_reason(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for form, code, reason in (
