@@ -67,12 +67,11 @@ async def read_posted(request: Request, *, circuits: bool = False) -> list[Poste
     body = await read_body(request, circuits=circuits)
     if not body:
         return posted
+    content_type = request.headers.get("content-type", _FORM)
     if len(body) <= _AT_ONCE:
-        return posted + _parse(body, request.headers.get("content-type", _FORM))
+        return posted + _parse(body, content_type)
     # Others are served meanwhile.
-    return posted + await asyncio.to_thread(
-        _parse, body, request.headers.get("content-type", _FORM)
-    )
+    return posted + await asyncio.to_thread(_parse, body, content_type)
 
 
 async def read_body(request: Request, *, circuits: bool = False) -> bytes:

@@ -11,6 +11,7 @@ from quws.domain.errors import InvalidFilter, InvalidParameter
 HEADER = "Idempotency-Key"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_RULE = "must be 1 to 200 visible ASCII characters"
 
 
 def read_key_filter(query: dict[str, list[str]]) -> str | None:
@@ -22,12 +23,10 @@ def read_key_filter(query: dict[str, list[str]]) -> str | None:
         It could be nobody's key.
 
     """
-    key = query.get(HEADER.upper(), [None])[-1]
+    name = HEADER.upper()
+    key = query.get(name, [None])[-1]
     if key is not None and not _KEY.fullmatch(key):
-        raise InvalidFilter(
-            f"{HEADER.upper()} must be 1 to 200 visible ASCII characters",
-            parameter=HEADER.upper(),
-        )
+        raise InvalidFilter(f"{name} {_RULE}", parameter=name)
     return key
 
 
@@ -49,7 +48,5 @@ def read_key(request: Request) -> str | None:
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not _KEY.fullmatch(key):
-        raise InvalidParameter(
-            f"{HEADER} must be 1 to 200 visible ASCII characters", parameter=HEADER
-        )
+        raise InvalidParameter(f"{HEADER} {_RULE}", parameter=HEADER)
     return key
