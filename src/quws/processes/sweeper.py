@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import TypeVar
 
 import structlog
 
@@ -23,7 +24,6 @@ from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
 from quws.services.targets import TargetService
 from quws.settings import Settings
-from quws.store.jobs.sweeps import Duties
 from quws.store.queues import QueueStore
 from quws.telemetry import metrics
 
@@ -31,6 +31,7 @@ _WAITING_SECONDS = 10.0
 _QUOTES_SECONDS = 5.0
 _LOAD_SECONDS = 300.0
 _log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 
 async def sweeper(settings: Settings) -> None:
@@ -55,21 +56,21 @@ async def run_sweeper(
     orphan_seconds: float,
 ) -> None:
     """Sweep until told to stop."""
-    where_due: dict[str, Callable[[], Awaitable[int]]] = {
-        "overrun": sweeps.overrun,
-        "lost": sweeps.lost,
-        "destruction": sweeps.destruction,
-        "retired": sweeps.retired,
-        "garbage": sweeps.garbage,
-    }
     next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
-        found = await _look(sweeps)
-        for name, sweep in where_due.items():
-            if getattr(found, name, False):
-                await _try(name, sweep)
-            elif found is not None:
-                metrics.swept(name, 0)
+        if (found := await _attempt("clock", sweeps.look)) is not None:
+            metrics.swept("clock", 0)
+            for name, due, sweep in (
+                ("overrun", found.overrun, sweeps.overrun),
+                ("lost", found.lost, sweeps.lost),
+                ("destruction", found.destruction, sweeps.destruction),
+                ("retired", found.retired, sweeps.retired),
+                ("garbage", found.garbage, sweeps.garbage),
+            ):
+                if due:
+                    await _try(name, sweep)
+                else:
+                    metrics.swept(name, 0)
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
@@ -89,30 +90,23 @@ async def run_sweeper(
                 await stop.wait()
 
 
-async def _look(sweeps: Sweeps) -> Duties | None:
-    found: list[Duties] = []
-
-    async def look() -> int:
-        found.append(await sweeps.look())
-        return 0
-
-    await _try("clock", look)
-    return found[0] if found else None
+async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> None:
+    count = await _attempt(name, sweep)
+    if count is None:
+        return
+    metrics.swept(name, 0 if quiet else count)
+    if count and not quiet:
+        _log.info("swept", sweep=name, count=count)
 
 
-async def _try(name: str, sweep: Callable[[], Awaitable[int]], *, quiet: bool = False) -> int:
+async def _attempt(name: str, work: Callable[[], Awaitable[_T]]) -> _T | None:
+    """Return what comes of a sweep, or None: its fault must not keep others from their duty."""
     try:
-        count = await sweep()
+        return await work()
     except Unavailable as error:
         metrics.sweep_failed(name)
         _log.warning("sweep failed", sweep=name, error=str(error))
-    except Exception:  # noqa: BLE001
-        # One sweep's fault must not keep the others from their duty.
+    except Exception:  # noqa: BLE001 - whatever it is
         metrics.sweep_failed(name)
         _log.exception("sweep failed", sweep=name)
-    else:
-        metrics.swept(name, 0 if quiet else count)
-        if count and not quiet:
-            _log.info("swept", sweep=name, count=count)
-        return count
-    return 0
+    return None
