@@ -14,6 +14,14 @@ from quws.store.revision import REVISION
 from quws.store.schema import upgrade
 
 
+@pytest.fixture(autouse=True)
+def log_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the log where it is: a command would have this process log into what it was run with,
+    which is closed after it.
+    """
+    monkeypatch.setattr("quws.cli.targets.configure_telemetry", lambda process: None)
+
+
 def called(folder: Path, *arguments: str, **more: str) -> Result:
     environment = base_environment({"QUWS_DATA": str(folder)} | more)
     return CliRunner().invoke(app, list(arguments), env=environment)

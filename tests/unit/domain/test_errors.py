@@ -18,6 +18,7 @@ CODES = {
     errors.Forbidden: "forbidden",
     errors.IllegalMove: "illegal_in_phase",
     errors.Unavailable: "unavailable",
+    errors.TooManyRequests: "too_many_requests",
     errors.Unauthenticated: "unauthenticated",
 }
 
