@@ -31,16 +31,17 @@ def wait(http: httpx.Client, job: str, *phases: str, seconds: float = 60) -> str
     """Wait until a job is in one of some phases (by default: until it is over)."""
     wanted = phases or FINAL
     limit = time.monotonic() + seconds
-    seconds = 0.0  # At first only a look: it may be there already.
+    seen: dict[str, str] = {}  # At first only a look: it may be there already.
     while True:
-        document = http.get(job, params={"WAIT": "5"} if seconds else {})
-        seconds = 5.0
+        document = http.get(job, params=seen)
         assert document.status_code == 200, document.text
         found = text(validate(document.content), "phase")
         if found in wanted:
             return found
         assert time.monotonic() < limit, f"still {found}; {story(job_json(http, job))}"
         assert found not in FINAL, f"{found} instead of {wanted}: {document.text}"
+        # With the phase that was seen: the next one may have begun since.
+        seen = {"WAIT": "5", "PHASE": found}
 
 
 def story(told: dict[str, Any]) -> str:
