@@ -16,6 +16,14 @@ from quws.store import tables as t
 _j = t.jobs.c
 
 
+def phase_of(stored: str) -> Phase:
+    """Return a phase as a row has it; UNKNOWN for one that this release does not know."""
+    try:
+        return Phase(stored)
+    except ValueError:
+        return Phase.UNKNOWN
+
+
 def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
     """Return a query for what :func:`ref_of` reads."""
     return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
@@ -23,7 +31,7 @@ def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
 
 def ref_of(row: Any) -> JobRef:
     """Return what the list says of a job."""
-    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner or None, row.creation_time)
+    return JobRef(row.id, phase_of(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 
 async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
@@ -38,7 +46,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
         id=row.id,
         owner=row.owner or None,
         run_id=row.run_id,
-        phase=Phase(row.phase),
+        phase=phase_of(row.phase),
         target=row.target,
         creation_time=row.creation_time,
         queued_time=row.queued_time,
