@@ -155,7 +155,7 @@ _STATUS = {
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
     "415": "The body is no form",
-    "429": "Too many of the caller's circuits are being checked",
+    "429": "The caller has too many requests under way",
     "503": "Not right now",
 }
 _MODELS: tuple[type[BaseModel], ...] = (
@@ -169,6 +169,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalibrationRefJson,
     CalibrationJson,
 )
+_WAITING = frozenset({"/jobs/{job_id}", "/jobs/{job_id}/events", "/sync/{job_id}", "/events"})
+"""Where a GET may wait for news."""
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -233,12 +235,7 @@ def _complete(
         responses["303"] = {"description": _STATUS["303"]}
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
-    refusals = ["503", "429"] if path == "/sync" or method in ("post", "put") else ["503"]
-    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
-        refusals += ["400", "401", "403", "404"]
-    if method in ("post", "put"):
-        refusals += ["413", "415"]
-    for status in sorted(refusals):
+    for status in sorted(_refusals(path, method)):
         responses[status] = {"description": _STATUS[status], "content": _ERROR}
     if _CONTENT.get(path) is _BYTES and method == "get":
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
@@ -262,6 +259,18 @@ def _complete(
         operation["requestBody"] = {
             "content": {"application/octet-stream": {"schema": {"type": "string"}}}
         }
+
+
+def _refusals(path: str, method: str) -> list[str]:
+    refusals = ["503"]
+    sends = method in ("post", "put")
+    if path == "/sync" or sends or (path in _WAITING and method == "get"):
+        refusals.append("429")
+    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
+        refusals += ["400", "401", "403", "404"]
+    if sends:
+        refusals += ["413", "415"]
+    return refusals
 
 
 def _form(fields: _Fields) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -23,6 +23,8 @@ class Caller:
 
     name: str | None = None
     operator: bool = False
+    address: str | None = field(default=None, compare=False)
+    """From where this request came, as far as it is known: that of a proxy, behind one."""
 
     def may_see(self, owner: str | None) -> bool:
         """Return whether a job of this owner is theirs to see and to change."""

@@ -39,6 +39,12 @@ class Policy(BaseModel):
         4096, ge=0, description="A parameter longer than this is kept as an artifact."
     )
     max_wait: float = Field(50.0, ge=0, description="The longest WAIT.")
+    max_listeners: int = Field(
+        200,
+        ge=0,
+        description="How many WAITs and event streams one user may have open at once at one API"
+        " process, 0 for any number. Who has no name is counted by address.",
+    )
     max_queued: int = Field(
         0,
         ge=0,

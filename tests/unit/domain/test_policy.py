@@ -97,6 +97,7 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "keep_history": False,
         "inline_bytes": 4096,
         "max_wait": 50.0,
+        "max_listeners": 200,
         "max_queued": 0,
     }
 
@@ -112,6 +113,7 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         ("max_attempts", 1),
         ("inline_bytes", 0),
         ("max_wait", 0),
+        ("max_listeners", 0),
         ("max_queued", 0),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -86,6 +86,8 @@ class Authentication:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
+        if request.client is not None:
+            caller = replace(caller, address=request.client.host)
         scope.setdefault("state", {})["caller"] = caller
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)

@@ -12,8 +12,10 @@ from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
+from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
@@ -87,4 +89,10 @@ class JobService:
             policy=policy,
             clock=clock,
         )
-        self.follower = JobFollower(self.reader, store, events, policy.max_wait)
+        self.follower = JobFollower(
+            self.reader,
+            Feeds(store.outbox, events),
+            events,
+            Listeners(policy.max_listeners),
+            policy.max_wait,
+        )
