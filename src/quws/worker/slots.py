@@ -19,7 +19,7 @@ from quws.domain.job import Claim
 from quws.domain.targets import TargetDescription
 from quws.services.aside import Aside
 from quws.store.database import StoreUnavailable
-from quws.store.jobs.claims import UnreadableJob
+from quws.store.jobs.rows import UnreadableJob
 from quws.telemetry import logs, metrics, tracing
 from quws.worker.held import HeldJob
 from quws.worker.run import Run

@@ -124,6 +124,7 @@ async def test_a_job_that_cannot_be_read_is_set_aside_and_the_next_one_taken(
     assert not await slots.hint(), "each is left alone for a minute"
     monkeypatch.setattr("quws.services.aside.monotonic", lambda: monotonic() + 61)
     assert await slots.hint()
+    await drained(slots, grace=20)
 
 
 async def test_looking_outlives_a_database_that_is_away(bench: Bench) -> None:

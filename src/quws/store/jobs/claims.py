@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from json import JSONDecodeError
 
 from sqlalchemy import (
     BigInteger,
@@ -25,18 +26,10 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, fence, in_phases
-from quws.store.jobs.rows import job_of
+from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.targets import is_online
 
 _j = t.jobs.c
-
-
-class UnreadableJob(Exception):
-    """The job whose turn it is cannot be read here, and was not claimed."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"job {job_id} cannot be read")
-        self.job_id = job_id
 
 
 class JobClaims:
@@ -64,13 +57,14 @@ class JobClaims:
         Raises
         ------
         UnreadableJob
-            The job that is next cannot be read; it stays where it is.
+            It is the one that is next, and stays where it is.
 
         """
         head = self._head(target, but)
         try:
             return await self._claim(head, target, worker, lease_seconds, now, holder)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except JSONDecodeError as error:
+            # SQLite keeps any text, and not even the row with the id can be read.
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:

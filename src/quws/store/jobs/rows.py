@@ -16,6 +16,14 @@ from quws.store import tables as t
 _j = t.jobs.c
 
 
+class UnreadableJob(Exception):
+    """The row of a job holds what this release cannot read."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} cannot be read")
+        self.job_id = job_id
+
+
 def phase_of(stored: str) -> Phase:
     """Return a phase as a row has it; UNKNOWN for one that this release does not know."""
     try:
@@ -35,13 +43,27 @@ def ref_of(row: Any) -> JobRef:
 
 
 async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
-    """Return a whole job, of whose results another query is asked."""
+    """Return a whole job, of whose results another query is asked.
+
+    Raises
+    ------
+    UnreadableJob
+
+    """
     c = t.results.c
     rows = await connection.execute(
         select(c.id, c.artifact, c.size, c.mime_type)
         .where(c.job_id == row.id)
         .order_by(c.position, c.id)
     )
+    results = [Result(*found) for found in rows]
+    try:
+        return _read(row, results)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnreadableJob(row.id) from error
+
+
+def _read(row: Row[Any], results: list[Result]) -> Job:
     return Job(
         id=row.id,
         owner=row.owner or None,
@@ -65,7 +87,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),
-        results=[Result(*found) for found in rows],
+        results=results,
     )
 
 

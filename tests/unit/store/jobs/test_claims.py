@@ -37,7 +37,7 @@ from quws.domain.job import (
 from quws.domain.phases import Phase
 from quws.store.clock import time_of
 from quws.store.database import Database
-from quws.store.jobs.claims import UnreadableJob
+from quws.store.jobs.rows import UnreadableJob
 from quws.store.jobs.store import JobStore
 from quws.store.target_locks import TargetLockStore
 
