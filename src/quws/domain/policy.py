@@ -11,17 +11,20 @@ from quws.domain.times import MAX_SECONDS, format_instant
 
 
 class Policy(BaseModel):
-    """Defaults and limits of a job. All times in seconds."""
+    """Defaults and limits of a job, and of an owner's jobs. Times in seconds, sizes in bytes."""
 
     model_config = ConfigDict(frozen=True)
 
     target: str = Field("simulator", description="Where jobs run that name no TARGET.")
     shots: int = Field(1000, ge=1, description="SHOTS where it is not given.")
     execution_duration: int = Field(
-        600, ge=0, description="Execution duration where it is not given, 0 for unlimited."
+        600, ge=0, description="Execution duration where it is not given, 0 for the longest."
     )
     max_execution_duration: int = Field(
-        0, ge=0, description="The longest execution duration, 0 for any."
+        86_400,
+        ge=0,
+        description="The longest execution duration, which EXECUTIONDURATION=0 asks for; 0 for any,"
+        " and then EXECUTIONDURATION=0 is without a limit.",
     )
     lifetime: int = Field(
         7 * 86_400, ge=1, description="From creation to destruction where it is not given."

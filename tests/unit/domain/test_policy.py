@@ -39,6 +39,12 @@ def test_execution_duration(limit: int, wanted: int | None, granted: int) -> Non
     assert policy.duration(wanted) == granted
 
 
+def test_unlimited_is_for_the_operator_to_allow() -> None:
+    assert Policy().duration(0) == 86_400
+    assert Policy(execution_duration=0).duration(None) == 86_400
+    assert Policy(max_execution_duration=0).duration(0) == 0
+
+
 @unhurried
 @given(SECONDS, SECONDS, st.none() | SECONDS)
 def test_no_duration_is_over_the_limit_or_unlimited(
@@ -51,7 +57,8 @@ def test_no_duration_is_over_the_limit_or_unlimited(
 
 
 def test_a_default_duration_that_cannot_be_printed_is_cut() -> None:
-    assert Policy(execution_duration=MAX_SECONDS + 1).duration(None) == MAX_SECONDS
+    policy = Policy(execution_duration=MAX_SECONDS + 1, max_execution_duration=0)
+    assert policy.duration(None) == MAX_SECONDS
 
 
 def test_destruction_by_default() -> None:
@@ -90,7 +97,7 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "target": "simulator",
         "shots": 1000,
         "execution_duration": 600,
-        "max_execution_duration": 0,
+        "max_execution_duration": 86_400,
         "lifetime": 604_800,
         "max_lifetime": 2_592_000,
         "max_attempts": 3,
