@@ -31,6 +31,7 @@ from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
 from quws.services.quotes import Quotes
+from quws.services.room import DiskRoom
 from quws.services.suitability import Suitability
 from quws.services.sweeps import Sweeps
 from quws.store.clock import StoreClock, time_of
@@ -199,6 +200,7 @@ class House:
     checker: ToldFacts = field(default_factory=ToldFacts)
     adapters: dict[str, Any] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
+    room: DiskRoom = field(default_factory=DiskRoom)
 
     def __post_init__(self) -> None:
         self.store = JobStore(self.database)
@@ -222,6 +224,7 @@ class House:
             policy=self.policy.model_copy(update=policy),
             suitability=Suitability(self.adapters),
             expected=self.expected,
+            room=self.room,
             clock=self.clock,
         )
 

@@ -157,6 +157,7 @@ _STATUS = {
     "415": "The body is no form",
     "429": "The caller has too many requests under way",
     "503": "Not right now",
+    "507": "The disk of the service is nearly full",
 }
 _MODELS: tuple[type[BaseModel], ...] = (
     AvailabilityJson,
@@ -171,6 +172,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
 )
 _WAITING = frozenset({"/jobs/{job_id}", "/jobs/{job_id}/events", "/sync/{job_id}", "/events"})
 """Where a GET may wait for news."""
+_KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
+"""Where what is sent is kept."""
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -270,6 +273,8 @@ def _refusals(path: str, method: str) -> list[str]:
         refusals += ["400", "401", "403", "404"]
     if sends:
         refusals += ["413", "415"]
+        if path in _KEEPING or path.startswith("/jobs/{job_id}/parameters/"):
+            refusals.append("507")
     return refusals
 
 

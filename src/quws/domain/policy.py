@@ -54,6 +54,23 @@ class Policy(BaseModel):
         description="How many jobs of one owner may wait or run at once, 0 for any number; RUN of"
         " one more makes it HELD.",
     )
+    max_jobs: int = Field(
+        100_000,
+        ge=0,
+        description="How many jobs one owner may have, finished ones too but not archived ones, 0"
+        " for any number. All who do not sign in are one owner.",
+    )
+    max_stored_bytes: int = Field(
+        20 * 1024**3,
+        ge=0,
+        description="How many bytes of parameters and results may be kept of one owner's jobs, 0"
+        " for any number.",
+    )
+    max_results_bytes: int = Field(
+        4 * 1024**3,
+        ge=0,
+        description="How many bytes all results of one job may have together, 0 for any number.",
+    )
 
     def duration(self, wanted: int | None) -> int:
         """Decide the execution duration: the default, or what is wanted up to the limit."""

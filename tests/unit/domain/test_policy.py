@@ -106,6 +106,9 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "max_wait": 50.0,
         "max_listeners": 200,
         "max_queued": 0,
+        "max_jobs": 100_000,
+        "max_stored_bytes": 21_474_836_480,
+        "max_results_bytes": 4_294_967_296,
     }
 
 
@@ -122,6 +125,9 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         ("max_wait", 0),
         ("max_listeners", 0),
         ("max_queued", 0),
+        ("max_jobs", 0),
+        ("max_stored_bytes", 0),
+        ("max_results_bytes", 0),
     ],
 )
 def test_the_least_that_a_setting_may_be(name: str, least: int) -> None:

@@ -19,7 +19,9 @@ from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
+from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
+from quws.services.room import DiskRoom
 from quws.services.suitability import Suitability
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -29,6 +31,12 @@ class JobService:
     """What a caller may do to jobs, a part for each use case; see there.
 
     Each makes sure that the job is the caller's; ``files`` takes a job that was read already.
+
+    Parameters
+    ----------
+    room
+        Whether the disks have room for new jobs.
+
     """
 
     def __init__(
@@ -45,9 +53,11 @@ class JobService:
         suitability: Suitability,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
+        room: DiskRoom | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
+        quotas, room = Quotas(store.usage, policy), room or DiskRoom()
         self.reader = JobReader(store, quotes)
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
@@ -67,6 +77,8 @@ class JobService:
             store=store,
             artifacts=artifacts,
             announcer=announcer,
+            quotas=quotas,
+            room=room,
             policy=policy,
         )
         self.control = JobControl(
@@ -76,6 +88,7 @@ class JobService:
             files=self.files,
             store=store,
             announcer=announcer,
+            quotas=quotas,
             policy=policy,
             clock=clock,
         )
@@ -86,6 +99,8 @@ class JobService:
             store=store,
             artifacts=artifacts,
             announcer=announcer,
+            quotas=quotas,
+            room=room,
             policy=policy,
             clock=clock,
         )
