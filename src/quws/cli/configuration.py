@@ -18,6 +18,9 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
         stop(f"{name}: {first['msg']}")
+    except RuntimeError as error:
+        # Nobody has told where data go, and the system does not know where this user is at home.
+        stop(f"{error}; or set QUWS_DATA to the data folder")
 
 
 def refuse_public(host: str, *, allow_anonymous: bool) -> None:
