@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     )
     proxy_networks: list[IPv4Network | IPv6Network] = Field(
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")],
-        description="With proxy: from where the header is believed.",
+        description="From where the header is believed; and, whatever QUWS_AUTH is, from where"
+        " X-Forwarded-For is, for slowing down who guesses passwords.",
     )
     operators: list[str] = Field(
         default_factory=list, description="With proxy: users who may see everything."

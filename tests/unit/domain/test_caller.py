@@ -2,7 +2,7 @@
 
 import pytest
 
-from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.caller import ANONYMOUS, AuthMethod, Caller, Credential, CredentialKind
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_nobody_is_an_operator_by_default() -> None:
 
 def test_the_ways_to_sign_in_by_the_names_of_the_setting() -> None:
     assert set(AuthMethod) == {"none", "users", "proxy"}
+
+
+def test_what_somebody_has_shown_is_not_written_and_makes_nobody_else_of_them() -> None:
+    caller = Caller("ada", credential=Credential(CredentialKind.SESSION, "hash-of-it"))
+    assert caller == Caller("ada")
+    assert "hash-of-it" not in repr(caller) + repr(caller.credential)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import structlog
@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quws.api.kit.addresses import place_of, read_address
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
-from quws.api.kit.services import SESSION_COOKIE, Services
+from quws.api.kit.services import SESSION_COOKIE, Services, address_of
 from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
@@ -49,7 +50,7 @@ class AuthSettings:
     proxy_header
         The header in which the proxy names the user.
     proxy_networks
-        From where that header is believed.
+        From where that header is believed, and ``X-Forwarded-For``.
     operators
         Users whom the proxy names and who may see everything.
 
@@ -80,13 +81,15 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        state = scope.setdefault("state", {})
+        state["address"] = place_of(request, self._settings.proxy_networks)
         try:
             caller = await self._caller(request)
         except (Unauthenticated, Unavailable) as refusal:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
+        state["caller"] = caller
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 
@@ -139,7 +142,7 @@ class Authentication:
                 name, password = _basic(rest)
                 if not name and not password:
                     return None  # How some UWS clients say that they have no user.
-                caller = await services.accounts.by_password(name, password)
+                caller = await services.accounts.by_password(name, password, address_of(request))
             case "bearer":
                 caller = await services.accounts.by_token(rest.strip())
         if caller is None:
@@ -166,9 +169,8 @@ class Authentication:
         return Caller(names[0], names[0] in self._settings.operators)
 
     def _from_proxy(self, client: Any) -> bool:
-        try:
-            address = ip_address(client[0])
-        except (TypeError, ValueError):
+        address = read_address(client)
+        if address is None:
             return False
         return any(address in network for network in self._settings.proxy_networks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -12,6 +13,7 @@ import httpx
 import pytest
 import structlog
 from answers import expect, json_of, location_of, refusal_of
+from circuits import BELL2
 from in_process import Api, open_api
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,6 +25,7 @@ from structlog.testing import capture_logs
 from quws.api.kit.auth import Authentication, AuthSettings
 from quws.api.kit.services import caller_of
 from quws.domain.caller import AuthMethod
+from quws.services import guesses
 
 pytestmark = pytest.mark.anyio
 
@@ -255,3 +258,86 @@ async def test_the_log_tells_who_signs_in_from_where_and_no_secret(closed: Api) 
     ]
     assert {item["client"] for item in logged} == {"192.0.2.7"}
     assert "hunter22" not in str(logged)
+
+
+# -- guessing -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass for those who guess."""
+    monkeypatch.setattr(guesses, "monotonic", lambda: 1000.0)
+
+
+@pytest.mark.usefixtures("still")
+async def test_who_guesses_is_told_to_wait_whatever_they_read_and_others_are_served(
+    closed: Api,
+) -> None:
+    async with closed.client(("192.0.2.7", 40_000)) as http:
+        guessed = [http.get("/jobs", headers=basic(f"alice:guess {n}")) for n in range(150)]
+        found = [answer.status_code for answer in await asyncio.gather(*guessed)]
+        assert (found.count(401), found.count(429)) == (10, 140)
+        right = basic("alice:alice-password")
+        form = {"NAME": "alice", "PASSWORD": "alice-password"}
+        for accept in ({}, {"Accept": "application/json"}, BROWSER):
+            for answer in (
+                await http.get("/jobs", headers=right | accept),
+                await http.post("/account/sign-in", data=form, headers=accept),
+            ):
+                assert "too many wrong passwords" in expect(answer, 429).text
+                assert answer.headers["retry-after"] == "1"
+                assert "www-authenticate" not in answer.headers
+                assert "set-cookie" not in answer.headers
+    async with closed.client(("192.0.2.8", 40_000)) as http:
+        expect(await http.get("/jobs", headers=right))
+        expect(await http.post("/account/sign-in", data=form), 303)
+
+
+@pytest.mark.usefixtures("still")
+async def test_behind_a_proxy_those_who_guess_are_told_apart(tmp_path: Path, schema: Path) -> None:
+    settings = AuthSettings(method=AuthMethod.USERS, proxy_networks=(ip_network("10.0.0.0/8"),))
+    async with open_api(tmp_path, schema, settings) as opened:
+        await opened.services.accounts.add("alice", "alice-password", operator=False)
+        async with opened.client(PROXY) as http:
+            for number in range(11):
+                # What a client says of itself stands before what the proxy has seen.
+                seen = {"X-Forwarded-For": f"192.0.2.{number}, 198.51.100.9"}
+                wrong = basic(f"alice:guess {number}")
+                last = await http.get("/jobs", headers=seen | wrong)
+            expect(last, 429)
+            right, elsewhere = basic("alice:alice-password"), {"X-Forwarded-For": "198.51.100.10"}
+            expect(await http.get("/jobs", headers=right | seen), 429)
+            expect(await http.get("/jobs", headers=right | elsewhere))
+
+
+# -- what is taken away ---------------------------------------------------------------
+
+
+async def test_what_is_taken_away_ends_requests_that_wait(closed: Api) -> None:
+    accounts, standing = closed.services.accounts, closed.services.jobs.standing
+    token = await accounts.create_token("alice", "laptop", None)
+    async with closed.client(headers={"Authorization": f"Bearer {token}"}) as http:
+        job = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2}))
+        waiting = asyncio.create_task(http.get(f"{job}?WAIT=60"))
+        streams = [asyncio.create_task(http.get(path)) for path in (f"{job}/events", "/events")]
+        for _ in range(2):
+            await asyncio.wait_for(closed.hub.asleep.get(), 10)
+        await accounts.revoke("alice", "laptop")
+        await standing.look()
+        refusal_of(await asyncio.wait_for(waiting, 10), 401, "unauthenticated")
+        for stream in streams:
+            answer = expect(await asyncio.wait_for(stream, 10))
+            assert answer.text.endswith("event: server_cancel\ndata: {}\n\n")
+        expect(await http.get(f"{job}/events"), 401)
+
+
+async def test_a_token_makes_no_tokens(closed: Api) -> None:
+    token = await closed.services.accounts.create_token("alice", "laptop", 1)
+    form = {"LABEL": "more", "DAYS": "1"}
+    async with closed.client() as http:
+        bearer = {"Authorization": f"Bearer {token}"}
+        refused = await http.post("/account/tokens", data=form, headers=bearer)
+        assert "they would outlive it" in refusal_of(refused, 403, "forbidden")
+        right = basic("alice:alice-password")
+        expect(await http.post("/account/tokens", data=form, headers=right))
+    assert len(await closed.services.accounts.tokens("alice")) == 2
