@@ -24,8 +24,13 @@ def read_settings() -> Settings:
 
 
 def refuse_public(host: str, *, allow_anonymous: bool) -> None:
-    """End the command where anybody on other machines could use the service unasked."""
-    if allow_anonymous or host == "localhost" or read_settings().auth != "none":
+    """End the command where anybody could use the service unasked, or as whom they like."""
+    settings = read_settings()
+    try:
+        settings.resolved_proxy_secret()
+    except ValueError as error:
+        stop(str(error))
+    if allow_anonymous or host == "localhost" or settings.auth != "none":
         return
     try:
         loopback = ipaddress.ip_address(host).is_loopback

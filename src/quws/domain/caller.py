@@ -25,6 +25,18 @@ class CredentialKind(StrEnum):
     SESSION = "session"
 
 
+MOST_NAME = 200
+"""How long the name of a user may be whom others have signed in: addresses are, and DNs."""
+
+
+def is_user_name(name: str) -> bool:
+    """Return whether a text that others have chosen can name a user.
+
+    Names that look the same on a page must not be two: nothing in them is invisible.
+    """
+    return 0 < len(name) <= MOST_NAME and name.isprintable() and " ".join(name.split()) == name
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What somebody has shown. ``key`` is its hash, as it is stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hmac
 from base64 import b64decode
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -18,7 +19,7 @@ from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
 from quws.api.kit.services import SESSION_COOKIE, Services, address_of
-from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.caller import ANONYMOUS, MOST_NAME, AuthMethod, Caller, is_user_name
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
 
@@ -32,6 +33,7 @@ _OPEN = (
     "/capabilities",
     "/openapi.json",
 )
+PROXY_SECRET = "X-Proxy-Secret"  # noqa: S105 - the header that has it
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 
@@ -51,6 +53,8 @@ class AuthSettings:
         The header in which the proxy names the user.
     proxy_networks
         From where that header is believed, and ``X-Forwarded-For``.
+    proxy_secret
+        What the proxy proves itself by: any process can come from a network.
     operators
         Users whom the proxy names and who may see everything.
 
@@ -60,6 +64,7 @@ class AuthSettings:
     anonymous: bool = False
     proxy_header: str = "X-Forwarded-User"
     proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(default_factory=tuple)
+    proxy_secret: str = field(default="", repr=False)
     operators: frozenset[str] = frozenset()
 
 
@@ -163,10 +168,32 @@ class Authentication:
         names = request.headers.getlist(self._settings.proxy_header)
         if not any(names) or not self._from_proxy(request.scope.get("client")):
             return None
+        header = self._settings.proxy_header
+        if not self._is_proxy(request):
+            raise _disbelieved(f"{header} came without the secret of the proxy in {PROXY_SECRET}")
         if len(names) > 1:
             # One of them may be the client's own.
-            raise Unauthenticated(f"{self._settings.proxy_header} was sent more than once")
-        return Caller(names[0], names[0] in self._settings.operators)
+            raise _disbelieved(f"{header} was sent more than once")
+        try:
+            name = names[0].encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            raise _disbelieved(f"{header} is not UTF-8") from None
+        if not is_user_name(name):
+            raise _disbelieved(
+                f"{header} names no user: a name has 1 to {MOST_NAME} printable characters, and"
+                " blanks only between words, one at a time"
+            )
+        return Caller(name, name in self._settings.operators)
+
+    def _is_proxy(self, request: Request) -> bool:
+        shown = request.headers.getlist(PROXY_SECRET)
+        secret = self._settings.proxy_secret.encode()
+        # Twice means that one is the client's own: the proxy does not replace what it should.
+        return (
+            bool(secret)
+            and len(shown) == 1
+            and hmac.compare_digest(shown[0].encode("latin-1"), secret)
+        )
 
     def _from_proxy(self, client: Any) -> bool:
         address = read_address(client)
@@ -176,6 +203,11 @@ class Authentication:
 
     def _challenges(self) -> tuple[str, ...]:
         return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]
+
+
+def _disbelieved(sentence: str) -> Unauthenticated:
+    _log.warning("sign-in failed", method="proxy")
+    return Unauthenticated(sentence)
 
 
 def _basic(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from quws.api.kit.auth import Authentication, AuthSettings
+from quws.api.kit.auth import PROXY_SECRET, Authentication, AuthSettings
 from quws.api.kit.services import caller_of
 from quws.domain.caller import AuthMethod
 from quws.services import guesses
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.anyio
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PROXY = ("10.1.2.3", 41_000)
 USER = "X-Forwarded-User"
+SECRET = "it-is-not-told-anybody"
 
 
 async def whoami(request: Request) -> Response:
@@ -39,18 +40,26 @@ async def whoami(request: Request) -> Response:
     return JSONResponse({"name": caller.name, "operator": caller.operator})
 
 
-def proxied(client: Any = PROXY, **settings: Any) -> httpx.AsyncClient:
+def proxied(
+    client: Any = PROXY, secrets: Sequence[str | bytes] = (SECRET,), **settings: Any
+) -> httpx.AsyncClient:
     """A client of an application behind a proxy, which comes from an address."""
     known: dict[str, Any] = {
         "method": AuthMethod.PROXY,
         "proxy_networks": (ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        "proxy_secret": SECRET,
         "operators": frozenset({"root"}),
     }
     middleware = Middleware(Authentication, settings=AuthSettings(**known | settings))
     # No pages: the kit refuses in words where there are none.
     app = Starlette(routes=[Route("/{path:path}", whoami)], middleware=[middleware])
     transport = httpx.ASGITransport(app, client=cast("tuple[str, int]", client))
-    return httpx.AsyncClient(transport=transport, base_url="http://quws.test")
+    headers = [(PROXY_SECRET.encode(), as_bytes(item)) for item in secrets]
+    return httpx.AsyncClient(transport=transport, base_url="http://quws.test", headers=headers)
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 async def test_the_proxy_says_who_asks() -> None:
@@ -104,6 +113,74 @@ async def test_a_proxy_may_have_an_address_of_either_kind() -> None:
         assert json_of(await http.get("/jobs", headers={USER: "carol"}))["name"] == "carol"
 
 
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        [],
+        [""],
+        ["wrong"],
+        [SECRET[:-1]],
+        [SECRET + "x"],
+        [SECRET.upper()],
+        [b"\xff" * 32],
+        ["wrong", SECRET],
+        [SECRET, SECRET],
+    ],
+    ids=str,
+)
+async def test_another_program_at_the_address_of_the_proxy_is_not_believed(
+    secrets: list[str | bytes],
+) -> None:
+    async with proxied(secrets=secrets, anonymous=True) as http:
+        with capture_logs() as logged:
+            answer = await http.get("/jobs", headers={USER: "root"})
+        # Who names nobody needs none.
+        assert json_of(await http.get("/jobs"))["name"] is None
+    assert "came without the secret of the proxy" in refusal_of(answer, 401, "unauthenticated")
+    (told,) = [item for item in logged if item["event"] == "sign-in failed"]
+    assert told["method"] == "proxy"
+    assert SECRET not in str(logged) + answer.text
+
+
+async def test_without_a_secret_that_is_set_nobody_is_believed() -> None:
+    for secrets in ([], [""]):
+        async with proxied(secrets=secrets, proxy_secret="") as http:
+            expect(await http.get("/jobs", headers={USER: "root"}), 401)
+
+
+@pytest.mark.parametrize(
+    "name", ["carol", "c@lab.example", "CN=Carol Doe,O=Lab", "jürgen", "À. Ünal", "x" * 200]
+)
+async def test_a_name_is_taken_as_it_is(name: str) -> None:
+    async with proxied(operators=frozenset({name})) as http:
+        found = json_of(await http.get("/jobs", headers={USER.encode(): name.encode()}))
+    assert found == {"name": name, "operator": True}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 201,
+        "x" * 100_000,
+        "carol ",
+        " carol",
+        " ",
+        "carol  doe",
+        "carol\t",
+        "carol\x01",
+        "carol\u00a0doe",
+        "carol\u200b",
+        "\u202ecarol",
+        b"j\xfcrgen",
+    ],
+)
+async def test_a_name_that_could_pass_for_another_is_none(name: str | bytes) -> None:
+    async with proxied(anonymous=True) as http:
+        answer = await http.get("/jobs", headers={USER.encode(): as_bytes(name)})
+    assert USER in refusal_of(answer, 401, "unauthenticated")
+    assert len(answer.text) < 300
+
+
 async def test_another_header_is_not_believed() -> None:
     async with proxied(proxy_header="X-Lab-User") as http:
         refusal_of(await http.get("/jobs", headers={USER: "carol"}), 401, "unauthenticated")
@@ -141,8 +218,7 @@ async def closed(tmp_path: Path, schema: Path) -> AsyncIterator[Api]:
 
 
 def basic(text: bytes | str) -> dict[str, str]:
-    content = text.encode() if isinstance(text, str) else text
-    return {"Authorization": f"Basic {b64encode(content).decode()}"}
+    return {"Authorization": f"Basic {b64encode(as_bytes(text)).decode()}"}
 
 
 async def test_a_password_or_a_token_is_a_way_in(closed: Api) -> None:
