@@ -145,6 +145,12 @@ class Settings(BaseSettings):
         description="Port on which each process answers /metrics and /health; 0 for none. Under"
         " 'quws serve' the API takes it, the sweeper the next one, the workers those after.",
     )
+    max_connections: int = Field(
+        4096,
+        ge=16,
+        description="How many connections the API holds at once. One more ends that which has"
+        " been longest without a whole request.",
+    )
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
 

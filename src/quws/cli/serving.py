@@ -27,4 +27,4 @@ def serve_api(host: str, port: int, *, allow_anonymous: bool) -> None:
         service = create_app(settings.model_copy(update=known))
     except (StoreUnavailable, ValueError) as error:
         stop(str(error))
-    run_server(service, host, port)
+    run_server(service, host, port, settings.max_connections)

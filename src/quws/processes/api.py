@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -19,6 +20,7 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
+from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
@@ -155,8 +157,9 @@ def make_services(
     )
 
 
-def run_server(app: FastAPI, host: str, port: int) -> None:
+def run_server(app: FastAPI, host: str, port: int, max_connections: int) -> None:
     """Serve an application until SIGTERM or SIGINT."""
+    connections = Connections(room_for(max_connections))
 
     class Server(uvicorn.Server):
         @override
@@ -170,7 +173,8 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
 
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=partial(Protocol, connections=connections),  # type: ignore[arg-type]
+        ws="none",
         host=host,
         port=port,
         access_log=False,

@@ -25,6 +25,7 @@ from quws.bus.server import NoServer, ValkeyServer
 from quws.processes.listening import CannotListen, ensure_listenable
 from quws.processes.private import keep_private
 from quws.processes.stopping import StopSignal
+from quws.processes.watchdog import Watchdog
 from quws.sandbox.confine import die_with_parent
 from quws.settings import Settings
 from quws.store.revision import REVISION
@@ -81,6 +82,7 @@ class Supervisor:
         self._environment["QUWS_DATA"] = str(settings.data.absolute())
         self._valkey: ValkeyServer | None = None
         self._migration: subprocess.Popen[bytes] | None = None
+        self._watchdog = Watchdog(self._answers)
         self._parts = [
             _Part(
                 "api",
@@ -173,10 +175,12 @@ class Supervisor:
                 raise _CannotServe("the database could not be prepared; see above")
             for part in self._parts if ready else self._parts[:1]:
                 self._look_after(part, ready=ready)
+            self._look_after_answers()
             if not ready:
                 ready = self._answers()
                 if ready:
                     self._greet()
+                    self._watchdog.start()
                 elif time.monotonic() > limit:
                     raise _CannotServe(f"the service does not answer at {self._url}")
 
@@ -196,6 +200,13 @@ class Supervisor:
         self._say(f"the {part.name} process ended with status {status}; it is started again")
         part.process = None
         part.next_start = now + pause
+
+    def _look_after_answers(self) -> None:
+        api = self._parts[0].process
+        if api is not None and self._watchdog.silent:
+            self._say("the api process does not answer; it is killed")
+            api.kill()
+            self._watchdog.forget()
 
     def _look_after_valkey(self) -> None:
         if self._valkey is not None and self._valkey.process.poll() is not None:

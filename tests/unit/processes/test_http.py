@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from quws.api.kit.heads import MAX_HEADERS, MAX_URI, HeadLimits
 from quws.api.kit.phrase import Worded
+from quws.processes.connections import Connections
 from quws.processes.http import Protocol
 
 pytestmark = pytest.mark.anyio
 SECONDS = 20
 
-Ask = Callable[..., Awaitable[bytes]]
+
+class Served:
+    """A server with an application."""
+
+    def __init__(self, address: tuple[str, int], state: ServerState) -> None:
+        self._address = address
+        self._state = state
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection."""
+        return await asyncio.open_connection(*self._address, limit=2_000_000)
+
+    async def __call__(self, *pieces: bytes) -> bytes:
+        """Send pieces and return all that comes back until the connection ends."""
+        reader, writer = await self.connect()
+        try:
+            async with asyncio.timeout(SECONDS):
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+    async def has(self, connections: int) -> None:
+        """Wait until it has so many connections."""
+        async with asyncio.timeout(SECONDS):
+            while len(self._state.connections) != connections:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -35,36 +66,30 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         length += len(message.get("body", b""))
         more = message.get("more_body", False)
     text = f"{scope['path'][:20]} {len(scope['headers'])} {length}\n"
+    if scope["path"] == "/much":
+        text = "x" * 50_000_000
     status = Worded(403, "no\r\nX: ä") if scope["path"] == "/no" else 200
     await PlainTextResponse(text, status)(scope, receive, send)
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Ask]:
-    """Serve it; give a function that sends pieces and returns all that comes back."""
-    config = uvicorn.Config(HeadLimits(echo), lifespan="off", log_config=None)
+async def serving(
+    application: ASGIApp = echo, limit: int = 100, **options: float
+) -> AsyncIterator[Served]:
+    """Serve it with so many connections at most."""
+    connections = Connections(limit)
+    config = uvicorn.Config(HeadLimits(application), lifespan="off", log_config=None, ws="none")
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: Protocol(
+            config=config, server_state=state, app_state={}, connections=connections, **options
+        ),
+        "127.0.0.1",
+        0,
     )
-    address = server.sockets[0].getsockname()
-
-    async def ask(*pieces: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection(*address)
-        try:
-            async with asyncio.timeout(SECONDS):
-                for piece in pieces:
-                    writer.write(piece)
-                    await writer.drain()
-                return await reader.read()
-        except ConnectionError:
-            return b""
-        finally:
-            writer.close()
-
     async with server:
-        yield ask
+        yield Served(server.sockets[0].getsockname(), state)
 
 
 def request(path: str = "/", headers: bytes = b"", *, last: bool = True) -> bytes:
@@ -139,3 +164,80 @@ async def test_an_answer_may_have_a_phrase_of_its_own() -> None:
         answer = await ask(request("/no", last=False) + request("/"))
     assert answer.startswith(b"HTTP/1.1 403 Forbidden: no X: ?\r\n")
     assert b"HTTP/1.1 200 OK\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /half HTTP/1.1\r\nX-",
+        b"\r\n",
+        request("/whole", last=False) + b"GET /half",
+        b"POST /half HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf",
+        b"POST /half HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",
+    ],
+    ids=["head", "nothing", "second", "body", "chunk"],
+)
+async def test_a_request_that_does_not_come_whole_is_ended(sent: bytes) -> None:
+    async with serving(patience=0.2) as ask:
+        answer = await ask(sent)
+    assert b"HTTP/1.1 408 Request Timeout\r\n" in answer
+    assert answer.endswith(b"\n\r\nrequest_timeout: the request did not come in time\n")
+
+
+async def test_who_says_nothing_is_told_nothing() -> None:
+    async with serving(patience=0.2) as ask:
+        assert await ask() == b""
+
+
+async def test_who_is_answered_may_take_long() -> None:
+    """The patience is with the client, and ends where it is for the service to go on."""
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await end.wait()
+        await echo(scope, receive, send)
+
+    async with serving(application=slow, limit=1, patience=0.05) as ask:
+        answer = asyncio.create_task(ask(request("/slow")))
+        await begun.wait()
+        assert await ask(b"GET /") == b""  # Somebody comes, and goes: there is no place.
+        end.set()
+        assert (await answer).endswith(b"/slow 1 0\n")
+
+
+async def test_who_reads_nothing_is_ended() -> None:
+    async with serving(unread=0.2) as ask:
+        _, writer = await ask.connect()
+        writer.write(request("/much", last=False))
+        await ask.has(1)
+        await ask.has(0)
+        writer.close()
+
+
+async def test_who_reads_slowly_gets_all() -> None:
+    async with serving(unread=0.2) as ask:
+        reader, writer = await ask.connect()
+        writer.write(request("/much"))
+        length = 0
+        async with asyncio.timeout(SECONDS):
+            while piece := await reader.read(4_000_000):
+                length += len(piece)
+                await asyncio.sleep(0.02)
+        writer.close()
+    assert length > 50_000_000
+
+
+async def test_the_oldest_without_a_request_gives_way() -> None:
+    async with serving(limit=2) as ask:
+        oldest, writer = await ask.connect()
+        writer.write(b"GET /half")
+        await ask.has(1)
+        assert (await ask(request("/1"))).endswith(b"/1 1 0\n")
+        _, other = await ask.connect()
+        await ask.has(2)
+        assert (await ask(request("/2"))).endswith(b"/2 1 0\n")
+        assert await oldest.read() == b""
+        assert (await ask(request("/3"))).endswith(b"/3 1 0\n")
+        writer.close()
+        other.close()
