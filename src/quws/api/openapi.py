@@ -155,7 +155,7 @@ _STATUS = {
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
     "415": "The body is no form",
-    "429": "Too many of the caller's circuits are being checked",
+    "429": "Too many circuits of the caller are being checked, or wrong passwords were tried",
     "503": "Not right now",
 }
 _MODELS: tuple[type[BaseModel], ...] = (
@@ -233,9 +233,9 @@ def _complete(
         responses["303"] = {"description": _STATUS["303"]}
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
-    refusals = ["503", "429"] if path == "/sync" or method in ("post", "put") else ["503"]
+    refusals = ["503"]
     if path.startswith(("/jobs", "/sync", "/targets", "/events")):
-        refusals += ["400", "401", "403", "404"]
+        refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):
         refusals += ["413", "415"]
     for status in sorted(refusals):

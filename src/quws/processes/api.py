@@ -30,6 +30,7 @@ from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
 from quws.settings import Settings
@@ -93,7 +94,9 @@ async def open_services(
             specifications=specifications,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
-        listening = asyncio.gather(backends.events.run(), lookout.run())
+        listening = asyncio.gather(
+            backends.events.run(), lookout.run(), services.jobs.standing.run()
+        )
         try:
             async with monitored(
                 settings.monitor_host,
@@ -129,6 +132,7 @@ def make_services(
         Targets that are installed here, and so can be asked what suits them.
 
     """
+    accounts = AccountStore(backends.database)
     return Services(
         jobs=JobService(
             store=backends.jobs,
@@ -142,8 +146,9 @@ def make_services(
             specifications=specifications,
             expected=expected,
             suitability=Suitability({target.name: target for target in known}),
+            standing=Standing(accounts, backends.events),
         ),
-        accounts=AccountService(AccountStore(backends.database)),
+        accounts=AccountService(accounts),
         health=make_health(backends),
         targets=make_target_service(backends),
         queues=Queues(QueueStore(backends.database)),

@@ -14,6 +14,7 @@ from quws.domain.job import JobRef
 from quws.domain.phases import ACTIVE, FINAL, Phase
 from quws.services.jobs.read import JobReader
 from quws.services.snapshots import Snapshot
+from quws.services.standing import Standing, gone
 from quws.store.jobs.outbox import LATE_ENTRIES
 from quws.store.jobs.store import JobStore
 from quws.telemetry import metrics
@@ -45,11 +46,17 @@ class JobFollower:
     """
 
     def __init__(
-        self, reader: JobReader, store: JobStore, events: EventHub, max_wait: float
+        self,
+        reader: JobReader,
+        store: JobStore,
+        events: EventHub,
+        standing: Standing,
+        max_wait: float,
     ) -> None:
         self._reader = reader
         self._store = store
         self._events = events
+        self._standing = standing
         self._max_wait = max_wait
         self._closing = False
 
@@ -71,11 +78,13 @@ class JobFollower:
         ------
         NotFound, Forbidden
             Also later, when the job was deleted.
+        Unauthenticated
+            The caller's credentials are gone meanwhile.
 
         """
         limit = self._max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._events.watch(job_id) as watch, _counted():
+        with self._standing.of(caller) as stay, self._events.watch(job_id) as watch, _counted():
             found = await self._reader.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -83,14 +92,16 @@ class JobFollower:
                 if left <= 0:
                     break
                 await watch.changed(min(left, _REREAD_SECONDS))
+                if stay.over:
+                    raise gone()
                 found = await self._reader.snapshot(caller, job_id)
             return found
 
     async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Snapshot, None]:
         """Yield a job now, whenever it may have changed, and now and then besides.
 
-        Ends with the first snapshot that is final, or when the process is about to
-        end.
+        Ends with the first snapshot that is final, when the caller's credentials are gone, or
+        when the process is about to end.
 
         Raises
         ------
@@ -98,7 +109,7 @@ class JobFollower:
             Also later, when the job was deleted.
 
         """
-        with self._events.watch(job_id) as watch:
+        with self._standing.of(caller) as stay, self._events.watch(job_id) as watch:
             while True:
                 found = await self._reader.snapshot(caller, job_id)
                 yield found
@@ -107,21 +118,21 @@ class JobFollower:
                 queued = found.job.phase is Phase.QUEUED
                 if not self._closing:
                     await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
-                if self._closing:
+                if self._closing or stay.over:
                     return
 
     async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
         """Yield what happens to the caller's jobs, from a cursor on or from now.
 
-        Ends when the process is about to end. Where nothing happens, there are news
-        without anything in them now and then.
+        Ends when the caller's credentials are gone, or the process is about to end. Where nothing
+        happens, there are news without anything in them now and then.
         """
-        with self._events.feed() as feed:
+        with self._standing.of(caller) as stay, self._events.feed() as feed:
             start = cursor = await self._store.outbox.newest() if cursor is None else cursor
             told: dict[str, int] = {}
             yield News(cursor, [], [])
             spoken = monotonic()
-            while not self._closing:
+            while not (self._closing or stay.over):
                 late = max(cursor - LATE_ENTRIES, 0)
                 found = await self._store.outbox.since(
                     caller.name, everybody=caller.operator, after=late

@@ -18,6 +18,7 @@ from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotes import Quotes
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -41,11 +42,13 @@ class JobService:
         quotes: Quotes,
         policy: Policy,
         suitability: Suitability,
+        standing: Standing,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
+        self.standing = standing
         self.reader = JobReader(store, quotes)
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
@@ -55,6 +58,7 @@ class JobService:
             policy=policy,
             specifications=specifications,
             suitability=suitability,
+            standing=standing,
             expected=expected,
             clock=clock,
         )
@@ -87,4 +91,4 @@ class JobService:
             policy=policy,
             clock=clock,
         )
-        self.follower = JobFollower(self.reader, store, events, policy.max_wait)
+        self.follower = JobFollower(self.reader, store, events, standing, policy.max_wait)
