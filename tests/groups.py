@@ -21,6 +21,8 @@ SHARING = {
     "test_uws_": "strict",
     "test_survival": "standing",
     "test_execution": "standing",
+    "test_accounts": "closed",
+    "test_attacks": "closed",
     "test_remote_vendor": "site",
     "test_target_life": "site",
     "test_targets_api": "site",

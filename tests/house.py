@@ -32,8 +32,10 @@ from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.sweeps import Sweeps
+from quws.store.accounts import AccountStore
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
@@ -223,6 +225,7 @@ class House:
             quotes=self.quotes,
             policy=self.policy.model_copy(update=policy),
             suitability=Suitability(self.adapters),
+            standing=Standing(AccountStore(self.database), self.hub, self.clock),
             expected=self.expected,
             room=self.room,
             clock=self.clock,

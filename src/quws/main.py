@@ -25,6 +25,8 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
     ConfigError
         The list of targets names an adapter that is not installed here, or whose
         options are wrong.
+    ValueError
+        A proxy is to name users, and has no secret.
 
     """
     configs = settings.target_configs()
@@ -36,6 +38,7 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
             anonymous=settings.anonymous,
             proxy_header=settings.proxy_header,
             proxy_networks=tuple(settings.proxy_networks),
+            proxy_secret=settings.resolved_proxy_secret(),
             operators=frozenset(settings.operators),
         ),
         public_url=settings.public_url,

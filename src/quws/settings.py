@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quws.domain.caller import AuthMethod
 from quws.domain.policy import Policy
 from quws.targets import ConfigError, TargetConfig, read_targets
+
+_PROXY_SECRET = re.compile(r"[!-~]{16,200}")
 
 
 def _slashless(url: str) -> str:
@@ -79,7 +82,13 @@ class Settings(BaseSettings):
     )
     proxy_networks: list[IPv4Network | IPv6Network] = Field(
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")],
-        description="With proxy: from where the header is believed.",
+        description="From where the header is believed; and, whatever QUWS_AUTH is, from where"
+        " X-Forwarded-For is, for slowing down who guesses passwords.",
+    )
+    proxy_secret: SecretStr = Field(
+        SecretStr(""),
+        description="With proxy: what the proxy sends as X-Proxy-Secret, so that no other program"
+        " can name users: 16 to 200 printable ASCII characters without blanks.",
     )
     operators: list[str] = Field(
         default_factory=list, description="With proxy: users who may see everything."
@@ -172,6 +181,26 @@ class Settings(BaseSettings):
                 " serve', which brings its own"
             )
         return self.redis_url.get_secret_value()
+
+    def resolved_proxy_secret(self) -> str:
+        """Return what a proxy that names users proves itself by; empty where none does.
+
+        Raises
+        ------
+        ValueError
+            A proxy is to name users, and this is none.
+
+        """
+        if self.auth is not AuthMethod.PROXY:
+            return ""
+        secret = self.proxy_secret.get_secret_value()
+        if not _PROXY_SECRET.fullmatch(secret):
+            raise ValueError(
+                "with QUWS_AUTH=proxy, QUWS_PROXY_SECRET must be 16 to 200 printable ASCII"
+                " characters without blanks, which your proxy sends as X-Proxy-Secret:"
+                " else any program that reaches the service could name itself as any user"
+            )
+        return secret
 
     def resolved_artifacts_url(self) -> str:
         """Return the URL of the artifact store."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from elsewhere import Site, Vendor, start_site
-from harness import Postgres, Service, cluster, embedded
+from harness import Postgres, Service, cluster, embedded, quws
 from integration.uws_helpers import (
     STRICT,
     Said,
@@ -58,6 +58,19 @@ def service(
 def http(service: Service) -> Iterator[httpx.Client]:
     with service.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that wants its users to sign in, and runs two jobs of each."""
+    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
+    with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
+        for name in ("alice", "bob"):
+            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
+        quws(
+            service, "user", "add", "root@lab", "--operator", "--password-stdin", stdin="root-pass"
+        )
+        yield service
 
 
 @pytest.fixture(scope="session")

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
+import subprocess
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from time import monotonic
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 from answers import expect, json_of, location_of, refusal_of
 from circuits import BELL2
-from harness import Service, until
+from harness import Service, quws, until
 from uws import create, listed, wait
+
+from quws.processes.connections import room_for
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
 }
+CONNECTIONS = 4_200
+"""More than a service holds if nobody has set how many."""
 T = TypeVar("T")
 PATIENCE = 20.0
 """How long anybody waits for anything here, the attacked service being on a busy machine."""
 
 
-def attacked(service: Service, attack: Callable[[], T]) -> T:
+def attacked(service: Service, attack: Callable[[], T], auth: tuple[str, str] | None = None) -> T:
     """Attack, and hold the service to serving others until the attack is over."""
-    with ThreadPoolExecutor() as threads, service.client(timeout=PATIENCE) as other:
+    with ThreadPoolExecutor() as threads, service.client(timeout=PATIENCE, auth=auth) as other:
         going = threads.submit(attack)
         while True:
             over = going.done()
@@ -90,6 +98,22 @@ def test_a_uri_that_is_too_long_is_refused_in_a_sentence(service: Service, lengt
     status, reason = status_line(service, "GET", "/sync?QUERY=" + "x" * length)
     assert status == 414
     assert reason.endswith("send parameters in the body of a POST")
+
+
+def test_connections_that_say_nothing_keep_nobody_out(service: Service) -> None:
+    address = httpx.URL(service.url)
+    ours = room_for(CONNECTIONS)
+
+    def hold() -> int:
+        with contextlib.ExitStack() as held:
+            for _ in range(ours):
+                peer = (address.host, address.port or 80)
+                connection = held.enter_context(socket.create_connection(peer, PATIENCE))
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(b"GET /jobs HTTP/1.1\r\nHost: ")
+        return ours
+
+    assert attacked(service, hold) == CONNECTIONS, "this process may not open so many files"
 
 
 # -- bodies ---------------------------------------------------------------------------
@@ -319,6 +343,112 @@ def test_a_refusal_cannot_write_headers_of_its_own(service: Service) -> None:
     assert reason.startswith("Forbidden: there is no parameter 'X Set-Cookie: evil")
     assert reason.isascii()
     assert len(reason) <= 300
+
+
+# -- accounts --------------------------------------------------------------------------------
+
+BOB = ("bob", "bob-password")
+
+
+def from_place(address: str) -> dict[str, str]:
+    """Come from elsewhere: the proxies of the closed service are on this machine."""
+    return {"X-Forwarded-For": address}
+
+
+def tried(service: Service, address: str, passwords: list[tuple[str, str]]) -> list[httpx.Response]:
+    """Try names with passwords from one place, ten at a time."""
+    with (
+        service.client(headers=from_place(address), timeout=PATIENCE * 3) as http,
+        ThreadPoolExecutor(10) as threads,
+    ):
+        return list(threads.map(lambda auth: http.get("/jobs", auth=auth), passwords))
+
+
+def test_who_guesses_a_password_is_slowed_and_nobody_else(closed: Service) -> None:
+    guesses = [("alice", f"guess {number}") for number in range(150)]
+    answers = attacked(closed, lambda: tried(closed, "203.0.113.7", guesses), auth=BOB)
+    found = [answer.status_code for answer in answers]
+    assert set(found) == {401, 429}
+    # Ten are free; a few more come true while all of them are sent.
+    assert 10 <= found.count(401) < 20
+    assert all(int(item.headers["Retry-After"]) for item in answers if item.status_code == 429)
+    form = {"NAME": "alice", "PASSWORD": "alice-password"}
+    with closed.client(headers=from_place("203.0.113.7")) as guessing:
+        # The right one is not told from a wrong one.
+        refusal_of(
+            guessing.get("/jobs", auth=("alice", form["PASSWORD"])), 429, "too_many_requests"
+        )
+        expect(guessing.post("/account/sign-in", data=form, headers=BROWSER), 429)
+        expect(guessing.get("/jobs", auth=BOB))
+    with closed.client(headers=from_place("203.0.113.8")) as honest:
+        expect(honest.get("/jobs", auth=("alice", form["PASSWORD"])))
+        expect(honest.post("/account/sign-in", data=form, headers=BROWSER), 303)
+    assert "guess 1" not in closed.log()
+
+
+def test_who_tries_many_names_is_slowed_and_nobody_else(closed: Service) -> None:
+    guesses = [(f"name{number}", "12345678") for number in range(90)]
+    answers = attacked(closed, lambda: tried(closed, "203.0.113.20", guesses), auth=BOB)
+    found = [answer.status_code for answer in answers]
+    assert set(found) == {401, 429}
+    assert 30 <= found.count(401) < 45
+    with closed.client(headers=from_place("203.0.113.21")) as honest:
+        expect(honest.get("/jobs", auth=("alice", "alice-password")))
+
+
+def read_until_it_ends(http: httpx.Client, path: str, begun: threading.Event) -> str:
+    """Read a stream of events; what is sent to keep it alive shows that it does not end."""
+    deadline = monotonic() + PATIENCE
+    with http.stream("GET", path, timeout=PATIENCE) as answer:
+        expect(answer)
+        lines = []
+        for line in answer.iter_lines():
+            lines.append(line)
+            begun.set()
+            assert monotonic() < deadline, "it does not end"
+    return "\n".join(lines)
+
+
+def test_who_is_removed_keeps_nothing_that_is_open(closed: Service) -> None:
+    auth = ("dora", "dora-password")
+    quws(closed, "user", "add", "dora", "--password-stdin", stdin="dora-password\n")
+    form = {"NAME": "dora", "PASSWORD": "dora-password"}
+    with closed.client(auth=auth) as by_password, closed.client() as by_session:
+        cookie = by_session.post("/account/sign-in", data=form).headers["Set-Cookie"]
+        by_session.headers["Cookie"] = cookie.partition(";")[0]
+        job = create(by_password)
+        begun = [threading.Event() for _ in range(3)]
+        streams = ((by_password, "/events"), (by_session, "/events"), (by_session, f"{job}/events"))
+
+        def taken_away() -> list[str]:
+            with ThreadPoolExecutor(4) as threads:
+                reading = [
+                    threads.submit(read_until_it_ends, *stream, event)
+                    for stream, event in zip(streams, begun, strict=True)
+                ]
+                waiting = threads.submit(by_password.get, f"{job}?WAIT=60")
+                assert all(event.wait(PATIENCE) for event in begun)
+                quws(closed, "user", "remove", "dora")
+                refusal_of(waiting.result(), 401, "unauthenticated")
+                return [item.result() for item in reading]
+
+        for text in attacked(closed, taken_away, auth=BOB):
+            assert text.rstrip().endswith("event: server_cancel\ndata: {}")
+        for client in (by_password, by_session):
+            expect(client.get("/jobs"), 401)
+            expect(client.post("/jobs", data={"CIRCUIT": BELL2}), 401)
+            expect(client.get(f"{job}/events"), 401)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        quws(closed, "user", "add", "dora", "--password-stdin", stdin="another-password\n")
+    assert "has left jobs" in refused.value.stderr
+
+
+def test_a_token_makes_nothing_that_outlives_it(closed: Service) -> None:
+    secret = quws(closed, "token", "create", "bob", "--label", "robot", "--days", "1")
+    with closed.client(headers={"Authorization": f"Bearer {secret}"}) as http:
+        refusal_of(http.post("/account/tokens", data={"LABEL": "more"}), 403, "forbidden")
+        quws(closed, "token", "revoke", "bob", "robot")
+        expect(http.post("/jobs", data={"CIRCUIT": BELL2}), 401)
 
 
 def test_after_all_of_that_a_job_runs(service: Service, http: httpx.Client) -> None:

@@ -155,7 +155,7 @@ _STATUS = {
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
     "415": "The body is no form",
-    "429": "The caller has too many requests under way",
+    "429": "The caller has too many requests under way, or has tried wrong passwords",
     "503": "Not right now",
     "507": "The disk of the service is nearly full",
 }
@@ -170,8 +170,6 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalibrationRefJson,
     CalibrationJson,
 )
-_WAITING = frozenset({"/jobs/{job_id}", "/jobs/{job_id}/events", "/sync/{job_id}", "/events"})
-"""Where a GET may wait for news."""
 _KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
@@ -266,12 +264,9 @@ def _complete(
 
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
-    sends = method in ("post", "put")
-    if path == "/sync" or sends or (path in _WAITING and method == "get"):
-        refusals.append("429")
     if path.startswith(("/jobs", "/sync", "/targets", "/events")):
-        refusals += ["400", "401", "403", "404"]
-    if sends:
+        refusals += ["400", "401", "403", "404", "429"]
+    if method in ("post", "put"):
         refusals += ["413", "415"]
         if path in _KEEPING or path.startswith("/jobs/{job_id}/parameters/"):
             refusals.append("507")

@@ -37,12 +37,18 @@ def user_add(
     no_password: Annotated[
         bool, typer.Option("--no-password", help="Signs in with tokens only.")
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Gets the jobs that an earlier user of this name has left."),
+    ] = False,
     password_stdin: PasswordStdin = False,
     data: Data = None,
 ) -> None:
     """Add a user."""
     password = None if no_password else _password(from_stdin=password_stdin)
-    _with_accounts(data, lambda accounts: accounts.add(name, password, operator=operator))
+    _with_accounts(
+        data, lambda accounts: accounts.add(name, password, operator=operator, adopt=adopt)
+    )
     typer.echo(f"user {name} added")
 
 

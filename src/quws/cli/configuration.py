@@ -18,11 +18,19 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
         stop(f"{name}: {first['msg']}")
+    except RuntimeError as error:
+        # Nobody has told where data go, and the system does not know where this user is at home.
+        stop(f"{error}; or set QUWS_DATA to the data folder")
 
 
 def refuse_public(host: str, *, allow_anonymous: bool) -> None:
-    """End the command where anybody on other machines could use the service unasked."""
-    if allow_anonymous or host == "localhost" or read_settings().auth != "none":
+    """End the command where anybody could use the service unasked, or as whom they like."""
+    settings = read_settings()
+    try:
+        settings.resolved_proxy_secret()
+    except ValueError as error:
+        stop(str(error))
+    if allow_anonymous or host == "localhost" or settings.auth != "none":
         return
     try:
         loopback = ipaddress.ip_address(host).is_loopback

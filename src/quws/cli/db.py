@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -47,9 +48,13 @@ def check(data: Data = None) -> None:
 def _migrate(data: Path | None, work: Callable[[str], None]) -> None:
     use(data)
     settings = read_settings()
-    if settings.database_url is None:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A file of SQLite is for its user alone: the hashes of passwords are in it.
+    umask = os.umask(0o077)
     try:
+        if settings.database_url is None:
+            settings.data.mkdir(parents=True, exist_ok=True)
         work(settings.resolved_database_url())
     except StoreUnavailable as error:
         stop(trouble(error, settings, data))
+    finally:
+        os.umask(umask)

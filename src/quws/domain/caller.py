@@ -17,14 +17,46 @@ class AuthMethod(StrEnum):
     """A proxy in front has found out, and says it in a header."""
 
 
+class CredentialKind(StrEnum):
+    """What an account is known by."""
+
+    PASSWORD = "password"  # noqa: S105 - the kind, not one
+    TOKEN = "token"  # noqa: S105 - the kind, not one
+    SESSION = "session"
+
+
+MOST_NAME = 200
+"""How long the name of a user may be whom others have signed in: addresses are, and DNs."""
+
+
+def is_user_name(name: str) -> bool:
+    """Return whether a text that others have chosen can name a user.
+
+    Names that look the same on a page must not be two: nothing in them is invisible.
+    """
+    return 0 < len(name) <= MOST_NAME and name.isprintable() and " ".join(name.split()) == name
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What somebody has shown. ``key`` is its hash, as it is stored."""
+
+    kind: CredentialKind
+    key: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who sends a request. ``name`` is None for the anonymous user."""
+    """Somebody who sends a request. ``name`` is None for the anonymous user.
+
+    ``credential`` is what must hold as long as they are served; None where there are no accounts.
+    ``address`` is from where this request comes; empty where that is not known.
+    """
 
     name: str | None = None
     operator: bool = False
-    address: str | None = field(default=None, compare=False)
-    """From where this request came, as far as it is known: that of a proxy, behind one."""
+    credential: Credential | None = field(default=None, compare=False, repr=False)
+    address: str = field(default="", compare=False, repr=False)
 
     def may_see(self, owner: str | None) -> bool:
         """Return whether a job of this owner is theirs to see and to change."""

@@ -107,9 +107,13 @@ class Unavailable(Refusal):
 
 
 class TooManyRequests(Unavailable):
-    """The caller has too many requests under way; asking again when they are done will work."""
+    """The caller asks more than it may at once; `Retry-After` says when to ask again."""
 
     code = "too_many_requests"
+
+    def __init__(self, sentence: str, *, parameter: str | None = None, seconds: int = 5) -> None:
+        super().__init__(sentence, parameter=parameter)
+        self.seconds = seconds
 
 
 class StorageFull(Unavailable):

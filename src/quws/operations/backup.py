@@ -95,6 +95,9 @@ def restore(settings: Settings, folder: Path) -> dict[str, str]:
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _copy(folder / "artifacts", artifacts)
     half = database.with_suffix(".half")
+    # The hashes of passwords are in it, and the folder may be one that was there.
+    half.unlink(missing_ok=True)
+    half.touch(mode=0o600)
     shutil.copyfile(folder / "quws.db", half)
     half.rename(database)
     return note

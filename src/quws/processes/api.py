@@ -31,6 +31,7 @@ from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
 from quws.settings import Settings
@@ -95,7 +96,9 @@ async def open_services(
             room=DiskRoom(backends.folders, settings.min_free_space),
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
-        listening = asyncio.gather(backends.events.run(), lookout.run())
+        listening = asyncio.gather(
+            backends.events.run(), lookout.run(), services.jobs.standing.run()
+        )
         try:
             async with monitored(
                 settings.monitor_host,
@@ -134,6 +137,7 @@ def make_services(
         Whether the disks have room for new jobs; None where that is not asked.
 
     """
+    accounts = AccountStore(backends.database)
     return Services(
         jobs=JobService(
             store=backends.jobs,
@@ -148,8 +152,9 @@ def make_services(
             expected=expected,
             room=room,
             suitability=Suitability({target.name: target for target in known}),
+            standing=Standing(accounts, backends.events),
         ),
-        accounts=AccountService(AccountStore(backends.database)),
+        accounts=AccountService(accounts),
         health=make_health(backends),
         targets=make_target_service(backends),
         queues=Queues(QueueStore(backends.database)),

@@ -23,6 +23,7 @@ from typing import TextIO
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
 from quws.processes.listening import CannotListen, ensure_listenable
+from quws.processes.private import keep_private
 from quws.processes.stopping import StopSignal
 from quws.processes.watchdog import Watchdog
 from quws.sandbox.confine import die_with_parent
@@ -99,7 +100,10 @@ class Supervisor:
         """Serve. Gives the exit status."""
         self._stop = StopSignal((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         try:
+            private = keep_private(self._settings)
             with self._lock():
+                for sentence in private:
+                    self._say(sentence)
                 # Before anything starts: what answers there would be taken for the service.
                 ensure_listenable(self._host, self._port)
                 try:

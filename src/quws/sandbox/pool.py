@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -234,7 +235,7 @@ class ChildPool:
                     *filter(None, [self._name]),
                 ],
                 stdin=theirs.fileno(),
-                env=inherited | _ENVIRONMENT,
+                env=inherited | _home() | _ENVIRONMENT,
             )
             stack.pop_all()
         config = RoleConfig(
@@ -400,3 +401,16 @@ class ChildPool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _home() -> dict[str, str]:
+    """Return where a user is at home whom the system does not know.
+
+    Containers run under any number. Libraries look for settings there, and fail where there is
+    no such place.
+    """
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return {"HOME": os.environ.get("HOME") or "/"}
+    return {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections import OrderedDict
 from datetime import timedelta
-from time import monotonic
 
 from quws.domain.accounts import (
     Session,
@@ -18,17 +18,20 @@ from quws.domain.accounts import (
     new_token,
     password_fits,
 )
-from quws.domain.caller import Caller
+from quws.domain.caller import Caller, Credential, CredentialKind
 from quws.domain.clock import Clock, utc_now
-from quws.domain.errors import InvalidParameter, NotFound
+from quws.domain.errors import Forbidden, InvalidParameter, NotFound, TooManyRequests
+from quws.services.guesses import Guesses
+from quws.services.seats import NoSeat, QueueFull, Seats
 from quws.store.accounts import AccountStore
 
 SESSION = timedelta(days=7)
 """How long a browser stays signed in."""
 
 _MOST_TOKENS = 100
-_REMEMBER_SECONDS = 30.0
 _REMEMBER_AT_MOST = 10_000
+_CHECKS, _CHECK_QUEUE, _CHECK_SECONDS = 2, 20, 15.0
+"""How many passwords are hashed at once, how many of one address wait for it, and how long."""
 _NOBODY = "scrypt$AAAAAAAAAAAAAAAAAAAAAA==$" + "A" * 86 + "=="
 """A hash that nothing fits: an unknown name must take as long as a wrong password."""
 
@@ -40,45 +43,100 @@ class AccountService:
         self._store = store
         self._clock = clock
         # Clients send Basic with every request, and checking a password is slow on
-        # purpose. So what was right a moment ago is remembered, as a keyed hash.
+        # purpose. So what was right or wrong is remembered, as a keyed hash, for as long
+        # as the user has the password that it was compared with, and for one address.
         self._key = secrets.token_bytes(32)
-        self._remembered: dict[bytes, tuple[float, Caller]] = {}
+        self._remembered: OrderedDict[bytes, tuple[str, bool]] = OrderedDict()
+        self._checks: dict[tuple[bytes, str], asyncio.Task[bool]] = {}
+        self._guesses = Guesses()
+        self._seats = Seats(_CHECKS, queue=_CHECK_QUEUE, seconds=_CHECK_SECONDS)
 
-    async def by_password(self, name: str, password: str) -> Caller | None:
-        """Return who signs in with a password; None if that is nobody."""
-        seen = hashlib.blake2b(f"{name}\0{password}".encode(), key=self._key).digest()
-        until, caller = self._remembered.get(seen, (0.0, None))
-        if caller is not None and monotonic() < until:
-            return caller
+    async def by_password(self, name: str, password: str, address: str = "") -> Caller | None:
+        """Return who signs in with a password from an address; None if that is nobody.
+
+        Raises
+        ------
+        TooManyRequests
+            Too many wrong ones were tried.
+
+        """
         user = await self._store.user(name)
         stored = user.password if user is not None and user.password else _NOBODY
-        fits = await asyncio.to_thread(password_fits, password, stored)
+        fits = await self._fits(name, password, stored, address)
         if user is None or not fits:
             return None
-        if len(self._remembered) >= _REMEMBER_AT_MOST:
-            self._remembered.clear()
-        found = Caller(user.name, user.operator)
-        self._remembered[seen] = (monotonic() + _REMEMBER_SECONDS, found)
-        return found
+        return _caller(user, CredentialKind.PASSWORD, stored)
+
+    async def _fits(self, name: str, password: str, stored: str, address: str) -> bool:
+        # Also what is remembered: else those who must wait would be told which guess is right.
+        self._guesses.check(name, address)
+        text = f"{address}\0{name}\0{password}"
+        seen = hashlib.blake2b(text.encode(), key=self._key).digest()
+        compared_with, fits = self._remembered.get(seen, ("", False))
+        if compared_with == stored:
+            self._remembered.move_to_end(seen)
+            return fits
+        # Clients send several requests at once: one check is for all of them.
+        which = (seen, stored)
+        check = self._checks.get(which)
+        if check is None:
+            check = asyncio.create_task(self._check(name, password, stored, address))
+            self._checks[which] = check
+            check.add_done_callback(lambda done: self._checked(which, done))
+        return await asyncio.shield(check)
+
+    async def _check(self, name: str, password: str, stored: str, address: str) -> bool:
+        guess = self._guesses.begin(name, address)
+        try:
+            async with self._seats.seat(guess.seat):
+                fits = await asyncio.to_thread(password_fits, password, stored)
+        except (QueueFull, NoSeat):
+            self._guesses.take_back(guess)
+            raise TooManyRequests(
+                "too many passwords are being checked right now; try again"
+            ) from None
+        if fits:
+            self._guesses.was_right(guess)
+        return fits
+
+    def _checked(self, which: tuple[bytes, str], check: asyncio.Task[bool]) -> None:
+        del self._checks[which]
+        if check.cancelled() or check.exception() is not None:
+            return
+        seen, stored = which
+        self._remembered[seen] = (stored, check.result())
+        if len(self._remembered) > _REMEMBER_AT_MOST:
+            self._remembered.popitem(last=False)
 
     async def by_token(self, secret: str) -> Caller | None:
         """Return whose token this is; None if it is nobody's, or has expired."""
-        user = await self._store.token_user(hash_token(secret), self._clock())
-        return None if user is None else Caller(user.name, user.operator)
+        key = hash_token(secret)
+        user = await self._store.token_user(key, self._clock())
+        return None if user is None else _caller(user, CredentialKind.TOKEN, key)
 
-    async def sign_in(self, name: str, password: str) -> str | None:
-        """Begin a session, and return its secret; None if the password is wrong."""
-        caller = await self.by_password(name, password)
-        if caller is None or caller.name is None:
+    async def sign_in(self, name: str, password: str, address: str = "") -> str | None:
+        """Begin a session, and return its secret; None if the password is wrong.
+
+        Raises
+        ------
+        TooManyRequests
+            Too many wrong ones were tried.
+
+        """
+        caller = await self.by_password(name, password, address)
+        if caller is None or caller.name is None or caller.credential is None:
             return None
         secret, now = secrets.token_urlsafe(32), self._clock()
-        await self._store.add_session(Session(hash_token(secret), caller.name, now, now + SESSION))
-        return secret
+        session = Session(hash_token(secret), caller.name, now, now + SESSION)
+        # Not if the password was changed a moment ago, which has ended all sessions.
+        begun = await self._store.add_session(session, password=caller.credential.key)
+        return secret if begun else None
 
     async def by_session(self, secret: str) -> Caller | None:
         """Return whose session this is; None if it is nobody's, or over."""
-        user = await self._store.session_user(hash_token(secret), self._clock())
-        return None if user is None else Caller(user.name, user.operator)
+        key = hash_token(secret)
+        user = await self._store.session_user(key, self._clock())
+        return None if user is None else _caller(user, CredentialKind.SESSION, key)
 
     async def sign_out(self, secret: str) -> None:
         """End a session."""
@@ -88,13 +146,18 @@ class AccountService:
         """Return all users."""
         return await self._store.users()
 
-    async def add(self, name: str, password: str | None, *, operator: bool) -> None:
+    async def add(
+        self, name: str, password: str | None, *, operator: bool, adopt: bool = False
+    ) -> None:
         """Add a user; without a password tokens are the only way in.
+
+        ``adopt`` gives them the jobs that an earlier user of their name has left.
 
         Raises
         ------
         InvalidParameter
-            The name or the password is none, or the name is taken.
+            The name or the password is none, or the name is taken; or an earlier user's jobs
+            would be theirs.
 
         """
         user = User(
@@ -103,6 +166,12 @@ class AccountService:
             operator,
             self._clock(),
         )
+        if not adopt and await self._store.has_jobs(name) and await self._store.user(name) is None:
+            raise InvalidParameter(
+                f"an earlier user '{name}' has left jobs, which would be the new one's: choose"
+                " another name, or say --adopt if it is the same person",
+                parameter="name",
+            )
         if not await self._store.add_user(user):
             raise InvalidParameter(f"there is a user '{name}' already", parameter="name")
 
@@ -117,10 +186,8 @@ class AccountService:
             The password is too short or too long.
 
         """
-        if not await self._store.change_user(name, password=hash_password(password)):
+        if not await self._store.set_password(name, hash_password(password)):
             raise NotFound(f"there is no user '{name[:70]}'")
-        # Whoever got in with the old one is out.
-        await self._store.remove_sessions(name)
 
     async def remove(self, name: str) -> None:
         """Remove a user with all tokens. The jobs stay until their destruction.
@@ -134,17 +201,28 @@ class AccountService:
         if not await self._store.remove_user(name):
             raise NotFound(f"there is no user '{name[:70]}'")
 
-    async def create_token(self, user: str, name: str, days: float | None) -> str:
+    async def create_token(
+        self, user: str, name: str, days: float | None, *, by: Credential | None = None
+    ) -> str:
         """Make a token, and return its secret, which is shown this once.
+
+        ``by`` is what its maker has shown; None for an operator at the command line.
 
         Raises
         ------
+        Forbidden
+            Its maker has shown a token: what that one makes would outlive it.
         NotFound
             There is no such user.
         InvalidParameter
             They have as many as anybody may have.
 
         """
+        if by is not None and by.kind is CredentialKind.TOKEN:
+            raise Forbidden(
+                "a token makes no tokens, since they would outlive it: sign in with a password, or"
+                " ask an operator"
+            )
         if await self._store.user(user) is None:
             raise NotFound(f"there is no user '{user[:70]}'")
         if len(await self._store.tokens(user)) >= _MOST_TOKENS:
@@ -174,3 +252,7 @@ class AccountService:
         if not count:
             raise NotFound(f"user '{user[:70]}' has no token '{name[:70]}'")
         return count
+
+
+def _caller(user: User, kind: CredentialKind, key: str) -> Caller:
+    return Caller(user.name, user.operator, Credential(kind, key))

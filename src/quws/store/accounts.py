@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, select, update
 
 from quws.domain.accounts import Session, Token, User
+from quws.domain.caller import Credential, CredentialKind
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.jobs.clauses import CHUNK
 
 _u = t.users.c
 _t = t.tokens.c
 _s = t.sessions.c
+
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_NOW = bindparam("now", type_=t.Instant)
+_HOLDING: dict[CredentialKind, Select[Any]] = {
+    CredentialKind.PASSWORD: select(_u.password, t.users).where(_u.password.in_(_KEYS)),
+    CredentialKind.TOKEN: select(_t.hash, t.users)
+    .join(t.tokens, _t.user == _u.name)
+    .where(_t.hash.in_(_KEYS), _t.expires.is_(None) | (_t.expires > _NOW)),
+    CredentialKind.SESSION: select(_s.hash, t.users)
+    .join(t.sessions, _s.user == _u.name)
+    .where(_s.hash.in_(_KEYS), _s.expires > _NOW),
+}
 
 
 class AccountStore:
@@ -34,6 +49,12 @@ class AccountStore:
             rows = await connection.execute(select(t.users).order_by(_u.name))
             return [User(*row) for row in rows]
 
+    async def has_jobs(self, name: str) -> bool:
+        """Whether there are jobs of somebody of this name."""
+        async with self._database.read() as connection:
+            found = select(t.jobs.c.id).where(t.jobs.c.owner == name).limit(1)
+            return await connection.scalar(found) is not None
+
     async def add_user(self, user: User) -> bool:
         """Add a user. False when there is one of this name."""
         async with self._database.write() as connection:
@@ -51,12 +72,16 @@ class AccountStore:
             )
             return added.first() is not None
 
-    async def change_user(self, name: str, **values: Any) -> bool:
-        """Change a user's password or rank. False when there is none of this name."""
+    async def set_password(self, name: str, password: str) -> bool:
+        """Set the hash of a user's password, and end the sessions that the old one began.
+
+        False when there is no user of this name.
+        """
         async with self._database.write() as connection:
             changed = await connection.execute(
-                update(t.users).where(_u.name == name).values(**values)
+                update(t.users).where(_u.name == name).values(password=password)
             )
+            await connection.execute(delete(t.sessions).where(_s.user == name))
             return changed.rowcount == 1
 
     async def remove_user(self, name: str) -> bool:
@@ -106,10 +131,17 @@ class AccountStore:
             )
             return removed.rowcount
 
-    async def add_session(self, session: Session) -> None:
-        """Add a session, and forget those that have expired."""
+    async def add_session(self, session: Session, *, password: str) -> bool:
+        """Add a session, and forget those that have expired.
+
+        False when the hash of the user's password is another one by now.
+        """
         async with self._database.write() as connection:
             await connection.execute(delete(t.sessions).where(_s.expires <= session.created))
+            # Locked, so that who changes the password meanwhile comes after, and ends it.
+            user = select(_u.name).where(_u.name == session.user, _u.password == password)
+            if await connection.scalar(user.with_for_update(read=True)) is None:
+                return False
             await connection.execute(
                 insert(t.sessions).values(
                     hash=session.hash,
@@ -118,6 +150,7 @@ class AccountStore:
                     expires=session.expires,
                 )
             )
+            return True
 
     async def session_user(self, session_hash: str, now: datetime) -> User | None:
         """Find whose session this is, if it has not expired."""
@@ -136,7 +169,17 @@ class AccountStore:
         async with self._database.write() as connection:
             await connection.execute(delete(t.sessions).where(_s.hash == session_hash))
 
-    async def remove_sessions(self, user: str) -> None:
-        """End all sessions of a user."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(t.sessions).where(_s.user == user))
+    async def holding(
+        self, credentials: Collection[Credential], now: datetime
+    ) -> dict[Credential, User]:
+        """Return which of these credentials still hold, and whose they are."""
+        found: dict[Credential, User] = {}
+        async with self._database.read() as connection:
+            for kind, query in _HOLDING.items():
+                keys = [item.key for item in credentials if item.kind is kind]
+                for start in range(0, len(keys), CHUNK):
+                    rows = await connection.execute(
+                        query, {"keys": keys[start : start + CHUNK], "now": now}
+                    )
+                    found |= {Credential(kind, key): User(*user) for key, *user in rows}
+        return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,26 @@ def test_a_list_of_targets_of_which_nothing_is_known_is_no_success(tmp_path: Pat
     assert found.stdout == "simulator: adapter simulator\n"
     upgrade(f"sqlite:///{tmp_path}/quws.db")
     assert called(tmp_path, "targets", "list").exit_code == 0
+
+
+def test_a_database_is_for_its_user_alone_even_in_a_folder_that_is_not(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        assert called(tmp_path, "db", "upgrade").exit_code == 0
+        assert os.umask(0o022) == 0o022, "whoever called it goes on as before"
+    finally:
+        os.umask(before)
+    assert f"{(tmp_path / 'quws.db').stat().st_mode & 0o777:o}" == "600"
+
+
+def test_without_a_home_the_data_folder_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    nothing = {"HOME": None, "XDG_DATA_HOME": None, "QUWS_DATA": None}
+    found = CliRunner().invoke(app, ["db", "check"], env=base_environment({}) | nothing)
+    assert found.exit_code == 1
+    assert found.stderr.startswith("quws: ")
+    assert "set QUWS_DATA to the data folder" in found.stderr

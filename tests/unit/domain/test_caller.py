@@ -2,7 +2,14 @@
 
 import pytest
 
-from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.domain.caller import (
+    ANONYMOUS,
+    AuthMethod,
+    Caller,
+    Credential,
+    CredentialKind,
+    is_user_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +37,30 @@ def test_nobody_is_an_operator_by_default() -> None:
 
 def test_the_ways_to_sign_in_by_the_names_of_the_setting() -> None:
     assert set(AuthMethod) == {"none", "users", "proxy"}
+
+
+def test_what_somebody_has_shown_is_not_written_and_makes_nobody_else_of_them() -> None:
+    caller = Caller("ada", credential=Credential(CredentialKind.SESSION, "hash-of-it"))
+    assert caller == Caller("ada")
+    assert "hash-of-it" not in repr(caller) + repr(caller.credential)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("carol", True),
+        ("Carol Doe", True),
+        ("x" * 200, True),
+        ("", False),
+        ("x" * 201, False),
+        (" carol", False),
+        ("carol ", False),
+        ("carol  doe", False),
+        ("carol\n", False),
+        ("carol\0", False),
+        ("carol\u2003doe", False),
+        ("carol\u200b", False),
+    ],
+)
+def test_names_of_users_cannot_be_mistaken_for_each_other(name: str, *, is_one: bool) -> None:
+    assert is_user_name(name) is is_one

@@ -34,7 +34,9 @@ def test_there_and_back(settings: Settings, tmp_path: Path) -> None:
     other = Settings(data=tmp_path / "other")
     assert restore(other, tmp_path / "copy")["schema"]
     assert (other.data / "artifacts/some-job/1/counts.json").read_text() == "{}"
-    assert (other.data / "quws.db").stat().st_size > 0
+    found = (other.data / "quws.db").stat()
+    assert found.st_size > 0
+    assert f"{found.st_mode & 0o777:o}" == "600", "the hashes of passwords are in it"
 
 
 def test_nothing_is_written_over(settings: Settings, tmp_path: Path) -> None:

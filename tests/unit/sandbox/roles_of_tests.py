@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -62,6 +63,8 @@ class TestedRole(Role):
                 started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
                 connection.send(Note(sentence=str(started.pid)))
                 time.sleep(600)
+            case CheckCircuits(circuits=["home"]):
+                connection.send(Note(sentence=str(Path.home())))
             case CheckCircuits(circuits=["wait"]):
                 connection.send(Submitting(key="k"))
                 answer = connection.receive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -300,3 +301,18 @@ async def test_a_spare_that_was_killed_is_not_handed_out(pool: ChildPool) -> Non
 )
 def test_an_end_has_a_sentence(status: int | None, sentence: str) -> None:
     assert describe_exit(status) == sentence
+
+
+async def test_a_user_whom_the_system_does_not_know_is_at_home_somewhere(
+    make: Callable[..., ChildPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for home, expected in (("", "/"), ("/srv/quws", "/srv/quws")):
+        monkeypatch.setenv("HOME", home)
+        pool = make()
+        pool.start()
+        assert await pool.ask(check("home")) == Note(sentence=expected)
+        await pool.close()

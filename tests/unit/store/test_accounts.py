@@ -6,16 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_helpers import NOW, later
+from store_helpers import NOW, entry, later, new_job
 
 from quws.domain.accounts import Session, Token, User
+from quws.domain.caller import Credential, CredentialKind
 from quws.store.accounts import AccountStore
 from quws.store.database import Database
+from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
 
 ANN = User("ann", "hash-of-ann", operator=False, created=NOW)
-BOB = User("bob", None, operator=True, created=later(1))
+BOB = User("bob", "hash-of-bob", operator=True, created=later(1))
 on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"])
 
 
@@ -27,6 +29,10 @@ async def accounts(database: Database) -> AccountStore:
     return found
 
 
+async def begin(accounts: AccountStore, session: Session) -> None:
+    assert await accounts.add_session(session, password=f"hash-of-{session.user}")
+
+
 async def test_a_name_is_given_once(accounts: AccountStore) -> None:
     assert not await accounts.add_user(replace(ANN, password="another"))
     assert await accounts.users() == [ANN, BOB]
@@ -36,17 +42,16 @@ async def test_a_name_is_given_once(accounts: AccountStore) -> None:
 
 @on_sqlite
 async def test_one_user_is_changed_and_no_other(accounts: AccountStore) -> None:
-    assert await accounts.change_user("ann", operator=True)
-    assert await accounts.change_user("ann", password="another")
-    assert not await accounts.change_user("carl", operator=True)
-    assert await accounts.users() == [replace(ANN, operator=True, password="another"), BOB]
+    assert await accounts.set_password("ann", "another")
+    assert not await accounts.set_password("carl", "another")
+    assert await accounts.users() == [replace(ANN, password="another"), BOB]
 
 
 @on_sqlite
 async def test_who_is_removed_takes_tokens_and_sessions_along(accounts: AccountStore) -> None:
     for user in ("ann", "bob"):
         await accounts.add_token(Token(f"token-{user}", user, "laptop", NOW, None))
-        await accounts.add_session(Session(f"session-{user}", user, NOW, later(60)))
+        await begin(accounts, Session(f"session-{user}", user, NOW, later(60)))
     assert await accounts.remove_user("ann")
     assert not await accounts.remove_user("ann")
     assert await accounts.users() == [BOB]
@@ -84,25 +89,64 @@ async def test_tokens_are_revoked_by_user_and_name(accounts: AccountStore) -> No
 
 @on_sqlite
 async def test_a_session_counts_until_it_expires_or_ends(accounts: AccountStore) -> None:
-    await accounts.add_session(Session("one", "ann", NOW, later(60)))
-    await accounts.add_session(Session("two", "ann", NOW, later(90)))
-    await accounts.add_session(Session("three", "bob", NOW, later(90)))
+    await begin(accounts, Session("one", "ann", NOW, later(60)))
+    await begin(accounts, Session("two", "ann", NOW, later(90)))
+    await begin(accounts, Session("three", "bob", NOW, later(90)))
     assert await accounts.session_user("one", later(59.999)) == ANN
     assert await accounts.session_user("one", later(60)) is None
     assert await accounts.session_user("four", NOW) is None
     await accounts.remove_session("two")
     assert await accounts.session_user("two", NOW) is None
     assert await accounts.session_user("one", NOW) == ANN
-    await accounts.remove_sessions("ann")
+    await accounts.set_password("ann", "another")
     assert await accounts.session_user("one", NOW) is None
     assert await accounts.session_user("three", NOW) == BOB
 
 
 @on_sqlite
 async def test_sessions_that_have_expired_go_with_the_next(accounts: AccountStore) -> None:
-    await accounts.add_session(Session("one", "ann", NOW, later(60)))
-    await accounts.add_session(Session("two", "ann", NOW, later(61)))
-    await accounts.add_session(Session("three", "bob", later(60), later(90)))
+    await begin(accounts, Session("one", "ann", NOW, later(60)))
+    await begin(accounts, Session("two", "ann", NOW, later(61)))
+    await begin(accounts, Session("three", "bob", later(60), later(90)))
     # As if the clock went back: what is gone does not count again.
     assert await accounts.session_user("one", NOW) is None
     assert await accounts.session_user("two", NOW) == ANN
+
+
+async def test_no_session_begins_with_another_password(accounts: AccountStore) -> None:
+    session = Session("one", "ann", NOW, later(60))
+    assert not await accounts.add_session(session, password="hash-of-bob")
+    assert await accounts.session_user("one", NOW) is None
+    assert await accounts.add_session(session, password="hash-of-ann")
+    assert await accounts.session_user("one", NOW) == ANN
+
+
+async def test_credentials_hold_until_they_expire_or_end(accounts: AccountStore) -> None:
+    await accounts.add_token(Token("1", "ann", "laptop", NOW, later(60)))
+    await accounts.add_token(Token("2", "bob", "laptop", NOW, None))
+    await begin(accounts, Session("1", "bob", NOW, later(90)))
+    password = Credential(CredentialKind.PASSWORD, "hash-of-ann")
+    short, forever = [Credential(CredentialKind.TOKEN, key) for key in "12"]
+    session = Credential(CredentialKind.SESSION, "1")
+    unknown = [Credential(kind, "3") for kind in CredentialKind]
+    asked = [password, short, forever, session, *unknown]
+    assert await accounts.holding(asked, NOW) == {
+        password: ANN,
+        short: ANN,
+        forever: BOB,
+        session: BOB,
+    }
+    assert await accounts.holding(asked, later(60)) == {password: ANN, forever: BOB, session: BOB}
+    assert await accounts.holding(asked, later(90)) == {password: ANN, forever: BOB}
+    assert await accounts.holding([session], NOW) == {session: BOB}
+    assert await accounts.holding([], NOW) == {}
+
+
+@on_sqlite
+async def test_whose_jobs_are_still_there_is_known(
+    accounts: AccountStore, database: Database
+) -> None:
+    await JobStore(database).creation.add(new_job(owner="ann"), [entry()])
+    assert await accounts.has_jobs("ann")
+    assert not await accounts.has_jobs("an")
+    assert not await accounts.has_jobs("bob")

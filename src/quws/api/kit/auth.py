@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import hmac
 from base64 import b64decode
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import structlog
@@ -13,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quws.api.kit.addresses import place_of, read_address
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
-from quws.api.kit.services import SESSION_COOKIE, Services
-from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
+from quws.api.kit.services import SESSION_COOKIE, Services, address_of
+from quws.domain.caller import ANONYMOUS, MOST_NAME, AuthMethod, Caller, is_user_name
 from quws.domain.errors import Unauthenticated, Unavailable
 from quws.telemetry import logs
 
@@ -31,6 +33,7 @@ _OPEN = (
     "/capabilities",
     "/openapi.json",
 )
+PROXY_SECRET = "X-Proxy-Secret"  # noqa: S105 - the header that has it
 _CHALLENGES = ('Basic realm="quws", charset="UTF-8"', 'Bearer realm="quws"')
 
 
@@ -49,7 +52,9 @@ class AuthSettings:
     proxy_header
         The header in which the proxy names the user.
     proxy_networks
-        From where that header is believed.
+        From where that header is believed, and ``X-Forwarded-For``.
+    proxy_secret
+        What the proxy proves itself by: any process can come from a network.
     operators
         Users whom the proxy names and who may see everything.
 
@@ -59,6 +64,7 @@ class AuthSettings:
     anonymous: bool = False
     proxy_header: str = "X-Forwarded-User"
     proxy_networks: tuple[IPv4Network | IPv6Network, ...] = field(default_factory=tuple)
+    proxy_secret: str = field(default="", repr=False)
     operators: frozenset[str] = frozenset()
 
 
@@ -80,15 +86,15 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        state = scope.setdefault("state", {})
+        state["address"] = place_of(request, self._settings.proxy_networks)
         try:
             caller = await self._caller(request)
         except (Unauthenticated, Unavailable) as refusal:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
-        if request.client is not None:
-            caller = replace(caller, address=request.client.host)
-        scope.setdefault("state", {})["caller"] = caller
+        state["caller"] = replace(caller, address=state["address"])
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 
@@ -141,7 +147,7 @@ class Authentication:
                 name, password = _basic(rest)
                 if not name and not password:
                     return None  # How some UWS clients say that they have no user.
-                caller = await services.accounts.by_password(name, password)
+                caller = await services.accounts.by_password(name, password, address_of(request))
             case "bearer":
                 caller = await services.accounts.by_token(rest.strip())
         if caller is None:
@@ -162,20 +168,46 @@ class Authentication:
         names = request.headers.getlist(self._settings.proxy_header)
         if not any(names) or not self._from_proxy(request.scope.get("client")):
             return None
+        header = self._settings.proxy_header
+        if not self._is_proxy(request):
+            raise _disbelieved(f"{header} came without the secret of the proxy in {PROXY_SECRET}")
         if len(names) > 1:
             # One of them may be the client's own.
-            raise Unauthenticated(f"{self._settings.proxy_header} was sent more than once")
-        return Caller(names[0], names[0] in self._settings.operators)
+            raise _disbelieved(f"{header} was sent more than once")
+        try:
+            name = names[0].encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            raise _disbelieved(f"{header} is not UTF-8") from None
+        if not is_user_name(name):
+            raise _disbelieved(
+                f"{header} names no user: a name has 1 to {MOST_NAME} printable characters, and"
+                " blanks only between words, one at a time"
+            )
+        return Caller(name, name in self._settings.operators)
+
+    def _is_proxy(self, request: Request) -> bool:
+        shown = request.headers.getlist(PROXY_SECRET)
+        secret = self._settings.proxy_secret.encode()
+        # Twice means that one is the client's own: the proxy does not replace what it should.
+        return (
+            bool(secret)
+            and len(shown) == 1
+            and hmac.compare_digest(shown[0].encode("latin-1"), secret)
+        )
 
     def _from_proxy(self, client: Any) -> bool:
-        try:
-            address = ip_address(client[0])
-        except (TypeError, ValueError):
+        address = read_address(client)
+        if address is None:
             return False
         return any(address in network for network in self._settings.proxy_networks)
 
     def _challenges(self) -> tuple[str, ...]:
         return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]
+
+
+def _disbelieved(sentence: str) -> Unauthenticated:
+    _log.warning("sign-in failed", method="proxy")
+    return Unauthenticated(sentence)
 
 
 def _basic(text: str) -> tuple[str, str]:

@@ -137,6 +137,8 @@ def status_of(refusal: Refusal) -> int:
 def headers_of(refusal: Refusal) -> dict[str, str]:
     """Return what an answer says of a refusal beside its status, whatever it is written as."""
     match refusal:
+        case TooManyRequests(seconds=seconds):
+            return {"Retry-After": str(seconds)}
         case Unavailable():
             return {"Retry-After": "5"}
         case EncodedBody():

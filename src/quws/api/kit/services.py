@@ -112,6 +112,11 @@ def caller_of(request: Request) -> Caller:
     return getattr(request.state, "caller", ANONYMOUS)
 
 
+def address_of(request: Request) -> str:
+    """Return what requests from one place have in common; empty where that is not known."""
+    return getattr(request.state, "address", "")
+
+
 def base_url(request: Request) -> str:
     """Return the URL of the service as this client sees it, without a slash at its end."""
     public = http_settings(request).public_url

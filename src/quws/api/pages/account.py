@@ -11,7 +11,14 @@ from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
 from quws.api.kit.refusals import note_refusal
-from quws.api.kit.services import SESSION_COOKIE, accounts_of, auth_method, base_url, caller_of
+from quws.api.kit.services import (
+    SESSION_COOKIE,
+    accounts_of,
+    address_of,
+    auth_method,
+    base_url,
+    caller_of,
+)
 from quws.api.kit.urls import see_other
 from quws.api.pages.templates import render, texts_of
 from quws.domain.caller import AuthMethod
@@ -59,7 +66,9 @@ async def sign_in(request: Request) -> Response:
     following = form.get("NEXT", "")
     if auth_method(request) is not AuthMethod.USERS:
         raise Forbidden(texts_of(request).account["none"])
-    secret = await accounts_of(request).sign_in(form.get("NAME", ""), form.get("PASSWORD", ""))
+    secret = await accounts_of(request).sign_in(
+        form.get("NAME", ""), form.get("PASSWORD", ""), address_of(request)
+    )
     if secret is None:
         _log.warning("sign-in failed", method="form")
         note_refusal(request, Unauthenticated.code, "name or password is wrong")
@@ -88,7 +97,9 @@ async def create_token(request: Request) -> Response:
     form = await _form(request)
     try:
         label, days = _label(form), _days(form)
-        secret = await accounts_of(request).create_token(name, label, days)
+        secret = await accounts_of(request).create_token(
+            name, label, days, by=caller_of(request).credential
+        )
     except InvalidParameter as refusal:
         note_refusal(request, refusal.code, refusal.sentence)
         return await account_page(request, refusal=refusal.sentence, status=403)

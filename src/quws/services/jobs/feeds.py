@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from quws.bus.events import EventHub, Watch
-from quws.domain.caller import Caller
 from quws.domain.job import JobRef
+from quws.services.standing import Stay
 from quws.store.jobs import outbox
 from quws.store.jobs.outbox import LATE_ENTRIES, Outbox
 
@@ -44,20 +44,20 @@ class Feeds:
         """End all streams, as soon as they are woken."""
         self._closing.set()
 
-    async def stream(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
-        """Yield what happens to the caller's jobs, from a cursor on or from now.
+    async def stream(self, stay: Stay, cursor: int | None) -> AsyncGenerator[News, None]:
+        """Yield what happens to a caller's jobs, from a cursor on or from now.
 
-        Ends when the process is about to end, or when the news are taken far too slowly.
-        Where nothing happens, there are news without anything in them now and then.
+        Ends with the stay, when the process is about to end, or when the news are taken far too
+        slowly. Where nothing happens, there are news without anything in them now and then.
         """
-        with self._joined(caller) as channel:
+        with self._joined(stay) as channel:
             # Before the database is asked: what happens from here on is in a look.
             place = await channel.place()
             caught_up = cursor is None
             start = cursor = await self._entries.newest() if cursor is None else cursor
             told: dict[str, int] = {}
             yield News(cursor, [], [])
-            while not caught_up and not self._closing.is_set():
+            while not (caught_up or stay.over or self._closing.is_set()):
                 found = await channel.read(cursor)
                 told |= {item.job_id: item.id for item in found}
                 if found:
@@ -67,7 +67,7 @@ class Feeds:
                 caught_up = not found
             # Of these alone a look may tell once more.
             told = {job_id: newest for job_id, newest in told.items() if newest > channel.late}
-            while (looked := await channel.after(place)) is not None:
+            while (looked := await channel.after(place)) is not None and not stay.over:
                 place += 1
                 fresh = [item for item in looked if item.id > told.get(item.job_id, start)]
                 cursor = max([cursor, *(item.id for item in fresh)])
@@ -75,16 +75,17 @@ class Feeds:
                     yield _news(cursor, fresh)
 
     @contextmanager
-    def _joined(self, caller: Caller) -> Iterator[_Channel]:
+    def _joined(self, stay: Stay) -> Iterator[_Channel]:
+        caller = stay.caller
         key = (None if caller.operator else caller.name, caller.operator)
         channel = self._channels.get(key)
         if channel is None:
             channel = self._channels[key] = _Channel(*key, self._entries, self._closing)
-        channel.enter(self._events)
+        channel.enter(stay, self._events)
         try:
             yield channel
         finally:
-            if channel.leave():
+            if channel.leave(stay):
                 del self._channels[key]
 
 
@@ -102,6 +103,8 @@ class _Channel:
         self._entries = entries
         self._closing = closing
         self._followers = 0
+        self._stays: set[Stay] = set()
+        """Of those who follow, and of whom nobody has noticed yet that they may not stay."""
         self._listening = ExitStack()
         self._watch = Watch()
         self._beginning = asyncio.Lock()
@@ -116,14 +119,16 @@ class _Channel:
         """Whether the last look found nothing, and nobody has told of anything since."""
         self._spoken = 0.0
 
-    def enter(self, events: EventHub) -> None:
+    def enter(self, stay: Stay, events: EventHub) -> None:
         """Count one more who follows."""
         if not self._followers:
             self._watch = self._listening.enter_context(events.feed())
         self._followers += 1
+        self._stays.add(stay)
 
-    def leave(self) -> bool:
+    def leave(self, stay: Stay) -> bool:
         """Count one less, and return whether it was the last."""
+        self._stays.discard(stay)
         self._followers -= 1
         if not self._followers:
             self._listening.close()
@@ -160,6 +165,12 @@ class _Channel:
 
     async def _look(self) -> None:
         while not self._closing.is_set():
+            over = {stay for stay in self._stays if stay.over}
+            if over:
+                # They wait for a look, as all do, and leave with this one.
+                self._stays -= over
+                self._found([])
+                return
             if self._idle:
                 await self._watch.changed(max(self._spoken + _SPEAK_SECONDS - monotonic(), 0))
                 self._idle = False
@@ -171,10 +182,13 @@ class _Channel:
             # If there were any, there may be more of them than one look finds.
             self._idle = not found
             if found or monotonic() - self._spoken >= _SPEAK_SECONDS:
-                self._spoken = monotonic()
-                self._looks.append(found)
-                self._count += 1
+                self._found(found)
                 return
+
+    def _found(self, found: Sequence[outbox.News]) -> None:
+        self._spoken = monotonic()
+        self._looks.append(found)
+        self._count += 1
 
     def _new(self, found: Sequence[outbox.News]) -> list[outbox.News]:
         start, late = self._start or 0, self.late

@@ -13,6 +13,7 @@ from quws.services.jobs.feeds import Feeds, News
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.read import JobReader
 from quws.services.snapshots import Snapshot
+from quws.services.standing import Standing, gone
 from quws.telemetry import metrics
 
 _REREAD_SECONDS = 15.0
@@ -36,12 +37,14 @@ class JobFollower:
         reader: JobReader,
         feeds: Feeds,
         events: EventHub,
+        standing: Standing,
         listeners: Listeners,
         max_wait: float,
     ) -> None:
         self._reader = reader
         self._feeds = feeds
         self._events = events
+        self._standing = standing
         self._listeners = listeners
         self._max_wait = max_wait
         self._closing = False
@@ -64,6 +67,8 @@ class JobFollower:
         ------
         NotFound, Forbidden
             Also later, when the job was deleted.
+        Unauthenticated
+            The caller's credentials are gone meanwhile.
         TooManyRequests
             Too many requests of the caller wait already.
 
@@ -72,6 +77,7 @@ class JobFollower:
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
         with (
             self._listeners.listening(caller),
+            self._standing.of(caller) as stay,
             self._events.watch(job_id) as watch,
             _counted(),
         ):
@@ -82,14 +88,16 @@ class JobFollower:
                 if left <= 0:
                     break
                 await watch.changed(min(left, _REREAD_SECONDS))
+                if stay.over:
+                    raise gone()
                 found = await self._reader.snapshot(caller, job_id)
             return found
 
     async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Snapshot, None]:
         """Yield a job now, whenever it may have changed, and now and then besides.
 
-        Ends with the first snapshot that is final, or when the process is about to
-        end.
+        Ends with the first snapshot that is final, when the caller's credentials are gone, or
+        when the process is about to end.
 
         Raises
         ------
@@ -99,7 +107,11 @@ class JobFollower:
             Too many requests of the caller wait already.
 
         """
-        with self._listeners.listening(caller), self._events.watch(job_id) as watch:
+        with (
+            self._listeners.listening(caller),
+            self._standing.of(caller) as stay,
+            self._events.watch(job_id) as watch,
+        ):
             while True:
                 found = await self._reader.snapshot(caller, job_id)
                 yield found
@@ -108,7 +120,7 @@ class JobFollower:
                 queued = found.job.phase is Phase.QUEUED
                 if not self._closing:
                     await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
-                if self._closing:
+                if self._closing or stay.over:
                     return
 
     async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
@@ -122,8 +134,8 @@ class JobFollower:
             Too many requests of the caller wait already.
 
         """
-        with self._listeners.listening(caller):
-            async with contextlib.aclosing(self._feeds.stream(caller, cursor)) as stream:
+        with self._listeners.listening(caller), self._standing.of(caller) as stay:
+            async with contextlib.aclosing(self._feeds.stream(stay, cursor)) as stream:
                 async for news in stream:
                     yield news
 

@@ -24,6 +24,7 @@ from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Quotes
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, tracing
@@ -99,6 +100,7 @@ class Planner:
         quotes: Quotes,
         policy: Policy,
         suitability: Suitability,
+        standing: Standing,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
@@ -110,6 +112,7 @@ class Planner:
         self.specifications = specifications
         self._expected = expected
         self._suitability = suitability
+        self._standing = standing
         self._clock = clock
 
     async def preview(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
@@ -142,6 +145,8 @@ class Planner:
             The target takes no jobs yet, or circuits cannot be checked right now.
         TooManyRequests
             Circuits of this caller are being checked already.
+        Unauthenticated
+            The caller's credentials are gone meanwhile.
 
         """
         request = read_job(posted, self._policy, self.specifications)
@@ -155,6 +160,8 @@ class Planner:
         finally:
             # Also of a circuit that is refused: nothing goes on behind an answer.
             queue = await reading
+        # To send circuits, and to have them read, may have taken long.
+        await self._standing.confirm(caller)
         target.check(facts)
         options = request.options
         if options.noise is not None:

@@ -22,6 +22,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -51,12 +52,14 @@ class JobService:
         quotes: Quotes,
         policy: Policy,
         suitability: Suitability,
+        standing: Standing,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
+        self.standing = standing
         quotas, room = Quotas(store.usage, policy), room or DiskRoom()
         self.reader = JobReader(store, quotes)
         self.files = JobFiles(store, artifacts)
@@ -67,6 +70,7 @@ class JobService:
             policy=policy,
             specifications=specifications,
             suitability=suitability,
+            standing=standing,
             expected=expected,
             clock=clock,
         )
@@ -108,6 +112,7 @@ class JobService:
             self.reader,
             Feeds(store.outbox, events),
             events,
+            standing,
             Listeners(policy.max_listeners),
             policy.max_wait,
         )

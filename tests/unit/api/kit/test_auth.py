@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ import httpx
 import pytest
 import structlog
 from answers import expect, json_of, location_of, refusal_of
+from circuits import BELL2
 from in_process import Api, open_api
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,15 +22,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from quws.api.kit.auth import Authentication, AuthSettings
+from quws.api.kit.auth import PROXY_SECRET, Authentication, AuthSettings
 from quws.api.kit.services import caller_of
 from quws.domain.caller import AuthMethod
+from quws.services import guesses
 
 pytestmark = pytest.mark.anyio
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PROXY = ("10.1.2.3", 41_000)
 USER = "X-Forwarded-User"
+SECRET = "it-is-not-told-anybody"
 
 
 async def whoami(request: Request) -> Response:
@@ -36,18 +40,26 @@ async def whoami(request: Request) -> Response:
     return JSONResponse({"name": caller.name, "operator": caller.operator})
 
 
-def proxied(client: Any = PROXY, **settings: Any) -> httpx.AsyncClient:
+def proxied(
+    client: Any = PROXY, secrets: Sequence[str | bytes] = (SECRET,), **settings: Any
+) -> httpx.AsyncClient:
     """A client of an application behind a proxy, which comes from an address."""
     known: dict[str, Any] = {
         "method": AuthMethod.PROXY,
         "proxy_networks": (ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        "proxy_secret": SECRET,
         "operators": frozenset({"root"}),
     }
     middleware = Middleware(Authentication, settings=AuthSettings(**known | settings))
     # No pages: the kit refuses in words where there are none.
     app = Starlette(routes=[Route("/{path:path}", whoami)], middleware=[middleware])
     transport = httpx.ASGITransport(app, client=cast("tuple[str, int]", client))
-    return httpx.AsyncClient(transport=transport, base_url="http://quws.test")
+    headers = [(PROXY_SECRET.encode(), as_bytes(item)) for item in secrets]
+    return httpx.AsyncClient(transport=transport, base_url="http://quws.test", headers=headers)
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 async def test_the_proxy_says_who_asks() -> None:
@@ -101,6 +113,74 @@ async def test_a_proxy_may_have_an_address_of_either_kind() -> None:
         assert json_of(await http.get("/jobs", headers={USER: "carol"}))["name"] == "carol"
 
 
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        [],
+        [""],
+        ["wrong"],
+        [SECRET[:-1]],
+        [SECRET + "x"],
+        [SECRET.upper()],
+        [b"\xff" * 32],
+        ["wrong", SECRET],
+        [SECRET, SECRET],
+    ],
+    ids=str,
+)
+async def test_another_program_at_the_address_of_the_proxy_is_not_believed(
+    secrets: list[str | bytes],
+) -> None:
+    async with proxied(secrets=secrets, anonymous=True) as http:
+        with capture_logs() as logged:
+            answer = await http.get("/jobs", headers={USER: "root"})
+        # Who names nobody needs none.
+        assert json_of(await http.get("/jobs"))["name"] is None
+    assert "came without the secret of the proxy" in refusal_of(answer, 401, "unauthenticated")
+    (told,) = [item for item in logged if item["event"] == "sign-in failed"]
+    assert told["method"] == "proxy"
+    assert SECRET not in str(logged) + answer.text
+
+
+async def test_without_a_secret_that_is_set_nobody_is_believed() -> None:
+    for secrets in ([], [""]):
+        async with proxied(secrets=secrets, proxy_secret="") as http:
+            expect(await http.get("/jobs", headers={USER: "root"}), 401)
+
+
+@pytest.mark.parametrize(
+    "name", ["carol", "c@lab.example", "CN=Carol Doe,O=Lab", "jürgen", "À. Ünal", "x" * 200]
+)
+async def test_a_name_is_taken_as_it_is(name: str) -> None:
+    async with proxied(operators=frozenset({name})) as http:
+        found = json_of(await http.get("/jobs", headers={USER.encode(): name.encode()}))
+    assert found == {"name": name, "operator": True}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 201,
+        "x" * 100_000,
+        "carol ",
+        " carol",
+        " ",
+        "carol  doe",
+        "carol\t",
+        "carol\x01",
+        "carol\u00a0doe",
+        "carol\u200b",
+        "\u202ecarol",
+        b"j\xfcrgen",
+    ],
+)
+async def test_a_name_that_could_pass_for_another_is_none(name: str | bytes) -> None:
+    async with proxied(anonymous=True) as http:
+        answer = await http.get("/jobs", headers={USER.encode(): as_bytes(name)})
+    assert USER in refusal_of(answer, 401, "unauthenticated")
+    assert len(answer.text) < 300
+
+
 async def test_another_header_is_not_believed() -> None:
     async with proxied(proxy_header="X-Lab-User") as http:
         refusal_of(await http.get("/jobs", headers={USER: "carol"}), 401, "unauthenticated")
@@ -138,8 +218,7 @@ async def closed(tmp_path: Path, schema: Path) -> AsyncIterator[Api]:
 
 
 def basic(text: bytes | str) -> dict[str, str]:
-    content = text.encode() if isinstance(text, str) else text
-    return {"Authorization": f"Basic {b64encode(content).decode()}"}
+    return {"Authorization": f"Basic {b64encode(as_bytes(text)).decode()}"}
 
 
 async def test_a_password_or_a_token_is_a_way_in(closed: Api) -> None:
@@ -255,3 +334,86 @@ async def test_the_log_tells_who_signs_in_from_where_and_no_secret(closed: Api) 
     ]
     assert {item["client"] for item in logged} == {"192.0.2.7"}
     assert "hunter22" not in str(logged)
+
+
+# -- guessing -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass for those who guess."""
+    monkeypatch.setattr(guesses, "monotonic", lambda: 1000.0)
+
+
+@pytest.mark.usefixtures("still")
+async def test_who_guesses_is_told_to_wait_whatever_they_read_and_others_are_served(
+    closed: Api,
+) -> None:
+    async with closed.client(("192.0.2.7", 40_000)) as http:
+        guessed = [http.get("/jobs", headers=basic(f"alice:guess {n}")) for n in range(150)]
+        found = [answer.status_code for answer in await asyncio.gather(*guessed)]
+        assert (found.count(401), found.count(429)) == (10, 140)
+        right = basic("alice:alice-password")
+        form = {"NAME": "alice", "PASSWORD": "alice-password"}
+        for accept in ({}, {"Accept": "application/json"}, BROWSER):
+            for answer in (
+                await http.get("/jobs", headers=right | accept),
+                await http.post("/account/sign-in", data=form, headers=accept),
+            ):
+                assert "too many wrong passwords" in expect(answer, 429).text
+                assert answer.headers["retry-after"] == "1"
+                assert "www-authenticate" not in answer.headers
+                assert "set-cookie" not in answer.headers
+    async with closed.client(("192.0.2.8", 40_000)) as http:
+        expect(await http.get("/jobs", headers=right))
+        expect(await http.post("/account/sign-in", data=form), 303)
+
+
+@pytest.mark.usefixtures("still")
+async def test_behind_a_proxy_those_who_guess_are_told_apart(tmp_path: Path, schema: Path) -> None:
+    settings = AuthSettings(method=AuthMethod.USERS, proxy_networks=(ip_network("10.0.0.0/8"),))
+    async with open_api(tmp_path, schema, settings) as opened:
+        await opened.services.accounts.add("alice", "alice-password", operator=False)
+        async with opened.client(PROXY) as http:
+            for number in range(11):
+                # What a client says of itself stands before what the proxy has seen.
+                seen = {"X-Forwarded-For": f"192.0.2.{number}, 198.51.100.9"}
+                wrong = basic(f"alice:guess {number}")
+                last = await http.get("/jobs", headers=seen | wrong)
+            expect(last, 429)
+            right, elsewhere = basic("alice:alice-password"), {"X-Forwarded-For": "198.51.100.10"}
+            expect(await http.get("/jobs", headers=right | seen), 429)
+            expect(await http.get("/jobs", headers=right | elsewhere))
+
+
+# -- what is taken away ---------------------------------------------------------------
+
+
+async def test_what_is_taken_away_ends_requests_that_wait(closed: Api) -> None:
+    accounts, standing = closed.services.accounts, closed.services.jobs.standing
+    token = await accounts.create_token("alice", "laptop", None)
+    async with closed.client(headers={"Authorization": f"Bearer {token}"}) as http:
+        job = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2}))
+        waiting = asyncio.create_task(http.get(f"{job}?WAIT=60"))
+        streams = [asyncio.create_task(http.get(path)) for path in (f"{job}/events", "/events")]
+        for _ in range(2):
+            await asyncio.wait_for(closed.hub.asleep.get(), 10)
+        await accounts.revoke("alice", "laptop")
+        await standing.look()
+        refusal_of(await asyncio.wait_for(waiting, 10), 401, "unauthenticated")
+        for stream in streams:
+            answer = expect(await asyncio.wait_for(stream, 10))
+            assert answer.text.endswith("event: server_cancel\ndata: {}\n\n")
+        expect(await http.get(f"{job}/events"), 401)
+
+
+async def test_a_token_makes_no_tokens(closed: Api) -> None:
+    token = await closed.services.accounts.create_token("alice", "laptop", 1)
+    form = {"LABEL": "more", "DAYS": "1"}
+    async with closed.client() as http:
+        bearer = {"Authorization": f"Bearer {token}"}
+        refused = await http.post("/account/tokens", data=form, headers=bearer)
+        assert "they would outlive it" in refusal_of(refused, 403, "forbidden")
+        right = basic("alice:alice-password")
+        expect(await http.post("/account/tokens", data=form, headers=right))
+    assert len(await closed.services.accounts.tokens("alice")) == 2

@@ -1,0 +1,38 @@
+"""From where a request comes, for what is counted by that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from starlette.requests import Request
+
+_ONE_CUSTOMER = 64
+"""Who has an IPv6 address has a network of as many bits, and all addresses in it."""
+
+
+def read_address(client: Any) -> IPv4Address | IPv6Address | None:
+    """Return the address of a connection, as ASGI tells it; None if it has none."""
+    try:
+        return ip_address(client[0])
+    except (TypeError, ValueError):
+        return None
+
+
+def place_of(request: Request, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Return what requests from one place have in common: an address, or an IPv6 network.
+
+    A proxy's word is taken for whom it speaks for; of anybody else ``X-Forwarded-For`` is not
+    believed. Empty where the place is not known.
+    """
+    address = read_address(request.scope.get("client"))
+    if address is not None and any(address in network for network in proxies):
+        # The last one is what the proxy itself has seen.
+        told = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+        address = read_address((told,)) or address
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(IPv6Network((int(address), _ONE_CUSTOMER), strict=False))
+        address = address.ipv4_mapped
+    return "" if address is None else str(address)
