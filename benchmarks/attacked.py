@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import httpx
-from harness import NO_TLS, Service, embedded, quws
+from harness import NO_TLS, Service, add_users, embedded
 
 BELL = (
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2];'
@@ -143,8 +143,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         embedded(Path(folder), settings) as service,
     ):
-        for name in ("alice", "bob"):
-            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
+        add_users(service, "alice", "bob", operator="root")
         bells(service, WARM_UP)
         alone = bells(service, RUNS)
         with Attack(service) as attack:
