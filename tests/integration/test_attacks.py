@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -19,11 +20,15 @@ from circuits import BELL2
 from harness import Service, quws, until
 from uws import create, listed, wait
 
+from quws.processes.connections import room_for
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
 }
+CONNECTIONS = 4_200
+"""More than a service holds if nobody has set how many."""
 T = TypeVar("T")
 PATIENCE = 20.0
 """How long anybody waits for anything here, the attacked service being on a busy machine."""
@@ -93,6 +98,22 @@ def test_a_uri_that_is_too_long_is_refused_in_a_sentence(service: Service, lengt
     status, reason = status_line(service, "GET", "/sync?QUERY=" + "x" * length)
     assert status == 414
     assert reason.endswith("send parameters in the body of a POST")
+
+
+def test_connections_that_say_nothing_keep_nobody_out(service: Service) -> None:
+    address = httpx.URL(service.url)
+    ours = room_for(CONNECTIONS)
+
+    def hold() -> int:
+        with contextlib.ExitStack() as held:
+            for _ in range(ours):
+                peer = (address.host, address.port or 80)
+                connection = held.enter_context(socket.create_connection(peer, PATIENCE))
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(b"GET /jobs HTTP/1.1\r\nHost: ")
+        return ours
+
+    assert attacked(service, hold) == CONNECTIONS, "this process may not open so many files"
 
 
 # -- bodies ---------------------------------------------------------------------------

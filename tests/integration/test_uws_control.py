@@ -352,7 +352,8 @@ def test_Q1_the_quote_is_an_instant_or_nothing(said_in: dict[str, Said], phase: 
 
 
 def test_Q1_a_queued_job_is_quoted_after_the_present(http: httpx.Client) -> None:
-    assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
+    # From a job of some size it learns how long those may take that keep it busy.
+    assert wait(http, create(http, slow(14, 20), SHOTS=1, PHASE="RUN")) == "COMPLETED"
     with busy(http):
         job = create(http, PHASE="RUN")
         quote = parse(until(lambda: http.get(f"{job}/quote").text, 10, "a quote"))

@@ -37,7 +37,7 @@ from quws.store.schema import scripts
 
 ROOT = Path(__file__).parents[2]
 SECONDS_EACH = 90
-CIRCUITS = 40
+CIRCUITS = 30
 LATER = "9999"
 REVISION_FILE = f'''
 """A table that only the later release knows, and a column with a default."""
@@ -230,18 +230,17 @@ class Collector:
         self._thread.join(5)
 
 
-class Clients:
-    """People who go on sending jobs whatever happens to the service."""
+class Client:
+    """Somebody who goes on sending jobs whatever happens to the service."""
 
-    def __init__(self, url: str, token: str, number: int = 2) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._stop = threading.Event()
         self.jobs: list[str] = []
         self.failures: list[str] = []
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(number)]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         with httpx.Client(
@@ -264,8 +263,7 @@ class Clients:
 
     def stop(self) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join(80)
+        self._thread.join(80)
 
 
 @dataclass
@@ -396,8 +394,8 @@ def slow_batch(circuits: int) -> dict[str, list[str]]:
 def test_an_upgrade_by_rolling_restart_loses_nothing(standard: Standard, tmp_path: Path) -> None:
     release = later_release(tmp_path / "later")
     with standard.client() as client:
-        clients = Clients(standard.url, standard.token)
-        until(lambda: len(clients.jobs) > 5, 30, "jobs")
+        sender = Client(standard.url, standard.token)
+        until(lambda: len(sender.jobs) > 5, 30, "jobs")
 
         # The migration first; the pods of the release before go on.
         standard.quws("db", "upgrade", release=release)
@@ -406,8 +404,8 @@ def test_an_upgrade_by_rolling_restart_loses_nothing(standard: Standard, tmp_pat
                 LATER,
             )
         assert all(item.ready() for item in standard.roles)
-        sent = len(clients.jobs)
-        until(lambda: len(clients.jobs) > sent + 5, 30, "jobs on the schema of the next release")
+        sent = len(sender.jobs)
+        until(lambda: len(sender.jobs) > sent + 5, 30, "jobs on the schema of the next release")
 
         for item in standard.apis:
             standard.nginx.point_at([api.port for api in standard.apis if api is not item])
@@ -425,21 +423,21 @@ def test_an_upgrade_by_rolling_restart_loses_nothing(standard: Standard, tmp_pat
             item.stop()
             item.start(release)
 
-        sent = len(clients.jobs)
-        until(lambda: len(clients.jobs) > sent + 10, 30, "jobs on the next release")
-        clients.stop()
-        assert clients.failures == []
+        sent = len(sender.jobs)
+        until(lambda: len(sender.jobs) > sent + 10, 30, "jobs on the next release")
+        sender.stop()
+        assert sender.failures == []
 
         # Nothing is lost: every job that was acknowledged is there, done, and has its result.
-        for path in clients.jobs:
+        for path in sender.jobs:
             phase = client.get(f"{path}/phase", params={"WAIT": "30"}).text
             assert phase == "COMPLETED", (path, phase)
             assert sum(counts(client, path).values()) == 10
         until(lambda: client.get(f"{batch}/phase").text == "COMPLETED", 90, "the batch")
-        assert len(set(clients.jobs)) == len(clients.jobs)
+        assert len(set(sender.jobs)) == len(sender.jobs)
         with psycopg.connect(standard.database) as connection:
             (rows,) = connection.execute("SELECT count(*) FROM jobs").fetchone() or (0,)
-            assert rows == len(clients.jobs) + 1
+            assert rows == len(sender.jobs) + 1
             # Nor was a circuit of the batch run to two ends.
             done = connection.execute(
                 "SELECT count(*), count(DISTINCT message) FROM timeline"
