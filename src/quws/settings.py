@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     proxy_networks: list[IPv4Network | IPv6Network] = Field(
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")],
         description="From where the header is believed; and, whatever QUWS_AUTH is, from where"
-        " X-Forwarded-For is, for slowing down who guesses passwords.",
+        " X-Forwarded-For is, for slowing down who guesses passwords and for the log.",
     )
     proxy_secret: SecretStr = Field(
         SecretStr(""),

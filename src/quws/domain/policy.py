@@ -55,7 +55,7 @@ class Policy(BaseModel):
         " one more makes it HELD.",
     )
     max_jobs: int = Field(
-        100_000,
+        1_000_000,
         ge=0,
         description="How many jobs one owner may have, finished ones too but not archived ones, 0"
         " for any number. All who do not sign in are one owner.",

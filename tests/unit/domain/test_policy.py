@@ -106,7 +106,7 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "max_wait": 50.0,
         "max_listeners": 200,
         "max_queued": 0,
-        "max_jobs": 100_000,
+        "max_jobs": 1_000_000,
         "max_stored_bytes": 21_474_836_480,
         "max_results_bytes": 4_294_967_296,
     }
