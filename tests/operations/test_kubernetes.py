@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,16 @@ def test_environment_variables_are_settings(overlay: str, workload: Manifest) ->
         assert str(ports["http"]) == arguments[arguments.index("--port") + 1]
     if overlay != "small" and workload["kind"] == "Deployment":
         assert settings.wait_for_schema > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "believed"), [("10.244.1.7", True), ("fd00::17", True), ("203.0.113.7", False)]
+)
+def test_a_pod_says_for_whom_it_asks(
+    overlay: str, workload: Manifest, address: str, *, believed: bool
+) -> None:
+    networks = settings_of(overlay, workload).proxy_networks
+    assert any(ip_address(address) in network for network in networks) is believed
 
 
 def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:
