@@ -154,7 +154,7 @@ def test_O3_the_owner_is_who_signed_in(alice: httpx.Client) -> None:
 
 def test_an_operator_sees_everything(closed: Service, alice: httpx.Client) -> None:
     job = create(alice)
-    with closed.client(auth=("root@lab", "root-pass")) as operator:
+    with closed.client(auth=("root@lab", "root@lab-password")) as operator:
         assert job.rsplit("/", 1)[1] in listed(operator)
         assert operator.get(job).status_code == 200
 

@@ -20,7 +20,7 @@ from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
 SLOW = slow()
-SOME_SECONDS = slow(22, 120)
+SOME_SECONDS = slow(22, 60)
 
 
 def part(service: Service, kind: str) -> psutil.Process:
@@ -150,7 +150,7 @@ def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
     own: Service, how: signal.Signals
 ) -> None:
     with own.client() as http:
-        circuits = [flip(0, 2), flip(1, 2), slow(22, 120), flip(0, 3)]
+        circuits = [flip(0, 2), flip(1, 2), slow(22, 60), flip(0, 3)]
         job = create(http, circuits, SHOTS=10, PHASE="RUN")
         until(lambda: job_json(http, job)["circuits_done"] == 2, 30, "two circuits")
         runner_of(own)

@@ -17,7 +17,7 @@ def test_nothing_is_lost_and_nothing_runs_twice_when_all_is_killed(
     own: Service, standing: Standing
 ) -> None:
     # Runs for a few seconds: long enough to be killed in the middle, short enough to end.
-    running_circuit = slow(22, 120)
+    running_circuit = slow(22, 60)
     with own.client() as http:
         running = create(http, running_circuit, SHOTS=10, PHASE="RUN")
         wait(http, running, "EXECUTING")
@@ -52,7 +52,7 @@ def test_all_processes_end_with_their_supervisor(own: Service) -> None:
 
 def test_a_worker_that_is_killed_loses_nothing(own: Service) -> None:
     with own.client() as http:
-        job = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
+        job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
         worker = next(p for p in own.processes[0].family() if "worker" in p.cmdline())
         worker.kill()
@@ -84,7 +84,7 @@ def test_a_child_that_dies_is_tried_again_and_then_given_up(own: Service) -> Non
 
 def test_stopping_the_service_hands_a_running_job_over(own: Service, standing: Standing) -> None:
     with own.client() as http:
-        job = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
+        job = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
     own.processes[0].end()
     with standing.service().client() as http:
