@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     )
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
+    min_free_space: int = Field(
+        256 * 1024**2,
+        ge=0,
+        description="How much must be free on the disks of an SQLite database and of a folder of"
+        " artifacts so that new jobs are taken; 0 for any.",
+    )
 
     def resolved_database_url(self) -> str:
         """Return the URL of the database."""

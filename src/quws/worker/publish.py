@@ -17,7 +17,7 @@ async def publish_circuit(
 
     Raises
     ------
-    Fenced
+    Fenced, TooMuch
     MessageFault
         The job has no such circuit.
 
@@ -31,6 +31,7 @@ async def publish_circuit(
     if message.compiled is not None:
         text = message.compiled
         more.append(await held.put(text.id, folder / text.file, text.mime_type))
+    await held.admit([result, *more])
     await held.add_circuit(message.circuit, result, message.engine, started, more)
 
 
@@ -39,10 +40,11 @@ async def publish_results(held: HeldJob, folder: Path, message: ResultsWritten) 
 
     Raises
     ------
-    Fenced
+    Fenced, TooMuch
 
     """
     results = await asyncio.gather(
         *(held.put(item.id, folder / item.file, item.mime_type) for item in message.files)
     )
+    await held.admit(results)
     await held.complete(results)

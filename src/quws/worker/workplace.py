@@ -8,6 +8,7 @@ from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.clock import Clock, utc_now
 from quws.sandbox.pool import ChildPool
+from quws.services.quotas import Quotas
 from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
@@ -21,7 +22,7 @@ class Workplace:
 
     ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
     third of it. Children write into folders of ``scratch``, and no file of theirs may be
-    larger than ``result_bytes``.
+    larger than ``result_bytes``, nor all of one job together than ``results_bytes`` (0 for any).
     """
 
     worker: str
@@ -38,5 +39,7 @@ class Workplace:
     lease_seconds: float
     scratch: Scratch
     result_bytes: int
+    results_bytes: int
+    quotas: Quotas
     max_attempts: int
     clock: Clock = utc_now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -97,7 +97,7 @@ class Authentication:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
-        state["caller"] = caller
+        state["caller"] = replace(caller, address=state["address"])
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 
