@@ -248,6 +248,16 @@ def test_environment_variables_are_settings(overlay: str, workload: Manifest) ->
         assert settings.wait_for_schema > 0
 
 
+@pytest.mark.parametrize(
+    ("address", "believed"), [("10.244.1.7", True), ("fd00::17", True), ("203.0.113.7", False)]
+)
+def test_a_pod_says_for_whom_it_asks(
+    overlay: str, workload: Manifest, address: str, *, believed: bool
+) -> None:
+    networks = settings_of(overlay, workload).proxy_networks
+    assert any(ip_address(address) in network for network in networks) is believed
+
+
 def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:
     if workload["kind"] == "Job":
         return

@@ -92,7 +92,9 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         max_attempts=3,
     )
     with place.scratch:
-        yield Bench(place, bus, children, target)
+        bench = Bench(place, bus, children, target)
+        yield bench
+        await bench.finish()
     await children.finish()
 
 
