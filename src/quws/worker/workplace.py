@@ -12,7 +12,6 @@ from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
-from quws.worker.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +19,7 @@ class Workplace:
     """What a worker has at hand for its jobs, which all belong to one target.
 
     ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
-    third of it. Children write into folders of ``scratch``, and no file of theirs may be
-    larger than ``result_bytes``.
+    third of it. No file of a child may be larger than ``result_bytes``.
     """
 
     worker: str
@@ -36,7 +34,6 @@ class Workplace:
     children: ChildPool
     store_clock: StoreClock
     lease_seconds: float
-    scratch: Scratch
     result_bytes: int
     max_attempts: int
     clock: Clock = utc_now

@@ -61,7 +61,8 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         """A child that ends at once."""
 
     bus = Bus()
-    children = ScriptedChildren(nothing)
+    scratch = Scratch(tmp_path / "scratch")
+    children = ScriptedChildren(nothing, scratch=scratch.ready)
     store_clock = WholeClock(database)
     await store_clock.look()
     target = TargetDescription(
@@ -83,12 +84,11 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         children=children,
         store_clock=store_clock,
         lease_seconds=60.0,
-        scratch=Scratch(tmp_path / "scratch"),
         result_bytes=1 << 20,
         max_attempts=3,
     )
-    with place.scratch:
-        yield Bench(place, bus, children, target)
+    with scratch:
+        yield Bench(place, bus, children, target, scratch)
     await children.finish()
 
 

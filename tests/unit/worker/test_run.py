@@ -88,7 +88,7 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     assert (result.id, result.mime_type) == ("counts", "application/json")
     assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
     assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
-    assert [path.name for path in bench.place.scratch.ready().iterdir()] == ["lock"]
+    assert [path.name for path in bench.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()
     assert bench.rests == []
 
@@ -109,7 +109,7 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
         folder=request.folder,
         file_bytes=1 << 20,
     )
-    assert Path(request.folder).parent == bench.place.scratch.ready()
+    assert Path(request.folder).parent == bench.scratch.ready()
 
 
 async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:
@@ -259,6 +259,7 @@ async def test_how_attempts_end_is_counted(bench: Bench) -> None:
     await grown("lost", "killed")
 
 
+RESULT = b'{"kind": "results_written", "files": [{"id": "r", "file": %s}]}\n'
 NONSENSE = [
     b"what?\n",
     b'{"kind": "dance"}\n',
@@ -267,6 +268,9 @@ NONSENSE = [
     b"[1, 2]\n",
     b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "../../etc/passwd"}\n',
     b'{"kind": "circuit_finished", "circuit": 5, "engine": "x", "file": "circuit-5.json"}\n',
+    b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "never-written.json"}\n',
+    RESULT % b'"/etc/passwd", "mime_type": "a/b"',
+    RESULT % b'"a", "mime_type": "text/x\\ny: z"',
 ]
 
 
@@ -282,6 +286,25 @@ async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: 
     await bench.run(held)
     job = await bench.job(held.id)
     assert job.error == Failure.INTERNAL_ERROR.error()
+    assert bench.children.processes[0].killed.is_set()
+
+
+async def test_a_link_is_no_result(bench: Bench, stored: Stored, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of others")
+
+    async def script(process: Process) -> None:
+        request = await process.hear()
+        (Path(request.folder) / "counts.json").symlink_to(tmp_path / "secret")
+        file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
+        process.say(ResultsWritten(files=[file]))
+        await process.killed.wait()
+
+    bench.children.scripts[0] = script
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert (job.error, job.results) == (Failure.INTERNAL_ERROR.error(), [])
+    assert await stored() == set()
     assert bench.children.processes[0].killed.is_set()
 
 
@@ -496,7 +519,7 @@ async def test_a_child_without_room_gives_the_job_back_and_the_worker_rests(benc
 
 async def test_a_scratch_folder_that_is_gone_is_made_again(bench: Bench) -> None:
     bench.children.scripts[0] = completes
-    shutil.rmtree(bench.place.scratch.ready())
+    shutil.rmtree(bench.scratch.ready())
     held = await bench.hold()
     await bench.run(held)
     assert await bench.phase(held.id) is Phase.COMPLETED
@@ -504,7 +527,7 @@ async def test_a_scratch_folder_that_is_gone_is_made_again(bench: Bench) -> None
 
 
 async def test_a_worker_without_room_gives_the_job_back_and_rests(bench: Bench) -> None:
-    parent = bench.place.scratch.ready().parent
+    parent = bench.scratch.ready().parent
     shutil.rmtree(parent)
     parent.write_text("not a folder")
     held = await bench.hold()
