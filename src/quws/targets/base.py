@@ -84,6 +84,8 @@ class Target(ABC):
 
     network: bool = True
     """Whether it talks to anything outside the process; else the process cannot."""
+    processes: bool = True
+    """Whether it starts programs to run or compile circuits; else the process cannot."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -27,6 +27,7 @@ class TestedRole(Role):
     """Does as the key of a cancellation says."""
 
     __test__ = False
+    processes = True
 
     def __init__(self, **options: str) -> None:
         self._options = options

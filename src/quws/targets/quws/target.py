@@ -55,6 +55,7 @@ class Remote(RemoteTarget):
 
     """
 
+    processes = False
     idempotent = True
 
     def __init__(
