@@ -19,7 +19,7 @@ import structlog
 
 from quws import __version__
 from quws.domain.errors import Unavailable
-from quws.sandbox import control
+from quws.sandbox import confine, control
 from quws.sandbox.child import Child
 from quws.sandbox.control import (
     Alive,
@@ -132,6 +132,8 @@ class ChildPool:
         """
         if self._closing:
             return
+        if missing := confine.missing():
+            _log.warning("children are not closed in as they should be", they_can=missing)
         try:
             self._start_zygote()
         except OSError as error:
