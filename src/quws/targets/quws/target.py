@@ -56,6 +56,7 @@ class Remote(RemoteTarget):
     """
 
     processes = False
+    forwards = True
     idempotent = True
 
     def __init__(
