@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from typing import Any
 
 import exploits
 import pytest
+from exploits import outcome_of
 
-from quws.sandbox import confine
+from quws.sandbox import confine, landlock, seccomp
 
 pytestmark = pytest.mark.skipif(bool(confine.missing()), reason="this kernel lacks some walls")
 
@@ -174,7 +176,8 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
         "pair SOCK_STREAM",
         "thread",
     ]
-    found = break_in([*refused, *allowed, "read /proc/self/environ"], by_service)
+    also = ["read /proc/self/environ", "read /proc/self/limits", "read /proc/self/status"]
+    found = break_in([*refused, *allowed, *also], by_service)
     # What the service itself cannot, its child cannot for other reasons than its walls.
     assert {text: found["by_service"][text][:3] for text in by_service} == dict.fromkeys(
         by_service, "got"
@@ -184,8 +187,42 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
     assert {text: by_child[text][:3] for text in allowed} == dict.fromkeys(allowed, "got")
     assert "PATH=" in by_child["read /proc/self/environ"]
     assert "QUWS" not in by_child["read /proc/self/environ"]
+    (most,) = re.findall(r"Max processes +(\w+)", by_child["read /proc/self/limits"])
+    there = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+    assert int(most) < there + 5000
+    # That alone which libraries of other users may need.
+    (rights,) = re.findall(r"CapPrm:\W*(\w+)", by_child["read /proc/self/status"])
+    assert int(rights, 16) in {0, 1 << 1}
     assert secret.read_text() == "of the service"
     assert [path.name for path in data.iterdir()] == ["secret"]
+
+
+def test_calls_alone_keep_signals_from_others() -> None:
+    """Where the kernel has no Landlock, or one that does not know of signals."""
+    service = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            seccomp.allow_computing(network=False, processes=False)
+            tries = [f"{way} {service}" for way in ("signal", "thread-signal", "process")]
+            status = int({outcome_of(text) for text in tries} != {"refused"})
+            os.kill(os.getpid(), 0)
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "lacking"), [(0, "files of the service"), (1, "cut files"), (5, "signals"), (7, "")]
+)
+def test_what_an_older_kernel_lacks_is_known(
+    monkeypatch: pytest.MonkeyPatch, version: int, lacking: str
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: version)
+    assert lacking in " ".join(confine.missing())
+    assert bool(confine.missing()) == bool(lacking)
 
 
 def test_a_target_with_a_network_has_that_and_no_more(break_in: BreakIn, home: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import shutil
 import signal
 from collections.abc import Awaitable, Callable
@@ -30,6 +32,7 @@ from quws.sandbox.messages import (
     CircuitStarted,
     FromChild,
     JobFailed,
+    MessageFault,
     NoRoom,
     Note,
     Progress,
@@ -41,6 +44,7 @@ from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.worker.end import sweep_up
 from quws.worker.held import HeldJob
+from quws.worker.publish import publish_results
 from quws.worker.run import Run
 
 pytestmark = pytest.mark.anyio
@@ -260,6 +264,13 @@ async def test_how_attempts_end_is_counted(bench: Bench) -> None:
 
 
 RESULT = b'{"kind": "results_written", "files": [{"id": "r", "file": %s}]}\n'
+
+
+def results(ids: list[str]) -> bytes:
+    files = [{"id": name, "file": "counts.json", "mime_type": "a/b"} for name in ids]
+    return json.dumps({"kind": "results_written", "files": files}).encode() + b"\n"
+
+
 NONSENSE = [
     b"what?\n",
     b'{"kind": "dance"}\n',
@@ -271,13 +282,14 @@ NONSENSE = [
     b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "never-written.json"}\n',
     RESULT % b'"/etc/passwd", "mime_type": "a/b"',
     RESULT % b'"a", "mime_type": "text/x\\ny: z"',
+    results([f"r-{number}" for number in range(101)]),
 ]
 
 
 @pytest.mark.parametrize("line", NONSENSE)
 async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: bytes) -> None:
     async def script(process: Process) -> None:
-        await process.hear()
+        write(await process.hear(), "counts.json")
         process.say_raw(line)
         await process.killed.wait()
 
@@ -287,6 +299,14 @@ async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: 
     job = await bench.job(held.id)
     assert job.error == Failure.INTERNAL_ERROR.error()
     assert bench.children.processes[0].killed.is_set()
+
+
+async def test_two_results_of_one_name_are_nonsense(bench: Bench, stored: Stored) -> None:
+    held = await bench.hold()
+    file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
+    with pytest.raises(MessageFault, match="two results of one name"):
+        await publish_results(held, lambda _: io.BytesIO(), ResultsWritten(files=[file, file]))
+    assert await stored() == set()
 
 
 async def test_a_link_is_no_result(bench: Bench, stored: Stored, tmp_path: Path) -> None:
