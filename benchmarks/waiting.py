@@ -97,9 +97,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
     postgres = Postgres(durable=True).start()
     try:
+        # All of them are one caller's, who may not have as many otherwise.
+        settings = {"QUWS_POLICY__MAX_LISTENERS": "0"}
         with (
             tempfile.TemporaryDirectory() as folder,
-            cluster(Path(folder), postgres.database(), apis=1, workers=1) as service,
+            cluster(Path(folder), postgres.database(), settings, apis=1, workers=1) as service,
         ):
             # Straight to the process: the tests' proxy is none for thousands of connections.
             api = service.processes[0]

@@ -6,6 +6,7 @@ fails the tests with a sentence that says what to install.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +33,9 @@ from answers import remember
 from proxy import Proxy
 
 from quws.bus.server import ValkeyServer
+from quws.services.accounts import AccountService
+from quws.store.accounts import AccountStore
+from quws.store.database import opened
 from quws.store.schema import upgrade
 
 START_SECONDS = 150
@@ -347,6 +352,26 @@ def quws(service: Service, *arguments: str, stdin: str = "") -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def add_users(service: Service, *names: str, operator: str) -> None:
+    """Add users, whose passwords are their names and "-password".
+
+    As the command does, without a process for each, which takes seconds.
+    """
+
+    async def add() -> None:
+        database = await opened(f"sqlite:///{service.folder / 'quws.db'}")
+        try:
+            accounts = AccountService(AccountStore(database))
+            for name in (*names, operator):
+                await accounts.add(name, f"{name}-password", operator=name == operator)
+        finally:
+            await database.close()
+
+    # In a thread: a browser's driver has a loop of its own in this one.
+    with ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, add()).result()
 
 
 def base_environment(extra: dict[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
 from quws.services.quotes import Quotes
+from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.sweeps import Sweeps
@@ -201,6 +202,7 @@ class House:
     checker: ToldFacts = field(default_factory=ToldFacts)
     adapters: dict[str, Any] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
+    room: DiskRoom = field(default_factory=DiskRoom)
 
     def __post_init__(self) -> None:
         self.store = JobStore(self.database)
@@ -225,6 +227,7 @@ class House:
             suitability=Suitability(self.adapters),
             standing=Standing(AccountStore(self.database), self.hub, self.clock),
             expected=self.expected,
+            room=self.room,
             clock=self.clock,
         )
 

@@ -29,6 +29,7 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
+from quws.services.room import DiskRoom
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -71,6 +72,7 @@ async def open_api(
     public_url: str | None = None,
     specifications: Specifications = SPECIFICATIONS,
     allowed_hosts: Sequence[str] = (HOST,),
+    room: DiskRoom | None = None,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -93,6 +95,7 @@ async def open_api(
         expected=frozenset({DESCRIPTION.name}),
         known=[],
         specifications=specifications,
+        room=room,
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from quws.domain.job import (
     Claim,
@@ -135,6 +135,17 @@ async def drive(database: Database, job_id: str, **values: Any) -> None:
     """Put a job into any state at all, whatever is legal."""
     async with database.write() as connection:
         await connection.execute(update(t.jobs).where(t.jobs.c.id == job_id).values(**values))
+
+
+async def spoil(database: Database, job_id: str) -> None:
+    """Make what a job is to do something that the database itself cannot read."""
+    if database.is_sqlite:
+        async with database.write() as connection:
+            query = text("UPDATE jobs SET spec = '{' WHERE id = :id")
+            await connection.execute(query, {"id": job_id})
+    else:
+        # Its JSON takes this, and fails whenever it looks into it.
+        await drive(database, job_id, spec={"metadata": {"a": "\0"}})
 
 
 async def ran_for(database: Database, held: Claim, seconds: float) -> None:

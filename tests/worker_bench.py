@@ -103,6 +103,7 @@ class Bench:
     scratch: Scratch
     rests: list[str] = field(default_factory=list)
     """Why it rested."""
+    made: list[Slots] = field(default_factory=list)
 
     @property
     def jobs(self) -> JobStore:
@@ -151,7 +152,19 @@ class Bench:
 
     def slots(self, slots: int = 1, **options: Any) -> Slots:
         options = {"idle_seconds": 0.01} | options
-        return Slots(self.place, self.target, slots=slots, **options)
+        self.made.append(Slots(self.place, self.target, slots=slots, **options))
+        return self.made[-1]
+
+    async def finish(self) -> None:
+        """Stop what slots still do: nobody may be at the database when it is closed."""
+        for slots in self.made:
+            tasks = {*slots._takes, *slots._tasks}
+            for task in tasks:
+                task.cancel()
+            # Cancelled, they still hand their jobs back, and look for the next one.
+            while tasks:
+                await asyncio.wait(tasks, timeout=20)
+                tasks = {task for task in (*slots._takes, *slots._tasks) if not task.done()}
 
     def with_place(self, **changes: Any) -> Bench:
         return replace(self, place=replace(self.place, **changes))

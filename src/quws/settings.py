@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     proxy_networks: list[IPv4Network | IPv6Network] = Field(
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")],
         description="From where the header is believed; and, whatever QUWS_AUTH is, from where"
-        " X-Forwarded-For is, for slowing down who guesses passwords.",
+        " X-Forwarded-For is, for slowing down who guesses passwords and for the log.",
     )
     proxy_secret: SecretStr = Field(
         SecretStr(""),
@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     )
     max_body: int = Field(32 * 1024 * 1024, description="Largest request body.")
     max_result: int = Field(2 * 1024**3, description="Largest result file.")
+    min_free_space: int = Field(
+        256 * 1024**2,
+        ge=0,
+        description="How much must be free on the disks of an SQLite database and of a folder of"
+        " artifacts so that new jobs are taken; 0 for any.",
+    )
 
     def resolved_database_url(self) -> str:
         """Return the URL of the database."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Service, embedded, quws
+from harness import Service, add_users, embedded
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from programs import debian
 
@@ -25,6 +25,12 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # What Playwright turns off itself, and pages of the browser's own, of which each window of a
+    # test has two: they take as much of the processor as the test's.
+    "--disable-features=AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose"
+    ",HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,LensOverlay,MediaRouter,PaintHolding"
+    ",ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,OptimizationHints,AimEnabled"
+    ",WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,OmniboxAimPopup",
 ]
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 375, "height": 800}
@@ -76,9 +82,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The embedded form, with accounts."""
     with embedded(tmp_path_factory.mktemp("closed"), {"QUWS_AUTH": "users"}) as running:
-        for name in ("alice", "bob"):
-            quws(running, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
-        quws(running, "user", "add", "root", "--operator", "--password-stdin", stdin="root-pass")
+        add_users(running, "alice", "bob", operator="root")
         yield running
 
 

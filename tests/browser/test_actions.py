@@ -345,7 +345,7 @@ def test_operators_see_all_and_others_their_own(
         job = create(alice, RUNID=f"of alice, for {user}")
     page = open_page(closed, "/jobs", expected=(401, 403))
     page.fill("#name", user)
-    page.fill("#password", "root-pass" if user == "root" else "bob-password")
+    page.fill("#password", f"{user}-password")
     press(page, "Sign in")
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
     row = page.get_by_role("row", name=f"of alice, for {user}")

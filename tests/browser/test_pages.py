@@ -123,7 +123,7 @@ def test_pages_of_accounts_are_accessible(open_page: Open, closed: Service, name
     page = open_page(closed, "/jobs", expected=401)
     if name != "sign-in":
         page.fill("#name", "root")
-        page.fill("#password", "root-pass")
+        page.fill("#password", "root-password")
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Jobs").wait_for()
         if name == "account":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from elsewhere import Site, Vendor, start_site
-from harness import Postgres, Service, cluster, embedded, quws
+from harness import Postgres, Service, add_users, cluster, embedded
 from integration.uws_helpers import (
     STRICT,
     Said,
@@ -65,11 +65,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that wants its users to sign in, and runs two jobs of each."""
     settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
     with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
-        for name in ("alice", "bob"):
-            quws(service, "user", "add", name, "--password-stdin", stdin=f"{name}-password\n")
-        quws(
-            service, "user", "add", "root@lab", "--operator", "--password-stdin", stdin="root-pass"
-        )
+        add_users(service, "alice", "bob", operator="root@lab")
         yield service
 
 

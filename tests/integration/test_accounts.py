@@ -154,7 +154,7 @@ def test_O3_the_owner_is_who_signed_in(alice: httpx.Client) -> None:
 
 def test_an_operator_sees_everything(closed: Service, alice: httpx.Client) -> None:
     job = create(alice)
-    with closed.client(auth=("root@lab", "root-pass")) as operator:
+    with closed.client(auth=("root@lab", "root@lab-password")) as operator:
         assert job.rsplit("/", 1)[1] in listed(operator)
         assert operator.get(job).status_code == 200
 
@@ -277,33 +277,3 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(closed: Service) -> Non
         assert http.get("/jobs").status_code == 200
         quws(closed, "user", "password", "carol", "--password-stdin", stdin="another-password\n")
         assert http.get("/jobs").status_code == 401
-
-
-@pytest.mark.parametrize(
-    "following",
-    [
-        "https://evil.example/",
-        "//evil.example",
-        "/\\evil.example",
-        "\\\\evil.example",
-        "javascript:alert(1)",
-        "jobs",
-    ],
-)
-def test_signing_in_leads_nowhere_else(closed: Service, following: str) -> None:
-    assert signed_in(closed, following=following).headers["location"] == f"{closed.url}/"
-
-
-def test_signing_in_adds_no_header(closed: Service) -> None:
-    answer = signed_in(closed, following="/jobs\r\nX-Evil: 1")
-    assert answer.headers["location"] == f"{closed.url}/jobs%0D%0AX-Evil:%201"
-    assert "x-evil" not in answer.headers
-
-
-def test_behind_https_the_cookie_is_for_https(tmp_path: Path) -> None:
-    settings = {"QUWS_AUTH": "users", "QUWS_PUBLIC_URL": "https://lab.example.org/quws"}
-    with api_alone(tmp_path, settings) as service:
-        quws(service, "user", "add", "alice", "--password-stdin", stdin="alice-password\n")
-        cookie = signed_in(service).headers["set-cookie"].lower()
-    assert "secure" in cookie
-    assert "path=/quws" in cookie

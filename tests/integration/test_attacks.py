@@ -198,6 +198,16 @@ def test_the_page_of_a_job_with_all_that_is_allowed(service: Service, http: http
     expect(attacked(service, lambda: http.get(job, headers=BROWSER)))
 
 
+def test_no_job_may_hold_a_worker_for_ever(http: httpx.Client) -> None:
+    day = str(24 * 3600)
+    for longest in (0, 2**31 - 1):
+        job = create(http, EXECUTIONDURATION=longest)
+        assert http.get(f"{job}/executionduration").text == day
+        for url in (job, f"{job}/executionduration"):
+            expect(http.post(url, data={"EXECUTIONDURATION": longest}), 303)
+            assert http.get(f"{job}/executionduration").text == day
+
+
 # -- other sites --------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "PYTHONPATH": str(PACKAGE),
         "QUWS_POLICY__TARGET": "misfit",
         "QUWS_POLICY__MAX_ATTEMPTS": "2",
+        "QUWS_POLICY__MAX_EXECUTION_DURATION": "0",
         "QUWS_MAX_RESULT": str(8 << 20),
     }
     with embedded(folder, environment) as service:

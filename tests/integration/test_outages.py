@@ -207,7 +207,12 @@ def on_small_disks(folder: Path) -> Iterator[tuple[Service, Path, Path]]:
     mount = "mount -t tmpfs -o size=4m none"
     script = f'{mount} "$0" && {mount} "$1" && shift && exec "$@"'
     within = ["unshare", "-rm", "sh", "-c", script, str(artifacts), str(scratch)]
-    environment = {"QUWS_ARTIFACTS_URL": artifacts.as_uri(), "QUWS_SCRATCH": str(scratch)}
+    environment = {
+        "QUWS_ARTIFACTS_URL": artifacts.as_uri(),
+        "QUWS_SCRATCH": str(scratch),
+        # A disk of this size is nearly full from the beginning.
+        "QUWS_MIN_FREE_SPACE": "0",
+    }
     with embedded(folder, environment, within) as service:
         root = Path(f"/proc/{service.processes[0].pid}/root")
         yield service, root / artifacts.relative_to("/"), root / scratch.relative_to("/")

@@ -85,7 +85,7 @@ def test_a_new_execution_duration_holds_for_a_running_job(
     http: httpx.Client, service: Service
 ) -> None:
     job, _ = start_slow(http, service, EXECUTIONDURATION=0)
-    assert http.get(f"{job}/executionduration").text == "0"
+    assert http.get(f"{job}/executionduration").text == "86400"
     answer = http.post(f"{job}/executionduration", data={"EXECUTIONDURATION": "1"})
     assert answer.status_code == 303
     assert wait(http, job, seconds=10) == "ABORTED"

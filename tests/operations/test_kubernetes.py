@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,43 @@ def test_names_lead_somewhere(overlay: str) -> None:
                 assert ("Service", path["backend"]["service"]["name"]) in names
     for item in of_kind(overlay, "StatefulSet"):
         assert ("Service", item["spec"]["serviceName"]) in names
-    namespaces = {item["metadata"].get("namespace") for item in rendered(overlay)}
-    assert namespaces == {"quws"}
+    everything = [item for item in rendered(overlay) if item["kind"] != "Namespace"]
+    assert {item["metadata"].get("namespace") for item in everything} == {"quws"}
+
+
+def test_the_namespace_lets_no_careless_pods_in(overlay: str) -> None:
+    (namespace,) = of_kind(overlay, "Namespace")
+    assert namespace["metadata"]["name"] == "quws"
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_nothing_is_reached_that_is_not_named(overlay: str) -> None:
+    for item in of_kind(overlay, "NetworkPolicy"):
+        for rule in item["spec"].get("egress", []):
+            assert rule["to"], item["metadata"]["name"]
+            assert rule["ports"]
+            blocks = [ip_network(to["ipBlock"]["cidr"]) for to in rule["to"] if "ipBlock" in to]
+            for block, to in zip(blocks, rule["to"], strict=False):
+                # Where machines in clouds are told their credentials.
+                for address in map(ip_address, ("169.254.169.254", "fe80::a9fe:a9fe")):
+                    spared = [ip_network(item) for item in to["ipBlock"].get("except", [])]
+                    assert address not in block or any(address in item for item in spared)
+
+
+def test_only_the_api_knows_its_secrets(overlay: str) -> None:
+    for item in workloads(overlay):
+        named = [source["secretRef"]["name"] for source in container(item)["envFrom"][1:]]
+        serves = pod(item)["metadata"]["labels"].get("quws/serves") == "http"
+        assert ("quws-api" in named) == (serves and overlay == "standard")
+
+
+def test_the_service_knows_its_url_and_its_clients_their_limits(overlay: str) -> None:
+    for item in workloads(overlay):
+        assert environment(overlay, item)["QUWS_PUBLIC_URL"].startswith("http")
+    for item in of_kind(overlay, "Ingress"):
+        notes = item["metadata"]["annotations"]
+        for name in ("limit-connections", "limit-rps"):
+            assert int(notes[f"nginx.ingress.kubernetes.io/{name}"]) >= 100
 
 
 def test_ports_are_those_of_pods(overlay: str) -> None:
@@ -210,6 +246,16 @@ def test_environment_variables_are_settings(overlay: str, workload: Manifest) ->
         assert str(ports["http"]) == arguments[arguments.index("--port") + 1]
     if overlay != "small" and workload["kind"] == "Deployment":
         assert settings.wait_for_schema > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "believed"), [("10.244.1.7", True), ("fd00::17", True), ("203.0.113.7", False)]
+)
+def test_a_pod_says_for_whom_it_asks(
+    overlay: str, workload: Manifest, address: str, *, believed: bool
+) -> None:
+    networks = settings_of(overlay, workload).proxy_networks
+    assert any(ip_address(address) in network for network in networks) is believed
 
 
 def test_probes_ask_what_is_answered(overlay: str, workload: Manifest) -> None:

@@ -155,8 +155,9 @@ _STATUS = {
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
     "415": "The body is no form",
-    "429": "Too many circuits of the caller are being checked, or wrong passwords were tried",
+    "429": "The caller has too many requests under way, or has tried wrong passwords",
     "503": "Not right now",
+    "507": "The disk of the service is nearly full",
 }
 _MODELS: tuple[type[BaseModel], ...] = (
     AvailabilityJson,
@@ -169,6 +170,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalibrationRefJson,
     CalibrationJson,
 )
+_KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
+"""Where what is sent is kept."""
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -233,12 +236,7 @@ def _complete(
         responses["303"] = {"description": _STATUS["303"]}
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
-    refusals = ["503"]
-    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
-        refusals += ["400", "401", "403", "404", "429"]
-    if method in ("post", "put"):
-        refusals += ["413", "415"]
-    for status in sorted(refusals):
+    for status in sorted(_refusals(path, method)):
         responses[status] = {"description": _STATUS[status], "content": _ERROR}
     if _CONTENT.get(path) is _BYTES and method == "get":
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
@@ -262,6 +260,17 @@ def _complete(
         operation["requestBody"] = {
             "content": {"application/octet-stream": {"schema": {"type": "string"}}}
         }
+
+
+def _refusals(path: str, method: str) -> list[str]:
+    refusals = ["503"]
+    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
+        refusals += ["400", "401", "403", "404", "429"]
+    if method in ("post", "put"):
+        refusals += ["413", "415"]
+        if path in _KEEPING or path.startswith("/jobs/{job_id}/parameters/"):
+            refusals.append("507")
+    return refusals
 
 
 def _form(fields: _Fields) -> dict[str, Any]:

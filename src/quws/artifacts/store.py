@@ -56,12 +56,13 @@ class ArtifactStore:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._folder: Path | None = None
+        self.folder: Path | None = None
+        """Where it keeps everything, if that is a folder."""
         try:
             if parts.scheme == "file":
-                self._folder = Path(unquote(parts.path))
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._store: ObjectStore = LocalStore(self._folder, automatic_cleanup=True)
+                self.folder = Path(unquote(parts.path))
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._store: ObjectStore = LocalStore(self.folder, automatic_cleanup=True)
             else:
                 self._store = from_url(url)
         except (BaseError, OSError, ValueError) as error:
@@ -136,10 +137,10 @@ class ArtifactStore:
                 # Somebody else may be deleting the same: the request and the sweep do.
                 with contextlib.suppress(NotFoundError, FileNotFoundError):
                     await obstore.delete_async(self._store, key)
-            if self._folder is not None and len(gone) == len(found):
+            if self.folder is not None and len(gone) == len(found):
                 # Folders, and what a writer that was killed had half done: no artifacts, so
                 # they are not listed.
-                await asyncio.to_thread(shutil.rmtree, self._folder / prefix, ignore_errors=True)
+                await asyncio.to_thread(shutil.rmtree, self.folder / prefix, ignore_errors=True)
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
         return len(gone)

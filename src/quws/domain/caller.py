@@ -50,11 +50,13 @@ class Caller:
     """Somebody who sends a request. ``name`` is None for the anonymous user.
 
     ``credential`` is what must hold as long as they are served; None where there are no accounts.
+    ``address`` is from where this request comes; empty where that is not known.
     """
 
     name: str | None = None
     operator: bool = False
     credential: Credential | None = field(default=None, compare=False, repr=False)
+    address: str = field(default="", compare=False, repr=False)
 
     def may_see(self, owner: str | None) -> bool:
         """Return whether a job of this owner is theirs to see and to change."""

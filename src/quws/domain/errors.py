@@ -73,6 +73,15 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
+class QuotaExceeded(Refusal):
+    """The owner has as many jobs, or as many bytes kept of them, as one may have.
+
+    The limits are ``QUWS_POLICY__MAX_JOBS`` and ``QUWS_POLICY__MAX_STORED_BYTES``.
+    """
+
+    code = "quota_exceeded"
+
+
 class NotFound(Refusal):
     """There is no such job, child, result or parameter."""
 
@@ -105,6 +114,12 @@ class TooManyRequests(Unavailable):
     def __init__(self, sentence: str, *, parameter: str | None = None, seconds: int = 5) -> None:
         super().__init__(sentence, parameter=parameter)
         self.seconds = seconds
+
+
+class StorageFull(Unavailable):
+    """The disk is nearly full (``QUWS_MIN_FREE_SPACE``): new jobs must wait, all else goes on."""
+
+    code = "insufficient_storage"
 
 
 class Unauthenticated(Refusal):

@@ -75,6 +75,23 @@ class Failure(StrEnum):
         "There are too many outcomes for one file. Ask for fewer SHOTS, leave MEMORY away, or send"
         " the circuits as several jobs; the operator may raise `QUWS_MAX_RESULT`.",
     )
+    RESULTS_TOO_LARGE = (
+        "results_too_large",
+        Fault.USER,
+        False,
+        "the results are larger than the {bytes} bytes that those of one job may have together",
+        "There are too many outcomes for one job. Ask for fewer SHOTS, leave MEMORY away, or send"
+        " the circuits as several jobs; the operator may raise `QUWS_POLICY__MAX_RESULTS_BYTES`.",
+    )
+    QUOTA_EXCEEDED = (
+        "quota_exceeded",
+        Fault.USER,
+        True,
+        "{why}",
+        "The results have no room beside what is kept of the owner's other jobs. Delete some of"
+        " those, then send the job again; the operator may raise"
+        " `QUWS_POLICY__MAX_STORED_BYTES`.",
+    )
     PROCESS_DIED = (
         "process_died",
         Fault.USER,

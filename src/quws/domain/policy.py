@@ -11,17 +11,20 @@ from quws.domain.times import MAX_SECONDS, format_instant
 
 
 class Policy(BaseModel):
-    """Defaults and limits of a job. All times in seconds."""
+    """Defaults and limits of a job, and of an owner's jobs. Times in seconds, sizes in bytes."""
 
     model_config = ConfigDict(frozen=True)
 
     target: str = Field("simulator", description="Where jobs run that name no TARGET.")
     shots: int = Field(1000, ge=1, description="SHOTS where it is not given.")
     execution_duration: int = Field(
-        600, ge=0, description="Execution duration where it is not given, 0 for unlimited."
+        600, ge=0, description="Execution duration where it is not given, 0 for the longest."
     )
     max_execution_duration: int = Field(
-        0, ge=0, description="The longest execution duration, 0 for any."
+        86_400,
+        ge=0,
+        description="The longest execution duration, which EXECUTIONDURATION=0 asks for; 0 for any,"
+        " and then EXECUTIONDURATION=0 is without a limit.",
     )
     lifetime: int = Field(
         7 * 86_400, ge=1, description="From creation to destruction where it is not given."
@@ -39,11 +42,34 @@ class Policy(BaseModel):
         4096, ge=0, description="A parameter longer than this is kept as an artifact."
     )
     max_wait: float = Field(50.0, ge=0, description="The longest WAIT.")
+    max_listeners: int = Field(
+        200,
+        ge=0,
+        description="How many WAITs and event streams one user may have open at once at one API"
+        " process, 0 for any number. Who has no name is counted by address.",
+    )
     max_queued: int = Field(
         0,
         ge=0,
         description="How many jobs of one owner may wait or run at once, 0 for any number; RUN of"
         " one more makes it HELD.",
+    )
+    max_jobs: int = Field(
+        1_000_000,
+        ge=0,
+        description="How many jobs one owner may have, finished ones too but not archived ones, 0"
+        " for any number. All who do not sign in are one owner.",
+    )
+    max_stored_bytes: int = Field(
+        20 * 1024**3,
+        ge=0,
+        description="How many bytes of parameters and results may be kept of one owner's jobs, 0"
+        " for any number.",
+    )
+    max_results_bytes: int = Field(
+        4 * 1024**3,
+        ge=0,
+        description="How many bytes all results of one job may have together, 0 for any number.",
     )
 
     def duration(self, wanted: int | None) -> int:

@@ -171,7 +171,8 @@ class Doctor:
             advice = "see whether QUWS_ARTIFACTS_URL is right, and its credentials are set"
             return [Finding("artifacts", Level.FAULT, str(error), advice)]
         if url.startswith("file://"):
-            return [_room("artifacts", Path(url.removeprefix("file://")))]
+            folder = Path(url.removeprefix("file://"))
+            return [_room("artifacts", folder, self._settings.min_free_space)]
         return [Finding("artifacts", Level.OK, "what is written can be read")]
 
     async def _look_at_scratch(self) -> list[Finding]:
@@ -280,9 +281,12 @@ async def _within_limit(part: str, look: Callable[[], Awaitable[list[Finding]]])
         return [Finding(part, Level.FAULT, str(error), "see what the database says")]
 
 
-def _room(part: str, folder: Path) -> Finding:
+def _room(part: str, folder: Path, least: int = 0) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{folder}, {free / (1 << 30):.1f} GiB free"
+    if free < least:
+        advice = "make room, or lower QUWS_MIN_FREE_SPACE: no new jobs are taken"
+        return Finding(part, Level.FAULT, text, advice)
     if free < _LITTLE_BYTES:
         return Finding(part, Level.WARNING, text, "make room: jobs fail when it is full")
     return Finding(part, Level.OK, text)

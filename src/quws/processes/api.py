@@ -30,6 +30,7 @@ from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
+from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
@@ -92,6 +93,7 @@ async def open_services(
             expected=frozenset(item.name for item in configs),
             known=known,
             specifications=specifications,
+            room=DiskRoom(backends.folders, settings.min_free_space),
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
         listening = asyncio.gather(
@@ -121,6 +123,7 @@ def make_services(
     expected: frozenset[str],
     known: Iterable[Target],
     specifications: Specifications = SPECIFICATIONS,
+    room: DiskRoom | None = None,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -130,6 +133,8 @@ def make_services(
         The names of targets that a job may name before their workers are up.
     known
         Targets that are installed here, and so can be asked what suits them.
+    room
+        Whether the disks have room for new jobs; None where that is not asked.
 
     """
     accounts = AccountStore(backends.database)
@@ -145,6 +150,7 @@ def make_services(
             policy=policy,
             specifications=specifications,
             expected=expected,
+            room=room,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
         ),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 from quws.artifacts import ArtifactStore
@@ -37,6 +38,12 @@ class Backends:
     dispatcher: Dispatcher
     events: EventHub
     announcer: Announcer
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where jobs and their files are kept, as far as that is in folders."""
+        files = [] if self.artifacts.folder is None else [self.artifacts.folder]
+        return [*files, Path(self.database.name).parent] if self.database.is_sqlite else files
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from quws.processes.backends import make_health, open_backends
 from quws.processes.monitor import monitored
 from quws.processes.runtime import stop_event
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.services.quotas import Quotas
 from quws.settings import Settings
 from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
@@ -85,6 +86,8 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 store_clock=store_clock,
                 lease_seconds=settings.lease,
                 result_bytes=settings.max_result,
+                results_bytes=settings.policy.max_results_bytes,
+                quotas=Quotas(backends.jobs.usage, settings.policy),
                 max_attempts=settings.policy.max_attempts,
             )
             lock = (

@@ -15,6 +15,7 @@ from quws.domain.failures import Failure, refused
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
 from quws.runner import votable
+from quws.runner.allowance import Allowance
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import cancel
@@ -119,6 +120,7 @@ class RunRole(Role):
         }
         batch = len(request.circuits) > 1
         files: list[ResultFile] = []
+        allowance = Allowance(request.results_bytes)
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
             work.teller.notes(result.notes)
@@ -130,10 +132,13 @@ class RunRole(Role):
                 memory=work.options.memory,
             )
             text = _write_compiled(index, compiled, work.teller)
+            if text is not None:
+                allowance.take(Path(text.file))
             finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
                 name = f"circuit-{index}.json"
                 documents.write_circuit(Path(name), outcomes[index])
+                allowance.take(Path(name))
                 finished = finished.model_copy(update={"file": name, "compiled": text})
             elif text is not None:
                 files.append(text)
@@ -148,6 +153,8 @@ class RunRole(Role):
             ),
             request.response_format,
         )
+        for item in written:
+            allowance.take(Path(item.file))
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:

@@ -56,6 +56,8 @@ class RunJob(_Message):
 
     ``facts`` is None for circuits that nobody has read yet. ``done`` names the files of circuits
     that have their result from an attempt before this one. ``handover`` is for remote targets.
+    No file may have more than ``file_bytes``, nor all together more than ``results_bytes`` (0 for
+    any number).
     """
 
     kind: Literal["run"] = "run"
@@ -68,6 +70,7 @@ class RunJob(_Message):
     done: dict[int, str] = Field(default_factory=dict)
     folder: str
     file_bytes: int
+    results_bytes: int = 0
     handover: KnownHandover | None = None
 
 

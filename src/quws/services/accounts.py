@@ -29,6 +29,8 @@ SESSION = timedelta(days=7)
 """How long a browser stays signed in."""
 
 _MOST_TOKENS = 100
+_MOST_SESSIONS = 100
+"""How many browsers of one user stay signed in. The one that came first is asked again."""
 _REMEMBER_AT_MOST = 10_000
 _CHECKS, _CHECK_QUEUE, _CHECK_SECONDS = 2, 20, 15.0
 """How many passwords are hashed at once, how many of one address wait for it, and how long."""
@@ -129,7 +131,9 @@ class AccountService:
         secret, now = secrets.token_urlsafe(32), self._clock()
         session = Session(hash_token(secret), caller.name, now, now + SESSION)
         # Not if the password was changed a moment ago, which has ended all sessions.
-        begun = await self._store.add_session(session, password=caller.credential.key)
+        begun = await self._store.add_session(
+            session, password=caller.credential.key, at_most=_MOST_SESSIONS
+        )
         return secret if begun else None
 
     async def by_session(self, secret: str) -> Caller | None:

@@ -8,6 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from time import monotonic
 
+import structlog
+
 from quws.domain.errors import TooManyRequests
 
 _OF_NAME_FROM_ADDRESS, _FROM_ADDRESS, _OF_NAME = 10, 30, 100
@@ -18,6 +20,7 @@ _FORGET_SECONDS = 900.0
 _AT_MOST = 20_000
 _NAME_LENGTH = 65
 """No user's name is as long: longer ones differ in nothing that matters."""
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -114,6 +117,7 @@ class Guesses:
         wait = max(tries.until for tries, _ in found) - now
         if wait > 0:
             seconds = math.ceil(wait)
+            _log.warning("sign-in slowed", seconds=seconds)
             raise TooManyRequests(
                 f"too many wrong passwords were tried; try again in {seconds} seconds",
                 seconds=seconds,

@@ -12,7 +12,9 @@ from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, Unavailable
 from quws.services.checker import CircuitChecker
 
-_REMEMBERED = 256
+_REMEMBERED_BYTES = 64 << 20
+_OPERATION_BYTES = 2048
+_ITEM_BYTES = 128
 _LIMITS = CircuitLimits(qubits=10_000)
 """Any circuit may be looked at, whatever a target can run."""
 
@@ -22,7 +24,8 @@ class Pictures:
 
     def __init__(self, checker: CircuitChecker) -> None:
         self._checker = checker
-        self._remembered: OrderedDict[bytes, Drawing] = OrderedDict()
+        self._remembered: OrderedDict[bytes, tuple[Drawing, int]] = OrderedDict()
+        self._bytes = 0
 
     async def draw(self, caller: Caller, circuit: str, language: Language | None = None) -> Drawing:
         """Return the layout of a picture of a circuit.
@@ -34,13 +37,11 @@ class Pictures:
 
         """
         key = sha256(f"{language}\0{circuit}".encode()).digest()
-        drawing = self._remembered.get(key)
-        if drawing is None:
-            drawing = await self._checker.draw(caller, circuit, language, _LIMITS)
-        self._remembered[key] = drawing
-        self._remembered.move_to_end(key)
-        if len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+        if key in self._remembered:
+            self._remembered.move_to_end(key)
+            return self._remembered[key][0]
+        drawing = await self._checker.draw(caller, circuit, language, _LIMITS)
+        self._remember(key, drawing)
         return drawing
 
     async def try_to_draw(
@@ -56,3 +57,25 @@ class Pictures:
                 return await self.draw(caller, circuit, language)
         except (InvalidCircuit, TooLarge, Unavailable, TimeoutError):
             return None
+
+    def _remember(self, key: bytes, drawing: Drawing) -> None:
+        size = bytes_of(drawing)
+        if key in self._remembered or size > _REMEMBERED_BYTES:
+            return
+        self._remembered[key] = drawing, size
+        self._bytes += size
+        while self._bytes > _REMEMBERED_BYTES:
+            _, (_, gone) = self._remembered.popitem(last=False)
+            self._bytes -= gone
+
+
+def bytes_of(drawing: Drawing) -> int:
+    """Estimate, rather too high, how much memory a drawing takes."""
+    items = 2 * len(drawing.registers) + len(drawing.qubits)
+    # A character may take four bytes.
+    characters = sum(map(len, drawing.qubits)) + sum(len(name) for name, _ in drawing.registers)
+    for item in drawing.operations:
+        items += len(item.qubits) + 2 * len(item.controls) + 2 * len(item.clbits)
+        characters += len(item.label) + len(item.parameters) + len(item.condition)
+    operations = 1 + len(drawing.operations)
+    return operations * _OPERATION_BYTES + items * _ITEM_BYTES + 4 * characters

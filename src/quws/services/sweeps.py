@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -16,10 +16,11 @@ from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import Clock, utc_now
 from quws.domain.failures import Failure
 from quws.domain.job import REQUEUED, TimelineEntry
-from quws.domain.phases import FINAL, Phase
+from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
 from quws.domain.words import counted
+from quws.services.aside import Aside
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.store import JobStore
@@ -29,6 +30,8 @@ from quws.telemetry import logs
 
 _OUTBOX_KEPT = timedelta(days=1)
 _KEYS_KEPT = timedelta(days=7)
+_ARCHIVABLE = sources(Move.ARCHIVE) | sources(Move.ABORT)
+"""Of a job in any other phase nobody knows how it could be kept."""
 _log = structlog.get_logger(__name__)
 
 
@@ -85,6 +88,7 @@ class Sweeps:
         self._orphan_seconds = orphan_seconds
         self._settled = 0.0
         self._away = False
+        self._aside = Aside()
 
     async def look(self) -> Duties:
         """Look at the clock, and return what there is to do.
@@ -109,71 +113,57 @@ class Sweeps:
 
     async def overrun(self) -> int:
         """Abort jobs whose execution duration is over, should their worker not have done it."""
-        count = 0
         now = self._store_clock.now()
-        for found in _each(await self._store.sweeps.overdue(now)):
+
+        async def abort(found: Overdue) -> bool:
             entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
-            if await self._store.control.abort(found.id, entry, past_deadline=now) is not None:
-                count += 1
-                await self._announcer.changed(found.id, Phase.ABORTED)
-        return count
+            if await self._store.control.abort(found.id, entry, past_deadline=now) is None:
+                return False
+            await self._announcer.changed(found.id, Phase.ABORTED)
+            return True
+
+        jobs = await self._store.sweeps.overdue(now, but=self._aside.of("overrun"))
+        return await self._each("overrun", jobs, abort)
 
     async def lost(self) -> int:
         """Requeue jobs whose worker is gone; after the last attempt they end in ERROR."""
-        count = 0
-        for found in _each(await self._store.sweeps.abandoned()):
-            reason = f"the worker of attempt {found.attempt} was lost"
-            if found.attempt < self._policy.max_attempts:
-                entry = TimelineEntry(
-                    self._clock(), REQUEUED, "quws", f"{reason}; it is tried again"
-                )
-                if await self._store.sweeps.requeue(found, entry):
-                    count += 1
-                    await self._announcer.changed(found.id, Phase.QUEUED)
-                    await self._announcer.work(found.target)
-                continue
-            error = Failure.WORKER_LOST.error(
-                times=counted(found.attempt, "time"),
-                detail="\n".join([*await self._store.reading.troubles(found.id), reason]),
-            )
-            entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
-            if await self._store.sweeps.give_up(found, error, entry):
-                count += 1
-                await self._announcer.changed(found.id, Phase.ERROR)
-        return count
+        jobs = await self._store.sweeps.abandoned(but=self._aside.of("lost"))
+        return await self._each("lost", jobs, self._recover)
 
     async def destruction(self) -> int:
         """Destroy jobs whose time has come: stop, delete files, forget or archive."""
-        count = 0
         now = self._store_clock.now()
-        for found in _each(await self._store.sweeps.expired(now)):
-            if self._policy.keep_history:
-                if found.phase not in FINAL:
-                    entry = TimelineEntry(now, "aborted", "quws", "destruction time")
-                    await self._store.control.abort(found.id, entry)
-                done = await self._store.sweeps.archive(found.id, now)
-            else:
-                done = await self._store.sweeps.destroy(found.id, now)
-            if done:
-                count += 1
-                if self._policy.keep_history:
-                    await self._announcer.changed(found.id, Phase.ARCHIVED)
-                else:
-                    await self._announcer.deleted(found.id)
-        return count
+
+        async def destroy(found: Overdue) -> bool:
+            if not self._policy.keep_history or found.phase not in _ARCHIVABLE:
+                if not await self._store.sweeps.destroy(found.id, now):
+                    return False
+                await self._announcer.deleted(found.id)
+                return True
+            if found.phase not in FINAL:
+                entry = TimelineEntry(now, "aborted", "quws", "destruction time")
+                await self._store.control.abort(found.id, entry)
+            if not await self._store.sweeps.archive(found.id, now):
+                return False
+            await self._announcer.changed(found.id, Phase.ARCHIVED)
+            return True
+
+        jobs = await self._store.sweeps.expired(now, but=self._aside.of("destruction"))
+        return await self._each("destruction", jobs, destroy)
 
     async def garbage(self) -> int:
         """Delete the files of jobs that are gone, and those of attempts that came to nothing."""
         count = 0
-        for prefix in await self._store.garbage.prefixes():
+        for prefix in await self._store.garbage.prefixes(but=self._aside.of("garbage")):
             try:
-                named = await self._store.garbage.named(prefix.partition("/")[0])
-                await self._artifacts.delete(prefix, keep=named)
+                with self._aside.guard("garbage", prefix):
+                    named = await self._store.garbage.named(prefix.partition("/")[0])
+                    await self._artifacts.delete(prefix, keep=named)
+                    await self._store.garbage.forget(prefix)
+                    count += 1
             except ArtifactStoreUnavailable as error:
                 _log.warning("artifact store unavailable", error=str(error))
                 break
-            await self._store.garbage.forget(prefix)
-            count += 1
         return count
 
     async def waiting(self, seconds: float) -> int:
@@ -197,11 +187,13 @@ class Sweeps:
             if record.state.status is not TargetStatus.RETIRED:
                 continue
             error = Failure.TARGET_RETIRED.error(why=record.state.sentence(record.name))
-            for job_id in await self._store.sweeps.waiting_for(record.name):
-                entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
-                if await self._store.sweeps.refuse(job_id, error, entry):
-                    count += 1
-                    await self._announcer.changed(job_id, Phase.ERROR)
+            left = self._aside.of("retired")
+            for job_id in await self._store.sweeps.waiting_for(record.name, but=left):
+                with self._aside.guard("retired", job_id):
+                    entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
+                    if await self._store.sweeps.refuse(job_id, error, entry):
+                        count += 1
+                        await self._announcer.changed(job_id, Phase.ERROR)
         return count
 
     async def keys(self) -> int:
@@ -221,9 +213,58 @@ class Sweeps:
         found = await _orphans(
             self._store, self._artifacts, self._clock() - timedelta(seconds=self._orphan_seconds)
         )
+        count = 0
         for owner in found:
-            await self._artifacts.delete(owner)
-        return len(found)
+            try:
+                with self._aside.guard("orphans", owner):
+                    await self._artifacts.delete(owner)
+                    count += 1
+            except ArtifactStoreUnavailable as error:
+                # The next look is far away: whatever is wrong with these, others may go.
+                _log.warning("artifact store unavailable", error=str(error))
+        return count
+
+    async def _recover(self, found: Overdue) -> bool:
+        reason = f"the worker of attempt {found.attempt} was lost"
+        if found.attempt < self._policy.max_attempts:
+            entry = TimelineEntry(self._clock(), REQUEUED, "quws", f"{reason}; it is tried again")
+            if not await self._store.sweeps.requeue(found, entry):
+                return False
+            await self._announcer.changed(found.id, Phase.QUEUED)
+            await self._announcer.work(found.target)
+            return True
+        error = Failure.WORKER_LOST.error(
+            times=counted(found.attempt, "time"),
+            detail="\n".join([*await self._store.reading.troubles(found.id), reason]),
+        )
+        entry = TimelineEntry(self._clock(), "failed", "quws", error.message)
+        if not await self._store.sweeps.give_up(found, error, entry):
+            return False
+        await self._announcer.changed(found.id, Phase.ERROR)
+        return True
+
+    async def _each(
+        self, sweep: str, jobs: list[Overdue], see_to: Callable[[Overdue], Awaitable[bool]]
+    ) -> int:
+        """See to jobs one by one, and return of how many that was still due.
+
+        What is logged meanwhile says which of them it is about.
+        """
+        count = 0
+        requests = await self._store.sweeps.requests_of(jobs)
+        for found in jobs:
+            with (
+                logs.about(
+                    job=found.id,
+                    owner=found.owner,
+                    target=found.target,
+                    attempt=found.attempt,
+                    request=requests.get(found.id),
+                ),
+                self._aside.guard(sweep, found.id),
+            ):
+                count += await see_to(found)
+        return count
 
 
 async def due(
@@ -246,19 +287,6 @@ async def _orphans(store: JobStore, artifacts: ArtifactStore, young: datetime) -
     known = await store.reading.known(owners)
     # A job's files are written before its row: those of a young one may still wait for it.
     return [owner for owner in owners if owner not in known and _made(owner) < young]
-
-
-def _each(jobs: list[Overdue]) -> Iterator[Overdue]:
-    """Go through jobs; what is logged meanwhile says which of them it is about."""
-    for found in jobs:
-        with logs.about(
-            job=found.id,
-            owner=found.owner,
-            target=found.target,
-            attempt=found.attempt,
-            request=found.request,
-        ):
-            yield found
 
 
 def _made(job_id: str) -> datetime:

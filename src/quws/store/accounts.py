@@ -131,8 +131,8 @@ class AccountStore:
             )
             return removed.rowcount
 
-    async def add_session(self, session: Session, *, password: str) -> bool:
-        """Add a session, and forget those that have expired.
+    async def add_session(self, session: Session, *, password: str, at_most: int) -> bool:
+        """Add a session, and forget those that have expired, and the user's oldest ones.
 
         False when the hash of the user's password is another one by now.
         """
@@ -142,6 +142,15 @@ class AccountStore:
             user = select(_u.name).where(_u.name == session.user, _u.password == password)
             if await connection.scalar(user.with_for_update(read=True)) is None:
                 return False
+            newest = (
+                select(_s.hash)
+                .where(_s.user == session.user)
+                .order_by(_s.created.desc(), _s.hash)
+                .limit(at_most - 1)
+            )
+            await connection.execute(
+                delete(t.sessions).where(_s.user == session.user, _s.hash.not_in(newest))
+            )
             await connection.execute(
                 insert(t.sessions).values(
                     hash=session.hash,

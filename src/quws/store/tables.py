@@ -104,6 +104,8 @@ jobs = Table(
     Column("worker", Text),
     Column("circuits", Integer, nullable=False),
     Column("circuits_done", Integer, nullable=False, server_default=text("0")),
+    # Of parameters and results, for the limit of the owner.
+    Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("message", Text),
     Column("parameters", JSON, nullable=False),
     Column("spec", JSON, nullable=False),

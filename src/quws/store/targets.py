@@ -7,6 +7,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -37,6 +38,7 @@ from quws.store.database import Database
 
 _FRESH_SECONDS = 1.0
 _c = t.targets.c
+_log = structlog.get_logger(__name__)
 
 
 class TargetStore:
@@ -74,7 +76,7 @@ class TargetStore:
             return self._known
         async with self._database.read() as connection:
             rows = await connection.execute(_records(self._database).order_by(_c.name))
-            self._known = [_record(row) for row in rows]
+            self._known = _readable(rows)
         self._fresh_until = monotonic() + _FRESH_SECONDS if self._known else 0.0
         return self._known
 
@@ -272,6 +274,17 @@ def _state(row: Row[Any]) -> TargetState:
             status=TargetStatus(row.hold), message=row.hold_message, until=row.hold_until
         )
     return TargetState(status=TargetStatus(row.status), message=row.message, until=row.until)
+
+
+def _readable(rows: Iterable[Row[Any]]) -> list[TargetRecord]:
+    """Read the targets that can be read: one that cannot takes no other out of service."""
+    found = []
+    for row in rows:
+        try:
+            found.append(_record(row))
+        except (ValueError, TypeError) as error:
+            _log.warning("target cannot be read", target=row.name, error=type(error).__name__)
+    return found
 
 
 def _record(row: Row[Any]) -> TargetRecord:

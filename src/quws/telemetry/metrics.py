@@ -73,7 +73,11 @@ CHILD_DEATHS = Counter("quws_child_deaths", "Child processes that died by themse
 UNFIT = Gauge(
     "quws_worker_unfit", "1 while a worker could not run its last job and gave it back.", ["target"]
 )
-SWEEPS = Counter("quws_sweeps", "Sweeps, by how they went.", ["sweep", "outcome"])
+SWEEPS = Counter(
+    "quws_sweeps",
+    "Sweeps, by how they went; claim: jobs that a worker could not read.",
+    ["sweep", "outcome"],
+)
 SWEPT = Counter("quws_swept", "What sweeps changed: jobs, files, hints.", ["sweep"])
 LAST_SWEEP = Gauge("quws_last_sweep_timestamp_seconds", "When a sweep last went well.", ["sweep"])
 ARTIFACT_BYTES = Counter("quws_artifact_bytes", "Bytes of artifacts.", ["direction"])

@@ -16,6 +16,8 @@ from typing import BinaryIO, TypeVar
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
+from quws.domain.errors import QuotaExceeded
+from quws.domain.failures import Failure
 from quws.domain.job import REQUEUED, Claim, JobError, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
@@ -32,6 +34,14 @@ _log = structlog.get_logger(__name__)
 
 class Fenced(Exception):
     """The job is not this worker's any more."""
+
+
+class TooMuch(Exception):
+    """The job has made more than may be kept of it; ``error`` is how it ends."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class HeldJob:
@@ -52,6 +62,7 @@ class HeldJob:
         self._place = place
         self._shifted = shifted
         self.claim = claim
+        self._results_bytes = sum(item.size for item in claim.job.results)
         self.began = monotonic()
         self.child: Child | None = None
         self.lost = asyncio.Event()
@@ -127,6 +138,27 @@ class HeldJob:
         key = f"{self.id}/{self.claim.attempt}/{name}"
         size = await self.persistently(lambda: self._place.artifacts.put(key, content))
         return Result(result_id, key, size, mime_type)
+
+    async def admit(self, results: Sequence[Result]) -> None:
+        """Make sure that all the results of the job so far may be kept, with these.
+
+        Raises
+        ------
+        Fenced
+        TooMuch
+            They are too large for one job, or for its owner beside the others.
+
+        """
+        place, owner = self._place, self.claim.job.owner
+        size = sum(item.size for item in results)
+        self._results_bytes += size
+        if place.results_bytes and self._results_bytes > place.results_bytes:
+            raise TooMuch(Failure.RESULTS_TOO_LARGE.error(bytes=place.results_bytes))
+        try:
+            await self.persistently(lambda: place.quotas.admit(owner, size=size))
+        except QuotaExceeded as exceeded:
+            raise TooMuch(Failure.QUOTA_EXCEEDED.error(why=exceeded.sentence)) from None
+        place.quotas.add(owner, size=size)
 
     async def add_circuit(
         self, index: int, result: Result, engine: str, started: datetime, more: Sequence[Result]

@@ -22,7 +22,7 @@ async def publish_circuit(
 
     Raises
     ------
-    Fenced
+    Fenced, TooMuch
     MessageFault
         The job has no such circuit, or it is no file of the job that is named.
     OSError
@@ -41,6 +41,7 @@ async def publish_circuit(
         text = message.compiled
         with take(text.file) as file:
             more.append(await held.put(text.id, text.file, file, text.mime_type))
+    await held.admit([result, *more])
     await held.add_circuit(message.circuit, result, message.engine, started, more)
 
 
@@ -49,7 +50,7 @@ async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) ->
 
     Raises
     ------
-    Fenced
+    Fenced, TooMuch
     MessageFault
         What is named is no file of the job, or named twice.
     OSError
@@ -64,4 +65,5 @@ async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) ->
         results = await asyncio.gather(
             *(held.put(item.id, item.file, file, item.mime_type) for item, file in files)
         )
+    await held.admit(results)
     await held.complete(results)

@@ -43,7 +43,7 @@ from quws.telemetry import metrics, tracing
 from quws.worker import lease
 from quws.worker.end import child_died, sweep_up
 from quws.worker.handover import hear_of_handover, known_handover
-from quws.worker.held import Fenced, HeldJob
+from quws.worker.held import Fenced, HeldJob, TooMuch
 from quws.worker.publish import publish_circuit, publish_results
 from quws.worker.workplace import Workplace
 
@@ -102,6 +102,9 @@ class Run:
         except Fenced:
             _log.info("job taken away")
             await sweep_up(held, self._place)
+        except TooMuch as refused:
+            with contextlib.suppress(Fenced):
+                await held.fail(refused.error)
         except _Unfit as trouble:
             await self._give_back(trouble.sentence, trouble.why)
         except OSError as error:
@@ -168,6 +171,7 @@ class Run:
             done=await self._done(folder),
             folder=str(folder),
             file_bytes=place.result_bytes,
+            results_bytes=place.results_bytes,
             handover=await known_handover(held, place) if place.remote else None,
         )
 

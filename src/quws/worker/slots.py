@@ -17,13 +17,16 @@ import structlog
 from quws.bus.events import JobEvent
 from quws.domain.job import Claim
 from quws.domain.targets import TargetDescription
+from quws.services.aside import Aside
 from quws.store.database import StoreUnavailable
+from quws.store.jobs.rows import UnreadableJob
 from quws.telemetry import logs, metrics, tracing
 from quws.worker.held import HeldJob
 from quws.worker.run import Run
 from quws.worker.workplace import Workplace
 
 _REST_SECONDS = 10.0
+_CLAIM = "claim"
 _log = structlog.get_logger(__name__)
 
 
@@ -63,6 +66,7 @@ class Slots:
         self._tasks: set[asyncio.Task[None]] = set()
         self._takes: set[asyncio.Task[bool]] = set()
         self._claiming = asyncio.Lock()
+        self._aside = Aside()
         self._stopping = False
         self._resting = False
         self.trouble: str | None = None
@@ -171,17 +175,34 @@ class Slots:
         self._on_full(self.full)
 
     async def _claim(self) -> HeldJob | None:
-        place = self._place
-        shifted = place.store_clock.shifted
-        claim = await place.jobs.claims.claim(
-            place.target, place.worker, place.lease_seconds, place.clock(), holder=self._holder
-        )
+        shifted = self._place.store_clock.shifted
+        claim = await self._next()
         if claim is None:
             return None
-        held = HeldJob(place, claim, shifted)
+        held = HeldJob(self._place, claim, shifted)
         # At once: who hands back all jobs must not miss one whose task has not begun.
         self._held.add(held)
         return held
+
+    async def _next(self) -> Claim | None:
+        """Claim the next job that can be read; another worker may be able to read the others."""
+        place = self._place
+        while True:
+            left = self._aside.of(_CLAIM)
+            try:
+                return await place.jobs.claims.claim(
+                    place.target,
+                    place.worker,
+                    place.lease_seconds,
+                    place.clock(),
+                    holder=self._holder,
+                    but=left,
+                )
+            except UnreadableJob as unreadable:
+                if unreadable.job_id in left:
+                    return None
+                with self._aside.guard(_CLAIM, unreadable.job_id):
+                    raise
 
     async def _slot(self, held: HeldJob | None) -> None:
         # A slot that ends a job takes the next one by itself: hints are for idle workers.

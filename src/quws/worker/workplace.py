@@ -8,6 +8,7 @@ from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.clock import Clock, utc_now
 from quws.sandbox.pool import ChildPool
+from quws.services.quotas import Quotas
 from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
@@ -19,7 +20,8 @@ class Workplace:
     """What a worker has at hand for its jobs, which all belong to one target.
 
     ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
-    third of it. No file of a child may be larger than ``result_bytes``.
+    third of it. No file of a child may be larger than ``result_bytes``, nor all of one job
+    together than ``results_bytes`` (0 for any).
     """
 
     worker: str
@@ -35,5 +37,7 @@ class Workplace:
     store_clock: StoreClock
     lease_seconds: float
     result_bytes: int
+    results_bytes: int
+    quotas: Quotas
     max_attempts: int
     clock: Clock = utc_now

@@ -397,13 +397,7 @@ def test_refuses_hostile_circuits(hostile: Hostile) -> None:
     assert 0 < len(error.sentence) <= 300
     assert "\n" not in error.sentence
     assert "root:" not in error.sentence
-
-
-@pytest.mark.parametrize("language", [Language.OPENQASM_2, Language.OPENQASM_3])
-def test_reads_good_circuits_after_bad_ones(language: Language) -> None:
-    for hostile in HOSTILE:
-        if hostile.language is language and not hostile.guarded:
-            refusal(hostile.build(), language)
+    # Good ones are read after it.
     assert facts(BELL_TWO).operations == facts(BELL_THREE).operations == 4
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
-from harness import base_environment
+from harness import base_environment, free_port
 from typer.testing import CliRunner
 
 from quws.cli.app import app
@@ -21,7 +22,12 @@ def test_a_proxy_that_names_users_has_a_secret(
     tmp_path: Path, command: str, secret: str | None
 ) -> None:
     env = base_environment({"QUWS_AUTH": "proxy", "QUWS_DATA": str(tmp_path / "data")})
-    found = CliRunner().invoke(app, [command], env=env | {"QUWS_PROXY_SECRET": secret})
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        # It would not get far if it began to serve.
+        port = other.getsockname()[1] if command == "serve" else free_port()
+        found = CliRunner().invoke(
+            app, [command, "--port", str(port)], env=env | {"QUWS_PROXY_SECRET": secret}
+        )
     assert found.exit_code == 1
     assert found.stderr.startswith("quws: with QUWS_AUTH=proxy, QUWS_PROXY_SECRET must be 16")
     assert found.stderr.count("\n") == 1

@@ -17,8 +17,10 @@ CODES = {
     errors.NotFound: "not_found",
     errors.Forbidden: "forbidden",
     errors.IllegalMove: "illegal_in_phase",
+    errors.QuotaExceeded: "quota_exceeded",
     errors.Unavailable: "unavailable",
     errors.TooManyRequests: "too_many_requests",
+    errors.StorageFull: "insufficient_storage",
     errors.Unauthenticated: "unauthenticated",
 }
 

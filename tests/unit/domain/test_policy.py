@@ -39,6 +39,12 @@ def test_execution_duration(limit: int, wanted: int | None, granted: int) -> Non
     assert policy.duration(wanted) == granted
 
 
+def test_unlimited_is_for_the_operator_to_allow() -> None:
+    assert Policy().duration(0) == 86_400
+    assert Policy(execution_duration=0).duration(None) == 86_400
+    assert Policy(max_execution_duration=0).duration(0) == 0
+
+
 @unhurried
 @given(SECONDS, SECONDS, st.none() | SECONDS)
 def test_no_duration_is_over_the_limit_or_unlimited(
@@ -51,7 +57,8 @@ def test_no_duration_is_over_the_limit_or_unlimited(
 
 
 def test_a_default_duration_that_cannot_be_printed_is_cut() -> None:
-    assert Policy(execution_duration=MAX_SECONDS + 1).duration(None) == MAX_SECONDS
+    policy = Policy(execution_duration=MAX_SECONDS + 1, max_execution_duration=0)
+    assert policy.duration(None) == MAX_SECONDS
 
 
 def test_destruction_by_default() -> None:
@@ -90,14 +97,18 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "target": "simulator",
         "shots": 1000,
         "execution_duration": 600,
-        "max_execution_duration": 0,
+        "max_execution_duration": 86_400,
         "lifetime": 604_800,
         "max_lifetime": 2_592_000,
         "max_attempts": 3,
         "keep_history": False,
         "inline_bytes": 4096,
         "max_wait": 50.0,
+        "max_listeners": 200,
         "max_queued": 0,
+        "max_jobs": 1_000_000,
+        "max_stored_bytes": 21_474_836_480,
+        "max_results_bytes": 4_294_967_296,
     }
 
 
@@ -112,7 +123,11 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         ("max_attempts", 1),
         ("inline_bytes", 0),
         ("max_wait", 0),
+        ("max_listeners", 0),
         ("max_queued", 0),
+        ("max_jobs", 0),
+        ("max_stored_bytes", 0),
+        ("max_results_bytes", 0),
     ],
 )
 def test_the_least_that_a_setting_may_be(name: str, least: int) -> None:

@@ -173,6 +173,34 @@ def test_circuits_of_a_batch_have_files_of_their_own(
     assert [type(item) for item in line.heard()].count(CircuitStarted) == 1
 
 
+def test_a_batch_ends_with_the_circuit_that_makes_it_too_large(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_role(target)._run(work(line, 3))
+    each = (tmp_path / "circuit-0.json").stat().st_size
+    line.heard()
+    with pytest.raises(Failed) as failed:
+        a_role(target)._run(work(line, 3, results_bytes=2 * each))
+    assert failed.value.error == Failure.RESULTS_TOO_LARGE.error(bytes=2 * each)
+    finished = [item for item in line.heard() if isinstance(item, CircuitFinished)]
+    assert [item.circuit for item in finished] == [0, 1]
+
+
+def test_the_files_of_the_whole_job_count_too(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target.on_compile = [Compiled(None, changed=True)]
+    monkeypatch.setattr(module, "write_compiled", lambda path, _: path.write_text("OPENQASM 3;"))
+    a_role(target)._run(work(line))
+    files = [tmp_path / item.file for item in line.heard()[-1].files]  # type: ignore[union-attr]
+    size = sum(path.stat().st_size for path in files)
+    a_role(target)._run(work(line, results_bytes=size))
+    with pytest.raises(Failed):
+        a_role(target)._run(work(line, results_bytes=size - 1))
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_no_fault_of_the_job(number: int) -> None:
     assert _disk_failure(OSError(number, "x"), 5) == NoRoom(sentence="the disk is full")

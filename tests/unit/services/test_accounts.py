@@ -9,7 +9,6 @@ from base64 import urlsafe_b64decode
 import pytest
 from house import House
 
-from quws.domain.accounts import Session
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, InvalidParameter, NotFound, TooManyRequests
 from quws.services import accounts as module
@@ -247,18 +246,28 @@ async def test_a_session_ends_with_signing_out_or_a_new_password(
     assert await accounts.by_session(second) is None
 
 
-async def test_no_session_begins_with_a_password_that_is_old_by_then(
-    accounts: AccountService, house: House, monkeypatch: pytest.MonkeyPatch
+async def test_signing_in_again_and_again_keeps_no_more_than_is_needed(
+    accounts: AccountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = AccountStore(house.database)
-    add = store.add_session
+    monkeypatch.setattr(module, "_MOST_SESSIONS", 2)
+    secrets = [await accounts.sign_in("anna", PASSWORD) for _ in range(5)]
+    found = [await accounts.by_session(secret or "") for secret in secrets]
+    assert found.count(Caller("anna")) == 2
+    assert found[-1] == Caller("anna")
 
-    async def late(session: Session, *, password: str) -> bool:
+
+async def test_no_session_begins_with_a_password_that_is_old_by_then(
+    accounts: AccountService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_password = accounts.by_password
+
+    async def late(name: str, password: str, address: str = "") -> Caller | None:
+        found = await by_password(name, password, address)
         await accounts.set_password("anna", "another password")
-        return await add(session, password=password)
+        return found
 
-    monkeypatch.setattr(store, "add_session", late)
-    assert await AccountService(store, house.clock).sign_in("anna", PASSWORD) is None
+    monkeypatch.setattr(accounts, "by_password", late)
+    assert await accounts.sign_in("anna", PASSWORD) is None
 
 
 # -- tokens ---------------------------------------------------------------------------------

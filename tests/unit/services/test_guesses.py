@@ -103,6 +103,16 @@ def test_guesses_count_from_when_they_begin_until_they_are_taken_back(guesses: G
     assert wait_of(guesses, "anna", HERE) == 0
 
 
+def test_strangers_at_one_place_wait_in_one_line_and_who_is_known_there_in_none_of_theirs(
+    guesses: Guesses,
+) -> None:
+    anna, bert = guesses.begin("anna", HERE), guesses.begin("bert", HERE)
+    assert anna.seat == bert.seat
+    assert guesses.begin("anna", THERE).seat != bert.seat
+    guesses.was_right(anna)
+    assert guesses.begin("anna", HERE).seat != bert.seat
+
+
 def test_guesses_are_forgotten_after_a_while(guesses: Guesses, counter: Counter) -> None:
     for _ in range(10):
         guesses.begin("anna", HERE)

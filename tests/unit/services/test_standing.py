@@ -143,6 +143,26 @@ async def test_a_wait_ends_with_the_right_to_it(house: House, accounts: AccountS
     assert await asyncio.wait_for(asyncio.gather(*ends), SECONDS) == [[], []]
 
 
+async def test_of_those_who_share_their_looks_only_who_may_not_stay_leaves(
+    house: House, accounts: AccountService
+) -> None:
+    ways = await all_ways(accounts, "anna")
+    feeds = {way: house.jobs.follower.feed(ways[way], None) for way in ("password", "token")}
+    for feed in feeds.values():
+        await anext(feed)
+    ends = asyncio.create_task(collected(feeds["token"]))
+    goes_on = asyncio.create_task(anext(feeds["password"]))
+    await accounts.revoke("anna", "laptop")
+    await house.jobs.standing.look()
+    assert await asyncio.wait_for(ends, SECONDS) == []
+    news = await asyncio.wait_for(goes_on, SECONDS)
+    assert (news.changed, news.deleted) == ([], [])
+    job = await house.submit(caller=ways["password"])
+    news = await asyncio.wait_for(anext(feeds["password"]), SECONDS)
+    assert [ref.id for ref in news.changed] == [job.id]
+    await feeds["password"].aclose()
+
+
 async def test_no_job_is_made_for_who_was_removed_while_its_circuits_were_read(
     house: House, accounts: AccountService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import pytest
 from house import ANNA, BERT, DESCRIPTION, House, posted
 from sqlalchemy import insert, update
-from store_helpers import NOW, TARGET, entry
+from store_helpers import NOW, TARGET, drive, entry
+from structlog.testing import capture_logs
 from uuid_utils import uuid7
 
 from quws.artifacts import ArtifactMissing, ArtifactStoreUnavailable
 from quws.bus.connection import BusUnavailable
 from quws.bus.events import JobEvent
-from quws.domain.job import Job, Result
+from quws.domain.job import Job, Result, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.services.sweeps import Sweeps, due
 from quws.store import tables as t
 from quws.store.database import StoreUnavailable
-from quws.store.jobs.sweeps import Duties
+from quws.store.jobs.sweeps import Duties, Overdue
 
 pytestmark = pytest.mark.anyio
 
@@ -166,6 +167,85 @@ async def test_an_operator_may_keep_what_was_done(house: House) -> None:
     }
     assert "aborted" not in [entry.status for entry in await house.timeline(done.id)]
     assert await sweeps.destruction() == 0
+
+
+async def test_a_job_in_a_phase_that_nobody_knows_is_not_kept(house: House) -> None:
+    job = await house.submit()
+    await drive(house.database, job.id, phase="LATER")
+    assert (await house.job(job.id)).phase is Phase.UNKNOWN
+    house.set_clock(NOW + timedelta(days=7))
+    sweeps = house.sweeps(keep_history=True)
+    assert await sweeps.destruction() == 1
+    assert await house.store.reading.get(job.id) is None
+
+
+# -- what cannot be seen to -------------------------------------------------------------
+
+
+async def test_a_job_that_cannot_be_seen_to_is_set_aside_and_the_rest_is_swept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [await house.submit() for _ in range(3)]
+    house.set_clock(NOW + timedelta(days=7))
+    sweeps, tried, destroy = house.sweeps(), list[str](), house.store.sweeps.destroy
+
+    async def fails(job_id: str, now: datetime) -> bool:
+        tried.append(job_id)
+        if job_id == jobs[0].id:
+            raise RuntimeError("this one cannot be read")
+        return await destroy(job_id, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store.sweeps, "destroy", fails)
+        with capture_logs() as lines:
+            assert await sweeps.destruction() == 2
+            assert await sweeps.destruction() == 0
+    assert sorted(tried) == sorted(job.id for job in jobs), "each once"
+    (line,) = [line for line in lines if line["event"] == "set aside"]
+    assert (line["sweep"], line["item"], line["log_level"]) == ("destruction", jobs[0].id, "error")
+    assert await sweeps.destruction() == 0, "it is left alone for a minute"
+    monkeypatch.setattr("quws.services.aside.monotonic", monotonic_in(61))
+    assert await sweeps.destruction() == 1
+
+
+async def test_what_is_away_for_one_is_asked_for_another_next_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [await running(house) for _ in range(2)]
+    await lose(house)
+    sweeps, tried, requeue = house.sweeps(), list[str](), house.store.sweeps.requeue
+
+    async def fails(found: Overdue, entry: TimelineEntry) -> bool:
+        tried.append(found.id)
+        if found.id == tried[0]:
+            raise StoreUnavailable("somebody holds its row")
+        return await requeue(found, entry)
+
+    monkeypatch.setattr(house.store.sweeps, "requeue", fails)
+    with pytest.raises(StoreUnavailable):
+        await sweeps.lost()
+    assert await sweeps.lost() == 1
+    assert sorted(tried) == sorted(job.id for job in jobs)
+
+
+async def test_files_that_cannot_be_deleted_keep_no_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("x" * 5000, "y" * 5000):
+        job = await house.submit(text)
+        assert await house.store.control.delete(job.id, NOW)
+    bad, *_ = await house.store.garbage.prefixes()
+    sweeps, delete = house.sweeps(), house.artifacts.delete
+
+    async def fails(prefix: str, keep: Collection[str] = ()) -> int:
+        if prefix == bad:
+            raise ArtifactStoreUnavailable("not this one")
+        return await delete(prefix, keep=keep)
+
+    monkeypatch.setattr(house.artifacts, "delete", fails)
+    assert await sweeps.garbage() == 0
+    assert await sweeps.garbage() == 1
+    assert await house.store.garbage.prefixes() == [bad]
 
 
 # -- files --------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ async def accounts(database: Database) -> AccountStore:
 
 
 async def begin(accounts: AccountStore, session: Session) -> None:
-    assert await accounts.add_session(session, password=f"hash-of-{session.user}")
+    assert await accounts.add_session(session, password=f"hash-of-{session.user}", at_most=3)
 
 
 async def test_a_name_is_given_once(accounts: AccountStore) -> None:
@@ -113,11 +113,26 @@ async def test_sessions_that_have_expired_go_with_the_next(accounts: AccountStor
     assert await accounts.session_user("two", NOW) == ANN
 
 
+async def test_a_user_has_so_many_sessions_and_the_oldest_one_ends(
+    accounts: AccountStore,
+) -> None:
+    async def those_after(*numbers: int) -> list[int]:
+        for number in numbers:
+            await begin(accounts, Session(str(number), "ann", later(number), later(60 + number)))
+        return [number for number in range(5) if await accounts.session_user(str(number), NOW)]
+
+    await begin(accounts, Session("other", "bob", NOW, later(60)))
+    # One that has just begun stays, whatever the clock of its process said.
+    assert await those_after(3, 1, 2, 0) == [0, 2, 3]
+    assert await those_after(4) == [2, 3, 4]
+    assert await accounts.session_user("other", NOW) == BOB
+
+
 async def test_no_session_begins_with_another_password(accounts: AccountStore) -> None:
     session = Session("one", "ann", NOW, later(60))
-    assert not await accounts.add_session(session, password="hash-of-bob")
+    assert not await accounts.add_session(session, password="hash-of-bob", at_most=3)
     assert await accounts.session_user("one", NOW) is None
-    assert await accounts.add_session(session, password="hash-of-ann")
+    assert await accounts.add_session(session, password="hash-of-ann", at_most=3)
     assert await accounts.session_user("one", NOW) == ANN
 
 

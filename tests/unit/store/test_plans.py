@@ -175,6 +175,12 @@ async def test_few_jobs_in_a_phase(full: JobStore, full_url: str) -> None:
     assert_uses(await plan_of_list(full, full_url, wanted, rows=3), NEWEST_IN_PHASE)
 
 
+async def test_what_an_owner_has(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        assert (await full.usage.of(OTHER)).jobs > 0
+    assert_uses(caught.plan(full_url), NEWEST, NEWEST_IN_PHASE)
+
+
 async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
         assert await full.claims.claim(TARGET, "worker", 60, NOW) is not None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from store_helpers import NOW, TARGET, added, claimed, entry, later, queued
 
 from quws.domain.targets import (
@@ -183,6 +183,17 @@ async def test_all_are_listed_by_name(targets: TargetStore) -> None:
     assert await targets.get("a") == first
     assert await targets.get("another") is None
     assert (await targets.record(TARGET)).description == DESCRIPTION  # type: ignore[union-attr]
+
+
+async def test_a_target_that_cannot_be_read_takes_no_other_out_of_service(
+    targets: TargetStore, database: Database
+) -> None:
+    other = DESCRIPTION.model_copy(update={"name": "other"})
+    await targets.register([other], NOW, replace=True)
+    async with database.write() as connection:
+        spoiled = update(t.targets).where(t.targets.c.name == "other").values(description={"a": 1})
+        await connection.execute(spoiled)
+    assert [item.name for item in await targets.all()] == [TARGET]
 
 
 @on_sqlite

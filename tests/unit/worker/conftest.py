@@ -15,7 +15,9 @@ from worker_bench import Bench, Bus, ShakyClaims, WholeClock
 
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
+from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription, TargetKind
+from quws.services.quotas import Quotas
 from quws.store.database import Database
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
@@ -85,10 +87,14 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         store_clock=store_clock,
         lease_seconds=60.0,
         result_bytes=1 << 20,
+        results_bytes=1 << 22,
+        quotas=Quotas(jobs.usage, Policy()),
         max_attempts=3,
     )
     with scratch:
-        yield Bench(place, bus, children, target, scratch)
+        bench = Bench(place, bus, children, target, scratch)
+        yield bench
+        await bench.finish()
     await children.finish()
 
 
@@ -97,7 +103,7 @@ def stored(bench: Bench) -> Callable[[], Awaitable[set[str]]]:
     """List the keys of all artifacts."""
 
     async def keys() -> set[str]:
-        folder = bench.place.artifacts._folder
+        folder = bench.place.artifacts.folder
         assert folder is not None
         found = await asyncio.to_thread(lambda: list(folder.rglob("*")))
         return {str(path.relative_to(folder)) for path in found if path.is_file()}

@@ -19,10 +19,11 @@ from store_helpers import NOW, TARGET
 from worker_bench import CIRCUIT, FACTS, Bench
 
 from quws.domain.failures import Failure
-from quws.domain.job import Claim, ErrorType, Parameter, TimelineEntry
+from quws.domain.job import Claim, ErrorType, Parameter, Result, TimelineEntry
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
+from quws.domain.policy import Policy
 from quws.domain.targets import Calibration
 from quws.sandbox.child import Child
 from quws.sandbox.messages import (
@@ -40,6 +41,7 @@ from quws.sandbox.messages import (
     ResultsWritten,
     RunJob,
 )
+from quws.services.quotas import Quotas
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.worker.end import sweep_up
@@ -112,8 +114,69 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
         response_format=ResponseFormat.JSON,
         folder=request.folder,
         file_bytes=1 << 20,
+        results_bytes=1 << 22,
     )
     assert Path(request.folder).parent == bench.scratch.ready()
+
+
+def three_circuits(bytes_each: int) -> Callable[[Process], Awaitable[None]]:
+    async def script(process: Process) -> None:
+        request = await process.hear()
+        for index in range(3):
+            write(request, f"circuit-{index}.json", "x" * bytes_each)
+            process.say(CircuitFinished(circuit=index, engine="aer", file=f"circuit-{index}.json"))
+        await process.killed.wait()
+
+    return script
+
+
+async def test_a_job_with_too_many_results_ends_and_keeps_those_that_it_may_have(
+    bench: Bench, stored: Stored
+) -> None:
+    bench = bench.with_place(results_bytes=2500)
+    bench.children.scripts[0] = three_circuits(1000)
+    held = await bench.hold(circuits=3)
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.phase is Phase.ERROR
+    assert job.error == Failure.RESULTS_TOO_LARGE.error(bytes=2500)
+    assert [item.id for item in job.results] == ["counts-0", "counts-1"]
+    assert bench.children.processes[0].child.exited.done()
+    assert held.id + "/1" in await bench.jobs.garbage.prefixes()
+
+
+async def test_what_earlier_attempts_have_published_counts(bench: Bench) -> None:
+    bench = bench.with_place(results_bytes=2500)
+    held = await bench.hold(circuits=4)
+    before = Result("counts-3", f"{held.id}/1/circuit-3.json", 1000, "application/json")
+    await bench.place.artifacts.put(before.artifact, b"x" * 1000)
+    await held.add_circuit(3, before, "aer", NOW, [])
+    await held.hand_back("the worker shuts down")
+    bench.children.scripts[0] = three_circuits(1000)
+    held = await bench.claim()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.error == Failure.RESULTS_TOO_LARGE.error(bytes=2500)
+    assert {item.id for item in job.results} == {"counts-3", "counts-0"}
+
+
+async def test_an_owner_keeps_no_more_than_one_may(bench: Bench) -> None:
+    policy = Policy(max_stored_bytes=2500)
+    bench = bench.with_place(quotas=Quotas(bench.jobs.usage, policy))
+    other = await bench.hold()
+    await other.complete([Result("result", "somewhere", 2000, "application/json")])
+    bench.children.scripts[0] = completes
+    held = await bench.hold()
+    await bench.run(held)
+    assert await bench.phase(held.id) is Phase.COMPLETED, "there is room for a little"
+    bench.children.scripts[0] = three_circuits(500)
+    held = await bench.hold(circuits=3)
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert job.phase is Phase.ERROR
+    assert job.error is not None
+    assert (job.error.code, job.error.type) == ("quota_exceeded", ErrorType.TRANSIENT)
+    assert "2500 may be, too few for 500 more" in job.error.message
 
 
 async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:

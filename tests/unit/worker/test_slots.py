@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import pytest
 from scripted_children import Process, until
-from store_helpers import NOW, TARGET, entry
+from store_helpers import NOW, TARGET, drive, entry
+from structlog.testing import capture_logs
 from worker_bench import Bench
 
 from quws.bus.events import JobEvent
@@ -96,6 +98,33 @@ async def test_work_is_found_without_a_hint(bench: Bench) -> None:
         await until(is_phase(bench, job.id, Phase.COMPLETED))
         later = await bench.queue()
         await until(is_phase(bench, later.id, Phase.COMPLETED))
+
+
+async def test_a_job_that_cannot_be_read_is_set_aside_and_the_next_one_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.children.scripts[0] = completes
+    bad = [await bench.queue() for _ in range(2)]
+    good = await bench.queue()
+    for job in bad:
+        await drive(bench.jobs.claims._database, job.id, spec={"language": "of a later release"})
+    slots = bench.slots()
+    with capture_logs() as lines:
+        assert await slots.hint()
+        await until(is_phase(bench, good.id, Phase.COMPLETED))
+        await until(lambda: not slots.full)
+        assert not await slots.hint()
+    told = [line for line in lines if line["event"] == "set aside"]
+    assert [(line["sweep"], line["item"]) for line in told] == [("claim", job.id) for job in bad]
+    for job in bad:
+        head = await bench.jobs.reading.head(job.id)
+        assert head is not None
+        assert head.phase is Phase.QUEUED
+        await drive(bench.jobs.claims._database, job.id, spec={})
+    assert not await slots.hint(), "each is left alone for a minute"
+    monkeypatch.setattr("quws.services.aside.monotonic", lambda: monotonic() + 61)
+    assert await slots.hint()
+    await drained(slots, grace=20)
 
 
 async def test_looking_outlives_a_database_that_is_away(bench: Bench) -> None:

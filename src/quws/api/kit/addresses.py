@@ -1,4 +1,4 @@
-"""From where a request comes, for what is counted by that."""
+"""From where a request comes: for the log, and for what is counted by that."""
 
 from __future__ import annotations
 
@@ -20,19 +20,29 @@ def read_address(client: Any) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def place_of(request: Request, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
-    """Return what requests from one place have in common: an address, or an IPv6 network.
+def asker_of(
+    request: Request, proxies: Sequence[IPv4Network | IPv6Network]
+) -> IPv4Address | IPv6Address | None:
+    """Return the address from which a request comes; None where it is not known.
 
     A proxy's word is taken for whom it speaks for; of anybody else ``X-Forwarded-For`` is not
-    believed. Empty where the place is not known.
+    believed.
     """
     address = read_address(request.scope.get("client"))
     if address is not None and any(address in network for network in proxies):
         # The last one is what the proxy itself has seen.
         told = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         address = read_address((told,)) or address
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def place_of(address: IPv4Address | IPv6Address | None) -> str:
+    """Return what requests from one place have in common: an address, or an IPv6 network.
+
+    Empty where the place is not known.
+    """
     if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(IPv6Network((int(address), _ONE_CUSTOMER), strict=False))
-        address = address.ipv4_mapped
+        return str(IPv6Network((int(address), _ONE_CUSTOMER), strict=False))
     return "" if address is None else str(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quws.api.kit.addresses import place_of, read_address
+from quws.api.kit.addresses import asker_of, place_of, read_address
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
@@ -87,14 +87,17 @@ class Authentication:
             return
         request = Request(scope, receive)
         state = scope.setdefault("state", {})
-        state["address"] = place_of(request, self._settings.proxy_networks)
+        asker = asker_of(request, self._settings.proxy_networks)
+        state["address"] = place_of(asker)
+        if asker is not None:
+            logs.note(client=str(asker))
         try:
             caller = await self._caller(request)
         except (Unauthenticated, Unavailable) as refusal:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
-        state["caller"] = caller
+        state["caller"] = replace(caller, address=state["address"])
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 

@@ -26,7 +26,9 @@ from quws.domain.errors import (
     InvalidParameter,
     KeyUsed,
     NotFound,
+    QuotaExceeded,
     Refusal,
+    StorageFull,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -43,6 +45,7 @@ STATUS: dict[type[Refusal], int] = {
     KeyUsed: 403,
     Forbidden: 403,
     IllegalMove: 403,
+    QuotaExceeded: 403,
     InvalidFilter: 400,
     MalformedBody: 400,
     Unauthenticated: 401,
@@ -51,6 +54,7 @@ STATUS: dict[type[Refusal], int] = {
     UnsupportedMediaType: 415,
     TooManyRequests: 429,
     Unavailable: 503,
+    StorageFull: 507,
 }
 _log = structlog.get_logger(__name__)
 

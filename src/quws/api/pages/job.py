@@ -32,6 +32,7 @@ _DRAWN_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 2.0
 """How long the page of a job waits for a picture of its circuit."""
 _SOURCE = 20_000
+_XML_BYTES = 256 * 1024
 _MOVING = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 
 
@@ -184,5 +185,8 @@ async def _read(request: Request, job: Job, name: str) -> bytes:
 
 
 def _pretty(document: bytes) -> str:
+    # The parser takes texts up to a size only, and nobody reads so much on a page.
+    if len(document) > _XML_BYTES:
+        return f"{document[:_XML_BYTES].decode('utf-8', 'ignore')}…"
     root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
     return etree.tostring(root, pretty_print=True, encoding="unicode")

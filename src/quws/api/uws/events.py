@@ -29,7 +29,7 @@ from quws.api.kit.urls import Urls, urls_of
 from quws.api.uws import json as as_json
 from quws.domain.errors import NotFound
 from quws.domain.phases import FINAL
-from quws.services.jobs.follow import News
+from quws.services.jobs.feeds import News
 from quws.services.snapshots import Snapshot
 
 router = APIRouter(tags=["UWS"])
@@ -62,7 +62,7 @@ async def all_events(request: Request) -> Response:
     """Send every change of the caller's jobs, as the job list shows them.
 
     Send the id of the last event as Last-Event-ID to go on where a connection
-    broke. The stream ends only with the process that serves it.
+    broke. The stream ends with the process that serves it, or when it is read far too slowly.
     """
     cursor = last_event_id(request) or ""
     known = int(cursor) if _CURSOR.fullmatch(cursor) else None
@@ -94,14 +94,17 @@ async def _job_stream(
         yield event("job_deleted", as_json.deleted_json(job_id, urls))
 
 
-async def _feed_stream(first: News, feed: AsyncIterator[News], urls: Urls) -> AsyncIterator[str]:
+async def _feed_stream(
+    first: News, feed: AsyncGenerator[News, None], urls: Urls
+) -> AsyncIterator[str]:
     yield RETRY + event("listening", "{}", str(first.cursor))
-    async for news in feed:
-        cursor = str(news.cursor)
-        events = [event("job", as_json.ref_json(ref, urls), cursor) for ref in news.changed]
-        events += [
-            event("job_deleted", as_json.deleted_json(job_id, urls), cursor)
-            for job_id in news.deleted
-        ]
-        yield "".join(events) or KEEP_ALIVE
+    async with aclosing(feed):
+        async for news in feed:
+            cursor = str(news.cursor)
+            events = [event("job", as_json.ref_json(ref, urls), cursor) for ref in news.changed]
+            events += [
+                event("job_deleted", as_json.deleted_json(job_id, urls), cursor)
+                for job_id in news.deleted
+            ]
+            yield "".join(events) or KEEP_ALIVE
     yield event("server_cancel", "{}")

@@ -137,7 +137,7 @@ def read_destruction(text: str) -> datetime:
         raise InvalidParameter(f"DESTRUCTION: {error}", parameter="DESTRUCTION") from None
 
 
-read_duration = integer("EXECUTIONDURATION", 0, MAX_SECONDS, "seconds, 0 for unlimited")
+read_duration = integer("EXECUTIONDURATION", 0, MAX_SECONDS, "seconds, 0 for the longest")
 
 
 def read_method(text: str) -> str | None:

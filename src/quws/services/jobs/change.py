@@ -17,6 +17,8 @@ from quws.domain.policy import Policy
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.services.quotas import Quotas
+from quws.services.room import DiskRoom
 from quws.store.jobs.control import Change, NewParameters, Refused
 from quws.store.jobs.store import JobStore
 
@@ -35,6 +37,8 @@ class JobChange:
         store: JobStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
+        quotas: Quotas,
+        room: DiskRoom,
         policy: Policy,
     ) -> None:
         self._reader = reader
@@ -43,6 +47,8 @@ class JobChange:
         self._store = store
         self._artifacts = artifacts
         self._announcer = announcer
+        self._quotas = quotas
+        self._room = room
         self._policy = policy
 
     async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
@@ -53,6 +59,8 @@ class JobChange:
         NotFound, Forbidden, InvalidCircuit, UnknownTarget
         InvalidParameter
             A value is malformed, or the job has no such parameter yet.
+        QuotaExceeded, StorageFull
+            There is no room for them.
         IllegalMove
             The job is not PENDING any more.
 
@@ -74,6 +82,8 @@ class JobChange:
         NotFound, Forbidden, InvalidCircuit, UnknownTarget
         InvalidParameter
             A value is malformed, or the job has no such parameter yet.
+        QuotaExceeded, StorageFull
+            There is no room for them.
         IllegalMove
             The job is not PENDING any more.
 
@@ -96,6 +106,9 @@ class JobChange:
             for item in job.parameters
             if item.name.upper() not in renewed
         ] + list(posted)
+        size = sum(len(item.value) for item in merged)
+        await self._room.check()
+        await self._quotas.admit(job.owner, size=size)
         plan = await self._planner.plan(caller, merged)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
@@ -106,6 +119,7 @@ class JobChange:
             self._policy.inline_bytes,
             self._planner.specifications,
         )
+        self._quotas.add(job.owner, size=size)
         changes: dict[str, Any] = {
             "circuits": len(plan.request.circuits),
             "spec": plan.spec.stored(),

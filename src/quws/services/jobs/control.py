@@ -9,7 +9,7 @@ from datetime import datetime
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
-from quws.domain.errors import NotFound
+from quws.domain.errors import NotFound, QuotaExceeded
 from quws.domain.job import TimelineEntry
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
@@ -20,6 +20,7 @@ from quws.services.jobs.change import PENDING_ONLY, JobChange
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.services.quotas import Quotas
 from quws.store.jobs.control import Change, Part, Refused, Run
 from quws.store.jobs.store import JobStore
 
@@ -46,6 +47,7 @@ class JobControl:
         files: JobFiles,
         store: JobStore,
         announcer: Announcer,
+        quotas: Quotas,
         policy: Policy,
         clock: Clock = utc_now,
     ) -> None:
@@ -55,6 +57,7 @@ class JobControl:
         self._files = files
         self._store = store
         self._announcer = announcer
+        self._quotas = quotas
         self._policy = policy
         self._clock = clock
 
@@ -125,9 +128,7 @@ class JobControl:
                 target = job.target if new is None else new.columns["target"]
                 if job.phase in sources(Move.QUEUE):
                     await self._planner.in_service(target)
-                most = self._policy.max_queued
-                run = Run(queued(now, target), _held(now, most), most)
-                change = replace(change, run=run)
+                change = replace(change, run=await self._run(job.owner, target, now))
             case "ABORT":
                 entry = TimelineEntry(now, "aborted", caller.name or "user", "abort requested")
                 change = replace(change, abort=entry)
@@ -144,18 +145,19 @@ class JobControl:
         if head.phase is Phase.QUEUED:
             await self._announcer.work(target)
 
+    async def _run(self, owner: str | None, target: str, now: datetime) -> Run:
+        """Return what RUN is to do: without room for any results the job is held."""
+        most, hold = self._policy.max_queued, False
+        why = counted(most, "job of this owner waits or runs", "jobs of this owner wait or run")
+        why += " already; send RUN again when one is done"
+        try:
+            await self._quotas.admit(owner, size=1)
+        except QuotaExceeded as exceeded:
+            hold, why = True, f"{exceeded.sentence}; then send RUN again"
+        held = TimelineEntry(now, "held", "quws", f"{QuotaExceeded.code}: {why}")
+        return Run(queued(now, target), held, most, hold)
+
 
 def queued(now: datetime, target: str) -> TimelineEntry:
     """Return the timeline entry of a job that begins to wait for its target."""
     return TimelineEntry(now, "queued", "quws", f"for target {target}")
-
-
-def _held(now: datetime, most: int) -> TimelineEntry:
-    return TimelineEntry(
-        now,
-        "held",
-        "quws",
-        "quota_exceeded:"
-        f" {counted(most, 'job of this owner waits or runs', 'jobs of this owner wait or run')}"
-        " already; send RUN again when one is done",
-    )

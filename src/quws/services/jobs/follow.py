@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
 from time import monotonic
 
 from quws.bus.events import EventHub
 from quws.domain.caller import Caller
-from quws.domain.job import JobRef
 from quws.domain.phases import ACTIVE, FINAL, Phase
+from quws.services.jobs.feeds import Feeds, News
+from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.read import JobReader
 from quws.services.snapshots import Snapshot
 from quws.services.standing import Standing, gone
-from quws.store.jobs.outbox import LATE_ENTRIES
-from quws.store.jobs.store import JobStore
 from quws.telemetry import metrics
 
 _REREAD_SECONDS = 15.0
 """A waiter looks by itself this often, in case something was lost that the outbox has not."""
 _QUEUE_SECONDS = 5.0
 """How often one who follows a waiting job looks: no event tells of its place in the queue."""
-_FEED_PAUSE_SECONDS = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What happened to a caller's jobs. ``cursor`` is the newest that is known of it."""
-
-    cursor: int
-    changed: list[JobRef]
-    deleted: list[str]
 
 
 class JobFollower:
@@ -48,15 +35,17 @@ class JobFollower:
     def __init__(
         self,
         reader: JobReader,
-        store: JobStore,
+        feeds: Feeds,
         events: EventHub,
         standing: Standing,
+        listeners: Listeners,
         max_wait: float,
     ) -> None:
         self._reader = reader
-        self._store = store
+        self._feeds = feeds
         self._events = events
         self._standing = standing
+        self._listeners = listeners
         self._max_wait = max_wait
         self._closing = False
 
@@ -80,11 +69,18 @@ class JobFollower:
             Also later, when the job was deleted.
         Unauthenticated
             The caller's credentials are gone meanwhile.
+        TooManyRequests
+            Too many requests of the caller wait already.
 
         """
         limit = self._max_wait
         deadline = monotonic() + (limit if seconds < 0 else min(seconds, limit))
-        with self._standing.of(caller) as stay, self._events.watch(job_id) as watch, _counted():
+        with (
+            self._listeners.listening(caller),
+            self._standing.of(caller) as stay,
+            self._events.watch(job_id) as watch,
+            _counted(),
+        ):
             found = await self._reader.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
             while found.job.phase is seen and seen in blocking and not self._closing:
@@ -107,9 +103,15 @@ class JobFollower:
         ------
         NotFound, Forbidden
             Also later, when the job was deleted.
+        TooManyRequests
+            Too many requests of the caller wait already.
 
         """
-        with self._standing.of(caller) as stay, self._events.watch(job_id) as watch:
+        with (
+            self._listeners.listening(caller),
+            self._standing.of(caller) as stay,
+            self._events.watch(job_id) as watch,
+        ):
             while True:
                 found = await self._reader.snapshot(caller, job_id)
                 yield found
@@ -124,41 +126,23 @@ class JobFollower:
     async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
         """Yield what happens to the caller's jobs, from a cursor on or from now.
 
-        Ends when the caller's credentials are gone, or the process is about to end. Where nothing
-        happens, there are news without anything in them now and then.
+        See ``Feeds.stream``.
+
+        Raises
+        ------
+        TooManyRequests
+            Too many requests of the caller wait already.
+
         """
-        with self._standing.of(caller) as stay, self._events.feed() as feed:
-            start = cursor = await self._store.outbox.newest() if cursor is None else cursor
-            told: dict[str, int] = {}
-            yield News(cursor, [], [])
-            spoken = monotonic()
-            while not (self._closing or stay.over):
-                late = max(cursor - LATE_ENTRIES, 0)
-                found = await self._store.outbox.since(
-                    caller.name, everybody=caller.operator, after=late
-                )
-                changed, gone = [], []
-                for item in found:
-                    if item.id <= told.get(item.job_id, start):
-                        continue
-                    told[item.job_id] = item.id
-                    cursor = max(cursor, item.id)
-                    if item.job is None:
-                        gone.append(item.job_id)
-                    else:
-                        changed.append(item.job)
-                told = {key: newest for key, newest in told.items() if newest > late}
-                if changed or gone or monotonic() - spoken >= _REREAD_SECONDS:
-                    yield News(cursor, changed, gone)
-                    spoken = monotonic()
-                if not (changed or gone):  # Else there may be more of them than one look finds.
-                    await feed.changed(max(spoken + _REREAD_SECONDS - monotonic(), 0))
-                if not self._closing:
-                    await asyncio.sleep(_FEED_PAUSE_SECONDS)
+        with self._listeners.listening(caller), self._standing.of(caller) as stay:
+            async with contextlib.aclosing(self._feeds.stream(stay, cursor)) as stream:
+                async for news in stream:
+                    yield news
 
     def stop_waiting(self) -> None:
         """Answer everybody who waits, as the standard allows: the process is about to end."""
         self._closing = True
+        self._feeds.close()
         self._events.wake_all()
 
 

@@ -12,12 +12,16 @@ from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
+from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.jobs.submit import JobSubmission
+from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
+from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.store.jobs.store import JobStore
@@ -28,6 +32,12 @@ class JobService:
     """What a caller may do to jobs, a part for each use case; see there.
 
     Each makes sure that the job is the caller's; ``files`` takes a job that was read already.
+
+    Parameters
+    ----------
+    room
+        Whether the disks have room for new jobs.
+
     """
 
     def __init__(
@@ -45,10 +55,12 @@ class JobService:
         standing: Standing,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
+        room: DiskRoom | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
         self.standing = standing
+        quotas, room = Quotas(store.usage, policy), room or DiskRoom()
         self.reader = JobReader(store, quotes)
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
@@ -69,6 +81,8 @@ class JobService:
             store=store,
             artifacts=artifacts,
             announcer=announcer,
+            quotas=quotas,
+            room=room,
             policy=policy,
         )
         self.control = JobControl(
@@ -78,6 +92,7 @@ class JobService:
             files=self.files,
             store=store,
             announcer=announcer,
+            quotas=quotas,
             policy=policy,
             clock=clock,
         )
@@ -88,7 +103,16 @@ class JobService:
             store=store,
             artifacts=artifacts,
             announcer=announcer,
+            quotas=quotas,
+            room=room,
             policy=policy,
             clock=clock,
         )
-        self.follower = JobFollower(self.reader, store, events, standing, policy.max_wait)
+        self.follower = JobFollower(
+            self.reader,
+            Feeds(store.outbox, events),
+            events,
+            standing,
+            Listeners(policy.max_listeners),
+            policy.max_wait,
+        )

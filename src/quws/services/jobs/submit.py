@@ -22,6 +22,8 @@ from quws.domain.policy import Policy
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
+from quws.services.quotas import Quotas
+from quws.services.room import DiskRoom
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.store import JobStore
@@ -42,6 +44,8 @@ class JobSubmission:
         store: JobStore,
         artifacts: ArtifactStore,
         announcer: Announcer,
+        quotas: Quotas,
+        room: DiskRoom,
         policy: Policy,
         clock: Clock = utc_now,
     ) -> None:
@@ -51,6 +55,8 @@ class JobSubmission:
         self._store = store
         self._artifacts = artifacts
         self._announcer = announcer
+        self._quotas = quotas
+        self._room = room
         self._policy = policy
         self._clock = clock
 
@@ -64,6 +70,8 @@ class JobSubmission:
         ------
         InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
             The job would not be sound; see ``Planner.plan``.
+        QuotaExceeded, StorageFull
+            There is no room for it.
         KeyUsed
             The key stands for another request, or for a job that was deleted.
 
@@ -83,6 +91,9 @@ class JobSubmission:
         now = self._clock()
         destruction = self._policy.destruction(control.destruction, now)
         duration = self._policy.duration(control.execution_duration)
+        size = sum(len(item.value) for item in rest)
+        await self._room.check()
+        await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
         target = plan.target
         warning = plan.warning(duration)
@@ -139,6 +150,7 @@ class JobSubmission:
             # The same request, at the same time, was a little faster.
             await self._files.drop(job_id)
             return await self._again(caller, posted, once, before)
+        self._quotas.add(caller.name, jobs=1, size=size)
         metrics.entered(job.phase)
         logs.note(job=job_id, target=target.name)
         tracing.describe(job=job_id, target=target.name)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from json import JSONDecodeError
 
-from sqlalchemy import BigInteger, case, cast, func, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    case,
+    cast,
+    func,
+    select,
+    type_coerce,
+    update,
+)
 
 from quws.domain.job import Claim, TimelineEntry
 from quws.domain.phases import Move, Phase
@@ -14,7 +26,7 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, fence, in_phases
-from quws.store.jobs.rows import job_of
+from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.targets import is_online
 
 _j = t.jobs.c
@@ -34,23 +46,43 @@ class JobClaims:
         now: datetime,
         *,
         holder: str | None = None,
+        but: Collection[str] = (),
     ) -> Claim | None:
         """Take the best waiting job of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
-        worker may hold, is who must hold it.
+        worker may hold, is who must hold it. ``but`` are jobs to leave to others.
+
+        Raises
+        ------
+        UnreadableJob
+            It is the one that is next, and stays where it is.
+
         """
+        head = self._head(target, but)
+        try:
+            return await self._claim(head, target, worker, lease_seconds, now, holder)
+        except JSONDecodeError as error:
+            # SQLite keeps any text, and not even the row with the id can be read.
+            async with self._database.read() as connection:
+                job_id = await connection.scalar(head)
+            if job_id is None:
+                raise
+            raise UnreadableJob(job_id) from error
+
+    async def _claim(
+        self,
+        head: Select[str],
+        target: str,
+        worker: str,
+        lease_seconds: float,
+        now: datetime,
+        holder: str | None,
+    ) -> Claim | None:
         clock = self._database.now
         lease = str(uuid.uuid4())
-        waiting = (
-            select(_j.id)
-            .where(_j.target == target, in_phases(WAITING), is_online(self._database, target))
-            .order_by(*QUEUE_ORDER)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
+        waiting = head.with_for_update(skip_locked=True).scalar_subquery()
         h = t.holds.c
         is_held = (
             []
@@ -85,6 +117,17 @@ class JobClaims:
             if row is None:
                 return None
             return Claim(await job_of(connection, row), lease, row.deadline)
+
+    def _head(self, target: str, but: Collection[str]) -> Select[str]:
+        """Return the query for the job of a target that is next."""
+        online = is_online(self._database, target)
+        clauses: list[ColumnElement[bool]] = [_j.id.not_in(but)] if but else []
+        return (
+            select(_j.id)
+            .where(_j.target == target, in_phases(WAITING), online, *clauses)
+            .order_by(*QUEUE_ORDER)
+            .limit(1)
+        )
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
         """Renew a lease, read the deadline, which may have moved, and the database's clock.

@@ -23,6 +23,7 @@ from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
 from quws.store.jobs.turns import next_turn
+from quws.store.jobs.usage import bytes_of
 
 _j = t.jobs.c
 _ACTIVE = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
@@ -65,12 +66,14 @@ class NewParameters:
 class Run:
     """RUN, with what the timeline says if the job is queued, and if it is held instead.
 
-    It is held if its owner has ``most`` jobs waiting and running already; 0 is no limit.
+    It is held if its owner has ``most`` jobs waiting and running already (0 is no limit), and in
+    any case with ``hold``.
     """
 
     queued: TimelineEntry
     held: TimelineEntry
     most: int = 0
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ class JobControl:
                 Part.PARAMETERS,
                 frozenset({Phase.PENDING}),
                 parameters=[parameter_json(item) for item in new.parameters],
+                # The files of the old values stay as long as the job.
+                stored_bytes=_j.stored_bytes + bytes_of(new.parameters),
                 **new.columns,
             )
             await replace_circuits(connection, job_id, new.columns["circuits"])
@@ -175,8 +180,8 @@ class JobControl:
         job = (await connection.execute(wanted)).first()
         if job is None:
             raise Refused(Part.RUN)
-        full = False
-        if run.most:
+        full = run.hold
+        if run.most and not full:
             # Two RUNs of one owner must not both see the last free place.
             await self._database.lock(connection, f"quota:{job.owner}")
             full = await _active(connection, job.owner) >= run.most

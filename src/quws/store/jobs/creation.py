@@ -12,6 +12,7 @@ from quws.store.jobs.circuits import add_circuits
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.rows import parameter_json
 from quws.store.jobs.turns import next_turn
+from quws.store.jobs.usage import bytes_of
 
 
 class JobCreation:
@@ -54,6 +55,7 @@ class JobCreation:
                 turn=next_turn(self._database, job.target, job.owner) if queued else 0,
                 quote=job.quote,
                 message=job.message,
+                stored_bytes=bytes_of(job.parameters),
             )
             await add_circuits(connection, job.id, job.circuits)
             return None

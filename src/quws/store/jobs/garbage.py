@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -17,13 +18,13 @@ class Garbage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def prefixes(self, limit: int = 500) -> list[str]:
-        """List the prefixes whose artifacts may go, oldest first."""
+    async def prefixes(self, limit: int = 500, *, but: Collection[str] = ()) -> list[str]:
+        """List the prefixes whose artifacts may go, oldest first, but for some."""
+        query = select(t.garbage.c.prefix).order_by(t.garbage.c.since).limit(limit)
+        if but:
+            query = query.where(t.garbage.c.prefix.not_in(but))
         async with self._database.read() as connection:
-            rows = await connection.scalars(
-                select(t.garbage.c.prefix).order_by(t.garbage.c.since).limit(limit)
-            )
-            return list(rows)
+            return list(await connection.scalars(query))
 
     async def named(self, job_id: str) -> set[str]:
         """Return the artifacts that rows of a job name as results: these stay."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import literal, select, tuple_
+import structlog
+from sqlalchemy import literal, null, select, tuple_
+from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import JobRef, JobRow, Running
 from quws.domain.phases import Phase
 from quws.store import tables as t
-from quws.store.database import Database
+from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
 from quws.store.jobs.rows import ref_of, select_refs
 
 _j = t.jobs.c
+_TAGS = _j.spec["tags"].label("tags")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +74,26 @@ class JobListing:
 
         ``older`` is the last job of the page before it.
         """
-        query = select(
-            *select_refs().selected_columns,
-            _j.target,
-            _j.spec["tags"].label("tags"),
-            _j.circuits,
-            _j.circuits_done,
-            _j.start_time,
-            _j.end_time,
-            _j.destruction_time,
-            _j.quote,
-        ).where(*_clauses(wanted))
-        if older is not None:
-            created = select(_j.creation_time).where(_j.id == older).scalar_subquery()
-            query = query.where(tuple_(_j.creation_time, _j.id) < tuple_(created, literal(older)))
-        query = query.order_by(_j.creation_time.desc(), _j.id.desc())
-        query = query.limit(limit if wanted.last is None else min(limit, wanted.last))
-        async with self._database.read() as connection:
-            return [
-                JobRow(
-                    ref_of(row),
-                    row.target,
-                    row.tags or [],
-                    row.circuits,
-                    row.circuits_done,
-                    row.start_time,
-                    row.end_time,
-                    row.destruction_time,
-                    row.quote,
-                )
-                for row in await connection.execute(query)
-            ]
+        try:
+            found = [(row, row.tags) for row in await self._page(wanted, limit, older, _TAGS)]
+        except (DBAPIError, StoreUnavailable):
+            # What one job says of itself cannot be read: the others are shown all the same.
+            rows = await self._page(wanted, limit, older, null().label("tags"))
+            found = [(row, await self._tags(row.id)) for row in rows]
+        return [
+            JobRow(
+                ref_of(row),
+                row.target,
+                tags or [],
+                row.circuits,
+                row.circuits_done,
+                row.start_time,
+                row.end_time,
+                row.destruction_time,
+                row.quote,
+            )
+            for row, tags in found
+        ]
 
     async def running(self, limit: int = 200) -> list[Running]:
         """List the jobs that workers hold, longest first."""
@@ -117,6 +110,39 @@ class JobListing:
                 Running(ref_of(row), row.target, row.worker, row.attempt, row.claimed_time)
                 for row in await connection.execute(query)
             ]
+
+    async def _page(
+        self, wanted: ListFilter, limit: int, older: str | None, tags: Any
+    ) -> Sequence[Any]:
+        query = select(
+            *select_refs().selected_columns,
+            _j.target,
+            tags,
+            _j.circuits,
+            _j.circuits_done,
+            _j.start_time,
+            _j.end_time,
+            _j.destruction_time,
+            _j.quote,
+        ).where(*_clauses(wanted))
+        if older is not None:
+            created = select(_j.creation_time).where(_j.id == older).scalar_subquery()
+            query = query.where(tuple_(_j.creation_time, _j.id) < tuple_(created, literal(older)))
+        query = query.order_by(_j.creation_time.desc(), _j.id.desc())
+        query = query.limit(limit if wanted.last is None else min(limit, wanted.last))
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+    async def _tags(self, job_id: str) -> list[str] | None:
+        try:
+            async with self._database.read() as connection:
+                found: list[str] | None = await connection.scalar(
+                    select(_TAGS).where(_j.id == job_id)
+                )
+                return found
+        except (DBAPIError, StoreUnavailable) as error:
+            _log.warning("job cannot be read", job=job_id, error=str(error).partition("\n")[0])
+            return None
 
 
 def _clauses(wanted: ListFilter) -> list[Any]:

@@ -18,7 +18,7 @@ from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK
-from quws.store.jobs.rows import ref_of
+from quws.store.jobs.rows import phase_of, ref_of
 
 _j, _o = t.jobs.c, t.outbox.c
 
@@ -106,7 +106,7 @@ class Outbox:
         query = select(_o.id, _o.job_id, _o.kind, _o.phase).where(_o.id > after)
         async with self._database.read() as connection:
             return [
-                Entry(row.id, row.job_id, None if row.kind == Kind.DELETED else Phase(row.phase))
+                Entry(row.id, row.job_id, None if row.kind == Kind.DELETED else phase_of(row.phase))
                 for row in await connection.execute(query.order_by(_o.id).limit(limit))
             ]
 

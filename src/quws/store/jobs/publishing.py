@@ -85,7 +85,12 @@ class JobPublishing:
             if stored.rowcount == 0:
                 return True  # Done before, but the news of its commit was lost.
             await connection.execute(
-                update(t.jobs).where(_j.id == claim.id).values(circuits_done=_j.circuits_done + 1)
+                update(t.jobs)
+                .where(_j.id == claim.id)
+                .values(
+                    circuits_done=_j.circuits_done + 1,
+                    stored_bytes=_j.stored_bytes + _bytes_of([result, *more]),
+                )
             )
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=index + _MORE_OFFSET)
@@ -113,6 +118,7 @@ class JobPublishing:
                 entry,
                 fence(claim),
                 circuits_done=_j.circuits,
+                stored_bytes=_j.stored_bytes + _bytes_of(results),
             )
             if done is None:
                 return False
@@ -177,6 +183,10 @@ class JobPublishing:
             .values(target=claim.job.target, size=claim.job.work, **values)
             .on_conflict_do_update(index_elements=["target", "size"], set_=values)
         )
+
+
+def _bytes_of(results: Sequence[Result]) -> int:
+    return sum(item.size for item in results)
 
 
 async def _publish(

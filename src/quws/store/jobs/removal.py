@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain.phases import Phase
 from quws.store import handovers
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.outbox import Happening, Kind
+from quws.store.jobs.rows import phase_of
 from quws.store.jobs.transition import happened
 
 _j = t.jobs.c
@@ -35,7 +35,8 @@ async def remove(
     row = removed.first()
     if row is None:
         return False
-    await happened(connection, Happening(Kind.DELETED, now, job_id, row.owner, Phase(row.phase)))
+    gone = Happening(Kind.DELETED, now, job_id, row.owner, phase_of(row.phase))
+    await happened(connection, gone)
     await handovers.forget(connection, job_id, now)
     await discard(connection, database, job_id, now)
     return True

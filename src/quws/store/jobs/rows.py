@@ -16,6 +16,22 @@ from quws.store import tables as t
 _j = t.jobs.c
 
 
+class UnreadableJob(Exception):
+    """The row of a job holds what this release cannot read."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} cannot be read")
+        self.job_id = job_id
+
+
+def phase_of(stored: str) -> Phase:
+    """Return a phase as a row has it; UNKNOWN for one that this release does not know."""
+    try:
+        return Phase(stored)
+    except ValueError:
+        return Phase.UNKNOWN
+
+
 def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
     """Return a query for what :func:`ref_of` reads."""
     return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
@@ -23,22 +39,36 @@ def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
 
 def ref_of(row: Any) -> JobRef:
     """Return what the list says of a job."""
-    return JobRef(row.id, Phase(row.phase), row.run_id, row.owner or None, row.creation_time)
+    return JobRef(row.id, phase_of(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 
 async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
-    """Return a whole job, of whose results another query is asked."""
+    """Return a whole job, of whose results another query is asked.
+
+    Raises
+    ------
+    UnreadableJob
+
+    """
     c = t.results.c
     rows = await connection.execute(
         select(c.id, c.artifact, c.size, c.mime_type)
         .where(c.job_id == row.id)
         .order_by(c.position, c.id)
     )
+    results = [Result(*found) for found in rows]
+    try:
+        return _read(row, results)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnreadableJob(row.id) from error
+
+
+def _read(row: Row[Any], results: list[Result]) -> Job:
     return Job(
         id=row.id,
         owner=row.owner or None,
         run_id=row.run_id,
-        phase=Phase(row.phase),
+        phase=phase_of(row.phase),
         target=row.target,
         creation_time=row.creation_time,
         queued_time=row.queued_time,
@@ -57,7 +87,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),
-        results=[Result(*found) for found in rows],
+        results=results,
     )
 
 

@@ -14,6 +14,7 @@ from quws.store.jobs.publishing import JobPublishing
 from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
+from quws.store.jobs.usage import JobUsage
 
 
 class JobStore:
@@ -38,3 +39,4 @@ class JobStore:
         self.quotes = JobQuotes(database)
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
+        self.usage = JobUsage(database)

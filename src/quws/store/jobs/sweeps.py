@@ -5,17 +5,19 @@ Every write asks again whether it is due still: two sweeps at once do no harm.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, or_, select, update
+from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import JobError, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.domain.targets import TargetStatus
 from quws.store import tables as t
-from quws.store.database import Database
+from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import WAITING, in_phases, not_archived
 from quws.store.jobs.garbage import discard
@@ -24,20 +26,21 @@ from quws.store.jobs.rows import error_json
 from quws.store.tables import from_stored
 
 _j = t.jobs.c
-_REQUEST = _j.spec["origin"]["request"].as_string().label("request")
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """A job that a sweep found, with what the sweep needs to know of it."""
+    """A job that a sweep found, with what the sweep needs to know of it.
+
+    Nothing here has to be understood: no row may keep a sweep from the others. So ``phase`` is
+    as it stands in the row, which a later release may have written.
+    """
 
     id: str
     attempt: int
-    phase: Phase
+    phase: str
     target: str
     owner: str | None = field(default=None, compare=False)
-    request: str | None = field(default=None, compare=False)
-    """Which request made it, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +87,45 @@ class JobSweeps:
         time, *said = row
         return Duties(from_stored(time), *map(bool, said))
 
-    async def overdue(self, now: datetime, limit: int = 500) -> list[Overdue]:
-        """Find executing jobs whose execution duration is over."""
-        return await self._find(
-            _j.deadline, in_phases({Phase.EXECUTING}), _j.deadline <= now, limit=limit
-        )
+    async def overdue(
+        self, now: datetime, limit: int = 500, *, but: Collection[str] = ()
+    ) -> list[Overdue]:
+        """Find executing jobs whose execution duration is over, but for some."""
+        executing = in_phases({Phase.EXECUTING})
+        return await self._find(_j.deadline, executing, _j.deadline <= now, limit=limit, but=but)
 
-    async def abandoned(self, limit: int = 500) -> list[Overdue]:
-        """Find executing jobs whose worker has not renewed its lease."""
+    async def abandoned(self, limit: int = 500, *, but: Collection[str] = ()) -> list[Overdue]:
+        """Find executing jobs whose worker has not renewed its lease, but for some."""
         return await self._find(
             _j.lease_until,
             in_phases({Phase.EXECUTING}),
             _j.lease_until <= self._database.now,
             limit=limit,
+            but=but,
         )
 
-    async def expired(self, now: datetime, limit: int = 500) -> list[Overdue]:
-        """Find jobs whose destruction time has come."""
-        return await self._find(
-            _j.destruction_time,
-            not_archived(),
-            _j.destruction_time <= now,
-            limit=limit,
-        )
+    async def expired(
+        self, now: datetime, limit: int = 500, *, but: Collection[str] = ()
+    ) -> list[Overdue]:
+        """Find jobs whose destruction time has come, but for some."""
+        due = _j.destruction_time <= now
+        return await self._find(_j.destruction_time, not_archived(), due, limit=limit, but=but)
+
+    async def requests_of(self, jobs: Collection[Overdue]) -> dict[str, str]:
+        """Return which requests made jobs, for the log, by the jobs' ids; where that is known.
+
+        PostgreSQL reads no JSON with a NUL in it: that is no reason not to see to such a job.
+        """
+        if not jobs:
+            return {}
+        request = _j.spec["origin"]["request"].as_string()
+        query = select(_j.id, request).where(_j.id.in_([item.id for item in jobs]))
+        try:
+            async with self._database.read() as connection:
+                rows = (await connection.execute(query)).all()
+        except (DBAPIError, StoreUnavailable):
+            return {}
+        return {job_id: found for job_id, found in rows if found is not None}
 
     async def forgotten(self, before: datetime) -> list[tuple[str, int]]:
         """Count, per target, the jobs that have waited since before an instant."""
@@ -118,14 +137,15 @@ class JobSweeps:
             )
             return [(target, count) for target, count in rows]
 
-    async def waiting_for(self, target: str, limit: int = 500) -> list[str]:
-        """List jobs that wait for a target."""
+    async def waiting_for(
+        self, target: str, limit: int = 500, *, but: Collection[str] = ()
+    ) -> list[str]:
+        """List jobs that wait for a target, but for some."""
+        query = select(_j.id).where(_j.target == target, in_phases(WAITING))
+        if but:
+            query = query.where(_j.id.not_in(but))
         async with self._database.read() as connection:
-            return list(
-                await connection.scalars(
-                    select(_j.id).where(_j.target == target, in_phases(WAITING)).limit(limit)
-                )
-            )
+            return list(await connection.scalars(query.limit(limit)))
 
     async def requeue(self, found: Overdue, entry: TimelineEntry) -> bool:
         """Give an abandoned job back to the queue, if its lease is still expired."""
@@ -166,18 +186,15 @@ class JobSweeps:
                 await discard(connection, self._database, f"{job_id}/{attempt}", now)
             return True
 
-    async def _find(self, order: Any, *clauses: Any, limit: int) -> list[Overdue]:
+    async def _find(
+        self, order: Any, *clauses: Any, limit: int, but: Collection[str]
+    ) -> list[Overdue]:
+        query = select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner).where(*clauses)
+        if but:
+            query = query.where(_j.id.not_in(but))
         async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(_j.id, _j.attempt, _j.phase, _j.target, _j.owner, _REQUEST)
-                .where(*clauses)
-                .order_by(order)
-                .limit(limit)
-            )
-            return [
-                Overdue(r.id, r.attempt, Phase(r.phase), r.target, r.owner or None, r.request)
-                for r in rows
-            ]
+            rows = await connection.execute(query.order_by(order).limit(limit))
+            return [Overdue(r.id, r.attempt, r.phase, r.target, r.owner or None) for r in rows]
 
     async def _release(
         self, found: Overdue, move: Move, entry: TimelineEntry, **columns: Any

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from quws.client import Client, NotUnderstood, Refused, Unreachable
-from quws.domain.errors import InvalidCircuit, InvalidParameter, Refusal
+from quws.domain.errors import InvalidCircuit, InvalidParameter, QuotaExceeded, Refusal
 from quws.domain.outcomes import JobOutcomes
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
@@ -137,6 +137,9 @@ class Site:
     def _final(self, refused: Refused) -> Refusal | ConnectionError:
         if refused.code is None:
             # A proxy's page, for one; the service itself would have said why.
+            return ConnectionError(f"{self._host}: {_sentence(refused)}")
+        if refused.code == QuotaExceeded.code:
+            # As with a job that is held there: it is sent when there is room.
             return ConnectionError(f"{self._host}: {_sentence(refused)}")
         sentence = f"{self._host} does not take the job: {_sentence(refused)}"
         if refused.code == "invalid_payload":

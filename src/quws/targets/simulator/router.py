@@ -95,13 +95,12 @@ def _automatic(traits: Traits, errors: Errors | None, limits: Limits, shots: int
 
 
 def _noisy(traits: Traits, limits: Limits, shots: int) -> Choice:
-    seconds = {
-        method: predict.estimate(method, traits, limits, shots=shots, noisy=True).seconds
-        for method in (Method.DENSITY_MATRIX, Method.TRAJECTORIES)
-    }
-    if (
-        traits.qubits <= limits.density_qubits
-        and seconds[Method.DENSITY_MATRIX] <= seconds[Method.TRAJECTORIES]
+    def seconds(method: Method) -> float:
+        return predict.estimate(method, traits, limits, shots=shots, noisy=True).seconds
+
+    # First the size: the time of what is far too large is no number any more.
+    if traits.qubits <= limits.density_qubits and (
+        seconds(Method.DENSITY_MATRIX) <= seconds(Method.TRAJECTORIES)
     ):
         return Choice(
             Method.DENSITY_MATRIX,

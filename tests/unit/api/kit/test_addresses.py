@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
-from quws.api.kit.addresses import place_of
+from quws.api.kit.addresses import asker_of, place_of
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
-def place(client: Any, *forwarded: str) -> str:
+def asker(client: Any, *forwarded: str) -> IPv4Address | IPv6Address | None:
     headers = [(b"x-forwarded-for", item.encode()) for item in forwarded]
-    return place_of(Request({"type": "http", "client": client, "headers": headers}), PROXIES)
+    return asker_of(Request({"type": "http", "client": client, "headers": headers}), PROXIES)
+
+
+def place(client: Any, *forwarded: str) -> str:
+    return place_of(asker(client, *forwarded))
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,11 @@ def test_a_place_is_an_address_or_a_customers_network(client: Any, expected: str
 )
 def test_a_proxy_tells_for_whom_it_speaks(forwarded: list[str], expected: str) -> None:
     assert place(("10.1.2.3", 40_000), *forwarded) == expected
+
+
+def test_who_asks_has_the_whole_address() -> None:
+    address = ip_address("2001:db8:1:2:3:4:5:6")
+    assert asker((str(address), 40_000)) == address
+    assert asker(("10.1.2.3", 40_000), str(address)) == address
+    assert asker(("::ffff:192.0.2.1", 40_000)) == ip_address("192.0.2.1")
+    assert asker(None) is None

@@ -355,6 +355,11 @@ async def test_who_guesses_is_told_to_wait_whatever_they_read_and_others_are_ser
         assert (found.count(401), found.count(429)) == (10, 140)
         right = basic("alice:alice-password")
         form = {"NAME": "alice", "PASSWORD": "alice-password"}
+        with capture_logs() as logged:
+            await http.get("/jobs", headers=right)
+        slowed = [item for item in logged if item["event"] == "sign-in slowed"]
+        assert [item["seconds"] for item in slowed] == [1]
+        assert "alice" not in str(slowed), "it may be a password in the wrong field"
         for accept in ({}, {"Accept": "application/json"}, BROWSER):
             for answer in (
                 await http.get("/jobs", headers=right | accept),
@@ -382,7 +387,10 @@ async def test_behind_a_proxy_those_who_guess_are_told_apart(tmp_path: Path, sch
                 last = await http.get("/jobs", headers=seen | wrong)
             expect(last, 429)
             right, elsewhere = basic("alice:alice-password"), {"X-Forwarded-For": "198.51.100.10"}
-            expect(await http.get("/jobs", headers=right | seen), 429)
+            merge = structlog.contextvars.merge_contextvars
+            with capture_logs(processors=[merge]) as logged:
+                expect(await http.get("/jobs", headers=right | seen), 429)
+            assert {item["client"] for item in logged} == {"198.51.100.9"}
             expect(await http.get("/jobs", headers=right | elsewhere))
 
 

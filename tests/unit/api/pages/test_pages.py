@@ -9,6 +9,7 @@ from circuits import BELL2
 from house import ToldFacts
 from in_process import URL, Api
 from lxml import html
+from store_helpers import entry, new_job
 
 from quws.bus.dispatcher import UnfitWorker
 from quws.domain.errors import TooManyRequests, Unavailable
@@ -93,6 +94,16 @@ async def test_a_circuit_has_a_page_of_its_own(http: httpx.AsyncClient) -> None:
     assert any("the other one" in item.text_content() for item in page.xpath("//pre"))
     missing = await http.get(f"{job}/circuits/2", headers=BROWSER)
     assert alert_of(missing, 404) == f"job {job.rsplit('/', 1)[1]} has no circuit 2"
+
+
+async def test_a_job_with_a_text_that_no_parser_takes_has_a_page(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    job = new_job(owner=None, run_id="x" * 10_000_001)  # From before there was a limit.
+    await api.backends.jobs.creation.add(job, [entry()])
+    page = expect(await http.get(f"/jobs/{job.id}", headers=BROWSER)).text
+    assert "&lt;uws:runId&gt;xxx" in page
+    assert "x…" in page
 
 
 async def test_an_error_is_a_page_that_says_what_is_wrong(http: httpx.AsyncClient) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from house import ANNA, BERT, DESCRIPTION, OPERATOR, House
+from house import ANNA, BERT, CIRCUIT, DESCRIPTION, OPERATOR, House, posted
 from store_helpers import NOW, TARGET
 
 from quws.artifacts import ArtifactStoreUnavailable
@@ -62,6 +62,23 @@ async def test_run_of_what_runs_is_refused(house: House) -> None:
     assert (await house.job(job.id)).phase is Phase.QUEUED, "nor is it held"
     with pytest.raises(IllegalMove):
         await house.service(max_queued=1).control.run(ANNA, job.id)
+    assert (await house.job(job.id)).phase is Phase.QUEUED
+
+
+async def test_without_room_for_results_a_job_is_held_and_the_timeline_says_why(
+    house: House,
+) -> None:
+    jobs = house.service(max_stored_bytes=len(CIRCUIT))
+    job = await jobs.submission.submit(ANNA, posted())
+    await jobs.control.run(ANNA, job.id)
+    entry = (await house.timeline(job.id))[-1]
+    assert (entry.status, entry.source) == ("held", "quws")
+    assert entry.message is not None
+    assert entry.message.startswith(f"quota_exceeded: {len(CIRCUIT)} bytes of parameters and")
+    assert entry.message.endswith("; then send RUN again")
+    assert (await house.job(job.id)).phase is Phase.HELD
+    assert house.hints.sent == []
+    await house.jobs.control.run(ANNA, job.id)
     assert (await house.job(job.id)).phase is Phase.QUEUED
 
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
-from time import monotonic
+from collections.abc import Awaitable
 from typing import TypeVar
 
 import pytest
-from house import ANNA, BERT, OPERATOR, House
-from sqlalchemy import delete, insert, select
-from store_helpers import TARGET
+from house import ANNA, BERT, House
 
-from quws.bus.events import JobEvent, Watch
-from quws.domain.errors import NotFound
-from quws.domain.job import Job, JobRef
+from quws.bus.events import Watch
+from quws.domain.errors import NotFound, TooManyRequests
+from quws.domain.job import Job
 from quws.domain.phases import Phase
 from quws.services.jobs import follow, lookout
-from quws.services.jobs.follow import News
 from quws.services.jobs.lookout import Lookout
 from quws.services.snapshots import Snapshot
-from quws.store import tables as t
 from quws.store.database import StoreUnavailable
-from quws.store.jobs import outbox
 from quws.telemetry import metrics
 
 pytestmark = pytest.mark.anyio
@@ -229,6 +223,32 @@ async def test_at_the_end_all_are_answered(house: House) -> None:
     assert (await soon(waiter(house, job))).job.phase is Phase.PENDING
 
 
+async def test_of_one_caller_only_so_many_may_wait(house: House) -> None:
+    job = await house.submit()
+    follower = house.service(max_listeners=3).follower
+    following, feed = follower.follow(ANNA, job.id), follower.feed(ANNA, None)
+    await anext(following)
+    await anext(feed)
+    waiting = asyncio.create_task(follower.wait(ANNA, job.id, 60))
+    await asleep(house)
+    for one_more in (
+        follower.wait(ANNA, job.id, 60),
+        anext(follower.follow(ANNA, job.id)),
+        anext(follower.feed(ANNA, None)),
+    ):
+        with pytest.raises(TooManyRequests, match="no more than 3 requests of one caller"):
+            await soon(one_more)
+    others = follower.feed(BERT, None)
+    await anext(others)
+    await others.aclose()
+    for ends in (following, feed):
+        await ends.aclose()
+        again = follower.feed(ANNA, None)
+        await anext(again)
+        await again.aclose()
+    waiting.cancel()
+
+
 # -- follow ---------------------------------------------------------------------------
 
 
@@ -317,137 +337,3 @@ async def test_who_follows_looks_more_often_while_the_job_is_in_the_queue(house:
         with pytest.raises(Asleep) as caught:
             await anext(following)
         assert caught.value.args == (seconds,)
-
-
-@pytest.mark.usefixtures("sleepers")
-async def test_a_feed_to_which_nothing_happens_sleeps(house: House) -> None:
-    feed = house.jobs.follower.feed(ANNA, None)
-    await anext(feed)
-    with pytest.raises(Asleep) as caught:
-        await anext(feed)
-    assert caught.value.args == (15,)
-
-
-# -- feed -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "_FEED_PAUSE_SECONDS", 0)
-
-
-async def told(feed: AsyncGenerator[News, None]) -> News:
-    return await soon(anext(feed))
-
-
-def changes(news: News) -> list[tuple[str, Phase]]:
-    return [(ref.id, ref.phase) for ref in news.changed]
-
-
-@pytest.mark.usefixtures("fast")
-async def test_a_feed_tells_what_happens_from_now_on(house: House) -> None:
-    before = await house.submit()
-    feed = house.jobs.follower.feed(ANNA, None)
-    first = await told(feed)
-    assert first == News(await house.store.outbox.newest(), [], [])
-    assert first.cursor > 0
-    job = await house.submit()
-    theirs = await house.submit(caller=BERT)
-    news = await told(feed)
-    assert changes(news) == [(job.id, Phase.PENDING)]
-    assert news.cursor > first.cursor
-    await house.jobs.control.run(ANNA, before.id)
-    assert changes(await told(feed)) == [(before.id, Phase.QUEUED)]
-    await house.jobs.control.delete(BERT, theirs.id)
-    await house.jobs.control.delete(ANNA, job.id)
-    news = await told(feed)
-    assert (news.changed, news.deleted) == ([], [job.id])
-    await feed.aclose()
-    assert not house.hub._feeds
-
-
-@pytest.mark.usefixtures("fast")
-async def test_a_feed_goes_on_where_it_was_left(house: House) -> None:
-    feed = house.jobs.follower.feed(ANNA, None)
-    left = (await told(feed)).cursor
-    await feed.aclose()
-    first = await house.submit()
-    second = await house.submit(PHASE="RUN")
-    feed = house.jobs.follower.feed(ANNA, left)
-    assert (await told(feed)).cursor == left
-    news = await told(feed)
-    assert changes(news) == [(first.id, Phase.PENDING), (second.id, Phase.QUEUED)]
-    assert news.cursor == await house.store.outbox.newest()
-    await feed.aclose()
-
-
-@pytest.mark.usefixtures("fast")
-async def test_operators_hear_of_everybodys_jobs(house: House) -> None:
-    feed = house.jobs.follower.feed(OPERATOR, None)
-    await told(feed)
-    mine, theirs = await house.submit(), await house.submit(caller=BERT)
-    assert {ref.id for ref in (await told(feed)).changed} == {mine.id, theirs.id}
-    await house.jobs.control.delete(BERT, theirs.id)
-    assert (await told(feed)).deleted == [theirs.id]
-    await feed.aclose()
-
-
-@pytest.mark.usefixtures("fast")
-async def test_a_feed_tells_each_entry_once_and_says_now_and_then_that_it_lives(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed = house.jobs.follower.feed(ANNA, None)
-    await told(feed)
-    job = await house.submit(TARGET=TARGET)
-    assert len((await told(feed)).changed) == 1
-    monkeypatch.setattr(follow, "_REREAD_SECONDS", 0.02)
-    started = monotonic()
-    await house.hub.publish(JobEvent(job.id, Phase.PENDING))
-    news = await told(feed)
-    assert (news.changed, news.deleted) == ([], [])
-    assert monotonic() - started >= 0.01
-    await feed.aclose()
-
-
-@pytest.mark.usefixtures("fast")
-async def test_what_is_written_late_is_told_late(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of two transactions the one that drew its id first may commit last."""
-    monkeypatch.setattr(follow, "LATE_ENTRIES", 2)
-    feed = house.jobs.follower.feed(ANNA, None)
-    await told(feed)
-    too_late, late, early = [await house.submit() for _ in range(3)]
-    rows = t.outbox.c.job_id.in_((too_late.id, late.id))
-    async with house.database.write() as connection:
-        taken = [row._asdict() for row in await connection.execute(select(t.outbox).where(rows))]
-        await connection.execute(delete(t.outbox).where(rows))
-    news = await told(feed)
-    assert changes(news) == [(early.id, Phase.PENDING)]
-    async with house.database.write() as connection:
-        await connection.execute(insert(t.outbox), taken)
-    await house.hub.publish(JobEvent(late.id, Phase.PENDING))
-    assert await told(feed) == News(news.cursor, [news_of(late)], [])
-    await house.jobs.control.delete(ANNA, late.id)
-    last = await told(feed)
-    assert (last.changed, last.deleted) == ([], [late.id])
-    assert last.cursor == news.cursor + 1
-    await feed.aclose()
-
-
-def news_of(job: Job) -> JobRef:
-    return JobRef(job.id, job.phase, job.run_id, job.owner, job.creation_time)
-
-
-@pytest.mark.usefixtures("fast")
-async def test_more_than_one_look_finds_is_told_without_another_event(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "LATE_ENTRIES", 0)
-    monkeypatch.setattr(outbox, "CHUNK", 1)
-    left = await house.store.outbox.newest()
-    jobs = [await house.submit() for _ in range(3)]
-    feed = house.jobs.follower.feed(ANNA, left)
-    await told(feed)
-    assert [changes(await told(feed)) for _ in jobs] == [[(job.id, Phase.PENDING)] for job in jobs]
-    await feed.aclose()

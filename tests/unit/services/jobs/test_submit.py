@@ -11,11 +11,18 @@ from house import ANNA, BERT, CIRCUIT, FACTS, House, posted
 from store_helpers import NOW, TARGET
 
 from quws.bus.events import JobEvent
-from quws.domain.caller import ANONYMOUS
-from quws.domain.errors import InvalidCircuit, InvalidParameter, KeyUsed
+from quws.domain.caller import ANONYMOUS, Caller
+from quws.domain.errors import (
+    InvalidCircuit,
+    InvalidParameter,
+    KeyUsed,
+    QuotaExceeded,
+    StorageFull,
+)
 from quws.domain.job import Parameter
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
+from quws.services.room import DiskRoom
 from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
 
@@ -109,6 +116,68 @@ async def test_a_quote_is_given_with_the_job(house: House) -> None:
     job = await house.job((await house.submit()).id)
     assert job.quote == NOW + timedelta(seconds=4)
     assert job.cost_ms == 4000
+
+
+# -- no more than one may have --------------------------------------------------------
+
+
+async def test_an_owner_has_so_many_jobs(house: House) -> None:
+    jobs = house.service(max_jobs=2)
+    first = await jobs.submission.submit(ANNA, posted())
+    await jobs.submission.submit(ANNA, posted(PHASE="RUN"))
+    with pytest.raises(QuotaExceeded, match=r"^2 jobs of this owner are there, and 2 may be;"):
+        await jobs.submission.submit(ANNA, posted("x" * 5000))
+    assert house.checker.asked == [[CIRCUIT], [CIRCUIT]], "it is refused before it is read"
+    assert await files(house) == []
+    await jobs.submission.submit(BERT, posted())
+    await jobs.control.delete(ANNA, first.id)
+    again = house.service(max_jobs=2)  # As it is when what was counted is old.
+    await again.submission.submit(ANNA, posted())
+
+
+async def test_a_key_is_answered_whatever_its_owner_has(house: House) -> None:
+    jobs = house.service(max_jobs=1)
+    job = await jobs.submission.submit(ANNA, posted(), "key")
+    assert await jobs.submission.submit(ANNA, posted(), "key") == await house.job(job.id)
+
+
+async def test_those_who_do_not_sign_in_are_one_owner(house: House) -> None:
+    jobs = house.service(max_jobs=1)
+    await jobs.submission.submit(ANONYMOUS, posted())
+    with pytest.raises(QuotaExceeded):
+        await jobs.submission.submit(Caller(address="10.0.0.9"), posted())
+
+
+async def test_an_owner_keeps_so_many_bytes(house: House) -> None:
+    jobs = house.service(max_stored_bytes=10_000)
+    for _ in range(2):
+        job = await jobs.submission.submit(ANNA, posted("x" * 4000))
+    with pytest.raises(QuotaExceeded, match="8000 bytes of parameters and results are kept"):
+        await jobs.submission.submit(ANNA, posted("x" * 4000))
+    with pytest.raises(QuotaExceeded):
+        await jobs.change.set_parameters(ANNA, job.id, posted("y" * 4000))
+    assert (await house.job(job.id)).parameters[0].value == "x" * 4000
+    await jobs.change.set_parameters(ANNA, job.id, posted("y" * 1500))
+    with pytest.raises(QuotaExceeded):
+        await jobs.submission.submit(ANNA, posted("x" * 501))
+    await jobs.submission.submit(ANNA, posted("x" * 500))
+    await jobs.submission.submit(BERT, posted("x" * 4000))
+
+
+async def test_a_disk_that_is_nearly_full_takes_nothing_new_and_all_else_goes_on(
+    house: House,
+) -> None:
+    job = await house.submit()
+    house.room = DiskRoom([house.folder], 1 << 60)
+    jobs = house.service()
+    with pytest.raises(StorageFull):
+        await jobs.submission.submit(ANNA, posted())
+    with pytest.raises(StorageFull):
+        await jobs.change.set_parameters(ANNA, job.id, posted("another"))
+    assert [item.ref.id for item in await jobs.reader.rows(ANNA, 10)] == [job.id]
+    await jobs.control.run(ANNA, job.id)
+    await house.complete(await house.claim())
+    await jobs.control.delete(ANNA, job.id)
 
 
 # -- all or nothing -----------------------------------------------------------------

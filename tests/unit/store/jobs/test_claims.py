@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from store_helpers import (
@@ -25,6 +26,7 @@ from store_helpers import (
     queued,
     requeued,
     runs_out_in,
+    spoil,
     timeline_of,
 )
 
@@ -35,6 +37,7 @@ from quws.domain.job import (
 from quws.domain.phases import Phase
 from quws.store.clock import time_of
 from quws.store.database import Database
+from quws.store.jobs.rows import UnreadableJob
 from quws.store.jobs.store import JobStore
 from quws.store.target_locks import TargetLockStore
 
@@ -70,6 +73,43 @@ async def test_nothing_to_claim(database: Database, store: JobStore) -> None:
     before = await everything(database)
     assert await store.claims.claim(TARGET, "worker", LONG, NOW) is None
     assert await everything(database) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"spec": {"language": "a language of a later release"}},
+        {"spec": ["no object"]},
+        {"parameters": [{"name": "CIRCUIT", "of a later release": 1}]},
+    ],
+    ids=str,
+)
+async def test_a_job_that_cannot_be_read_stays_and_lets_others_pass(
+    database: Database, store: JobStore, damage: dict[str, Any]
+) -> None:
+    bad, good = await queued(store), await queued(store)
+    await drive(database, bad.id, **damage)
+    with pytest.raises(UnreadableJob) as caught:
+        await claim(store)
+    assert caught.value.job_id == bad.id
+    head = await store.reading.head(bad.id)
+    assert head is not None
+    assert head.phase is Phase.QUEUED
+    found = await store.claims.claim(TARGET, "worker", LONG, NOW, but=[bad.id])
+    assert found is not None
+    assert found.id == good.id
+    assert await store.claims.claim(TARGET, "worker", LONG, NOW, but=[bad.id]) is None
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])  # The other one keeps no JSON that is none.
+async def test_a_job_of_which_not_even_the_row_can_be_read_is_named_all_the_same(
+    database: Database, store: JobStore
+) -> None:
+    bad = await queued(store)
+    await spoil(database, bad.id)
+    with pytest.raises(UnreadableJob) as caught:
+        await claim(store)
+    assert caught.value.job_id == bad.id
 
 
 async def test_priority_goes_first_then_age_then_id(database: Database, store: JobStore) -> None:

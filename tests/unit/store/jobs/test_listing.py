@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import insert, select
-from store_helpers import NOW, added, claimed, drive, ids, later, listed, new_job, queued
+from store_helpers import NOW, added, claimed, drive, ids, later, listed, new_job, queued, spoil
 
 from quws.domain.job import (
     JobRef,
@@ -140,6 +140,16 @@ async def test_a_page_of_a_table_goes_on_where_the_last_one_ended(store: JobStor
     assert await store.listing.rows(wanted, 2, new_job().id) == []
     assert len(await store.listing.rows(ListFilter(owner="anna", last=1), 5)) == 1
     assert len(await store.listing.rows(ListFilter(everybody=True), 50)) == 6
+
+
+async def test_a_job_that_cannot_be_read_is_listed_with_the_others(
+    database: Database, store: JobStore
+) -> None:
+    spoiled = await added(store, creation_time=later(1), spec=JobSpec(tags=["one"]))
+    other = await added(store, spec=JobSpec(tags=["two"]))
+    await spoil(database, spoiled.id)
+    rows = await store.listing.rows(ListFilter(everybody=True), 10)
+    assert [(row.ref.id, row.tags) for row in rows] == [(spoiled.id, []), (other.id, ["two"])]
 
 
 async def test_what_runs_is_listed_with_its_worker(store: JobStore) -> None:

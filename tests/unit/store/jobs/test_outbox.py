@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from store_actions import ACTIONS
 from store_helpers import (
     EXPIRED,
@@ -19,6 +19,7 @@ from store_helpers import (
     entry,
     everything,
     later,
+    listed,
     queued,
 )
 
@@ -72,6 +73,22 @@ async def test_a_job_to_which_much_happened_is_told_of_once_and_as_it_is_now(
     assert [item.job_id for item in await store.outbox.since(None, everybody=False, after=0)] == [
         other.id
     ]
+
+
+async def test_a_phase_that_nobody_knows_is_told_as_unknown(
+    database: Database, store: JobStore
+) -> None:
+    odd, other = await queued(store, owner="anna"), await queued(store, owner="anna")
+    await drive(database, odd.id, phase="LATER")
+    async with database.write() as connection:
+        await connection.execute(
+            update(t.outbox).where(t.outbox.c.job_id == odd.id).values(phase="LATER")
+        )
+    expected = [(odd.id, Phase.UNKNOWN), (other.id, Phase.QUEUED)]
+    assert [(item.job_id, item.phase) for item in await store.outbox.tail(0)] == expected
+    news = await store.outbox.since("anna", everybody=False, after=0)
+    assert [(item.job_id, item.job and item.job.phase) for item in news] == expected
+    assert [(ref.id, ref.phase) for ref in reversed(await listed(store, owner="anna"))] == expected
 
 
 async def test_who_was_away_hears_of_deletions(store: JobStore) -> None:

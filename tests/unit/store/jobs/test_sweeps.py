@@ -30,6 +30,7 @@ from store_helpers import (
     ran_for,
     requeued,
     runs_out_in,
+    spoil,
     timeline_of,
 )
 
@@ -249,6 +250,40 @@ async def test_a_sweep_knows_whose_a_job_is_and_which_request_made_it(store: Job
     spec = JobSpec(origin={"request": "r-1"})
     await added(store, spec=spec, owner="bert", destruction_time=NOW)
     await added(store, owner=None, destruction_time=later(1))
-    first, second = await store.sweeps.expired(later(9))
-    assert (first.owner, first.request) == ("bert", "r-1")
-    assert (second.owner, second.request) == (None, None)
+    found = await store.sweeps.expired(later(9))
+    assert [item.owner for item in found] == ["bert", None]
+    assert await store.sweeps.requests_of(found) == {found[0].id: "r-1"}
+    assert await store.sweeps.requests_of([]) == {}
+
+
+async def test_a_job_that_cannot_be_read_is_swept_with_the_others(
+    database: Database, store: JobStore
+) -> None:
+    spoiled = await claimed(store, EXPIRED, destruction_time=NOW)
+    other = await claimed(store, EXPIRED, destruction_time=later(1))
+    unknown = await added(store, destruction_time=later(2))
+    await drive(database, unknown.id, phase="LATER")  # As a later release may have written it.
+    await spoil(database, spoiled.id)
+    ids = [spoiled.id, other.id]
+    assert sorted(item.id for item in await store.sweeps.abandoned()) == sorted(ids)
+    found = await store.sweeps.expired(later(9))
+    assert [item.id for item in found] == [*ids, unknown.id]
+    assert await store.sweeps.requests_of(found) == {}
+    await requeued(store, spoiled)
+    for job_id in [*ids, unknown.id]:
+        assert await store.sweeps.destroy(job_id, later(9))
+    assert await store.sweeps.expired(later(9)) == []
+
+
+async def test_what_is_set_aside_is_not_found(store: JobStore) -> None:
+    one, other = [await claimed(store, EXPIRED, destruction_time=NOW) for _ in range(2)]
+    sweeps, but = store.sweeps, [one.id, "another"]
+    assert [item.id for item in await sweeps.overdue(FAR, but=but)] == [other.id]
+    assert [item.id for item in await sweeps.abandoned(but=but)] == [other.id]
+    assert [item.id for item in await sweeps.expired(NOW, but=but)] == [other.id]
+    await requeued(store, one)
+    assert await sweeps.waiting_for(TARGET, but=but) == []
+    await store.control.delete(one.id, NOW)
+    await store.control.delete(other.id, NOW)
+    assert one.id not in await store.garbage.prefixes(but=but)
+    assert other.id in await store.garbage.prefixes(but=but)

@@ -151,6 +151,15 @@ def test_a_circuit_that_is_refused_there_is_refused_here(service: Scripted, targ
         target.submit([BELL], OPTIONS, "key")
 
 
+def test_a_job_for_which_there_is_no_room_there_is_sent_later(
+    service: Scripted, target: Remote
+) -> None:
+    for status, code in ((403, "quota_exceeded"), (507, "insufficient_storage")):
+        service.will(problem(status, code, "no room"))
+        with pytest.raises(ConnectionError, match="no room"):
+            target.submit([BELL], OPTIONS, "key")
+
+
 def test_a_proxy_that_refuses_is_not_the_service(service: Scripted, target: Remote) -> None:
     service.will(page(403))
     with pytest.raises(ConnectionError, match="it answers with 403"):

@@ -103,6 +103,24 @@ def refusal(traits: Traits, **given: Any) -> InvalidCircuit | InvalidParameter:
     return caught.value
 
 
+@pytest.mark.parametrize("qubits", [29, 511, 512, 1024, 4096])
+@pytest.mark.parametrize(
+    "method", [None, *(item for item in Method if item is not Method.MATRIX_PRODUCT_STATE)]
+)
+def test_what_is_far_too_large_is_refused_before_its_time_is_predicted(
+    qubits: int, method: Method | None
+) -> None:
+    wide = replace(GENERAL, qubits=qubits, crossing=10**6)
+    for noise in (None, "depolarizing:0.1"):
+        refusal(wide, noise=noise, method=method)
+    facts = CircuitFacts(
+        language=Language.OPENQASM_2, qubits=qubits, clbits=1, operations=10**6, depth=3
+    )
+    options = RunOptions(shots=10, method=method, noise=read_noise("depolarizing:0.1"))
+    with pytest.raises((InvalidCircuit, InvalidParameter)):
+        Simulator("simulator", qubits=28).check(facts, options)
+
+
 def test_refusals_say_what_would_go() -> None:
     wide = refusal(replace(GENERAL, qubits=100, crossing=900))
     assert "100 qubits" in wide.sentence

@@ -1,0 +1,36 @@
+"""In a child: how much the files of a job may have together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quws.domain.failures import Failure
+from quws.runner.work import Failed
+
+
+class Allowance:
+    """Counts the files of a job as they are written.
+
+    Parameters
+    ----------
+    most
+        How many bytes they may have together, 0 for any number.
+
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used = 0
+
+    def take(self, path: Path) -> None:
+        """Count a file.
+
+        Raises
+        ------
+        Failed
+            All of them have more than they may.
+
+        """
+        self._used += path.stat().st_size
+        if self._most and self._used > self._most:
+            raise Failed(Failure.RESULTS_TOO_LARGE.error(bytes=self._most))

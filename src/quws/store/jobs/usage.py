@@ -1,0 +1,44 @@
+"""What the jobs of an owner take up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from quws.domain.job import Parameter
+from quws.store import tables as t
+from quws.store.database import Database
+from quws.store.jobs.clauses import not_archived
+
+_j = t.jobs.c
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many jobs there are, and how many bytes are kept of their parameters and results."""
+
+    jobs: int
+    stored_bytes: int
+
+
+class JobUsage:
+    """Counts what owners have."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, owner: str | None) -> Usage:
+        """Count the jobs of an owner, and what is kept of them. Those that are archived are not."""
+        query = select(func.count(), func.sum(_j.stored_bytes)).where(
+            _j.owner == (owner or ""), not_archived()
+        )
+        async with self._database.read() as connection:
+            jobs, stored = (await connection.execute(query)).one()
+        return Usage(jobs, int(stored or 0))
+
+
+def bytes_of(parameters: Iterable[Parameter]) -> int:
+    """Return how many bytes are kept of parameters."""
+    return sum(item.size if item.value is None else len(item.value.encode()) for item in parameters)
