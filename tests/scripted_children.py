@@ -8,11 +8,12 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from quws.sandbox.child import Child
 from quws.sandbox.messages import FromChild, Ready, ToChild, decode_to_child, encode
-from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.sandbox.pool import ChildPool, ChildrenUnavailable, NoFolder
 
 NOBODY = 2**22 + 1
 """A process id that Linux gives to nobody."""
@@ -67,8 +68,8 @@ Script = Callable[[Process], Awaitable[None]]
 class ScriptedChildren(ChildPool):
     """Hands out children that follow the scripts, one after the other; the last one again."""
 
-    def __init__(self, *scripts: Script) -> None:
-        super().__init__("a script of the test", spares=0)
+    def __init__(self, *scripts: Script, scratch: Callable[[], Path] | None = None) -> None:
+        super().__init__("a script of the test", spares=0, scratch=scratch)
         self.scripts = deque(scripts)
         self.processes: list[Process] = []
         self.scarce: str | None = None
@@ -78,9 +79,13 @@ class ScriptedChildren(ChildPool):
     async def acquire(self) -> Child:
         if self.scarce is not None:
             raise ChildrenUnavailable(self.scarce)
+        try:
+            folder = self._make_folder()
+        except OSError as error:
+            raise NoFolder(str(error)) from error
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
-        child = Child(self.kill, reader, writer)
+        child = Child(self.kill, reader, writer, folder)
         child.pid = NOBODY + len(self.processes)
         child.spawned.set()
         process = Process(child, *await asyncio.open_connection(sock=theirs))

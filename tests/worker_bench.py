@@ -26,6 +26,7 @@ from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.store import JobStore
 from quws.worker.held import HeldJob
 from quws.worker.run import Run
+from quws.worker.scratch import Scratch
 from quws.worker.slots import Slots
 from quws.worker.workplace import Workplace
 
@@ -99,6 +100,7 @@ class Bench:
     bus: Bus
     children: ScriptedChildren
     target: TargetDescription
+    scratch: Scratch
     rests: list[str] = field(default_factory=list)
     """Why it rested."""
     made: list[Slots] = field(default_factory=list)

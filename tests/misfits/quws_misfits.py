@@ -22,6 +22,8 @@ MEMORY, FILE, SOCKET, ABORT, OFFSPRING, OPEN_FILES = range(9001, 9007)
 class Misfit(Simulator):
     """A simulator save for some seeds; ``exclusive`` makes it one that only one worker holds."""
 
+    processes = True
+
     def __init__(self, name: str, *, exclusive: bool = False, **options: Any) -> None:
         super().__init__(name, **options)
         self._exclusive = exclusive

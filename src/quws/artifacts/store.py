@@ -7,6 +7,7 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -69,8 +70,8 @@ class ArtifactStore:
                 f"the artifact store '{url}' cannot be used: {_first_line(error)}"
             ) from error
 
-    async def put(self, key: str, content: bytes | Path) -> int:
-        """Store bytes or a file under a key, and tell how many bytes there were.
+    async def put(self, key: str, content: bytes | BinaryIO) -> int:
+        """Store bytes or an open file under a key, and tell how many bytes there were.
 
         Readers see all of it or nothing.
 
@@ -81,8 +82,10 @@ class ArtifactStore:
 
         """
         try:
+            if not isinstance(content, bytes):
+                content.seek(0)  # It may have been tried before.
             await obstore.put_async(self._store, key, content)
-            size = content.stat().st_size if isinstance(content, Path) else len(content)  # noqa: ASYNC240
+            size = len(content) if isinstance(content, bytes) else content.tell()
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
         metrics.moved_bytes("written", size)

@@ -21,6 +21,7 @@ from quws.bus.dispatcher import Dispatcher
 from quws.bus.server import ValkeyServer
 from quws.domain.clock import Clock, utc_now
 from quws.domain.words import counted
+from quws.sandbox import confine
 from quws.settings import Settings
 from quws.store.clock import time_of
 from quws.store.database import (
@@ -79,6 +80,7 @@ class Doctor:
                 ("bus", self._look_at_bus),
                 ("artifacts", self._look_at_artifacts),
                 ("scratch", self._look_at_scratch),
+                ("children", self._look_at_children),
                 ("clock", self._look_at_clock),
                 ("targets", self._look_at_targets),
                 ("sweeps", self._look_at_sweeps),
@@ -183,6 +185,13 @@ class Doctor:
             advice = "set QUWS_SCRATCH to a folder that can be written to"
             return [Finding("scratch", Level.FAULT, f"{folder}: {error.strerror}", advice)]
         return [_room("scratch", folder)]
+
+    async def _look_at_children(self) -> list[Finding]:
+        if missing := confine.missing():
+            text = f"whoever breaks into a child can {', and '.join(missing)}"
+            advice = "run workers and API on Linux 6.12 or newer, where it has Landlock"
+            return [Finding("children", Level.WARNING, text, advice)]
+        return [Finding("children", Level.OK, "are closed in by Landlock and seccomp")]
 
     async def _look_at_clock(self) -> list[Finding]:
         if self._database is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ async def run_conformance(
     from quws.worker.conformance import Conformance  # noqa: PLC0415
     from quws.worker.inspection import InspectionFailed, inspect  # noqa: PLC0415
 
-    children = children_of(config, spares=1)
+    children = children_of(config, lambda: Path(tempfile.gettempdir()), spares=1)
     try:
         children.start()
         found = await inspect(children)

@@ -44,14 +44,17 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     config = settings.target_config(target_name)
     stop = stop_event()
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
-    children = children_of(config, spares=settings.spares, leash_seconds=settings.lease)
+    scratch = Scratch(settings.resolved_scratch())
+    children = children_of(
+        config, scratch.ready, spares=settings.spares, leash_seconds=settings.lease
+    )
     try:
         try:
             children.start()
         except ChildrenUnavailable as error:
             raise ConfigError(f"target {config.name}: {error}") from None
         async with AsyncExitStack() as stack:
-            scratch = stack.enter_context(Scratch(settings.resolved_scratch()))
+            stack.enter_context(scratch)
             backends = await stack.enter_async_context(open_backends(settings))
             health = make_health(
                 backends,
@@ -65,7 +68,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             description = await _inspect(children, backends.targets, target_name, stop)
             if description is None:
                 return
-            description = await _conform(children, backends.targets, description, scratch, stop)
+            description = await _conform(children, backends.targets, description, stop)
             if description is None:
                 return
             store_clock = StoreClock(backends.database)
@@ -82,7 +85,6 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 children=children,
                 store_clock=store_clock,
                 lease_seconds=settings.lease,
-                scratch=scratch,
                 result_bytes=settings.max_result,
                 results_bytes=settings.policy.max_results_bytes,
                 quotas=Quotas(backends.jobs.usage, settings.policy),
@@ -151,7 +153,6 @@ async def _conform(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Scratch,
     stop: asyncio.Event,
 ) -> TargetDescription | None:
     """Make sure that the target passes its conformance circuits before it gets a job.
@@ -159,9 +160,7 @@ async def _conform(
     None when there is no time left for it.
     """
     stopped = asyncio.create_task(stop.wait())
-    ensuring = asyncio.create_task(
-        ensure_conformance(children, targets, description, scratch, utc_now)
-    )
+    ensuring = asyncio.create_task(ensure_conformance(children, targets, description, utc_now))
     await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if ensuring.done():

@@ -52,6 +52,8 @@ class RunRole(Role):
         self._target: Target = create_target(config)
         self._config = config
         self.network = self._target.network
+        self.processes = self._target.processes
+        self.files = config.files
 
     @override
     def load(self) -> None:

@@ -57,6 +57,9 @@ class Work:
 
         """
         source, language = self.request.circuits[index], Language(self.facts[index].language)
+        if target.forwards:
+            notes = self.facts[index].notes
+            return Compiled(None, source=source, language=language, notes=notes)
         circuit, facts = self.parse(source, language, self.request.limits)
         compiled = target.compile(circuit, options)
         notes = [*facts.notes, *compiled.notes]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from quws.sandbox import messages
+from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 from quws.sandbox.roles import unexpected
 
@@ -31,13 +32,25 @@ class Child:
         kill: Callable[[int], None],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        folder: ChildFolder | None = None,
     ) -> None:
+        self._folder = folder
         self._kill = kill
         self._reader = reader
         self._writer = writer
         self.pid: int | None = None
         self.spawned = asyncio.Event()
         self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def folder(self) -> ChildFolder:
+        """Where it may write. Goes with it."""
+        assert self._folder is not None
+        return self._folder
+
+    def has_place(self) -> bool:
+        """Whether its folder is there, if it was given one."""
+        return self._folder is None or self._folder.is_there()
 
     async def send(self, message: ToChild) -> None:
         """Send the child one message.
@@ -128,12 +141,16 @@ class Child:
         self.kill()
         try:
             await self.exited
+            if self._folder is not None:
+                await asyncio.to_thread(self._folder.remove)
         finally:
             self.disconnect()
 
     def disconnect(self) -> None:
-        """Hear no more of the child, and say no more to it."""
+        """Hear no more of the child, say no more to it, and let its folder go."""
         self._writer.close()
+        if self._folder is not None:
+            self._folder.remove()
 
     def ended(self, status: int | None) -> None:
         """Note that the child is gone (called by its pool)."""

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
-import platform
 import resource
 import signal
-import struct
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import ClassVar
 
-_PR_SET_PDEATHSIG = 1
+from quws.sandbox import landlock, seccomp
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_CAPABILITIES_VERSION, _CAP_DAC_OVERRIDE = 0x20080522, 1 << 1
 _POLL_SECONDS = 1.0
 _GRACE_SECONDS = 1
-
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
-_LOAD, _JUMP_EQUAL, _JUMP_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _DENY = 0x7FFF0000, 0x00050000 | errno.EACCES
-_X32_BIT = 0x40000000
-_SYSCALLS = {
-    # The architecture as the kernel counts it, socket, io_uring_setup.
-    "x86_64": (0xC000003E, 41, 425),
-    "aarch64": (0xC00000B7, 198, 425),
-}
-
-
-class _Program(ctypes.Structure):
-    _fields_: ClassVar = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+_MORE_TASKS = 2000
 
 
 def die_with_parent(parent: int, sig: int = signal.SIGKILL) -> None:
@@ -63,32 +49,62 @@ def first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def no_network() -> bool:
-    """Keep this process, and all that it starts, from opening sockets of any kind.
+def limit_tasks() -> None:
+    """Limit how many threads and processes this one may add to those that there are.
 
-    Sockets that it was given stay. A seccomp filter: that needs no privilege
-    and works in containers too. Returns whether the platform has it.
+    The kernel counts those of the user, the service's among them, so the limit leaves room for
+    those that others start meanwhile. It does not hold for root.
     """
-    known = _SYSCALLS.get(platform.machine())
-    if _LIBC is None or known is None:
-        return False
-    architecture, *denied = known
-    steps = [
-        (_LOAD, 0, 0, 4),  # The architecture that the call was made for.
-        (_JUMP_EQUAL, 1, 0, architecture),
-        (_RETURN, 0, 0, _DENY),
-        (_LOAD, 0, 0, 0),  # The number of the call.
-        (_JUMP_FROM, 0, 1, _X32_BIT),  # x86 has a second set of numbers.
-        (_RETURN, 0, 0, _DENY),
-    ]
-    for number in denied:
-        steps += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _DENY)]
-    steps.append((_RETURN, 0, 0, _ALLOW))
-    code = b"".join(struct.pack("HBBI", *step) for step in steps)
-    program = _Program(len(steps), code)
-    if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        return False
-    return bool(_LIBC.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0) == 0)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            there = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+            _lower(resource.RLIMIT_NPROC, there + _MORE_TASKS)
+
+
+def drop_capabilities() -> None:
+    """Give up what root may do beyond others, for good: raise limits, take the machine's time.
+
+    Files of others stay readable and writable where nothing else is in the way: libraries may
+    be another user's.
+
+    Raises
+    ------
+    OSError
+        It cannot be given up.
+
+    """
+    if _LIBC is None:
+        return
+    sets = (ctypes.c_uint32 * 6)()  # Effective, permitted, inheritable, and their upper halves.
+    head = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+    done = _LIBC.capget(head, sets)
+    kept = sets[1] & _CAP_DAC_OVERRIDE
+    done = done or _LIBC.capset(head, (ctypes.c_uint32 * 6)(kept, kept))
+    if done != 0:
+        raise OSError(ctypes.get_errno(), "the process cannot give up its capabilities")
+
+
+def adopt_orphans() -> None:
+    """Make what descendants leave behind children of this process rather than of the first one."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> set[int]:
+    """List the children of this process's main thread, where the system tells."""
+    pid = os.getpid()
+    try:
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return set()
+
+
+def missing() -> list[str]:
+    """Say what children could do here and should not; nothing where the system has all walls."""
+    found = landlock.missing()
+    if not seccomp.available():
+        found.append("open connections and reach into other processes of their user")
+    return found
 
 
 def limit_cpu(pid: int, seconds: int | None) -> None:

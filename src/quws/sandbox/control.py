@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -24,10 +25,14 @@ class RoleConfig(_Message):
 
 
 class Spawn(_Message):
-    """Fork a child that talks over the file descriptor which comes with this."""
+    """Fork a child that talks over the file descriptor which comes with this.
+
+    It may write in the folder, and nowhere else.
+    """
 
     kind: Literal["spawn"] = "spawn"
     number: int
+    folder: Path | None = None
 
 
 class Kill(_Message):

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
+_MIME_TYPE = r"^[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?$"
+_MOST_FILES = 100
 
 
 class MessageFault(Exception):
@@ -137,7 +139,7 @@ class ResultFile(_Message):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     file: FileName
-    mime_type: Annotated[str, Field(max_length=100)]
+    mime_type: Annotated[str, Field(max_length=100, pattern=_MIME_TYPE)]
 
 
 class CircuitFinished(_Message):
@@ -179,7 +181,7 @@ class ResultsWritten(_Message):
     """The job is done; these are its files, in the order in which they are listed."""
 
     kind: Literal["results_written"] = "results_written"
-    files: list[ResultFile]
+    files: Annotated[list[ResultFile], Field(max_length=_MOST_FILES)]
 
 
 class JobFailed(_Message):

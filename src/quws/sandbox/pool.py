@@ -11,13 +11,15 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from quws import __version__
 from quws.domain.errors import Unavailable
-from quws.sandbox import control
+from quws.sandbox import confine, control
 from quws.sandbox.child import Child
 from quws.sandbox.control import (
     Alive,
@@ -32,6 +34,7 @@ from quws.sandbox.control import (
     Spawned,
     Unusable,
 )
+from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import FromChild, ToChild
 
 _LINE_LIMIT = 16 * 1024 * 1024
@@ -58,6 +61,10 @@ class ChildrenUnavailable(Exception):
     """No child can be had: the zygote does not start. The sentence says why, if that is known."""
 
 
+class NoFolder(ChildrenUnavailable):
+    """There is no folder that a child could write in. The sentence says why."""
+
+
 class ChildPool:
     """Children of one role, some of them ready ahead of need.
 
@@ -76,6 +83,9 @@ class ChildPool:
         The Python that runs them.
     leash_seconds
         How long they live on when this process is frozen; None for ever.
+    scratch
+        Tells where the folders are made in which they write, one for each; without it they
+        write nowhere. May raise ``OSError``.
 
     """
 
@@ -88,7 +98,10 @@ class ChildPool:
         spares: int,
         interpreter: str = sys.executable,
         leash_seconds: float | None = None,
+        scratch: Callable[[], Path] | None = None,
     ) -> None:
+        self._scratch = scratch
+        self._no_folder: NoFolder | None = None
         self._role = role
         self._options = options or {}
         self._name = name
@@ -119,6 +132,8 @@ class ChildPool:
         """
         if self._closing:
             return
+        if missing := confine.missing():
+            _log.warning("children are not closed in as they should be", they_can=missing)
         try:
             self._start_zygote()
         except OSError as error:
@@ -148,6 +163,7 @@ class ChildPool:
         ChildrenUnavailable
 
         """
+        self._no_folder = None
         try:
             async with asyncio.timeout(_START_SECONDS):
                 async with self._changed:
@@ -155,12 +171,15 @@ class ChildPool:
                     if self._trouble is not None:
                         raise ChildrenUnavailable(self._trouble)
                     while True:
+                        self._discard_homeless()
                         self._refill(need=1)
                         while self._ready:
                             child = self._ready.popleft()
                             if not child.exited.done():
                                 self._refill_soon()
                                 return child
+                        if self._no_folder is not None:
+                            raise self._no_folder
                         await self._changed.wait()
         except TimeoutError:
             raise ChildrenUnavailable("no child process could be started in time") from None
@@ -368,18 +387,34 @@ class ChildPool:
         # one that has just got its job, and most jobs are short.
         asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._refill)
 
+    def _discard_homeless(self) -> None:
+        """Let those go whose folder somebody has removed: they can write nowhere."""
+        for child in [child for child in self._ready if not child.has_place()]:
+            self._ready.remove(child)
+            self.retire(child)
+
     async def _spawn(self) -> None:
-        ours, theirs = socket.socketpair()
         zygote = self._control
+        try:
+            folder = await asyncio.to_thread(self._make_folder)
+        except OSError as error:
+            # Whoever needs a child hears of it, and tries again.
+            self._no_folder = NoFolder(str(error))
+            if zygote is self._control:
+                self._getting_ready -= 1
+            await self._tell()
+            return
+        ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
-            child = Child(self.kill, reader, writer)
+            child = Child(self.kill, reader, writer, folder)
             if zygote is None or zygote is not self._control:
                 child.disconnect()
                 return
             self._number += 1
             self._spawning[self._number] = child
-            self._command(Spawn(number=self._number), theirs.fileno())
+            path = None if folder is None else folder.path
+            self._command(Spawn(number=self._number, folder=path), theirs.fileno())
         ready = False
         try:
             ready = await child.ready()
@@ -396,6 +431,9 @@ class ChildPool:
             _log.error("child died while it got ready", status=await child.exited)
             await asyncio.sleep(_RESTART_SECONDS)
             self._refill()
+
+    def _make_folder(self) -> ChildFolder | None:
+        return None if self._scratch is None else ChildFolder(self._scratch())
 
     def _keep(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from quws.sandbox import messages
 from quws.sandbox.control import RoleConfig
@@ -56,6 +58,10 @@ class Role(ABC):
 
     network = False
     """Whether they may open connections."""
+    processes = False
+    """Whether they may start programs."""
+    files: Sequence[Path] = ()
+    """What they may read besides the libraries."""
 
     @abstractmethod
     def load(self) -> None:

@@ -26,10 +26,11 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 from quws import __version__
-from quws.sandbox import confine, control
+from quws.sandbox import confine, control, landlock, seccomp
 from quws.sandbox.control import (
     Command,
     Exited,
@@ -56,12 +57,17 @@ class Zygote:
         self._role = role
         self._leash_seconds = leash_seconds
         self._children: set[int] = set()
+        self._others: set[int] = set()
         self._fds: list[int] = []
+        self._wake: tuple[int, ...] = ()
         self._rest = b""
 
     def run(self) -> None:
         """Serve the parent until it goes."""
-        wake_read, wake_write = os.pipe()
+        confine.adopt_orphans()
+        # What libraries have started, they look after.
+        self._others = confine.children()
+        self._wake = wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -86,11 +92,26 @@ class Zygote:
         except _GONE:
             return
         finally:
-            self._kill_all()
+            self._end_all()
 
     def _kill_all(self) -> None:
         for pid in self._children:
             _kill_group(pid)
+
+    def _end_all(self) -> None:
+        self._kill_all()
+        self._kill_orphans()
+        while confine.children() - self._others:
+            pid, _ = os.waitpid(-1, 0)
+            self._children.discard(pid)
+            self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """Kill what children have left behind, but for what is in the group of one that lives."""
+        for pid in confine.children() - self._children - self._others:
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(pid) not in self._children:
+                    os.kill(pid, signal.SIGKILL)
 
     def _receive(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._parent, 65536, _MAX_FDS)
@@ -104,12 +125,12 @@ class Zygote:
 
     def _obey(self, command: Command) -> None:
         match command:
-            case Spawn(number=number):
-                self._spawn(number, self._fds.pop(0))
+            case Spawn(number=number, folder=folder):
+                self._spawn(number, self._fds.pop(0), folder)
             case Kill(pid=pid) if pid in self._children:
                 _kill_group(pid)
 
-    def _spawn(self, number: int, fd: int) -> None:
+    def _spawn(self, number: int, fd: int, folder: Path | None) -> None:
         zygote = os.getpid()
         try:
             pid = os.fork()
@@ -119,7 +140,7 @@ class Zygote:
             self._say(NotSpawned(number=number))
             return
         if pid == 0:
-            self._become_child(fd, zygote)
+            self._become_child(fd, zygote, folder)
         os.close(fd)
         # In both processes, since either may be first: the group must exist
         # before anybody can ask to kill it.
@@ -128,19 +149,20 @@ class Zygote:
         self._children.add(pid)
         self._say(Spawned(number=number, pid=pid))
 
-    def _become_child(self, fd: int, parent: int) -> None:
+    def _become_child(self, fd: int, parent: int, folder: Path | None) -> None:
         status = 1
         try:
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
-            confine.die_with_parent(parent)
-            confine.first_to_go()
+            # First of all, before it has threads: what holds for one holds for all it starts.
+            _close_in(self._role, parent, folder)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._parent.close()
             os.close(0)
             # Connections of children yet to come: held here, they would not end with those.
-            for other in self._fds:
+            # And by who reads here, this process would not hear that a child has ended.
+            for other in (*self._fds, *self._wake):
                 os.close(other)
             random.seed()
             with socket.socket(fileno=fd) as connection:
@@ -155,23 +177,68 @@ class Zygote:
             os._exit(status)
 
     def _reap(self) -> None:
-        while self._children:
-            pid = _ended()
-            if pid is None:
-                return
-            # Whatever the child started goes with it; before it is reaped, while
-            # its process id still cannot belong to anybody else.
-            _kill_group(pid)
+        while (pid := _ended()) is not None:
+            if pid in self._children:
+                # Whatever the child started goes with it; before it is reaped, while
+                # its process id still cannot belong to anybody else.
+                _kill_group(pid)
             _, status = os.waitpid(pid, 0)
+            known = pid in self._children
             self._children.discard(pid)
-            self._say(Exited(pid=pid, status=os.waitstatus_to_exitcode(status)))
+            self._kill_orphans()
+            if known:
+                self._say(Exited(pid=pid, status=os.waitstatus_to_exitcode(status)))
 
     def _say(self, report: Report) -> None:
         self._parent.sendall(control.encode(report))
 
 
+def _close_in(role: Role, parent: int, folder: Path | None) -> None:
+    """Take from this process all that a child need not be able to do.
+
+    Raises
+    ------
+    OSError
+        The system could, and did not.
+
+    """
+    confine.die_with_parent(parent)
+    confine.first_to_go()
+    confine.limit_tasks()
+    confine.drop_capabilities()
+    landlock.close_in(role.files, folder)
+    seccomp.allow_computing(network=role.network, processes=role.processes)
+
+
+def _try_walls(role: Role) -> None:
+    """Make sure that children can be closed in, by one that is not needed.
+
+    Raises
+    ------
+    OSError
+        They cannot be, where the system should be able to.
+
+    """
+    zygote = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _close_in(role, zygote, None)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - its log is the only place for it
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise OSError("processes that read circuits cannot be closed in; the log above says why")
+
+
 def _ended() -> int | None:
-    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
     return None if found is None else found.si_pid
 
 
@@ -204,8 +271,10 @@ def main() -> None:
     try:
         role = make_role(config)
         if not role.network:
-            confine.no_network()
+            seccomp.refuse_sockets()
         role.load()
+        landlock.library_paths()
+        _try_walls(role)
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
         traceback.print_exc()
         _give_up(parent, f"{type(error).__name__}: {error}")

@@ -84,6 +84,12 @@ class Target(ABC):
 
     network: bool = True
     """Whether it talks to anything outside the process; else the process cannot."""
+    processes: bool = True
+    """Whether it starts programs to run or compile circuits; else the process cannot."""
+    forwards: bool = False
+    """Whether it hands texts on as they are. Then nothing reads them here: no parser gets into the
+    process that holds its secrets. Without ``compile``.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -107,6 +107,8 @@ class TargetConfig(_Strict):
     """Keyword arguments of the adapter."""
     interpreter: Path | None = None
     """The Python of an environment of its own, in which its processes run."""
+    files: list[Path] = Field(default_factory=list)
+    """Files and folders that its processes may read besides the libraries."""
     secrets: dict[str, Secret] = Field(default_factory=dict)
     """More options, by name; ``a.b`` goes to the key ``b`` of the table ``a`` of the options."""
     limits: TargetLimits = Field(default_factory=TargetLimits)
@@ -152,6 +154,7 @@ class TargetConfig(_Strict):
             name=self.name,
             adapter=self.adapter,
             options=options,
+            files=self.files,
             limits=self.limits,
             conformance=self.conformance,
         )

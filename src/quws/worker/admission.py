@@ -14,7 +14,6 @@ from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.store.targets import TargetStore
 from quws.worker.conformance import Conformance
 from quws.worker.inspection import record_inspection
-from quws.worker.scratch import Scratch
 
 _LOOK_AGAIN_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 10.0
@@ -25,7 +24,6 @@ async def ensure_conformance(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Scratch,
     clock: Clock,
 ) -> TargetDescription:
     """Wait until the target may get jobs, and return what it is by then.
@@ -49,7 +47,7 @@ async def ensure_conformance(
         automatic = description.conformance_rule is ConformanceRule.AUTOMATIC
         if automatic and not passed and time.monotonic() >= next_try:
             pause, next_try = 2 * pause, time.monotonic() + pause
-            await _check_quickly(children, targets, description, scratch, clock)
+            await _check_quickly(children, targets, description, clock)
             continue
         if record.objection is None and (passed or not automatic):
             if said is not None:
@@ -68,10 +66,9 @@ async def _check_quickly(
     children: ChildPool,
     targets: TargetStore,
     description: TargetDescription,
-    scratch: Scratch,
     clock: Clock,
 ) -> None:
-    conforming = Conformance(children, description, quick=True, clock=clock, scratch=scratch)
+    conforming = Conformance(children, description, quick=True, clock=clock)
     try:
         report = await conforming.run()
     except ChildrenUnavailable as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from quws.sandbox.pool import ChildPool
 from quws.targets import TargetConfig
@@ -11,9 +13,18 @@ _ROLE = "quws.runner.run:RunRole"
 
 
 def children_of(
-    config: TargetConfig, *, spares: int, leash_seconds: float | None = None
+    config: TargetConfig,
+    scratch: Callable[[], Path],
+    *,
+    spares: int,
+    leash_seconds: float | None = None,
 ) -> ChildPool:
     """Return the children of a target, in the environment that it names.
+
+    Parameters
+    ----------
+    scratch
+        Tells where their folders are made.
 
     Raises
     ------
@@ -28,4 +39,5 @@ def children_of(
         spares=spares,
         interpreter=str(config.interpreter or sys.executable),
         leash_seconds=leash_seconds,
+        scratch=scratch,
     )

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +17,7 @@ from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_job
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.sandbox.child import Child, ChildLost
+from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import (
     Calibrated,
     Cancel,
@@ -46,10 +44,10 @@ from quws.sandbox.pool import ChildPool
 from quws.sandbox.roles import unexpected
 from quws.targets import conformance
 from quws.targets.conformance import Check, Probe
-from quws.worker.scratch import Scratch
 
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
+_MEMORY = "memory.json"
 _FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
 _CANCEL_PAUSES = (0.0, 0.1, 1.0, 5.0, 30.0)
@@ -82,13 +80,11 @@ class Conformance:
         *,
         quick: bool,
         clock: Clock,
-        scratch: Scratch | None = None,
     ) -> None:
         self._children = children
         self._target = target
         self._quick = quick
         self._clock = clock
-        self._scratch = scratch
         self._shots = min(_QUICK_SHOTS if quick else _SHOTS, target.max_shots)
         self._memory = Feature.MEMORY in target.features
 
@@ -216,10 +212,9 @@ class Conformance:
 
     async def _cancel(self) -> str | None:
         child = await self._children.acquire()
-        with self._folder() as folder:
-            await self._begin(child, [self._lone().source], folder, None)
-            child.kill()
-            await child.close()
+        await self._begin(child, [self._lone().source], None)
+        child.kill()
+        await child.close()
         # Whatever was left of it, the next one must not suffer.
         return await self._single()
 
@@ -249,18 +244,17 @@ class Conformance:
         """Submit a job, and kill the process that did as soon as it has arrived."""
         child = await self._children.acquire()
         try:
-            with self._folder() as folder:
-                probe = self._lone()
-                await self._begin(child, [probe.source], folder, KnownHandover(key=key))
-                async with asyncio.timeout(_REMOTE_SECONDS):
-                    async for message in child.messages():
-                        match message:
-                            case Submitted(handle=handle):
-                                return handle
-                            case JobFailed(error=error):
-                                raise _Failed(error.message)
-                            case Submitting():
-                                await child.send(Go())
+            probe = self._lone()
+            await self._begin(child, [probe.source], KnownHandover(key=key))
+            async with asyncio.timeout(_REMOTE_SECONDS):
+                async for message in child.messages():
+                    match message:
+                        case Submitted(handle=handle):
+                            return handle
+                        case JobFailed(error=error):
+                            raise _Failed(error.message)
+                        case Submitting():
+                            await child.send(Go())
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except TimeoutError:
@@ -268,12 +262,6 @@ class Conformance:
         finally:
             await child.close()
         raise _Failed("it was not handed over")
-
-    @contextlib.contextmanager
-    def _folder(self) -> Iterator[Path]:
-        below = None if self._scratch is None else self._scratch.ready()
-        with tempfile.TemporaryDirectory(dir=below) as folder:
-            yield Path(folder)
 
     # -- one job -----------------------------------------------------------------------------------
 
@@ -294,11 +282,10 @@ class Conformance:
         child = await self._children.acquire()
         seconds = _REMOTE_SECONDS if self._target.remote else _LOCAL_SECONDS
         try:
-            with self._folder() as folder:
-                await self._begin(child, circuits, folder, known)
-                async with asyncio.timeout(seconds):
-                    await self._converse(child)
-                return _read(folder, len(circuits))
+            await self._begin(child, circuits, known)
+            async with asyncio.timeout(seconds):
+                await self._converse(child)
+            return _read(child.folder, len(circuits))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except MessageFault as fault:
@@ -313,7 +300,6 @@ class Conformance:
         self,
         child: Child,
         circuits: Sequence[str],
-        folder: Path,
         known: KnownHandover | None,
     ) -> None:
         await child.send(
@@ -328,7 +314,7 @@ class Conformance:
                     memory=self._memory,
                 ),
                 response_format=ResponseFormat.JSON,
-                folder=str(folder),
+                folder=str(child.folder.path),
                 file_bytes=_FILE_BYTES,
                 handover=known,
             )
@@ -362,13 +348,12 @@ class Conformance:
             raise _Failed("its process ended without a result")
 
 
-def _read(folder: Path, circuits: int) -> Sequence[CircuitOutcome]:
-    memory = folder / "memory.json"
+def _read(folder: ChildFolder, circuits: int) -> Sequence[CircuitOutcome]:
+    written = {item.name for item in folder.path.iterdir()}
+    counts = folder.read("counts.json", _FILE_BYTES)
+    memory = folder.read(_MEMORY, _FILE_BYTES) if _MEMORY in written else None
     try:
-        found = read_job(
-            (folder / "counts.json").read_bytes(),
-            memory.read_bytes() if memory.exists() else None,
-        ).circuits
+        found = read_job(counts, memory).circuits
     except UnreadableOutcomes as error:
         raise _Failed(str(error)) from None
     if len(found) != circuits:

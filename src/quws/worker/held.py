@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import structlog
 
@@ -124,7 +123,9 @@ class HeldJob:
 
         await self._write(write)
 
-    async def put(self, result_id: str, path: Path, mime_type: str) -> Result:
+    async def put(
+        self, result_id: str, name: str, content: bytes | BinaryIO, mime_type: str
+    ) -> Result:
         """Store a file of this attempt; nobody sees it before it is named in a later write.
 
         Raises
@@ -134,8 +135,8 @@ class HeldJob:
 
         """
         # By attempt: whoever has lost the job must not write over what its successor has made.
-        key = f"{self.id}/{self.claim.attempt}/{path.name}"
-        size = await self.persistently(lambda: self._place.artifacts.put(key, path))
+        key = f"{self.id}/{self.claim.attempt}/{name}"
+        size = await self.persistently(lambda: self._place.artifacts.put(key, content))
         return Result(result_id, key, size, mime_type)
 
     async def admit(self, results: Sequence[Result]) -> None:

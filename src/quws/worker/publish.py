@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
+from typing import BinaryIO
 
 from quws.sandbox.messages import CircuitFinished, MessageFault, ResultsWritten
 from quws.worker.held import HeldJob
 
+Take = Callable[[str], BinaryIO]
+"""Opens a file that a child says it has written."""
+
 
 async def publish_circuit(
-    held: HeldJob, folder: Path, message: CircuitFinished, started: datetime
+    held: HeldJob, take: Take, message: CircuitFinished, started: datetime
 ) -> None:
     """Publish what came of a circuit of a batch. What comes of a single one is among the results.
 
@@ -19,32 +24,46 @@ async def publish_circuit(
     ------
     Fenced, TooMuch
     MessageFault
-        The job has no such circuit.
+        The job has no such circuit, or it is no file of the job that is named.
+    OSError
+        The folder is gone.
 
     """
     if message.circuit >= held.claim.job.circuits:
         raise MessageFault(f"a circuit that the job has not: {message.circuit}")
     if message.file is None:
         return
-    result = await held.put(f"counts-{message.circuit}", folder / message.file, "application/json")
+    with take(message.file) as file:
+        name = f"counts-{message.circuit}"
+        result = await held.put(name, message.file, file, "application/json")
     more = []
     if message.compiled is not None:
         text = message.compiled
-        more.append(await held.put(text.id, folder / text.file, text.mime_type))
+        with take(text.file) as file:
+            more.append(await held.put(text.id, text.file, file, text.mime_type))
     await held.admit([result, *more])
     await held.add_circuit(message.circuit, result, message.engine, started, more)
 
 
-async def publish_results(held: HeldJob, folder: Path, message: ResultsWritten) -> None:
+async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) -> None:
     """Publish a job's results, and end it.
 
     Raises
     ------
     Fenced, TooMuch
+    MessageFault
+        What is named is no file of the job, or named twice.
+    OSError
+        The folder is gone.
 
     """
-    results = await asyncio.gather(
-        *(held.put(item.id, folder / item.file, item.mime_type) for item in message.files)
-    )
+    if len({item.id for item in message.files}) < len(message.files):
+        raise MessageFault("two results of one name")
+    with contextlib.ExitStack() as stack:
+        # All of them before any is stored.
+        files = [(item, stack.enter_context(take(item.file))) for item in message.files]
+        results = await asyncio.gather(
+            *(held.put(item.id, item.file, file, item.mime_type) for item, file in files)
+        )
     await held.admit(results)
     await held.complete(results)

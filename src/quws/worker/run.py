@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from time import monotonic
 
 import structlog
@@ -38,7 +37,7 @@ from quws.sandbox.messages import (
     Submitting,
     Waiting,
 )
-from quws.sandbox.pool import ChildrenUnavailable
+from quws.sandbox.pool import ChildrenUnavailable, NoFolder
 from quws.sandbox.roles import unexpected
 from quws.telemetry import metrics, tracing
 from quws.worker import lease
@@ -97,11 +96,9 @@ class Run:
         """See the job to its end, or until it is not ours any more."""
         held = self._held
         keeper = asyncio.get_running_loop().create_task(lease.keep(held, self._place))
-        folder: Path | None = None
         try:
             await held.announce(Phase.EXECUTING)
-            folder = await asyncio.to_thread(self._make_folder)
-            await self._work(folder)
+            await self._work()
         except Fenced:
             _log.info("job taken away")
             await sweep_up(held, self._place)
@@ -120,11 +117,6 @@ class Run:
             await lease.let_go(held, keeper)
             if held.child is not None:
                 await held.child.close()
-            if folder is not None:
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    def _make_folder(self) -> Path:
-        return Path(mkdtemp(prefix="job-", dir=self._place.scratch.ready()))
 
     async def _give_back(self, message: str, why: str) -> None:
         """Let another worker have the job: what is wrong is ours, not the job's."""
@@ -133,14 +125,17 @@ class Run:
         with contextlib.suppress(Fenced):
             await self._held.hand_back(message)
 
-    async def _work(self, folder: Path) -> None:
+    async def _work(self) -> None:
         held = self._held
         try:
-            request = await held.persistently(lambda: self._request(folder))
+            circuits = await held.persistently(self._circuits)
             held.child = child = await self._place.children.acquire()
+            request = await held.persistently(lambda: self._request(circuits, child.folder.path))
         except ArtifactMissing as error:
             await held.fail(Failure.NOT_STARTED.error(what=error))
             return
+        except NoFolder as error:
+            raise _Unfit(_NO_ROOM, str(error)) from error
         except ChildrenUnavailable as error:
             raise _Unfit("the worker could not start a process for it", str(error)) from error
         lease.limit_cpu(held, self._place)
@@ -148,7 +143,7 @@ class Run:
             # Came while there was no child to kill.
             child.kill()
         try:
-            failure = await self._converse(child, request, folder)
+            failure = await self._converse(child, request)
         except ChildLost as lost:
             if held.lost.is_set():
                 raise Fenced from None
@@ -160,12 +155,15 @@ class Run:
         if failure is not None:
             await held.fail(failure)
 
-    async def _request(self, folder: Path) -> RunJob:
+    async def _circuits(self) -> list[str]:
+        return await read_circuits(self._place.artifacts, self._held.claim.job.parameters)
+
+    async def _request(self, circuits: list[str], folder: Path) -> RunJob:
         held, place = self._held, self._place
         spec = held.claim.job.spec
         return RunJob(
             job=held.id,
-            circuits=await read_circuits(place.artifacts, held.claim.job.parameters),
+            circuits=circuits,
             facts=spec.facts,
             limits=self._target.circuit_limits,
             options=spec.options,
@@ -189,7 +187,7 @@ class Run:
                 done[index] = name
         return done
 
-    async def _converse(self, child: Child, request: RunJob, folder: Path) -> JobError | None:
+    async def _converse(self, child: Child, request: RunJob) -> JobError | None:
         """Let the child work and write down what it says. Gives why it failed, if it did."""
         await child.send(request)
         self._circuit_started = self._place.clock()
@@ -199,20 +197,21 @@ class Run:
             if isinstance(message, JobFailed):
                 failure = message.error
             else:
-                await self._hear(child, message, folder)
+                await self._hear(child, message)
             ended = ended or isinstance(message, JobFailed | ResultsWritten)
         if not ended:
             raise MessageFault("the child ended without a word on how the job did")
         return failure
 
-    async def _hear(self, child: Child, message: FromChild, folder: Path) -> None:
+    async def _hear(self, child: Child, message: FromChild) -> None:
         held = self._held
+        take = partial(child.folder.open, most_bytes=self._place.result_bytes)
         match message:
             case CircuitStarted():
                 self._begin_circuit()
             case CircuitFinished():
                 self._trace(message, child, self._circuit_started)
-                await publish_circuit(held, folder, message, self._circuit_started)
+                await publish_circuit(held, take, message, self._circuit_started)
             case Note(sentence=sentence):
                 await held.note(sentence)
             case Progress(sentence=sentence):
@@ -220,7 +219,7 @@ class Run:
             case Calibrated(calibration=calibration):
                 await held.calibrate(calibration)
             case ResultsWritten():
-                await publish_results(held, folder, message)
+                await publish_results(held, take, message)
             case NoRoom(sentence=sentence):
                 raise _Unfit(_NO_ROOM, sentence)
             case Waiting() | Submitting() | NotSubmitted() | Submitted() | InDoubt():

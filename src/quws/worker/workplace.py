@@ -13,7 +13,6 @@ from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
-from quws.worker.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,8 @@ class Workplace:
     """What a worker has at hand for its jobs, which all belong to one target.
 
     ``lease_seconds`` is how long a job stays this worker's without a heartbeat; one comes every
-    third of it. Children write into folders of ``scratch``, and no file of theirs may be
-    larger than ``result_bytes``, nor all of one job together than ``results_bytes`` (0 for any).
+    third of it. No file of a child may be larger than ``result_bytes``, nor all of one job
+    together than ``results_bytes`` (0 for any).
     """
 
     worker: str
@@ -37,7 +36,6 @@ class Workplace:
     children: ChildPool
     store_clock: StoreClock
     lease_seconds: float
-    scratch: Scratch
     result_bytes: int
     results_bytes: int
     quotas: Quotas

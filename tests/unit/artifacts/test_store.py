@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,8 +59,11 @@ async def test_what_is_put_is_read(store: ArtifactStore, content: bytes) -> None
 async def test_a_file_is_put(store: ArtifactStore, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a file"
     path.write_bytes(content)
-    assert await store.put("JOB/1/counts", path) == len(content)
-    assert await store.read("JOB/1/counts") == content
+    with path.open("rb") as file:
+        # Once more after it was read to its end: as where the store was away.
+        for _ in range(2):
+            assert await store.put("JOB/1/counts", file) == len(content)
+            assert await store.read("JOB/1/counts") == content
     assert path.read_bytes() == content
 
 
@@ -248,10 +252,8 @@ def broken(store: ArtifactStore, folder: Path) -> ArtifactStore:
     return store
 
 
-async def test_what_cannot_be_written(broken: ArtifactStore, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"x")
-    for content in (b"x", path):
+async def test_what_cannot_be_written(broken: ArtifactStore) -> None:
+    for content in (b"x", io.BytesIO(b"x")):
         with pytest.raises(ArtifactStoreUnavailable) as caught:
             await broken.put("JOB/1/counts", content)
         assert_tells(caught.value)
@@ -268,11 +270,6 @@ async def test_a_store_that_is_away_has_lost_nothing(broken: ArtifactStore) -> N
         await broken.read("JOB/1/counts")
     with pytest.raises(ArtifactStoreUnavailable):
         await broken.delete("JOB")
-
-
-async def test_a_file_that_is_not_there_cannot_be_put(store: ArtifactStore, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactStoreUnavailable):
-        await store.put("JOB/1/counts", tmp_path / "missing")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from quws.bus.server import ValkeyServer
 from quws.cli.app import app
 from quws.operations.backup import CannotBackUp, back_up, restore
 from quws.operations.doctor import Doctor, Finding, Level
+from quws.sandbox import confine
 from quws.settings import Settings
 from quws.store.schema import upgrade
 
@@ -64,6 +65,7 @@ def test_other_databases_have_tools_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confine, "missing", list)
     environment = base_environment(
         {
             "QUWS_DATA": str(tmp_path),
@@ -84,6 +86,16 @@ def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "QUWS_REDIS_URL" in advice[1]
     assert "QUWS_ARTIFACTS_URL" in advice[2]
     assert "QUWS_SCRATCH" in advice[3]
+
+
+def test_the_doctor_says_what_an_old_kernel_lacks(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quws.sandbox.landlock.version", lambda: 0)
+    (finding,) = asyncio.run(Doctor(settings)._look_at_children())
+    assert (finding.part, finding.level) == ("children", Level.WARNING)
+    assert "whoever breaks into a child can read and write the files of the service" in finding.text
+    assert "Landlock" in finding.advice
 
 
 def test_the_doctor_knows_which_worker_cannot_run_jobs(settings: Settings) -> None:

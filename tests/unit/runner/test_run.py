@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from runner_bench import RESULT, Line, Local, a_line, work
@@ -48,6 +50,17 @@ def line() -> Iterator[Line]:
 @pytest.fixture
 def target() -> Local:
     return Local()
+
+
+def test_what_only_hands_texts_on_reads_none(target: Local, line: Line) -> None:
+    target.forwards = True
+    given = work(line, 1)
+
+    def parse(*_: object) -> NoReturn:
+        raise AssertionError("it was read")
+
+    compiled = dataclasses.replace(given, parse=parse).compiled(target, 0, given.options)
+    assert (compiled.circuit, compiled.source) == (None, "circuit 0")
 
 
 def test_circuits_are_run_one_after_the_other(target: Local, line: Line) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from typing_extensions import override
@@ -23,17 +25,28 @@ from quws.sandbox.messages import (
 from quws.sandbox.roles import Connection, Role, unexpected
 
 
+class _Unreadable(list[Path]):
+    @override
+    def __iter__(self) -> Iterator[Path]:
+        raise OSError("no walls today")
+
+
 class TestedRole(Role):
     """Does as the key of a cancellation says."""
 
     __test__ = False
+    processes = True
 
     def __init__(self, **options: str) -> None:
         self._options = options
+        if options.get("walls"):
+            self.files = _Unreadable()
 
     @override
     def load(self) -> None:
-        if self._options.get("load"):
+        if self._options.get("load") == "a socket":
+            socket.socket().close()
+        elif self._options.get("load"):
             raise RuntimeError(self._options["load"])
 
     @override

@@ -9,10 +9,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quws.domain.circuits import CircuitLimits
+from quws.sandbox import confine, seccomp
 from quws.sandbox.child import ChildLost, describe_exit
 from quws.sandbox.messages import (
     CheckCircuits,
@@ -23,7 +25,7 @@ from quws.sandbox.messages import (
     Note,
     Submitting,
 )
-from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.sandbox.pool import ChildPool, ChildrenUnavailable, NoFolder
 
 pytestmark = pytest.mark.anyio
 
@@ -39,8 +41,8 @@ def anyio_backend() -> str:
 def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ChildPool]:
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
-    def pool(options: dict[str, str] | None = None, **more: float) -> ChildPool:
-        return ChildPool("roles_of_tests:TestedRole", options, spares=1, **more)  # type: ignore[arg-type]
+    def pool(options: dict[str, str] | None = None, **more: Any) -> ChildPool:
+        return ChildPool("roles_of_tests:TestedRole", options, spares=1, **more)
 
     return pool
 
@@ -191,15 +193,86 @@ async def test_a_child_that_says_nonsense_before_it_is_ready_is_never_used(
     await pool.close()
 
 
-async def test_what_cannot_be_loaded_is_told(make: Callable[..., ChildPool]) -> None:
-    pool = make({"load": "there is no licence"})
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        ("there is no licence", "RuntimeError: there is no licence"),
+        pytest.param(
+            "a socket",
+            "PermissionError: .*Permission denied",
+            marks=pytest.mark.skipif(not seccomp.available(), reason="nothing refuses sockets"),
+        ),
+    ],
+)
+async def test_what_cannot_be_loaded_is_told(
+    make: Callable[..., ChildPool], load: str, told: str
+) -> None:
+    pool = make({"load": load})
     pool.start()
-    with pytest.raises(ChildrenUnavailable, match="RuntimeError: there is no licence"):
+    with pytest.raises(ChildrenUnavailable, match=told):
         await pool.acquire()
     await pool.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+@pytest.mark.skipif(bool(confine.missing()), reason="this kernel lacks some walls")
+async def test_where_walls_cannot_be_put_up_there_are_no_children(
+    make: Callable[..., ChildPool], capfd: pytest.CaptureFixture[str]
+) -> None:
+    pool = make({"walls": "not today"})
+    pool.start()
+    with pytest.raises(ChildrenUnavailable, match="cannot be closed in; the log above says why"):
+        await pool.acquire()
+    await pool.close()
+    assert "OSError: no walls today" in capfd.readouterr().err
+
+
+async def test_a_folder_lives_as_long_as_its_child(
+    make: Callable[..., ChildPool], tmp_path: Path
+) -> None:
+    pool = make(scratch=lambda: tmp_path)
+    pool.start()
+    child = await pool.acquire()
+    assert child.folder.path.parent == tmp_path
+    (child.folder.path / "more").mkdir()
+    await child.close()
+    assert not child.folder.path.exists()
+    await pool.ask(check("x"))
+    await pool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_spare_whose_folder_is_gone_is_not_handed_out(
+    make: Callable[..., ChildPool], tmp_path: Path
+) -> None:
+    pool = make(scratch=lambda: tmp_path)
+    pool.start()
+    first = await pool.acquire()
+    while not pool._ready:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    spare = pool._ready[0]
+    spare.folder.path.rmdir()
+    second = await pool.acquire()
+    assert second is not spare
+    assert second.folder.path.exists()
+    await spare.exited
+    for child in (first, second):
+        await child.close()
+    await pool.close()
+
+
+async def test_without_room_for_a_folder_there_is_no_child(
+    make: Callable[..., ChildPool], tmp_path: Path
+) -> None:
+    pool = make(scratch=lambda: tmp_path / "later")
+    pool.start()
+    with pytest.raises(NoFolder, match="later"):
+        await pool.acquire()
+    (tmp_path / "later").mkdir()
+    await (await pool.acquire()).close()
+    await pool.close()
+
+
 async def test_what_a_child_started_is_gone_when_the_child_ends_by_itself(pool: ChildPool) -> None:
     child = await pool.acquire()
     await child.send(check("start"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from typing_extensions import override
 
 from quws import __version__
+from quws.sandbox import confine
 from quws.sandbox.control import Report, RoleConfig, Unusable, decode_report, encode
 from quws.sandbox.messages import ToChild
 from quws.sandbox.roles import Connection, Role
@@ -93,7 +96,40 @@ def test_a_child_whose_worker_is_stopped_goes_without_a_word(
     with zygote, parent, child:
         pid = os.fork()
         if pid == 0:
-            Zygote(zygote, IdleRole(), None)._become_child(os.dup(child.fileno()), os.getppid())
+            try:
+                fd = os.dup(child.fileno())
+                Zygote(zygote, IdleRole(), None)._become_child(fd, os.getppid(), None)
+            finally:
+                os._exit(2)
         _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody else adopts orphans")
+def test_what_a_child_left_in_a_session_of_its_own_is_killed() -> None:
+    zygote, parent = socket.socketpair()
+    hear, tell = os.pipe()
+    with zygote, parent:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                confine.adopt_orphans()
+                child = os.fork()
+                if child == 0:
+                    if os.fork() == 0:
+                        os.setsid()
+                        os.write(tell, str(os.getpid()).encode())
+                        time.sleep(600)
+                    os._exit(0)
+                os.waitpid(child, 0)
+                select.select([hear], [], [], 60)
+                Zygote(zygote, IdleRole(), None)._end_all()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+    left = int(os.read(hear, 20))
+    os.close(hear)
+    os.close(tell)
+    with pytest.raises(ProcessLookupError):
+        os.kill(left, 0)

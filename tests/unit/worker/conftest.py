@@ -63,7 +63,8 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         """A child that ends at once."""
 
     bus = Bus()
-    children = ScriptedChildren(nothing)
+    scratch = Scratch(tmp_path / "scratch")
+    children = ScriptedChildren(nothing, scratch=scratch.ready)
     store_clock = WholeClock(database)
     await store_clock.look()
     target = TargetDescription(
@@ -85,14 +86,13 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         children=children,
         store_clock=store_clock,
         lease_seconds=60.0,
-        scratch=Scratch(tmp_path / "scratch"),
         result_bytes=1 << 20,
         results_bytes=1 << 22,
         quotas=Quotas(jobs.usage, Policy()),
         max_attempts=3,
     )
-    with place.scratch:
-        bench = Bench(place, bus, children, target)
+    with scratch:
+        bench = Bench(place, bus, children, target, scratch)
         yield bench
         await bench.finish()
     await children.finish()

@@ -66,10 +66,9 @@ async def checked(
 ) -> ConformanceReport:
     bench.children.scripts[0] = device
     target = described(bench, **changes)
-    scratch = bench.place.scratch
-    check = Conformance(bench.children, target, quick=quick, clock=lambda: NOW, scratch=scratch)
+    check = Conformance(bench.children, target, quick=quick, clock=lambda: NOW)
     report = await check.run()
-    assert [left.name for left in scratch.ready().iterdir()] == ["lock"]
+    assert [left.name for left in bench.scratch.ready().iterdir()] == ["lock"]
     assert all(process.child.exited.done() for process in bench.children.processes)
     return report
 
@@ -123,7 +122,7 @@ async def test_jobs_of_the_check_are_as_those_of_users(
         folder=first.folder,
         file_bytes=64 << 20,
     )
-    assert Path(first.folder).parent == bench.place.scratch.ready()
+    assert Path(first.folder).parent == bench.scratch.ready()
     # All in one batch; then one alone, the same twice, and one after the one that is killed.
     assert [len(job.circuits) for job in device.jobs] == [len(first.circuits), 1, 1, 1, 1]
     lone, again, same, after = (job.circuits[0] for job in device.jobs[1:])

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from store_helpers import NOW, TARGET
@@ -47,23 +48,20 @@ async def test_the_calibration_is_written_before_the_job_refers_to_it(bench: Ben
     assert record.calibration is None  # It is this job's, perhaps no more the present one.
 
 
-async def test_files_of_two_attempts_do_not_meet(bench: Bench, tmp_path: Path) -> None:
-    path = tmp_path / "counts.json"
-    path.write_text("old")
+async def test_files_of_two_attempts_do_not_meet(bench: Bench) -> None:
+    name, mime_type = "counts.json", "application/json"
     first = await bench.hold()
-    old = await first.put("counts", path, "application/json")
+    old = await first.put("counts", name, b"old", mime_type)
     await first.retry("the process died")
     second = await bench.claim()
-    path.write_text("new!")
-    new = await second.put("counts", path, "application/json")
+    new = await second.put("counts", name, b"new!", mime_type)
     assert (old.artifact, new.artifact) == (
         f"{first.id}/1/counts.json",
         f"{first.id}/2/counts.json",
     )
     assert (new.id, new.size, new.mime_type) == ("counts", 4, "application/json")
     # The worker of the first attempt is late, and must not write over the second's.
-    path.write_text("late")
-    await first.put("counts", path, "application/json")
+    await first.put("counts", name, b"late", mime_type)
     assert await bench.place.artifacts.read(new.artifact) == b"new!"
 
 
@@ -207,7 +205,7 @@ class Away(ArtifactStore):
         self.asked = asyncio.Event()
         self.back = False
 
-    async def put(self, key: str, content: bytes | Path) -> int:
+    async def put(self, key: str, content: bytes | BinaryIO) -> int:
         if not self.back:
             self.asked.set()
             await super().put("health/probe", content)
@@ -221,9 +219,7 @@ async def test_a_write_waits_for_a_store_that_is_away(
     monkeypatch.setattr("quws.worker.held._RETRY_SECONDS", 0.01)
     away = Away(f"file://{tmp_path / 'artifacts'}")
     held = await bench.with_place(artifacts=away).hold()
-    path = tmp_path / "counts.json"
-    path.write_text("{}")
-    putting = asyncio.create_task(held.put("counts", path, "application/json"))
+    putting = asyncio.create_task(held.put("counts", "counts.json", b"{}", "application/json"))
     await away.asked.wait()
     assert not putting.done()
     away.back = True
@@ -234,9 +230,7 @@ async def test_a_write_waits_for_a_store_that_is_away(
 async def test_who_loses_the_job_meanwhile_waits_no_longer(bench: Bench, tmp_path: Path) -> None:
     away = Away(f"file://{tmp_path / 'artifacts'}")
     held = await bench.with_place(artifacts=away).hold()
-    path = tmp_path / "counts.json"
-    path.write_text("{}")
-    putting = asyncio.create_task(held.put("counts", path, "application/json"))
+    putting = asyncio.create_task(held.put("counts", "counts.json", b"{}", "application/json"))
     await away.asked.wait()
     held.lost.set()
     with pytest.raises(Fenced):

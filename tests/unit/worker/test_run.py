@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import shutil
 import signal
 from collections.abc import Awaitable, Callable
@@ -31,6 +33,7 @@ from quws.sandbox.messages import (
     CircuitStarted,
     FromChild,
     JobFailed,
+    MessageFault,
     NoRoom,
     Note,
     Progress,
@@ -43,6 +46,7 @@ from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.worker.end import sweep_up
 from quws.worker.held import HeldJob
+from quws.worker.publish import publish_results
 from quws.worker.run import Run
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +94,7 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     assert (result.id, result.mime_type) == ("counts", "application/json")
     assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
     assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
-    assert [path.name for path in bench.place.scratch.ready().iterdir()] == ["lock"]
+    assert [path.name for path in bench.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()
     assert bench.rests == []
 
@@ -112,7 +116,7 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
         file_bytes=1 << 20,
         results_bytes=1 << 22,
     )
-    assert Path(request.folder).parent == bench.place.scratch.ready()
+    assert Path(request.folder).parent == bench.scratch.ready()
 
 
 def three_circuits(bytes_each: int) -> Callable[[Process], Awaitable[None]]:
@@ -322,6 +326,14 @@ async def test_how_attempts_end_is_counted(bench: Bench) -> None:
     await grown("lost", "killed")
 
 
+RESULT = b'{"kind": "results_written", "files": [{"id": "r", "file": %s}]}\n'
+
+
+def results(ids: list[str]) -> bytes:
+    files = [{"id": name, "file": "counts.json", "mime_type": "a/b"} for name in ids]
+    return json.dumps({"kind": "results_written", "files": files}).encode() + b"\n"
+
+
 NONSENSE = [
     b"what?\n",
     b'{"kind": "dance"}\n',
@@ -330,13 +342,17 @@ NONSENSE = [
     b"[1, 2]\n",
     b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "../../etc/passwd"}\n',
     b'{"kind": "circuit_finished", "circuit": 5, "engine": "x", "file": "circuit-5.json"}\n',
+    b'{"kind": "circuit_finished", "circuit": 0, "engine": "x", "file": "never-written.json"}\n',
+    RESULT % b'"/etc/passwd", "mime_type": "a/b"',
+    RESULT % b'"a", "mime_type": "text/x\\ny: z"',
+    results([f"r-{number}" for number in range(101)]),
 ]
 
 
 @pytest.mark.parametrize("line", NONSENSE)
 async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: bytes) -> None:
     async def script(process: Process) -> None:
-        await process.hear()
+        write(await process.hear(), "counts.json")
         process.say_raw(line)
         await process.killed.wait()
 
@@ -345,6 +361,33 @@ async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: 
     await bench.run(held)
     job = await bench.job(held.id)
     assert job.error == Failure.INTERNAL_ERROR.error()
+    assert bench.children.processes[0].killed.is_set()
+
+
+async def test_two_results_of_one_name_are_nonsense(bench: Bench, stored: Stored) -> None:
+    held = await bench.hold()
+    file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
+    with pytest.raises(MessageFault, match="two results of one name"):
+        await publish_results(held, lambda _: io.BytesIO(), ResultsWritten(files=[file, file]))
+    assert await stored() == set()
+
+
+async def test_a_link_is_no_result(bench: Bench, stored: Stored, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of others")
+
+    async def script(process: Process) -> None:
+        request = await process.hear()
+        (Path(request.folder) / "counts.json").symlink_to(tmp_path / "secret")
+        file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
+        process.say(ResultsWritten(files=[file]))
+        await process.killed.wait()
+
+    bench.children.scripts[0] = script
+    held = await bench.hold()
+    await bench.run(held)
+    job = await bench.job(held.id)
+    assert (job.error, job.results) == (Failure.INTERNAL_ERROR.error(), [])
+    assert await stored() == set()
     assert bench.children.processes[0].killed.is_set()
 
 
@@ -559,7 +602,7 @@ async def test_a_child_without_room_gives_the_job_back_and_the_worker_rests(benc
 
 async def test_a_scratch_folder_that_is_gone_is_made_again(bench: Bench) -> None:
     bench.children.scripts[0] = completes
-    shutil.rmtree(bench.place.scratch.ready())
+    shutil.rmtree(bench.scratch.ready())
     held = await bench.hold()
     await bench.run(held)
     assert await bench.phase(held.id) is Phase.COMPLETED
@@ -567,7 +610,7 @@ async def test_a_scratch_folder_that_is_gone_is_made_again(bench: Bench) -> None
 
 
 async def test_a_worker_without_room_gives_the_job_back_and_rests(bench: Bench) -> None:
-    parent = bench.place.scratch.ready().parent
+    parent = bench.scratch.ready().parent
     shutil.rmtree(parent)
     parent.write_text("not a folder")
     held = await bench.hold()

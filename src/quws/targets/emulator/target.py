@@ -69,6 +69,7 @@ class Emulator(Target):
     """
 
     network = False
+    processes = False
 
     def __init__(
         self,

@@ -55,6 +55,8 @@ class Remote(RemoteTarget):
 
     """
 
+    processes = False
+    forwards = True
     idempotent = True
 
     def __init__(

@@ -62,6 +62,7 @@ class Simulator(Target):
     """
 
     network = False
+    processes = False
 
     def __init__(
         self,

@@ -1,0 +1,81 @@
+"""What a child names as a result is a file that it has made, or the worker does not touch it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quws.sandbox.folder import ChildFolder
+from quws.sandbox.messages import MessageFault
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[ChildFolder]:
+    (tmp_path / "secret").write_text("of others")
+    (tmp_path / "scratch").mkdir()
+    made = ChildFolder(tmp_path / "scratch")
+    yield made
+    made.remove()
+
+
+def test_a_file_is_opened(folder: ChildFolder) -> None:
+    (folder.path / "counts.json").write_text("0123456789")
+    with folder.open("counts.json", 10) as file:
+        assert file.read() == b"0123456789"
+
+
+def symlink(folder: ChildFolder, secret: Path) -> None:
+    (folder.path / "counts.json").symlink_to(secret)
+
+
+def hard_link(folder: ChildFolder, secret: Path) -> None:
+    (folder.path / "counts.json").hardlink_to(secret)
+
+
+def pipe(folder: ChildFolder, secret: Path) -> None:
+    os.mkfifo(folder.path / "counts.json")
+
+
+def subfolder(folder: ChildFolder, secret: Path) -> None:
+    (folder.path / "counts.json").mkdir()
+
+
+def too_large(folder: ChildFolder, secret: Path) -> None:
+    (folder.path / "counts.json").write_text("01234567890")
+
+
+def nothing(folder: ChildFolder, secret: Path) -> None: ...
+
+
+@pytest.mark.parametrize("trick", [symlink, hard_link, pipe, subfolder, too_large, nothing])
+def test_what_is_no_file_of_the_child_is_refused(folder, tmp_path, trick) -> None:  # type: ignore[no-untyped-def]
+    trick(folder, tmp_path / "secret")
+    with pytest.raises(MessageFault, match=r"the result counts\.json"):
+        folder.open("counts.json", 10)
+
+
+def test_no_path_leads_out_of_the_folder(folder: ChildFolder, tmp_path: Path) -> None:
+    for name in (str(tmp_path / "secret"), "../../secret", "./counts.json", "..", "."):
+        with pytest.raises(MessageFault):
+            folder.open(name, 10)
+
+
+def test_another_folder_in_its_place_is_not_the_jobs(folder: ChildFolder, tmp_path: Path) -> None:
+    (folder.path / "counts.json").write_text("mine")
+    away = tmp_path / "away"
+    folder.path.rename(away)
+    folder.path.mkdir()
+    (folder.path / "counts.json").write_text("not mine")
+    with folder.open("counts.json", 10) as file:
+        assert file.read() == b"mine"
+    shutil.rmtree(away)
+
+
+def test_a_folder_that_is_gone_is_no_fault_of_the_job(folder: ChildFolder) -> None:
+    shutil.rmtree(folder.path)
+    with pytest.raises(FileNotFoundError):
+        folder.open("counts.json", 10)
