@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pwd
 import signal
 import socket
 import subprocess
@@ -34,6 +33,7 @@ from quws.sandbox.control import (
     Spawned,
     Unusable,
 )
+from quws.sandbox.environment import environment
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import FromChild, ToChild
 
@@ -44,17 +44,6 @@ _RESTART_SECONDS = 0.5
 _UNUSABLE_SECONDS = 10.0
 _REFILL_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
-
-_ENVIRONMENT = {
-    # One thread each at import: a zygote with threads cannot be forked.
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "QISKIT_PARALLEL": "FALSE",
-    "PYTHONUNBUFFERED": "1",
-}
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
-_OWN = ("PYTHONPATH", "VIRTUAL_ENV")
-"""What belongs to this environment, and would mislead the interpreter of another."""
 
 
 class ChildrenUnavailable(Exception):
@@ -237,8 +226,6 @@ class ChildPool:
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair()
-        names = _INHERITED + (_OWN if self._interpreter == sys.executable else ())
-        inherited = {name: os.environ[name] for name in names if name in os.environ}
         with theirs, contextlib.ExitStack() as stack:
             stack.callback(ours.close)
             # From the main thread, to which the kernel ties the zygote's life.
@@ -254,7 +241,7 @@ class ChildPool:
                     *filter(None, [self._name]),
                 ],
                 stdin=theirs.fileno(),
-                env=inherited | _home() | _ENVIRONMENT,
+                env=environment(self._interpreter),
             )
             stack.pop_all()
         config = RoleConfig(
@@ -439,16 +426,3 @@ class ChildPool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _home() -> dict[str, str]:
-    """Return where a user is at home whom the system does not know.
-
-    Containers run under any number. Libraries look for settings there, and fail where there is
-    no such place.
-    """
-    try:
-        pwd.getpwuid(os.getuid())
-    except KeyError:
-        return {"HOME": os.environ.get("HOME") or "/"}
-    return {}
