@@ -451,6 +451,27 @@ def test_a_token_makes_nothing_that_outlives_it(closed: Service) -> None:
         expect(http.post("/jobs", data={"CIRCUIT": BELL2}), 401)
 
 
+def test_streams_without_an_end_are_counted_and_nobody_else_waits(closed: Service) -> None:
+    secret = quws(closed, "token", "create", "alice", "--label", "streams", "--days", "1")
+    everything = httpx.Limits(max_connections=None)
+    with closed.client(headers={"Authorization": f"Bearer {secret}"}, limits=everything) as http:
+
+        def follow() -> httpx.Response:
+            with contextlib.ExitStack() as held:
+                for _ in range(200):
+                    expect(held.enter_context(http.stream("GET", "/events")))
+                return http.get("/events")
+
+        refusal_of(attacked(closed, follow, auth=BOB), 429, "too_many_requests")
+        # Those that have ended count no more.
+        until(lambda: open_stream(http) == 200, PATIENCE, "a stream that is let in")
+
+
+def open_stream(http: httpx.Client) -> int:
+    with http.stream("GET", "/events") as answer:
+        return answer.status_code
+
+
 def test_after_all_of_that_a_job_runs(service: Service, http: httpx.Client) -> None:
     job = create(http, SHOTS=10, PHASE="RUN")
     assert wait(http, job) == "COMPLETED"

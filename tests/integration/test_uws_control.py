@@ -68,12 +68,19 @@ def test_E1_the_service_sets_the_first_execution_duration(http: httpx.Client) ->
     assert duration(http, create(http)) == "600"
 
 
-@pytest.mark.parametrize("seconds", ["45", "1", str(LARGEST)])
+@pytest.mark.parametrize("seconds", ["45", "1", "86400"])
 def test_E2_the_execution_duration_can_be_set(http: httpx.Client, seconds: str) -> None:
     job = create(http)
     answer = http.post(f"{job}/executionduration", data={"EXECUTIONDURATION": seconds})
     assert (answer.status_code, answer.headers["Location"]) == (303, job)
     assert duration(http, job) == seconds
+
+
+def test_E3_a_duration_beyond_a_day_is_cut_to_it(http: httpx.Client) -> None:
+    job = create(http)
+    answer = http.post(f"{job}/executionduration", data={"EXECUTIONDURATION": str(LARGEST)})
+    assert (answer.status_code, answer.headers["Location"]) == (303, job)
+    assert duration(http, job) == "86400"
 
 
 def test_E3_a_duration_beyond_the_limit_is_cut_to_it(strict: httpx.Client) -> None:
