@@ -82,6 +82,8 @@ async def test_a_job_that_loses_its_workers_is_tried_again_and_then_given_up(hou
         "the worker of attempt 2 was lost; it is tried again",
         "the worker of attempt 3 was lost",
     ]
+    entry = (await house.timeline(job.id))[-1]
+    assert (entry.status, entry.source, entry.message) == ("failed", "quws", found.error.message)
     assert (await house.timeline(job.id))[-1].message == found.error.message
     assert house.hub.told[-1] == JobEvent(job.id, Phase.ERROR)
     assert house.hints.sent == []
