@@ -45,6 +45,7 @@ from harness import (
     until,
     wait_ready,
 )
+from uws import job_json, story
 
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
@@ -299,11 +300,12 @@ def check_jobs(service: Service, tally: Tally, seconds: float) -> None:
         for job in listed(http, "PENDING"):
             # Its client could not run it, or never heard that it was made.
             http.post(f"/jobs/{job['id']}/phase", data={"PHASE": "RUN"})
-        until(
-            lambda: not listed(http, "PENDING", "QUEUED", "EXECUTING", "SUSPENDED", "HELD"),
-            seconds,
-            "the end of all jobs",
-        )
+        active = ("PENDING", "QUEUED", "EXECUTING", "SUSPENDED", "HELD")
+        try:
+            until(lambda: not listed(http, *active), seconds, "the end of all jobs")
+        except AssertionError as error:
+            told = [story(job_json(http, f"/jobs/{job['id']}")) for job in listed(http, *active)]
+            raise AssertionError("\n".join([str(error), *told])) from None
         known = {job["id"]: job for job in listed(http)}
         sent = {item.url.rsplit("/", 1)[1]: item for item in tally.sent}
         for job_id, item in sent.items():

@@ -30,7 +30,8 @@ class Vendor(RemoteTarget):
 
     poll_seconds = 0.05
 
-    settle_seconds = 10.0
+    # Longer than a worker takes to come back on a busy machine.
+    settle_seconds = 40.0
 
     def __init__(self, name: str, *, url: str) -> None:
         super().__init__(name)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import structlog
 
 from quws.domain.clock import Clock
 from quws.domain.targets import TargetDescription, TargetState, TargetStatus
 from quws.sandbox.child import ChildLost
-from quws.sandbox.messages import Inspect, Inspected, MessageFault, NotInspected
+from quws.sandbox.messages import FromChild, Inspect, Inspected, MessageFault, NotInspected
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
 from quws.store.targets import TargetStore
 
 _SECONDS = 60.0
+_TRIES = 3
+"""A process that dies once may have been killed by somebody, and says nothing of the target."""
 _log = structlog.get_logger(__name__)
 
 
@@ -35,7 +38,7 @@ async def inspect(children: ChildPool) -> Inspected:
     """
     try:
         async with asyncio.timeout(_SECONDS):
-            answer = await children.ask(Inspect())
+            answer = await _asked(children)
     except TimeoutError:
         raise InspectionFailed(f"it did not answer within {_SECONDS:.0f} seconds") from None
     except ChildLost as lost:
@@ -47,6 +50,13 @@ async def inspect(children: ChildPool) -> Inspected:
             raise InspectionFailed(why)
         case _:
             raise unexpected(answer)
+
+
+async def _asked(children: ChildPool) -> FromChild:
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(ChildLost):
+            return await children.ask(Inspect())
+    return await children.ask(Inspect())
 
 
 async def record_inspection(

@@ -100,6 +100,20 @@ async def test_one_that_cannot_be_asked_is_offline_and_what_it_was(
     )
 
 
+async def test_one_whose_process_is_killed_is_asked_again(bench: Bench) -> None:
+    left = [dies, dies, says(inspected(bench))]
+
+    async def script(process: Process) -> None:
+        await left.pop(0)(process)
+
+    bench.children.scripts[0] = script
+    found = await recorded(bench)
+    assert found is not None
+    assert found.title == "Another title"
+    assert (await record(bench)).state.status is not OFFLINE
+    assert left == []
+
+
 async def test_one_without_children_is_offline(bench: Bench) -> None:
     bench.children.scarce = "the interpreter is gone"
     await recorded(bench)
