@@ -161,12 +161,14 @@ class ChildPool:
                         raise ChildrenUnavailable(self._trouble)
                     while True:
                         self._discard_homeless()
-                        self._refill(need=1)
                         while self._ready:
                             child = self._ready.popleft()
                             if not child.exited.done():
                                 self._refill_soon()
                                 return child
+                            child.disconnect()
+                        # Not before: the dead among them do not count.
+                        self._refill(need=1)
                         if self._no_folder is not None:
                             raise self._no_folder
                         await self._changed.wait()

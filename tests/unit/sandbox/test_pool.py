@@ -389,3 +389,18 @@ async def test_a_user_whom_the_system_does_not_know_is_at_home_somewhere(
         pool.start()
         assert await pool.ask(check("home")) == Note(sentence=expected)
         await pool.close()
+
+
+async def test_a_spare_that_has_died_unheard_is_replaced(
+    pool: ChildPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between its last word and its end, it was taken for one that is ready."""
+    monkeypatch.setattr("quws.sandbox.pool._REFILL_SECONDS", 3600.0)
+    dead = await pool.acquire()
+    dead.kill()
+    await dead.exited
+    pool._ready.append(dead)
+    async with asyncio.timeout(30):
+        child = await pool.acquire()
+    assert child is not dead
+    await child.close()
