@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from store_helpers import NOW, TARGET
 from typing_extensions import override
@@ -41,6 +41,8 @@ from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
+SECONDS = 10
+T = TypeVar("T")
 CIRCUIT = "OPENQASM 2.0; qreg q[2];"
 FACTS = CircuitFacts(language=Language.OPENQASM_2, qubits=2, clbits=2, operations=30, depth=3)
 DESCRIPTION = TargetDescription(
@@ -282,3 +284,9 @@ class House:
     async def look_at_the_clock(self, *, ahead: float = 0) -> None:
         """Read the database's clock, and go on from so many seconds later than it tells."""
         self.set_clock(await time_of(self.database) + timedelta(seconds=ahead))
+
+
+async def soon(awaitable: Awaitable[T]) -> T:
+    """Wait for something that is about to come true."""
+    async with asyncio.timeout(SECONDS):
+        return await awaitable

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import structlog
 
 from quws.bus.events import EventHub
 from quws.domain.accounts import User
 from quws.domain.caller import Caller, Credential
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Unauthenticated
+from quws.services.repeat import repeat
 from quws.store.accounts import AccountStore
-from quws.store.database import StoreUnavailable
 
 _LOOK_SECONDS = 1.0
-_log = structlog.get_logger(__name__)
 
 
 class Stay:
@@ -59,14 +55,7 @@ class Standing:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                _log.warning("database unavailable", error=str(error))
-            except Exception:  # noqa: BLE001 - who stops looking would serve for ever
-                _log.exception("looking at credentials failed")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await repeat(self.look, _LOOK_SECONDS, "looking at credentials failed")
 
     async def look(self) -> None:
         """Look once, and wake those who may not stay.

@@ -18,6 +18,7 @@ from quws.bus.events import JobEvent
 from quws.domain.job import Claim
 from quws.domain.targets import TargetDescription
 from quws.services.aside import Aside
+from quws.services.repeat import repeat
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.rows import UnreadableJob
 from quws.telemetry import logs, metrics, tracing
@@ -105,16 +106,12 @@ class Slots:
 
         What is found here is a job whose hint was lost, or one that came back.
         """
-        while True:
-            try:
-                await self._place.store_clock.look()
-                while await self.hint():
-                    pass
-            except StoreUnavailable as error:
-                _log.warning("database unavailable", error=str(error))
-            except Exception:  # noqa: BLE001 - who stops looking would never find lost jobs
-                _log.exception("looking for work failed")
-            await asyncio.sleep(self._idle_seconds)
+        await repeat(self._look_once, self._idle_seconds, "looking for work failed")
+
+    async def _look_once(self) -> None:
+        await self._place.store_clock.look()
+        while await self.hint():
+            pass
 
     def heard(self, event: JobEvent) -> None:
         """Look at a running job at once because somebody changed it."""

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from counter import Counter
 
 from quws.domain.errors import TooManyRequests
 from quws.services import guesses as module
 from quws.services.guesses import Guesses
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
-
-
-class Counter:
-    """The clock that only counts, standing still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+from counter import Counter
 from house import House
 
 from quws.artifacts import ArtifactStoreUnavailable
@@ -16,16 +17,6 @@ from quws.services import health as module
 from quws.services.health import Health, HealthReport
 
 pytestmark = pytest.mark.anyio
-
-
-class Counter:
-    """The clock that only counts, standing still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ def read_address(client: Any) -> IPv4Address | IPv6Address | None:
         return None
 
 
+def comes_from(request: Request, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Return whether the connection of a request comes from one of some networks."""
+    address = read_address(request.scope.get("client"))
+    return address is not None and any(address in network for network in networks)
+
+
 def asker_of(
     request: Request, proxies: Sequence[IPv4Network | IPv6Network]
 ) -> IPv4Address | IPv6Address | None:
@@ -29,7 +35,7 @@ def asker_of(
     believed.
     """
     address = read_address(request.scope.get("client"))
-    if address is not None and any(address in network for network in proxies):
+    if comes_from(request, proxies):
         # The last one is what the proxy itself has seen.
         told = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         address = read_address((told,)) or address

@@ -7,14 +7,13 @@ import hmac
 from base64 import b64decode
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quws.api.kit.addresses import asker_of, place_of, read_address
+from quws.api.kit.addresses import asker_of, comes_from, place_of
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
@@ -169,7 +168,7 @@ class Authentication:
 
     def _named_by_proxy(self, request: Request) -> Caller | None:
         names = request.headers.getlist(self._settings.proxy_header)
-        if not any(names) or not self._from_proxy(request.scope.get("client")):
+        if not any(names) or not comes_from(request, self._settings.proxy_networks):
             return None
         header = self._settings.proxy_header
         if not self._is_proxy(request):
@@ -197,12 +196,6 @@ class Authentication:
             and len(shown) == 1
             and hmac.compare_digest(shown[0].encode("latin-1"), secret)
         )
-
-    def _from_proxy(self, client: Any) -> bool:
-        address = read_address(client)
-        if address is None:
-            return False
-        return any(address in network for network in self._settings.proxy_networks)
 
     def _challenges(self) -> tuple[str, ...]:
         return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]

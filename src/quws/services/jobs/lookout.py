@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import structlog
-
 from quws.bus.events import EventHub
-from quws.store.database import StoreUnavailable
+from quws.services.repeat import repeat
 from quws.store.jobs.clauses import CHUNK
 from quws.store.jobs.outbox import LATE_ENTRIES, Outbox
 
 _LOOK_SECONDS = 1.0
-_log = structlog.get_logger(__name__)
 
 
 class Lookout:
@@ -31,14 +26,7 @@ class Lookout:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                _log.warning("database unavailable", error=str(error))
-            except Exception:  # noqa: BLE001 - who stops looking would leave others waiting
-                _log.exception("looking for news failed")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await repeat(self.look, _LOOK_SECONDS, "looking for news failed")
 
     async def look(self) -> None:
         """Look once, and wake those whose jobs have changed.

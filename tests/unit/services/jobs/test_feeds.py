@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from time import monotonic
-from typing import TypeVar
 
 import pytest
-from house import ANNA, BERT, OPERATOR, House
+from house import ANNA, BERT, OPERATOR, House, soon
 from sqlalchemy import delete, insert, select
 from store_helpers import TARGET
 
@@ -21,13 +20,6 @@ from quws.store import tables as t
 from quws.store.jobs import outbox
 
 pytestmark = pytest.mark.anyio
-SECONDS = 10
-T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    async with asyncio.timeout(SECONDS):
-        return await awaitable
 
 
 class Asleep(Exception):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
 
 import pytest
-from house import ANNA, BERT, House
+from house import ANNA, BERT, House, soon
 
 from quws.bus.events import Watch
 from quws.domain.errors import NotFound, TooManyRequests
@@ -20,13 +18,6 @@ from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
 
 pytestmark = pytest.mark.anyio
-SECONDS = 10
-T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    async with asyncio.timeout(SECONDS):
-        return await awaitable
 
 
 def waiter(house: House, job: Job, seconds: float = 60, **how: object) -> asyncio.Task[Snapshot]:
