@@ -60,14 +60,16 @@ class CannotStart(Exception):
 
 def until(condition: Any, seconds: float = 30.0, what: str = "condition") -> Any:
     """Look again and again until something is true; fail when it takes too long."""
-    limit = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         found = condition()
         if found:
             return found
-        if time.monotonic() > limit:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"{what} did not come true within {seconds} seconds")
-        time.sleep(0.02)
+        # To look takes a core from what is waited for: what takes long is looked at less often.
+        time.sleep(min(max(0.01, waited / 10), 0.1))
 
 
 def tail(log: Path, lines: int = 30) -> str:
