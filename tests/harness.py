@@ -317,6 +317,10 @@ class Service:
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
+    @property
+    def database_url(self) -> str:
+        return self.environment.get("QUWS_DATABASE_URL", f"sqlite:///{self.folder / 'quws.db'}")
+
     def client(self, **options: Any) -> httpx.Client:
         known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
         return httpx.Client(**(known | NO_TLS | options))
@@ -363,7 +367,7 @@ def add_users(service: Service, *names: str, operator: str) -> None:
     """
 
     async def add() -> None:
-        database = await opened(f"sqlite:///{service.folder / 'quws.db'}")
+        database = await opened(service.database_url)
         try:
             accounts = AccountService(AccountStore(database))
             for name in (*names, operator):
