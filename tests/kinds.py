@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import psutil
-from harness import Postgres, Service
+from harness import Postgres, Service, words
 
 COMMANDS = ("serve", "api", "worker", "sweeper")
 CHILDREN = {"api": "check children", "worker": "run children"}
@@ -29,7 +29,7 @@ def kinds(service: Service, postgres: Postgres | None = None) -> dict[int, str]:
 
 
 def _kind(process: psutil.Process, parents: str) -> str:
-    line = process.cmdline()
+    line = words(process)
     if line and Path(line[0]).name.startswith(("valkey", "redis")):
         return "valkey"
     if "quws" in line and (named := [word for word in line if word in COMMANDS]):
