@@ -240,7 +240,7 @@ async def test_a_simulator_that_could_not_be_asked_is_asked_again_until_it_can(
         return (await record(bench)).state.takes_work
 
     async with asyncio.timeout(10):
-        while not await online():
+        while not await online():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     asked = len(bench.children.processes)
     # An operator's word is no reason to ask.
