@@ -272,8 +272,8 @@ def test_no_job_ends_wrongly_when_the_clock_is_set(mishaps: Cluster, http: httpx
         return service.log().count("the clock of the database was set")
 
     before = noticed()
-    running_job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
-    overrunning = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
+    running_job = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
+    overrunning = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
     instant = datetime.now(UTC) + timedelta(minutes=30)
     kept = create(http, DESTRUCTION=instant.isoformat())
     for job in (running_job, overrunning):
