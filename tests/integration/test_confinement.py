@@ -44,6 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def http(site: Service) -> Iterator[httpx.Client]:
     with site.client() as client:
+        # So that a child waits for whatever comes now that has served before.
+        assert wait(client, create(client, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         yield client
 
 

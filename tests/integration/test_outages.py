@@ -45,10 +45,14 @@ def noted(http: httpx.Client, expected: tuple[bool, list[str]]) -> None:
 
 
 def running(service: Service, number: int) -> list[psutil.Process]:
-    """The children that simulate, once there are so many."""
+    """The children that simulate, once there are so many; not those that have, and wait."""
 
     def busy() -> list[psutil.Process] | None:
-        found = [c for c in service.simulations() if c.cpu_times().user > 0.7]
+        found = [
+            child
+            for child in service.simulations()
+            if child.cpu_times().user > 0.7 and child.cpu_percent(0.05) > 20
+        ]
         return found if len(found) == number else None
 
     found: list[psutil.Process] = until(busy, 30, f"{number} simulations")
