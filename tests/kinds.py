@@ -70,7 +70,8 @@ def _descent(roots: list[int]) -> dict[int, int]:
 
 def _kind(pid: int, parents: str) -> str:
     try:
-        line = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        # One that was forked has all of it in one word.
+        line = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
     except OSError:  # It has just ended.
         line = []
     if line and Path(line[0]).name.startswith(("valkey", "redis")):
