@@ -44,7 +44,7 @@ class ReadRole(Role):
         """All of it was done in the zygote."""
 
     @override
-    def handle(self, request: ToChild, connection: Connection) -> None:
+    def handle(self, request: ToChild, connection: Connection) -> bool:
         if not isinstance(request, ReadCircuits):
             raise unexpected(request)
         confine.limit(
@@ -53,6 +53,7 @@ class ReadRole(Role):
             file_bytes=request.file_bytes,
         )
         connection.send(self._answer(request))
+        return True
 
     def _answer(self, request: ReadCircuits) -> CircuitsWritten | CircuitRefused | NoRoom:
         index = 0

@@ -20,6 +20,7 @@ def children_of(
     *,
     spares: int,
     leash_seconds: float | None = None,
+    file_bytes: int | None = None,
 ) -> ChildPool:
     """Return the children of a target, in the environment that it names.
 
@@ -27,6 +28,8 @@ def children_of(
     ----------
     scratch
         Tells where their folders are made.
+    file_bytes
+        How large the largest file is that a job may write; None for any.
 
     Raises
     ------
@@ -36,7 +39,7 @@ def children_of(
     """
     return ChildPool(
         _ROLE,
-        {"target": config.revealed().model_dump(mode="json")},
+        {"target": config.revealed().model_dump(mode="json"), "file_bytes": file_bytes},
         name=config.name,
         spares=spares,
         interpreter=str(config.interpreter or sys.executable),
