@@ -94,7 +94,7 @@ class _Builder:
     def __init__(self, transcript: dict[str, Any], limits: CircuitLimits) -> None:
         self._given = transcript
         self._limits = limits
-        self._room = words.PER_OPERATION * limits.operations + words.FEW
+        self._room = words.Room(limits)
         self._standard = words.standard_gates()
         self._gates: list[Definition] = []
         self._cregs: list[ClassicalRegister] = []
@@ -117,10 +117,10 @@ class _Builder:
 
     def _registers(self, given: object, bits: Sequence[Any]) -> list[tuple[str, list[Any]]]:
         found = []
-        # A name may be given to qubits again and again: bounded with all else there is.
+        # Qubits may be given names again and again.
         for register in _listed(given):
             name, numbers = _listed(register, 2)
-            self._spend(len(_listed(numbers)))
+            self._take(details=len(_listed(numbers)))
             found.append((_name(name), [bits[number] for number in _distinct(numbers, bits)]))
         return found
 
@@ -137,7 +137,7 @@ class _Builder:
 
     def _fill(self, circuit: QuantumCircuit, phase: object, body: object, scope: _Scope) -> None:
         circuit.global_phase = _angle(phase, scope.loops)
-        self._spend(len(_listed(body)))
+        self._take(instructions=len(_listed(body)))
         for instruction in body:  # type: ignore[attr-defined]
             word, numbers, *rest = _listed(instruction)
             qubits = [scope.qubits[number] for number in _distinct(numbers, scope.qubits)]
@@ -158,9 +158,8 @@ class _Builder:
                 raise TranscriptFault(f"'{word}' has too many qubits or bits, or too few")
             circuit.append(operation, qubits, clbits, copy=False)
 
-    def _spend(self, instructions: int) -> None:
-        self._room -= instructions
-        if self._room < 0:
+    def _take(self, *, instructions: int = 0, details: int = 0) -> None:
+        if not self._room.take(instructions=instructions, details=details):
             raise TranscriptFault("the circuit is larger than any that passes the check")
 
     def _standard_gate(self, word: str, angles: object, scope: _Scope) -> Gate:
@@ -263,7 +262,7 @@ class _Builder:
             if len(values) != 3 or values[2] == 0:
                 raise TranscriptFault("a range that is none")
             return range(*values)
-        self._spend(len(values))
+        self._take(details=len(values))
         return values
 
     def _block(
@@ -276,7 +275,7 @@ class _Builder:
         numbers = _distinct(cregs, self._cregs)
         own = set(block.clbits)
         for number in numbers:
-            self._spend(len(self._cregs[number]))
+            self._take(details=len(self._cregs[number]))
             if not own.issuperset(self._cregs[number]):
                 raise TranscriptFault("a block names a register that it does not have")
             block.add_register(self._cregs[number])
@@ -296,7 +295,7 @@ class _Builder:
         raise TranscriptFault("a condition that is none")
 
     def _joined(self, parts: list[Any], scope: _Scope) -> Any:
-        self._spend(len(parts))
+        self._take(details=len(parts))
         match parts:
             case [bit]:
                 return scope.clbits[self._bits([bit], scope)[0]], True

@@ -27,6 +27,8 @@ from typing import NamedTuple
 from qiskit.circuit import Gate
 from qiskit.circuit.library import C3XGate, C4XGate, get_standard_gate_name_mapping
 
+from quws.domain.circuits import CircuitLimits
+
 MEASURE, RESET, BARRIER, DELAY = "measure", "reset", "barrier", "delay"
 USE, UNITARY, CONTROL = GATES = "use", "unitary", "control"
 IF, FOR, RANGE, BREAK, CONTINUE = "if", "for", "range", "break", "continue"
@@ -51,6 +53,23 @@ PER_OPERATION = 4
 
 FEW = 1000
 """Instructions that every circuit may have."""
+
+DETAILS = 2_000_000
+"""Bits of registers, parts of conditions and values of loops: more than any text has."""
+
+
+class Room:
+    """How much a circuit may still have; whoever writes and whoever builds counts alike."""
+
+    def __init__(self, limits: CircuitLimits) -> None:
+        self._instructions = PER_OPERATION * limits.operations + FEW
+        self._details = DETAILS
+
+    def take(self, *, instructions: int = 0, details: int = 0) -> bool:
+        """Count what comes; whether there was room for it."""
+        self._instructions -= instructions
+        self._details -= details
+        return self._instructions >= 0 and self._details >= 0
 
 
 class Standard(NamedTuple):

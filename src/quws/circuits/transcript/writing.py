@@ -59,7 +59,7 @@ class _Scope(NamedTuple):
 class _Writer:
     def __init__(self, circuit: QuantumCircuit, limits: CircuitLimits) -> None:
         self._circuit = circuit
-        self._room = words.PER_OPERATION * limits.operations + words.FEW
+        self._room = words.Room(limits)
         self._standard = words.standard_gates()
         self._names = {gate.kind: name for name, gate in self._standard.items()}
         self._cregs = {register: number for number, register in enumerate(circuit.cregs)}
@@ -72,6 +72,7 @@ class _Writer:
     def circuit(self) -> dict[str, Any]:
         circuit = self._circuit
         scope = _Scope(_numbers(circuit.qubits), _numbers(circuit.clbits))
+        self._take(details=sum(item.size for item in (*circuit.qregs, *circuit.cregs)))
         phase, body = self._body(circuit, scope)
         return {
             "qubits": circuit.num_qubits,
@@ -82,6 +83,12 @@ class _Writer:
             "phase": phase,
             "body": body,
         }
+
+    def _take(self, *, instructions: int = 0, details: int = 0) -> None:
+        if not self._room.take(instructions=instructions, details=details):
+            raise InvalidCircuit(
+                "the circuit becomes too large when its gates are written out for this target"
+            )
 
     # -- instructions -------------------------------------------------------------------
 
@@ -95,9 +102,7 @@ class _Writer:
     def _add(
         self, body: QuantumCircuit, scope: _Scope, written: list[Any], phases: list[Any]
     ) -> None:
-        self._room -= len(body.data)
-        if self._room < 0:
-            raise _too_large()
+        self._take(instructions=len(body.data))
         numbers, standard = scope.qubits, self._standard
         for instruction in body.data:
             name = instruction.name
@@ -142,6 +147,7 @@ class _Writer:
                 scope.loops + loops,
             )
             phase, body = self._body(block, inside)
+            self._take(details=sum(item.size for item in block.cregs))
             return [[self._register(item) for item in block.cregs], phase, body]
 
         match operation:
@@ -155,6 +161,7 @@ class _Writer:
                 if isinstance(values, range):
                     bounds = [values.start, values.stop, values.step]
                     return [words.RANGE, qubits, clbits, name, bounds, inner]
+                self._take(details=len(values))
                 return [words.FOR, qubits, clbits, name, list(values), inner]
         raise _no_word(f"'{operation.name}'")
 
@@ -184,9 +191,7 @@ class _Writer:
                     waiting += [left, right]
                 case _:
                     raise _no_word("this condition")
-            self._room -= 1
-            if self._room < 0:
-                raise _too_large()
+        self._take(details=len(parts))
         return [parts[::-1]]
 
     def _register(self, register: Any) -> int:
@@ -322,9 +327,3 @@ def _number(value: Any) -> int | float:
 
 def _no_word(what: str) -> InvalidCircuit:
     return InvalidCircuit(f"the circuit cannot be handed to this target with {what} in it")
-
-
-def _too_large() -> InvalidCircuit:
-    return InvalidCircuit(
-        "the circuit becomes too large when its gates are written out for this target"
-    )

@@ -9,10 +9,18 @@ from typing import Any
 
 import pytest
 
+from quws.circuits.transcript import words
 from quws.circuits.transcript.building import TranscriptFault, build
 from quws.domain.circuits import CircuitLimits
 
 LIMITS = CircuitLimits(qubits=5, clbits=8, operations=100)
+
+
+@pytest.fixture(autouse=True)
+def few_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "DETAILS", 2000)
+
+
 RIGHT: dict[str, Any] = {
     "qubits": 3,
     "clbits": 2,

@@ -161,6 +161,29 @@ def test_definitions_may_go_deeper_than_python() -> None:
     assert len(build(transcript, LIMITS).data) == 2
 
 
+def test_registers_and_conditions_are_not_held_to_the_number_of_operations() -> None:
+    source = (
+        'OPENQASM 3.0; include "stdgates.inc"; qubit q; bit[4000] c; c[0] = measure q;'
+        " if (c[0:199] < 77) { x q; } if (c == 3) { x q; }"
+    )
+    limits = CircuitLimits(operations=3)
+    circuit, _ = parse(source, None, limits)
+    assert build(json.loads(json.dumps(write(circuit, limits))), limits) == circuit
+
+
+def test_what_is_inlined_without_end_is_refused() -> None:
+    steps = "".join(f"gate g{k}(t) a {{ g{k - 1}(t) a; g{k - 1}(t) a; }}" for k in range(1, 16))
+    source = (
+        T3
+        + "gate g0(t) a { rx(t) a; }"
+        + steps
+        + (" for int i in [0:1] { g15(i) q[0]; if (d) { break; } } d = measure q[0];")
+    )
+    circuit, _ = parse(source, None, LIMITS)
+    with pytest.raises(InvalidCircuit, match="too large"):
+        write(circuit, CircuitLimits(operations=1000))
+
+
 def test_a_gate_of_a_reserved_name_is_never_taken_for_another() -> None:
     _, transcript = transcript_of(PLAIN["definitions"])
     names = {name for name, *_ in transcript["gates"]}
