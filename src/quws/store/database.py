@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from quws.domain.errors import Unavailable
+from quws.store import sqlite
 from quws.store.revision import REVISION
 
 OLDEST_CODE = Table(
@@ -281,7 +284,7 @@ def telling() -> Iterator[None]:
         yield
     except (IntegrityError, ProgrammingError, DataError):
         raise  # Mistakes of ours, which trying again does not mend.
-    except (DBAPIError, PoolTimeoutError, OSError) as error:
+    except (DBAPIError, sqlite3.Error, PoolTimeoutError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error
 
@@ -302,27 +305,20 @@ def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
 
 
 def _sqlite_engine(url: URL, begin: str, pool_size: int, *, full_sync: bool) -> AsyncEngine:
+    reads = begin == "BEGIN"
     engine = create_async_engine(
         url,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=pool_size,
         max_overflow=0,
-        connect_args={"timeout": 30},
+        async_creator=partial(sqlite.connect, url.database or "", reads=reads, full_sync=full_sync),
     )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
-        # The driver must not open transactions of its own accord.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={'FULL' if full_sync else 'NORMAL'}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=30000")
-        cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # By the driver: SQLAlchemy does for a word what it does for a statement.
+        cursor = connection.connection.cursor()
+        cursor.execute(begin)
+        cursor.close()
 
     return engine

@@ -44,13 +44,12 @@ async def test_every_connection_to_sqlite_is_set_up(
             async with opened() as connection:
                 found = {
                     name: await connection.scalar(text(f"PRAGMA {name}"))
-                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+                    for name in ("journal_mode", "synchronous", "foreign_keys")
                 }
             assert found == {
                 "journal_mode": "wal",
                 "synchronous": level,
                 "foreign_keys": 1,
-                "busy_timeout": 30_000,
             }
     finally:
         await database.close()
