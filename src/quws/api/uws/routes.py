@@ -16,10 +16,12 @@ from quws.api.kit.filters import query_of, read_after, read_last, read_phases, r
 from quws.api.kit.idempotency import read_key, read_key_filter
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
+from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
@@ -35,7 +37,9 @@ _LIST_CHUNK = 200
 
 def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
-    router = APIRouter(prefix=mount, tags=["UWS"], include_in_schema=in_schema)
+    router = APIRouter(
+        route_class=PlainRoute, prefix=mount, tags=["UWS"], include_in_schema=in_schema
+    )
 
     def get(path: str, handler: Callable[..., Any], summary: str) -> None:
         router.add_api_route(path, handler, methods=["GET"], summary=summary, response_model=None)
@@ -179,7 +183,7 @@ async def get_job(request: Request, job_id: str) -> Response:
     urls = urls_of(request)
     if wants_json(request):
         return Response(as_json.snapshot_json(found, urls), media_type=JSON)
-    document = xml.snapshot_document(found, urls)
+    document = snapshot_document(found, urls)
     if pages := pages_for(request):
         state = as_json.state_of(found, urls)
         return await pages.job(request, ShownJob(found, urls, document, state))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
@@ -14,6 +14,12 @@ from quws.domain.spec import JobSpec
 from quws.store import tables as t
 
 _j = t.jobs.c
+_r = t.results.c
+_RESULTS = (
+    select(_r.id, _r.artifact, _r.size, _r.mime_type)
+    .where(_r.job_id == bindparam("of", type_=_r.job_id.type))
+    .order_by(_r.position, _r.id)
+)
 
 
 class UnreadableJob(Exception):
@@ -50,13 +56,21 @@ async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
     UnreadableJob
 
     """
-    c = t.results.c
-    rows = await connection.execute(
-        select(c.id, c.artifact, c.size, c.mime_type)
-        .where(c.job_id == row.id)
-        .order_by(c.position, c.id)
-    )
-    results = [Result(*found) for found in rows]
+    return await connection.run_sync(read_job, row)
+
+
+def read_job(connection: Connection, row: Row[Any]) -> Job:
+    """Return a whole job, of whose results another query is asked.
+
+    Raises
+    ------
+    UnreadableJob
+
+    """
+    results = []
+    # What was never run has none.
+    if row.phase != Phase.PENDING:
+        results = [Result(*found) for found in connection.execute(_RESULTS, {"of": row.id})]
     try:
         return _read(row, results)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
