@@ -31,6 +31,7 @@ import psutil
 import psycopg
 from answers import remember
 from proxy import Proxy
+from starter import STARTER, Started
 
 from quws.bus.server import ValkeyServer
 from quws.services.accounts import AccountService
@@ -238,7 +239,11 @@ LOGS: set[Path] = set()
 
 
 class Process:
-    """One ``quws`` process with its log."""
+    """One ``quws`` process with its log.
+
+    It is a copy of one that has loaded quws, where it would be no other than what a new
+    interpreter runs; or, by the caller's wish (``fresh``), it is run by a new interpreter.
+    """
 
     def __init__(
         self,
@@ -246,11 +251,17 @@ class Process:
         environment: dict[str, str],
         log: Path,
         within: Sequence[str] = (),
+        *,
+        fresh: bool = False,
     ) -> None:
         self.log = log
         self.arguments = arguments
+        self.popen: subprocess.Popen[bytes] | Started
         LOGS.add(log)
         with log.open("ab") as file:
+            if not within and not fresh and STARTER.fits(environment):
+                self.popen = STARTER.start(arguments, environment, file.fileno())
+                return
             self.popen = subprocess.Popen(
                 [*within, sys.executable, "-m", "quws", *arguments],
                 env=environment,
@@ -342,6 +353,11 @@ class Service:
         return found
 
 
+def words(process: psutil.Process) -> list[str]:
+    """Return the command line of a process. One that was forked has all of it in one word."""
+    return " ".join(process.cmdline()).split()
+
+
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = process.cmdline()
     return "quws.sandbox.zygote" in line and "quws.runner.run:RunRole" in line
@@ -424,7 +440,11 @@ def start_embedded(
     env = base_environment(environment or {})
     url = f"http://127.0.0.1:{port}"
     process = Process(
-        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log", within
+        ["serve", "--port", str(port), "--data", str(folder)],
+        env,
+        folder / "serve.log",
+        within,
+        fresh=new,
     )
     service = Service(url, folder, env, [process])
     wait_ready(url, process)

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 from circuits import flip, slow
-from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready
+from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
@@ -25,7 +25,7 @@ SOME_SECONDS = slow(22, 60)
 
 def part(service: Service, kind: str) -> psutil.Process:
     """One of the processes of ``quws serve``."""
-    return next(p for p in service.processes[0].family() if kind in p.cmdline())
+    return next(p for p in service.processes[0].family() if kind in words(p))
 
 
 def runner_of(service: Service) -> psutil.Process:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 from circuits import BELL2, slow
-from harness import Service, until
+from harness import Service, until, words
 from lxml import etree
 from schemas import validate
 from uws import NIL, NS, create, document, text, wait
@@ -141,7 +141,7 @@ def suspended(service: Service, http: httpx.Client, circuit: str = SLOW) -> Iter
     try:
         executing(http, job)
         os.kill(supervisor.pid, signal.SIGSTOP)
-        next(p for p in supervisor.family() if "worker" in p.cmdline()).terminate()
+        next(p for p in supervisor.family() if "worker" in words(p)).terminate()
         until(lambda: phase_of(http, job) == "SUSPENDED", 20, "SUSPENDED")
         yield job
     finally:
