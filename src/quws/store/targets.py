@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Row,
     and_,
@@ -47,6 +48,7 @@ class TargetStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: list[TargetRecord] = []
+        self._kept: set[tuple[str, str]] = set()
         self._fresh_until = 0.0
 
     async def register(
@@ -150,6 +152,8 @@ class TargetStore:
 
     async def calibrated(self, target: str, calibration: Calibration, *, present: bool) -> None:
         """Keep a calibration of a target; ``present`` makes it the one that it has now."""
+        if not present and (target, calibration.id) in self._kept:
+            return
         async with self._database.write() as connection:
             await connection.execute(
                 self._database.insert(t.calibrations)
@@ -170,6 +174,7 @@ class TargetStore:
                     )
                     .values(calibration_id=calibration.id)
                 )
+        self._kept.add((target, calibration.id))
         self._fresh_until = 0.0
 
     async def calibrations(self, target: str, limit: int = 1000) -> list[tuple[str, datetime]]:
@@ -244,7 +249,7 @@ class TargetStore:
             return [Load(time=row.time, waiting=row.waiting, running=row.running) for row in rows]
 
 
-def is_online(database: Database, target: str) -> ColumnElement[bool]:
+def is_online(database: Database, target: str | BindParameter[str]) -> ColumnElement[bool]:
     """Say that jobs of a target may be started, by the clock of the database."""
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 

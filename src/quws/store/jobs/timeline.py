@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import TimelineEntry
 from quws.store import tables as t
 
+_TELL = insert(t.timeline)
+
 
 async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
     """Add to a job's timeline."""
+    await tell_of(connection, [(job_id, entry) for entry in entries])
+
+
+async def tell_of(
+    connection: AsyncConnection, entries: Iterable[tuple[str, TimelineEntry]]
+) -> None:
+    """Add to the timelines of several jobs."""
     await connection.execute(
-        insert(t.timeline),
+        _TELL,
         [
             {
                 "job_id": job_id,
@@ -21,7 +32,7 @@ async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry
                 "source": entry.source,
                 "message": entry.message,
             }
-            for entry in entries
+            for job_id, entry in entries
         ],
     )
 
