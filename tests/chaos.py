@@ -381,8 +381,7 @@ def belongs(key: str, known: Collection[str], named: set[str]) -> bool:
 
 
 async def names(service: Service, known: Collection[str]) -> set[str]:
-    url = service.environment.get("QUWS_DATABASE_URL", f"sqlite:///{service.folder / 'quws.db'}")
-    database = Database(url)
+    database = Database(service.database_url)
     try:
         store = JobStore(database)
         return {key for job_id in known for key in await store.garbage.named(job_id)}

@@ -40,6 +40,7 @@ LONG = [
 """The groups that take longest, in the order in which they are begun."""
 
 
+@pytest.hookimpl(optionalhook=True)  # Where one process runs them, xdist need not be there.
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     """Let several processes run the tests: those that share a service in one of them."""
     return Groups(config, log)

@@ -60,14 +60,16 @@ class CannotStart(Exception):
 
 def until(condition: Any, seconds: float = 30.0, what: str = "condition") -> Any:
     """Look again and again until something is true; fail when it takes too long."""
-    limit = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         found = condition()
         if found:
             return found
-        if time.monotonic() > limit:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"{what} did not come true within {seconds} seconds")
-        time.sleep(0.02)
+        # To look takes a core from what is waited for: what takes long is looked at less often.
+        time.sleep(min(max(0.01, waited / 10), 0.1))
 
 
 def tail(log: Path, lines: int = 30) -> str:
@@ -315,6 +317,10 @@ class Service:
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
+    @property
+    def database_url(self) -> str:
+        return self.environment.get("QUWS_DATABASE_URL", f"sqlite:///{self.folder / 'quws.db'}")
+
     def client(self, **options: Any) -> httpx.Client:
         known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
         return httpx.Client(**(known | NO_TLS | options))
@@ -361,7 +367,7 @@ def add_users(service: Service, *names: str, operator: str) -> None:
     """
 
     async def add() -> None:
-        database = await opened(f"sqlite:///{service.folder / 'quws.db'}")
+        database = await opened(service.database_url)
         try:
             accounts = AccountService(AccountStore(database))
             for name in (*names, operator):

@@ -2,7 +2,8 @@
 
 Each mutant is the room with one small change (`mutants`). It is tested in a process of its own,
 which is forked from one that has the libraries loaded, by those unit tests of the room that come
-by the changed line; it is noticed when one of them fails, or when they take far too long.
+by the changed line, the quickest first; it is noticed when one of them fails, or when they take far
+too long.
 A survivor is a change that nobody would notice: a test is missing, or the code is not needed.
 
 What a test starts as another program (a service, a zygote) runs unchanged.
@@ -53,9 +54,19 @@ Lines = dict[tuple[str, int], set[str]]
 class CleanRun:
     """What the tests did without any change."""
 
-    seconds: float
+    seconds: dict[str, float]
     lines: Lines
     libraries: list[str]
+
+    @property
+    def whole(self) -> float:
+        """How long all tests took."""
+        return sum(self.seconds.values())
+
+    def passing(self, mutant: Mutant) -> list[str]:
+        """Return the tests that come by the changed line, the quickest first."""
+        found = self.lines.get((str(mutant.path), mutant.line), set())
+        return sorted(found, key=lambda test: (self.seconds[test], test))
 
 
 class TestsFail(Exception):
@@ -90,16 +101,18 @@ class _Finder:
 
 
 class _Tracer:
-    """A plugin of pytest that notes which test comes by which line of the room."""
+    """A plugin of pytest that notes which test comes by which line of the room, and its time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = f"{folder}{os.sep}"
         self._test = ""
         self.lines: Lines = defaultdict(set)
+        self.seconds: dict[str, float] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._test = item.nodeid
+        begun = time.monotonic()
         threading.settrace(self._enter)
         sys.settrace(self._enter)
         try:
@@ -107,6 +120,7 @@ class _Tracer:
         finally:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
+            self.seconds[self._test] = time.monotonic() - begun
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(self._folder):
@@ -168,16 +182,13 @@ def clean_run(room: Path, tests: Path, folder: Path) -> CleanRun:
             for name, module in list(sys.modules.items())
             if getattr(module, "__file__", None) and "site-packages" in str(module.__file__)
         ]
-        answer.write_bytes(pickle.dumps((dict(tracer.lines), libraries)))
+        answer.write_bytes(pickle.dumps((tracer.seconds, dict(tracer.lines), libraries)))
         return status
 
-    begun = time.monotonic()
     _, status = os.waitpid(_forked(work, str(folder / "output")), 0)
-    seconds = time.monotonic() - begun
     if os.waitstatus_to_exitcode(status) != 0:
         raise TestsFail((folder / "output").read_text(encoding="utf-8"))
-    lines, libraries = pickle.loads(answer.read_bytes())  # noqa: S301 - it is our own
-    return CleanRun(seconds, lines, libraries)
+    return CleanRun(*pickle.loads(answer.read_bytes()))  # noqa: S301 - it is our own
 
 
 def _test(mutant: Mutant, tests: list[str], cpu_seconds: int) -> int:
@@ -194,14 +205,16 @@ def survivors(
     chosen: list[Mutant], clean: CleanRun, tests: Path, at_once: int
 ) -> Iterator[tuple[Mutant, bool]]:
     """Test mutants; yield each with whether it survived, as they end."""
-    limit = _LEAST_SECONDS + 4 * clean.seconds
     waiting = list(reversed(chosen))
     running: dict[int, tuple[Mutant, float]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 mutant = waiting.pop()
-                passing = sorted(clean.lines.get((str(mutant.path), mutant.line), ()))
+                passing = clean.passing(mutant)
+                # Traced, most took several times as long.
+                whole = sum(clean.seconds[test] for test in passing) if passing else clean.whole
+                limit = _LEAST_SECONDS + 2 * whole
                 pid = _test(mutant, passing or _files(tests, mutant), int(limit))
                 running[pid] = (mutant, time.monotonic() + limit)
             time.sleep(0.01)
@@ -274,7 +287,7 @@ def main() -> int:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     print(
-        f"{len(chosen)} of {len(everything)} mutants; the tests take {clean.seconds:.1f} s",
+        f"{len(chosen)} of {len(everything)} mutants; the tests take {clean.whole:.1f} s",
         flush=True,
     )
     left = 0

@@ -37,7 +37,7 @@ from quws.store.schema import scripts
 
 ROOT = Path(__file__).parents[2]
 SECONDS_EACH = 90
-CIRCUITS = 30
+CIRCUITS = 12
 LATER = "9999"
 REVISION_FILE = f'''
 """A table that only the later release knows, and a column with a default."""
@@ -251,7 +251,7 @@ class Client:
                     self._one(client)
                 except (httpx.HTTPError, AssertionError) as error:
                     self.failures.append(repr(error))
-                self._stop.wait(0.3)
+                self._stop.wait(0.5)
 
     def _one(self, client: httpx.Client) -> None:
         made = client.post("/jobs", data={"CIRCUIT": BELL, "SHOTS": "10", "PHASE": "RUN"})

@@ -18,7 +18,7 @@ _u = t.users.c
 _t = t.tokens.c
 _s = t.sessions.c
 
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_KEYS: BindParameter[Any] = bindparam("keys")
 _NOW = bindparam("now", type_=t.Instant)
 _HOLDING: dict[CredentialKind, Select[Any]] = {
     CredentialKind.PASSWORD: select(_u.password, t.users).where(_u.password.in_(_KEYS)),

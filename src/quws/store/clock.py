@@ -29,7 +29,7 @@ async def time_of(database: Database) -> datetime:
 
     """
     async with database.read() as connection:
-        return from_stored(await connection.scalar(select(database.now)) or 0)
+        return from_stored((await connection.execute(select(database.now))).scalar_one())
 
 
 class StoreClock:

@@ -18,6 +18,10 @@ from quws.worker.held import HeldJob
 from quws.worker.workplace import Workplace
 
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_HINTS = {
+    -signal.SIGKILL: ["It may have needed more memory than there is."],
+    -signal.SIGXCPU: ["It used more processor time than its execution duration allows."],
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -73,9 +77,4 @@ def _may_go_on(job: Job, attempt: int) -> bool:
 
 
 def _hint(status: int | None) -> list[str]:
-    match -(status or 0):
-        case signal.SIGKILL:
-            return ["It may have needed more memory than there is."]
-        case signal.SIGXCPU:
-            return ["It used more processor time than its execution duration allows."]
-    return []
+    return [] if status is None else _HINTS.get(status, [])

@@ -98,6 +98,7 @@ async def test_one_that_cannot_be_asked_is_offline_and_what_it_was(
     assert (await record(bench)).state == TargetState(
         status=OFFLINE, message=f"it cannot be asked: {why}"
     )
+    assert len(bench.children.processes) == (3 if script is dies else 1)
 
 
 async def test_one_whose_process_is_killed_is_asked_again(bench: Bench) -> None:

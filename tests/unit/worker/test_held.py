@@ -318,6 +318,20 @@ async def test_the_deadline_moves_with_a_clock_that_was_set(bench: Bench) -> Non
     assert held.claim.deadline == before + timedelta(hours=1)
 
 
+async def test_a_heartbeat_sees_that_the_clock_was_set(bench: Bench) -> None:
+    held = await bench.hold(execution_duration=600)
+    before = held.claim.deadline
+    assert before is not None
+    clock = bench.place.store_clock
+    # As if the database's clock had been an hour behind at the last look.
+    clock.observe(clock.now() - timedelta(hours=1), clock.ask())
+    held = HeldJob(bench.place, held.claim, clock.shifted)
+    await held.renew()
+    assert held.claim.deadline is not None
+    moved = held.claim.deadline - before
+    assert timedelta(minutes=55) < moved < timedelta(minutes=65)
+
+
 async def test_what_a_job_waits_elsewhere_is_not_its_execution(bench: Bench) -> None:
     held = await bench.hold(execution_duration=600)
     before = held.claim.deadline
@@ -347,6 +361,7 @@ async def test_a_job_over_its_time_is_aborted(bench: Bench) -> None:
     assert await bench.phase(held.id) is Phase.EXECUTING
     assert await held.abort_overdue(now + timedelta(seconds=601))
     assert await bench.phase(held.id) is Phase.ABORTED
+    assert (await bench.statuses(held.id))[-1] == "aborted"
     assert (await bench.sentences(held.id))[-1] == "the execution duration is over"
     assert bench.bus.phases == [Phase.ABORTED]
 

@@ -9,10 +9,12 @@ import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from scripted_children import Process, until
+from store_helpers import NOW
 from worker_bench import Bench
 
 from quws.domain.phases import Phase
@@ -180,19 +182,73 @@ async def test_a_database_that_is_away_kills_nobody(
     process.kill()
 
 
-async def test_who_shuts_down_does_not_wait_for_a_database_for_ever(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_who_shuts_down_waits_for_a_database_as_long_as_the_lease_lasts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, renewed: bool
 ) -> None:
     monkeypatch.setattr(lease, "_RETRY_SECONDS", 0.01)
-    bench = bench.with_place(lease_seconds=0.3)
+    now = 1000.0
+    monkeypatch.setattr(lease, "monotonic", lambda: now)
+    bench = bench.with_place(lease_seconds=0.03)
     held = await bench.hold()
     process = await with_child(bench, held)
-    bench.claims.away = True
-    held.handing_back = "the worker shuts down"
     async with kept(bench, held) as task, asyncio.timeout(30):
+        if renewed:
+            now += 0.02
+            await beats(held)
+        bench.claims.away = True
+        held.handing_back = "the worker shuts down"
+        await process.killed.wait()
+        now += 0.03
+        await asyncio.sleep(0.1)  # Some tries.
+        assert not held.lost.is_set()
+        now += 0.01
         await task
     assert held.lost.is_set()
-    assert process.killed.is_set()
+
+
+async def test_a_heartbeat_that_hangs_is_cut_off_at_the_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_LAST_BEAT_SECONDS", 0.01)
+    hangs = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.claims, "renew", never)
+    held = await bench.hold()
+    async with kept(bench, held) as task, asyncio.timeout(30):
+        held.changed.set()
+        await hangs.wait()
+    assert task.done()
+
+
+@pytest.mark.parametrize(
+    ("left", "waits", "pause"),
+    [
+        (None, False, 20.0),
+        (600.0, False, 20.0),
+        (15.0, False, 15.0),
+        (15.0, True, 7.5),
+        (-1.0, False, 0.005),
+    ],
+)
+async def test_the_next_heartbeat_is_in_a_third_of_the_lease_or_when_the_time_is_over(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    left: float | None,
+    waits: bool,
+    pause: float,
+) -> None:
+    held = await bench.hold()
+    monkeypatch.setattr(bench.clock, "now", lambda: NOW)
+    deadline = None if left is None else NOW + timedelta(seconds=left)
+    held.claim = replace(held.claim, deadline=deadline)
+    if waits:
+        held.waiting_since = held.began
+    assert lease._pause(held, bench.place) == pause
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no prlimit")

@@ -294,6 +294,12 @@ async def test_how_attempts_end_is_counted(bench: Bench) -> None:
             "died": counted("quws_child_deaths_total", role="run"),
         }
 
+    def seconds() -> float:
+        """How long jobs waited, and ran, in all."""
+        return counted("quws_job_claim_to_start_seconds_sum") + counted(
+            "quws_job_run_seconds_sum", phase="COMPLETED"
+        )
+
     async def grown(*names: str) -> None:
         nonlocal before
         now = counts()
@@ -301,10 +307,13 @@ async def test_how_attempts_end_is_counted(bench: Bench) -> None:
         assert {name for name in now if now[name] == before[name]} == before.keys() - {*names}
         before = now
 
-    before = counts()
+    before, spent = counts(), seconds()
     bench.children.scripts[0] = completes
-    await bench.run(await bench.hold())
+    await bench.run(await bench.hold(work=4))
     await grown("run")
+    assert 0 < seconds() - spent < 600
+    (learned,) = (await bench.jobs.quotes.queue_of(TARGET)).known.values()
+    assert 0 < learned < 600
     bench.children.scripts[0] = dies(1)
     held = await bench.hold()
     await bench.run(held)
@@ -457,7 +466,9 @@ async def test_after_the_last_attempt_it_ends_in_error(
     assert job.phase is Phase.ERROR
     assert job.error is not None
     assert (job.error.code, job.error.type) == ("process_died", again)
-    assert job.error.message.startswith("the process that ran the circuits died in each of 3 at")
+    assert job.error.message.startswith(
+        "the process that ran the circuits died in each of 3 attempts"
+    )
     lines = (job.error.detail or "").splitlines()
     for attempt, line in enumerate(lines[:3], 1):
         assert line.startswith(f"the process of attempt {attempt} died: it ")

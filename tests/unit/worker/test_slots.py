@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from time import monotonic
+from typing import Any
 
 import pytest
 from scripted_children import Process, until
 from store_helpers import NOW, TARGET, drive, entry
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 from worker_bench import Bench
 
@@ -89,6 +91,23 @@ async def test_a_slot_that_ends_a_job_takes_the_next_by_itself(bench: Bench) -> 
         await until(is_phase(bench, job.id, Phase.COMPLETED))
     await until(lambda: not slots.full)
     assert not await slots.hint()
+    assert slots._held == set(), "a worker that runs for months keeps none of its jobs"
+
+
+async def test_every_line_of_the_log_says_which_job_it_is_about(bench: Bench) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def script(process: Process) -> None:
+        told.append(get_contextvars())
+        await completes(process)
+
+    bench.children.scripts[0] = script
+    slots = bench.slots()
+    job = await bench.queue()
+    assert await slots.hint()
+    await until(is_phase(bench, job.id, Phase.COMPLETED))
+    about = {"job": job.id, "owner": "anna", "target": TARGET, "attempt": 1, "request": None}
+    assert told == [about]
 
 
 async def test_work_is_found_without_a_hint(bench: Bench) -> None:

@@ -42,7 +42,7 @@ def stop() -> asyncio.Event:
 async def test_the_second_stands_by_until_the_first_gives_it_free(
     holds: ShakyHolds, stop: asyncio.Event
 ) -> None:
-    first, second = TargetLock(holds, TARGET, 0.4), TargetLock(holds, TARGET, 0.4)
+    first, second = TargetLock(holds, TARGET, 0.4), TargetLock(holds, TARGET, 0.2)
     assert first.holder != second.holder
     assert await first.acquire(stop)
     keeping = asyncio.create_task(first.keep(stop))

@@ -200,7 +200,7 @@ class JobClaims:
             released = await connection.execute(
                 update(t.jobs)
                 .where(_j.target == target, in_phases({Phase.EXECUTING}))
-                .values(lease_until=self._database.now - 1)
+                .values(lease_until=self._database.now)
             )
             return released.rowcount
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, case, func, select, type_coerce, update
@@ -31,15 +31,15 @@ _NOT_ARCHIVED = frozenset(Phase) - {Phase.ARCHIVED}
 _NOT_OVER = frozenset(Phase) - phases.FINAL
 
 
-class Part(StrEnum):
-    """What a request may want of a job, by the name that clients know."""
+class Part(Enum):
+    """What a request may want of a job."""
 
-    PARAMETERS = "parameters"
-    DESTRUCTION = "DESTRUCTION"
-    EXECUTION_DURATION = "EXECUTIONDURATION"
-    RUN_ID = "RUNID"
-    RUN = "RUN"
-    ABORT = "ABORT"
+    PARAMETERS = auto()
+    DESTRUCTION = auto()
+    EXECUTION_DURATION = auto()
+    RUN_ID = auto()
+    RUN = auto()
+    ABORT = auto()
 
 
 class Refused(Exception):
@@ -226,7 +226,7 @@ async def _update(
 
 
 async def _active(connection: AsyncConnection, owner: str) -> int:
-    found = await connection.scalar(
+    found = await connection.execute(
         select(func.count()).select_from(t.jobs).where(_j.owner == owner, in_phases(_ACTIVE))
     )
-    return int(found or 0)
+    return found.scalar_one()

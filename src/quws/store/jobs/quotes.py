@@ -70,18 +70,19 @@ class JobQuotes:
                 .limit(limit)
             )
             found = [(job_id, size, quote) for job_id, size, quote in waiting]
-            count: int | None = len(found)
+            count = len(found)
             if count == limit:
-                count = await connection.scalar(
+                all_waiting = (
                     select(func.count())
                     .select_from(t.jobs)
                     .where(_j.target == target, in_phases(WAITING))
                 )
+                count = (await connection.execute(all_waiting)).scalar_one()
             return QueueState(
                 known,
                 [(job_id, size, since, quote) for job_id, size, since, quote in running],
                 found,
-                count or 0,
+                count,
                 await state_of(connection, self._database, target),
             )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from store_helpers import (
     EXPIRED,
     LONG,
@@ -35,6 +36,8 @@ from quws.domain.job import (
     TimelineEntry,
 )
 from quws.domain.phases import Phase
+from quws.domain.times import MAX_SECONDS
+from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.rows import UnreadableJob
@@ -55,8 +58,16 @@ async def test_release_lets_all_leases_of_one_target_expire(store: JobStore) -> 
 
 
 async def test_a_claim(database: Database, store: JobStore) -> None:
-    job = await queued(store, at=later(-5), run_id="r", quote=later(9), message="waits")
-    async with runs_out_in(database, 600) as claims:
+    job = await queued(
+        store,
+        at=later(-5),
+        run_id="r",
+        quote=later(9),
+        message="waits",
+        execution_duration=MAX_SECONDS,
+    )
+    # So long that a factor which is a little wrong would be seen.
+    async with runs_out_in(database, MAX_SECONDS) as claims:
         claims.append(await claim(store, now=later(1)))
     (held,) = claims
     assert held.job == await got(store, job.id)
@@ -244,6 +255,34 @@ async def test_a_job_without_a_deadline_has_none_after_the_clock_was_set(store: 
     moved = await store.claims.shift(held, 5)
     assert moved is not None
     assert moved.deadline is None
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_a_lease_is_as_long_as_it_was_asked_for(database: Database, store: JobStore) -> None:
+    holds = TargetLockStore(database)
+
+    async def last() -> list[int]:
+        """How many thousands of seconds the leases of the job and of the target still last."""
+        async with database.read() as connection:
+            now, *ends = [
+                await connection.scalar(select(found))
+                for found in (database.now, t.jobs.c.lease_until, t.holds.c.until)
+            ]
+        return [round((end - now) / 1e6) for end in ends]
+
+    held = await claimed(store, 5e6)
+    await holds.take(TARGET, "one", 6e6)
+    assert await last() == [5000, 6000]
+    assert await store.claims.renew(held, 7e6) is not None
+    await holds.take(TARGET, "one", 8e6)
+    assert await last() == [7000, 8000]
+    # The clock was set back: none is twice as long as any worker asks for.
+    assert await store.claims.shorten(4.2e6) == 0
+    assert await last() == [7000, 8000]
+    assert await store.claims.shorten(3.6e6) == 0
+    assert await last() == [7000, 3600]
+    assert await store.claims.shorten(3e6) == 1
+    assert await last() == [3000, 3600]
 
 
 async def test_leases_that_reach_too_far_are_shortened(database: Database, store: JobStore) -> None:

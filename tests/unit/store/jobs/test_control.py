@@ -151,11 +151,12 @@ async def test_a_quota_counts_what_waits_and_runs(
     assert await phase_after_run(store, full, 4) is Phase.QUEUED
     next_one = await added(store, owner=owner)
     assert await phase_after_run(store, next_one, 4) is Phase.HELD
+    assert await phase_after_run(store, next_one, 9, hold=True) is Phase.HELD
     assert await phase_after_run(store, next_one, 0) is Phase.QUEUED
 
 
-async def phase_after_run(store: JobStore, job: Job, most: int) -> Phase:
-    wanted = Change(run=Run(entry(message="queued"), entry(message="full"), most))
+async def phase_after_run(store: JobStore, job: Job, most: int, hold: bool = False) -> Phase:
+    wanted = Change(run=Run(entry(message="queued"), entry(message="full"), most, hold))
     return (await store.control.apply(job.id, wanted)).phase
 
 
