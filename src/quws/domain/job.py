@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -94,6 +95,21 @@ class TimelineEntry:
     source: str
     message: str | None = None
     id: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a running job has told of itself, to be written down together.
+
+    ``message`` is what it is doing, ``calibration_id`` what it runs with; None if that is not new.
+    """
+
+    entries: Sequence[TimelineEntry] = ()
+    message: str | None = None
+    calibration_id: str | None = None
+
+
+NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True, slots=True)

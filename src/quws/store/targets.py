@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
@@ -53,6 +54,7 @@ class TargetStore:
         # What a target is changes seldom, and takes longer to understand than to read.
         self._understood: dict[str, tuple[Any, TargetDescription]] = {}
         self._known: list[TargetRecord] = []
+        self._kept: set[tuple[str, str]] = set()
         self._fresh_until = 0.0
 
     async def register(
@@ -159,6 +161,8 @@ class TargetStore:
 
     async def calibrated(self, target: str, calibration: Calibration, *, present: bool) -> None:
         """Keep a calibration of a target; ``present`` makes it the one that it has now."""
+        if not present and (target, calibration.id) in self._kept:
+            return
         async with self._database.write() as connection:
             await connection.execute(
                 self._database.insert(t.calibrations)
@@ -179,6 +183,7 @@ class TargetStore:
                     )
                     .values(calibration_id=calibration.id)
                 )
+        self._kept.add((target, calibration.id))
         self._fresh_until = 0.0
 
     async def calibrations(self, target: str, limit: int = 1000) -> list[tuple[str, datetime]]:
@@ -278,7 +283,7 @@ class TargetStore:
         )
 
 
-def is_online(database: Database, target: str) -> ColumnElement[bool]:
+def is_online(database: Database, target: str | BindParameter[str]) -> ColumnElement[bool]:
     """Say that jobs of a target may be started, by the clock of the database."""
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from store_helpers import NOW, TARGET, added, claimed, entry, later, queued
 
+from quws.domain.job import Said
 from quws.domain.targets import (
     Calibration,
     GateCalibration,
@@ -123,7 +124,7 @@ async def test_calibrations_are_kept_and_the_present_one_is_known(
     assert record is not None
     assert record.calibration == "tuesday"
     held = await claimed(store)
-    assert await store.publishing.set_calibration(held, "monday")
+    assert await store.publishing.say(held, Said(calibration_id="monday"))
     job = await store.reading.get(held.id)
     assert job is not None
     assert job.calibration_id == "monday"

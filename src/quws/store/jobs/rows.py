@@ -48,28 +48,23 @@ def ref_of(row: Any) -> JobRef:
     return JobRef(row.id, phase_of(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 
-async def job_of(connection: AsyncConnection, row: Row[Any]) -> Job:
+async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = False) -> Job:
     """Return a whole job, of whose results another query is asked.
+
+    With ``fresh``, for a job that has not ended, only if a circuit of it is done.
 
     Raises
     ------
     UnreadableJob
 
     """
-    return await connection.run_sync(read_job, row)
+    return await connection.run_sync(read_job, row, fresh)
 
 
-def read_job(connection: Connection, row: Row[Any]) -> Job:
-    """Return a whole job, of whose results another query is asked.
-
-    Raises
-    ------
-    UnreadableJob
-
-    """
+def read_job(connection: Connection, row: Row[Any], fresh: bool = False) -> Job:
+    """Return a whole job; see `job_of`."""
     results = []
-    # What was never run has none.
-    if row.phase != Phase.PENDING:
+    if not (fresh or row.phase == Phase.PENDING) or row.circuits_done:
         results = [Result(*found) for found in connection.execute(_RESULTS, {"of": row.id})]
     try:
         return _read(row, results)

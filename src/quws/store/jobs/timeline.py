@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,12 +16,20 @@ _TIMELINE = (
     .where(_c.job_id == bindparam("of", type_=_c.job_id.type))
     .order_by(_c.id)
 )
+_TELL = insert(t.timeline)
 
 
 async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
     """Add to a job's timeline."""
+    await tell_of(connection, [(job_id, entry) for entry in entries])
+
+
+async def tell_of(
+    connection: AsyncConnection, entries: Iterable[tuple[str, TimelineEntry]]
+) -> None:
+    """Add to the timelines of several jobs."""
     await connection.execute(
-        insert(t.timeline),
+        _TELL,
         [
             {
                 "job_id": job_id,
@@ -28,7 +38,7 @@ async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry
                 "source": entry.source,
                 "message": entry.message,
             }
-            for entry in entries
+            for job_id, entry in entries
         ],
     )
 
