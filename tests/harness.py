@@ -336,6 +336,11 @@ class Service:
         known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
         return httpx.Client(**(known | NO_TLS | options))
 
+    def start_again(self, process: Process) -> None:
+        """Start a process that was ended, as whoever looks after a cluster does."""
+        place = self.processes.index(process)
+        self.processes[place] = Process(process.arguments, self.environment, process.log)
+
     def log(self) -> str:
         return "\n".join(
             path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS, slow
 from harness import Postgres, Process, Service, cluster, embedded, until, words
 from uws import create, job_json, story, wait
 
@@ -102,7 +102,7 @@ def test_what_a_child_started_goes_with_it(http: httpx.Client, site: Service) ->
 def test_processor_time_is_limited_by_the_execution_duration(
     http: httpx.Client, site: Service
 ) -> None:
-    job = create(http, slow(), SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
+    job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
 
     def limits() -> list[int]:
         found = [child.rlimit(psutil.RLIMIT_CPU)[0] for child in site.simulations()]
