@@ -258,23 +258,23 @@ async def get_phase(request: Request, job_id: str) -> Response:
 
 async def get_duration(request: Request, job_id: str) -> Response:
     """Show how many seconds the job may run, 0 for unlimited."""
-    job = await _job(request, job_id)
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
     if wants_json(request):
-        return JSONResponse(job.execution_duration)
-    return _value(request, str(job.execution_duration))
+        return JSONResponse(times.execution_duration)
+    return _value(request, str(times.execution_duration))
 
 
 async def get_destruction(request: Request, job_id: str) -> Response:
     """Show the instant at which the job will be destroyed."""
-    job = await _job(request, job_id)
-    instant = job.destruction_time
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
+    instant = times.destruction_time
     return _value(request, None if instant is None else format_instant(instant))
 
 
 async def get_quote(request: Request, job_id: str) -> Response:
     """Show the instant at which the job will probably be done; empty if nobody knows."""
-    job = await _job(request, job_id)
-    return _value(request, None if job.quote is None else format_instant(job.quote))
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
+    return _value(request, None if times.quote is None else format_instant(times.quote))
 
 
 async def get_owner(request: Request, job_id: str) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from quws.domain.job import REQUEUED, Job, JobRef, TimelineEntry
+from quws.domain.job import REQUEUED, Job, JobRef, JobTimes, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.store import tables as t
@@ -22,6 +22,9 @@ _WANTED = bindparam("wanted", type_=_j.id.type)
 # Made once: to build a statement takes longer than to run it.
 _JOB = select(t.jobs).where(_j.id == _WANTED)
 _HEAD = select_refs().where(_j.id == _WANTED)
+_TIMES = select(
+    *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
+).where(_j.id == _WANTED)
 _POSITION = (
     select(func.count())
     .select_from(t.jobs)
@@ -53,6 +56,17 @@ class JobReading:
         def read(connection: Connection) -> JobRef | None:
             row = connection.execute(_HEAD, {"wanted": job_id}).first()
             return None if row is None else ref_of(row)
+
+        return await self._database.look(read)
+
+    async def times(self, job_id: str) -> JobTimes | None:
+        """Return when a job is to be done and to go, with what the list says of it."""
+
+        def read(connection: Connection) -> JobTimes | None:
+            row = connection.execute(_TIMES, {"wanted": job_id}).first()
+            if row is None:
+                return None
+            return JobTimes(ref_of(row), row.quote, row.destruction_time, row.execution_duration)
 
         return await self._database.look(read)
 

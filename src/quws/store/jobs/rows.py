@@ -21,6 +21,8 @@ _RESULTS = (
     .order_by(_r.position, _r.id)
 )
 
+_NOT_BEGUN = frozenset({Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.SUSPENDED})
+
 
 class UnreadableJob(Exception):
     """The row of a job holds what this release cannot read."""
@@ -64,7 +66,7 @@ async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = Fa
 def read_job(connection: Connection, row: Row[Any], fresh: bool = False) -> Job:
     """Return a whole job; see `job_of`."""
     results = []
-    if not (fresh or row.phase == Phase.PENDING) or row.circuits_done:
+    if row.circuits_done or not (fresh or row.phase in _NOT_BEGUN):
         results = [Result(*found) for found in connection.execute(_RESULTS, {"of": row.id})]
     try:
         return _read(row, results)
