@@ -210,8 +210,11 @@ def list_head(urls: Urls) -> str:
 
 def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
     """Write some entries of a streamed job list."""
+    # An id has nothing to be escaped.
+    before = quoteattr(urls.job(""))
+    before, quote = before[:-1], before[-1]
     return "".join(
-        f'<uws:jobref id="{ref.id}" xlink:href={quoteattr(urls.job(ref.id))}>'
+        f'<uws:jobref id="{ref.id}" xlink:href={before}{ref.id}{quote}>'
         f"<uws:phase>{ref.phase}</uws:phase>"
         + ("" if ref.run_id is None else f"<uws:runId>{xml_text(ref.run_id)}</uws:runId>")
         + (
