@@ -16,7 +16,6 @@ from quws.artifacts import ArtifactMissing
 from quws.artifacts.parameters import read_circuits
 from quws.domain.failures import Failure
 from quws.domain.job import JobError
-from quws.domain.phases import Phase
 from quws.domain.targets import TargetDescription
 from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
@@ -103,7 +102,7 @@ class Run:
         held = self._held
         keeper = asyncio.get_running_loop().create_task(lease.keep(held, self._place))
         try:
-            await held.announce(Phase.EXECUTING)
+            held.begins()
             await self._work()
         except Fenced:
             _log.info("job taken away")
@@ -120,6 +119,7 @@ class Run:
             with contextlib.suppress(Fenced):
                 await held.fail(Failure.INTERNAL_ERROR.error())
         finally:
+            await held.close()
             await lease.let_go(held, keeper)
             if held.child is not None:
                 if self._went_well:
@@ -244,9 +244,9 @@ class Run:
                 self._trace(message, child, self._circuit_started)
                 await publish_circuit(held, take, message, self._circuit_started)
             case Note(sentence=sentence):
-                await held.note(sentence)
+                held.note(sentence)
             case Progress(sentence=sentence):
-                await held.say(sentence)
+                held.say(sentence)
             case Calibrated(calibration=calibration):
                 await held.calibrate(calibration)
             case ResultsWritten():
