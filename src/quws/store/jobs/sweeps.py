@@ -222,7 +222,8 @@ def _duties(now: ColumnElement[int]) -> Select[Any]:
         exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label("retired"),
         exists(select(t.garbage.c.prefix)).label("garbage"),
     ]
-    return select(now.label("time"), *columns)
+    wanted: list[Any] = [now.label("time"), *columns]
+    return select(*wanted)
 
 
 def _first(due: Any, now: ColumnElement[int], *clauses: Any) -> ScalarSelect[str]:
