@@ -14,7 +14,6 @@ from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
-from quws.runner import votable
 from quws.runner.allowance import Allowance
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
@@ -64,12 +63,10 @@ class RunRole(Role):
 
         self._parse = parse
         self._target.load()
-        votable.load()
 
     @override
     def warm(self) -> None:
         self._target.warm()
-        votable.warm()
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:
