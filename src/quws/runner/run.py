@@ -13,7 +13,6 @@ from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
-from quws.runner import votable
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
@@ -69,12 +68,10 @@ class RunRole(Role):
         elif not self._target.forwards:
             from quws.circuits.parse import parse  # noqa: F401, PLC0415
         self._target.load()
-        votable.load()
 
     @override
     def warm(self) -> None:
         self._target.warm()
-        votable.warm()
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:

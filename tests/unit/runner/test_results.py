@@ -69,6 +69,8 @@ def test_a_votable_has_a_row_for_each_outcome(tmp_path: Path) -> None:
     assert {("job", "01-job"), ("target", "star"), ("shots", 8)} <= params
     assert ("register a<b", "1,-") in params
     assert len(params) == 3 + 2  # both circuits have the same registers
+    ids = [item.ID for item in (*table.params, *table.fields)]
+    assert len(set(ids)) == len(ids) == 3 + 4 + 4
     assert "QUERY_STATUS" in (tmp_path / "result.vot").read_text()
 
 

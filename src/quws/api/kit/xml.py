@@ -6,8 +6,6 @@ from xml.sax.saxutils import escape, quoteattr
 
 from quws.domain.parameters.values import is_xml_text
 
-VOTABLE_TYPE = "application/x-votable+xml"
-
 
 def head(stylesheet: str) -> str:
     """Write what stands before the root of a document: a browser then shows it as a page.
@@ -31,12 +29,3 @@ def xml_text(text: str) -> str:
     """Write a text between two tags, so that it is read back unchanged."""
     # A bare CR would be read back as LF.
     return escape(text, {"\r": "&#13;"})
-
-
-def votable(content: str) -> str:
-    """Write a VOTable around what its one resource holds: INFO, PARAM and TABLE elements."""
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
-        f'<RESOURCE type="results">{content}</RESOURCE></VOTABLE>\n'
-    )

@@ -14,7 +14,6 @@ from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
 from quws.api.kit.pages import pages_for
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import base_url, caller_of, targets_of
-from quws.api.kit.xml import VOTABLE_TYPE
 from quws.api.targets import json as as_json
 from quws.api.targets import votable
 from quws.domain.errors import InvalidParameter
@@ -22,6 +21,7 @@ from quws.domain.parameters.posted import text_of
 from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 from quws.schemas.target import CalibrationRefJson, TargetJson
+from quws.schemas.votable import VOTABLE_TYPE
 
 router = APIRouter(route_class=PlainRoute, tags=["Targets"])
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from quws.api.kit.xml import votable, xml_safe
+from quws.api.kit.xml import xml_safe
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
+from quws.schemas.votable import field, votable
 from quws.services.targets import TargetReport
 
 _Column = tuple[str, str, str | None, str]
@@ -132,11 +133,7 @@ def _params(**values: str | None) -> str:
 
 def _table(name: str, columns: Sequence[_Column], rows: Iterable[Sequence[Any]]) -> str:
     fields = "".join(
-        f'<FIELD name="{column}" datatype="{datatype}"'
-        + (' arraysize="*"' if datatype == "char" else "")
-        + (f' unit="{unit}"' if unit else "")
-        + f"><DESCRIPTION>{escape(what)}</DESCRIPTION></FIELD>"
-        for column, datatype, unit, what in columns
+        field(column, datatype, what, unit=unit) for column, datatype, unit, what in columns
     )
     body = "".join(
         "<TR>" + "".join(f"<TD>{_cell(value)}</TD>" for value in row) + "</TR>" for row in rows

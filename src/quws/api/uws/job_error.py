@@ -6,9 +6,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from starlette.responses import Response
 
-from quws.api.kit.xml import VOTABLE_TYPE, votable, xml_safe
+from quws.api.kit.xml import xml_safe
 from quws.api.uws import json as as_json
 from quws.domain.job import JobError
+from quws.schemas.votable import VOTABLE_TYPE, votable
 
 
 def error_response(error: JobError, *, json: bool, status: int = 200) -> Response:
