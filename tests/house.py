@@ -93,7 +93,7 @@ class LocalHub(EventHub):
         if self.away:
             raise BusUnavailable("it is away")
         self.told.append(event)
-        body = {"job": event.job_id, "phase": event.phase}
+        body = {"job": event.job_id, "phase": event.phase, "by": event.by}
         self._spread(json.dumps(body).encode())
 
     @override

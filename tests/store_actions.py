@@ -8,7 +8,7 @@ from typing import Any
 
 from store_helpers import FAILURE, LONG, NOW, TARGET, a_result, apply, entry, later, overdue, run
 
-from quws.domain.job import Claim, Parameter
+from quws.domain.job import Claim, Parameter, Said
 from quws.domain.phases import MOVES, Move, Phase
 from quws.domain.spec import JobSpec
 from quws.store.jobs.control import NewParameters
@@ -63,7 +63,7 @@ ACTIONS = {
     "give_up": move(Move.FAIL, lambda s, c: s.sweeps.give_up(overdue(c), FAILURE, entry()), True),
     "archive": move(Move.ARCHIVE, lambda s, c: s.sweeps.archive(c.id, later(90_000)), False),
     "renew": Action(lambda s, c: s.claims.renew(c, LONG), EXECUTING),
-    "note": Action(lambda s, c: s.publishing.note(c, entry("noted")), EXECUTING),
+    "say": Action(lambda s, c: s.publishing.say(c, Said([entry("noted")])), EXECUTING),
     "store_circuit": Action(
         lambda s, c: s.publishing.store_circuit(c, 0, a_result("counts-0"), entry(), NOW), EXECUTING
     ),
@@ -87,4 +87,4 @@ ACTIONS = {
 }
 
 
-WORKER = ("renew", "note", "store_circuit", "complete", "fail", "retry", "hand_back")
+WORKER = ("renew", "say", "store_circuit", "complete", "fail", "retry", "hand_back")

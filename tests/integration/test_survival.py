@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-from circuits import slow
+from circuits import ENDLESS, slow
 from harness import Process, Service, base_environment, kill_tree, until, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_nothing_runs_twice_when_all_is_killed(
 
 def test_all_processes_end_with_their_supervisor(own: Service) -> None:
     with own.client() as http:
-        job = create(http, slow(), SHOTS=10, PHASE="RUN")
+        job = create(http, ENDLESS, SHOTS=10, PHASE="RUN")
         wait(http, job, "EXECUTING")
     family = own.processes[0].family()
     assert len(family) >= 7
@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_loses_nothing(own: Service) -> None:
 
 def test_a_child_that_dies_is_tried_again_and_then_given_up(own: Service) -> None:
     with own.client() as http:
-        job = create(http, slow(), SHOTS=10, PHASE="RUN")
+        job = create(http, ENDLESS, SHOTS=10, PHASE="RUN")
 
         def kill_one() -> bool:
             for child in own.simulations():

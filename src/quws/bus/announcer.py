@@ -29,13 +29,13 @@ class Announcer:
         self._dispatcher = dispatcher
         self._events = events
 
-    async def changed(self, job_id: str, phase: Phase) -> None:
-        """Spread that a job is in a new phase, and count it."""
+    async def changed(self, job_id: str, phase: Phase, *, by: str | None = None) -> None:
+        """Spread that a job is in a new phase, and count it; ``by`` is the worker that says so."""
         if phase is not Phase.EXECUTING:
             # Jobs that execute are counted where they are claimed: they change often.
             metrics.entered(phase)
             _log.info("job moved", job=job_id, phase=phase)
-        await self.touched(job_id, phase)
+        await self._publish(JobEvent(job_id, phase, by))
 
     async def touched(self, job_id: str, phase: Phase) -> None:
         """Spread that something of a job changed, but not its phase."""

@@ -24,10 +24,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job changed. ``phase`` is None when it was deleted."""
+    """A job changed. ``phase`` is None when it was deleted.
+
+    ``by`` is the worker that has the job and says so itself: it need not look.
+    """
 
     job_id: str
     phase: Phase | None
+    by: str | None = None
 
 
 class Watch:
@@ -78,7 +82,7 @@ class EventHub:
             Nobody was told; listeners find out when they next look.
 
         """
-        message = json.dumps({"job": event.job_id, "phase": event.phase})
+        message = json.dumps({"job": event.job_id, "phase": event.phase, "by": event.by})
         with telling():
             await self._redis.publish(CHANNEL, message)
 
@@ -156,8 +160,10 @@ class EventHub:
         try:
             body = json.loads(data)
             phase = body["phase"]
-            event = JobEvent(str(body["job"]), None if phase is None else Phase(phase))
-        except (ValueError, KeyError, TypeError, RecursionError):
+            event = JobEvent(
+                str(body["job"]), None if phase is None else Phase(phase), body.get("by")
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             _log.warning("unreadable event", data=data[:100])
             return
         self._note(event.job_id, event.phase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +98,21 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a running job has told of itself, to be written down together.
+
+    ``message`` is what it is doing, ``calibration_id`` what it runs with; None if that is not new.
+    """
+
+    entries: Sequence[TimelineEntry] = ()
+    message: str | None = None
+    calibration_id: str | None = None
+
+
+NOTHING_SAID = Said()
+
+
+@dataclass(frozen=True, slots=True)
 class JobRef:
     """What the job list says of a job."""
 
@@ -105,6 +121,16 @@ class JobRef:
     run_id: str | None
     owner: str | None
     creation_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobTimes:
+    """When a job is to be done, and to go: what has a resource of its own beside the phase."""
+
+    ref: JobRef
+    quote: datetime | None
+    destruction_time: datetime | None
+    execution_duration: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from quws.domain.circuits import CircuitFacts
 
 _LATE_PART = 0.25
-_MEMORY = 20
+MEMORY = 20
 """A mean forgets: it weighs about so many of its last jobs."""
 
 
@@ -70,9 +70,3 @@ def remaining(predicted: float, elapsed: float) -> float:
     believes in no end that is always now.
     """
     return max(predicted - elapsed, elapsed * _LATE_PART)
-
-
-def learn(count: int, mean: float, seconds: float) -> tuple[int, float]:
-    """Return the count and the mean of so much work with one more job's time added."""
-    weight = min(count + 1, _MEMORY)
-    return count + 1, mean + (seconds - mean) / weight

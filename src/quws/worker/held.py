@@ -18,12 +18,21 @@ import structlog
 from quws.artifacts import ArtifactStoreUnavailable
 from quws.domain.errors import QuotaExceeded
 from quws.domain.failures import Failure
-from quws.domain.job import REQUEUED, Claim, JobError, Result, TimelineEntry
+from quws.domain.job import (
+    NOTHING_SAID,
+    REQUEUED,
+    Claim,
+    JobError,
+    Result,
+    Said,
+    TimelineEntry,
+)
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
 from quws.sandbox.child import Child
 from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
+from quws.worker.gathered import Gathered
 from quws.worker.workplace import Workplace
 
 T = TypeVar("T")
@@ -62,6 +71,7 @@ class HeldJob:
         self._place = place
         self._shifted = shifted
         self.claim = claim
+        self._gathered = Gathered(self.write_down)
         self._results_bytes = sum(item.size for item in claim.job.results)
         self.began = monotonic()
         self.child: Child | None = None
@@ -85,43 +95,47 @@ class HeldJob:
 
     # -- how it gets on ---------------------------------------------------------------------------
 
-    async def note(self, sentence: str) -> None:
-        """Write a sentence into the timeline.
+    def begins(self) -> None:
+        """Tell of the claim, soon: most jobs have ended by then."""
+        self._gathered.soon()
 
-        Raises
-        ------
-        Fenced
+    def note(self, sentence: str) -> None:
+        """Have a sentence written into the timeline: soon, or with what is written next."""
+        self._gathered.note(self._entry("note", sentence))
 
-        """
-        entry = self._entry("note", sentence)
-        await self._write(lambda: self._place.jobs.publishing.note(self.claim, entry))
-
-    async def say(self, sentence: str) -> None:
-        """Write what the job is doing just now.
-
-        Raises
-        ------
-        Fenced
-
-        """
-        await self._write(lambda: self._place.jobs.publishing.say(self.claim, sentence))
-        await self.announce(Phase.EXECUTING)
+    def say(self, sentence: str) -> None:
+        """Have written what the job is doing just now: soon, or with what is written next."""
+        self._gathered.say(sentence)
 
     async def calibrate(self, calibration: Calibration) -> None:
-        """Write the calibration that the job runs with.
+        """Have the calibration written that the job runs with: soon, or with what comes next.
 
         Raises
         ------
         Fenced
+            The job was lost while the database was away.
 
         """
+        place = self._place
+        # Before the job refers to it.
+        await self.persistently(
+            lambda: place.targets.calibrated(place.target, calibration, present=False)
+        )
+        self._gathered.calibrate(calibration.id)
 
-        async def write() -> bool:
-            # Before the job refers to it.
-            await self._place.targets.calibrated(self._place.target, calibration, present=False)
-            return await self._place.jobs.publishing.set_calibration(self.claim, calibration.id)
+    async def write_down(self, said: Said) -> None:
+        """Write what the job has said of itself, and tell of it, if it is still this worker's."""
+        try:
+            if said != NOTHING_SAID:
+                await self._write(lambda: self._place.jobs.publishing.say(self.claim, said))
+        except Fenced:
+            self.changed.set()  # Who keeps the lease finds out what has become of the job.
+        else:
+            await self.announce(Phase.EXECUTING)
 
-        await self._write(write)
+    async def close(self) -> None:
+        """Write no more by itself."""
+        await self._gathered.take()
 
     async def put(
         self, result_id: str, name: str, content: bytes | BinaryIO, mime_type: str
@@ -171,9 +185,10 @@ class HeldJob:
 
         """
         entry = self._entry("circuit done", f"circuit {index} of {self._circuits} on {engine}")
+        said = await self._gathered.take()
         await self._write(
             lambda: self._place.jobs.publishing.store_circuit(
-                self.claim, index, result, entry, started, list(more)
+                self.claim, index, result, entry, started, list(more), said
             )
         )
         await self.announce(Phase.EXECUTING)
@@ -195,7 +210,9 @@ class HeldJob:
         entry, seconds = self._entry("completed"), monotonic() - self.began
         await self._end(
             Phase.COMPLETED,
-            lambda: self._place.jobs.publishing.complete(self.claim, list(results), entry, seconds),
+            lambda said: self._place.jobs.publishing.complete(
+                self.claim, list(results), entry, seconds, said
+            ),
         )
 
     async def fail(self, error: JobError) -> None:
@@ -208,7 +225,8 @@ class HeldJob:
         """
         entry = self._entry("failed", error.message)
         await self._end(
-            Phase.ERROR, lambda: self._place.jobs.publishing.fail(self.claim, error, entry)
+            Phase.ERROR,
+            lambda said: self._place.jobs.publishing.fail(self.claim, error, entry, said),
         )
 
     async def retry(self, reason: str) -> None:
@@ -220,7 +238,9 @@ class HeldJob:
 
         """
         entry = self._entry(REQUEUED, f"{reason}; the job is tried again")
-        await self._end(Phase.QUEUED, lambda: self._place.jobs.publishing.retry(self.claim, entry))
+        await self._end(
+            Phase.QUEUED, lambda said: self._place.jobs.publishing.retry(self.claim, entry, said)
+        )
         await self._place.announcer.work(self._place.target)
 
     async def hand_back(self, reason: str) -> None:
@@ -233,7 +253,8 @@ class HeldJob:
         """
         entry = self._entry("suspended", reason)
         await self._end(
-            Phase.SUSPENDED, lambda: self._place.jobs.publishing.hand_back(self.claim, entry)
+            Phase.SUSPENDED,
+            lambda said: self._place.jobs.publishing.hand_back(self.claim, entry, said),
         )
         await self._place.announcer.work(self._place.target)
 
@@ -259,6 +280,7 @@ class HeldJob:
 
         """
         now = self._place.clock()
+        await self._gathered.now()
         await self._write(lambda: self._place.handovers.intend(self.claim, key, now))
 
     async def arrived(self, key: str, handle: str) -> None:
@@ -270,6 +292,7 @@ class HeldJob:
 
         """
         entry = self._entry("handed over", f"the target's own queue has it as {handle}"[:500])
+        await self._gathered.now()
         await self._write(lambda: self._place.handovers.arrived(self.claim, key, handle, entry))
         await self.announce(Phase.EXECUTING)
 
@@ -282,6 +305,7 @@ class HeldJob:
 
         """
         entry = self._entry("in doubt", sentence)
+        await self._gathered.now()
         await self._write(lambda: self._place.handovers.doubt(self.claim, key, entry))
 
     # -- the lease, at once or not at all ---------------------------------------------------------
@@ -352,7 +376,7 @@ class HeldJob:
 
     async def announce(self, phase: Phase) -> None:
         """Say that the job has changed; nothing is lost if nobody hears it."""
-        await self._place.announcer.changed(self.id, phase)
+        await self._place.announcer.changed(self.id, phase, by=self._place.worker)
 
     async def persistently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat what a database or artifact store that is away made fail.
@@ -381,8 +405,9 @@ class HeldJob:
         if not await self.persistently(write):
             raise Fenced
 
-    async def _end(self, phase: Phase, write: Callable[[], Awaitable[bool]]) -> None:
-        await self._write(write)
+    async def _end(self, phase: Phase, write: Callable[[Said], Awaitable[bool]]) -> None:
+        said = await self._gathered.take()
+        await self._write(lambda: write(said))
         metrics.ended(self._place.target, phase, monotonic() - self.began)
         await self.announce(phase)
 

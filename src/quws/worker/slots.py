@@ -114,7 +114,9 @@ class Slots:
             pass
 
     def heard(self, event: JobEvent) -> None:
-        """Look at a running job at once because somebody changed it."""
+        """Look at a running job at once because somebody else changed it."""
+        if event.by == self._place.worker:
+            return
         for held in self._held:
             if held.id == event.job_id:
                 held.changed.set()

@@ -1,4 +1,4 @@
-"""How much work jobs are, how long such a one takes, and how that is learned."""
+"""How much work jobs are, and how long such a one takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language
-from quws.domain.quotes import learn, predict, work_of
+from quws.domain.quotes import predict, work_of
 
 
 def facts(**known: Any) -> CircuitFacts:
@@ -79,16 +79,3 @@ def test_what_took_no_time_can_be_used_as_well() -> None:
     assert predict(2, {1: 0.0, 3: 1.0}) == pytest.approx(1e-3)
     assert predict(2, {1: 1.0, 3: 0.0}) == pytest.approx(1e-3)
     assert predict(5000, {1: 1.0}) == 2.0**60
-
-
-def test_the_first_jobs_make_a_plain_mean() -> None:
-    count, mean = 0, 0.0
-    for seconds in (2.0, 4.0, 9.0):
-        count, mean = learn(count, mean, seconds)
-    assert (count, mean) == (3, pytest.approx(5.0))
-
-
-def test_after_twenty_the_mean_forgets() -> None:
-    assert learn(19, 10.0, 30.0) == (20, 11.0)
-    assert learn(500, 10.0, 30.0) == (501, 11.0)
-    assert learn(18, 10.0, 29.0) == (19, 11.0)

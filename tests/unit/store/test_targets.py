@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from store_helpers import NOW, TARGET, added, claimed, entry, later, queued
 
+from quws.domain.job import Said
 from quws.domain.targets import (
     Calibration,
     GateCalibration,
@@ -52,6 +53,21 @@ async def test_a_target_is_online_until_somebody_says_otherwise(targets: TargetS
     assert record.state == TargetState()
     assert record.checked is None
     assert await targets.record("another") is None
+
+
+async def test_what_a_target_is_is_understood_once_and_anew_when_a_worker_says_otherwise(
+    targets: TargetStore, database: Database
+) -> None:
+    first, second = await targets.record(TARGET), await targets.record(TARGET)
+    assert first is not None
+    assert second is not None
+    assert first.description is second.description
+    other = DESCRIPTION.model_copy(update={"qubits": 7})
+    # Another process does, and nobody tells this one.
+    await TargetStore(database).register([other], NOW, replace=True)
+    third = await targets.record(TARGET)
+    assert third is not None
+    assert third.description == other
 
 
 @pytest.mark.parametrize("status", [item for item in TargetStatus if item != "online"])
@@ -123,7 +139,7 @@ async def test_calibrations_are_kept_and_the_present_one_is_known(
     assert record is not None
     assert record.calibration == "tuesday"
     held = await claimed(store)
-    assert await store.publishing.set_calibration(held, "monday")
+    assert await store.publishing.say(held, Said(calibration_id="monday"))
     job = await store.reading.get(held.id)
     assert job is not None
     assert job.calibration_id == "monday"

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from scripted_children import until
 from store_helpers import NOW, TARGET
 from worker_bench import Bench
 
 from quws.artifacts import ArtifactStore, ArtifactStoreUnavailable
+from quws.bus.events import JobEvent
 from quws.domain.failures import Failure
 from quws.domain.job import Result
 from quws.domain.phases import Phase
@@ -30,17 +32,57 @@ CALIBRATION = Calibration(id="c1", time=NOW)
 
 async def test_notes_and_words_are_seen(bench: Bench) -> None:
     held = await bench.hold()
-    await held.note("it is warm")
-    await held.say("half of it")
+    held.note("it is warm")
+    held.say("a quarter of it")
+    held.say("half of it")
+    await until(lambda: bench.bus.events != [])
     job = await bench.job(held.id)
     assert job.message == "half of it"
     assert "it is warm" in await bench.sentences(held.id)
-    assert bench.bus.phases == [Phase.EXECUTING]  # The word; notes wait for the next news.
+    assert bench.bus.events == [JobEvent(held.id, Phase.EXECUTING, by="worker-1")]
+    # What is said later is written later.
+    held.say("all of it")
+    await until(lambda: len(bench.bus.events) == 2)
+    assert (await bench.job(held.id)).message == "all of it"
+
+
+async def test_that_it_runs_is_told_soon_and_not_of_a_job_that_has_ended_by_then(
+    bench: Bench,
+) -> None:
+    held = await bench.hold()
+    held.begins()
+    assert bench.bus.events == []
+    await until(lambda: bench.bus.phases == [Phase.EXECUTING])
+    short = await bench.hold()
+    short.begins()
+    short.note("it is short")
+    await short.complete([])
+    await asyncio.sleep(0.15)  # Longer than what is said is gathered.
+    assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
+    assert (await bench.sentences(short.id))[-2:] == ["it is short", None]
+
+
+async def test_what_is_said_while_something_is_written_is_written_next(bench: Bench) -> None:
+    held = await bench.hold(circuits=2)
+    held.note("first")
+    await until(lambda: held._gathered._writing is not None)
+    held.note("second")
+    await held.add_circuit(0, RESULT, "aer", NOW, [])
+    sentences = await bench.sentences(held.id)
+    assert sentences[-3:] == ["first", "second", "circuit 0 of 2 on aer"]
+    held.note("third")
+    await held.intend(held.id)
+    assert (await bench.sentences(held.id))[-1] == "third"
+    held.note("last")
+    await held.close()
+    await asyncio.sleep(0.15)
+    assert "last" not in await bench.sentences(held.id)
 
 
 async def test_the_calibration_is_written_before_the_job_refers_to_it(bench: Bench) -> None:
     held = await bench.hold()
     await held.calibrate(CALIBRATION)
+    await until(lambda: bench.bus.events != [])
     assert (await bench.job(held.id)).calibration_id == "c1"
     assert await bench.place.targets.calibration(TARGET, "c1") == CALIBRATION
     record = await bench.place.targets.record(TARGET)
@@ -155,9 +197,6 @@ async def test_doubt_is_written_down(bench: Bench) -> None:
 
 
 WRITES: dict[str, Callable[[HeldJob], Awaitable[object]]] = {
-    "note": lambda held: held.note("x"),
-    "say": lambda held: held.say("x"),
-    "calibrate": lambda held: held.calibrate(CALIBRATION),
     "circuit": lambda held: held.add_circuit(0, RESULT, "aer", NOW, []),
     "complete": lambda held: held.complete([RESULT]),
     "fail": lambda held: held.fail(Failure.OUT_OF_MEMORY.error()),
@@ -195,6 +234,26 @@ async def test_of_an_aborted_job_nothing_is_written(bench: Bench, write: str) ->
     with pytest.raises(Fenced):
         await WRITES[write](held)
     assert await bench.phase(held.id) is Phase.ABORTED
+
+
+@pytest.mark.parametrize("taken", ["aborted", "claimed by another"])
+async def test_what_a_job_says_that_was_lost_is_not_written(bench: Bench, taken: str) -> None:
+    held = await bench.hold()
+    if taken == "aborted":
+        await bench.take_away(held)
+    else:
+        await held.retry("its lease was over")
+        await bench.claim()
+    before = await bench.job(held.id), await bench.sentences(held.id)
+    bench.bus.events.clear()
+    held.note("x")
+    held.say("x")
+    await held.calibrate(CALIBRATION)
+    # Who keeps the lease is told to look.
+    async with asyncio.timeout(20):
+        await held.changed.wait()
+    assert (await bench.job(held.id), await bench.sentences(held.id)) == before
+    assert bench.bus.events == []
 
 
 class Away(ArtifactStore):
@@ -309,7 +368,8 @@ async def test_a_job_over_its_time_is_aborted(bench: Bench) -> None:
 
 async def test_entries_say_when_and_by_whom(bench: Bench) -> None:
     held = await bench.with_place(clock=lambda: NOW + timedelta(seconds=5)).hold()
-    await held.note("it is warm")
+    held.note("it is warm")
+    await until(lambda: bench.bus.events != [])
     found = await bench.jobs.reading.whole(held.id)
     assert found is not None
     (entry,) = [item for item in found[1] if item.status == "note"]

@@ -19,7 +19,7 @@ from store_helpers import NOW, TARGET
 from worker_bench import CIRCUIT, FACTS, Bench
 
 from quws.domain.failures import Failure
-from quws.domain.job import Claim, ErrorType, Parameter, Result, TimelineEntry
+from quws.domain.job import Claim, ErrorType, Parameter, Result, Said, TimelineEntry
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
@@ -94,7 +94,7 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     (result,) = job.results
     assert (result.id, result.mime_type) == ("counts", "application/json")
     assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
-    assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
+    assert bench.bus.phases[-1] is Phase.COMPLETED
     assert [path.name for path in bench.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()
     assert bench.rests == []
@@ -249,7 +249,7 @@ async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:
     assert (job.phase, job.error) == (Phase.ERROR, Failure.OUT_OF_MEMORY.error())
     assert job.calibration_id == "c1"
     assert "it is warm" in await bench.sentences(held.id)
-    assert bench.bus.phases == [Phase.EXECUTING, Phase.EXECUTING, Phase.ERROR]
+    assert bench.bus.phases[-1] is Phase.ERROR
     assert bench.rests == []
 
 
@@ -597,8 +597,8 @@ async def test_who_hands_a_job_back_unknowingly_deletes_no_file_of_the_next_hold
     hand_back = bench.jobs.publishing.hand_back
     successors: list[HeldJob] = []
 
-    async def unheard(claim: Claim, entry: TimelineEntry) -> bool:
-        done = await hand_back(claim, entry)
+    async def unheard(claim: Claim, entry: TimelineEntry, said: Said) -> bool:
+        done = await hand_back(claim, entry, said)
         if not done:
             return False
         if others_begin != "later":
@@ -692,11 +692,15 @@ async def test_it_rests_before_it_gives_the_job_back(bench: Bench) -> None:
     # Else it would be the first to take the job again.
     bench.children.scarce = "the interpreter is gone"
     held = await bench.hold()
-    said: list[Phase | None] = []
-    run = Run(held, bench.place, bench.target, lambda _: said.extend(bench.bus.phases))
-    await run.run()
-    assert said == [Phase.EXECUTING]
-    assert bench.bus.phases == [Phase.EXECUTING, Phase.SUSPENDED]
+    rested: list[str] = []
+
+    def rest(why: str) -> None:
+        assert Phase.SUSPENDED not in bench.bus.phases
+        rested.append(why)
+
+    await Run(held, bench.place, bench.target, rest).run()
+    assert rested == ["the interpreter is gone"]
+    assert bench.bus.phases[-1] is Phase.SUSPENDED
 
 
 async def test_a_fault_of_ours_leaves_no_job_executing(bench: Bench) -> None:

@@ -238,6 +238,8 @@ async def test_an_event_makes_it_look_at_that_job_at_once(bench: Bench) -> None:
     await until(lambda: len(bench.children.processes) == 2)
     for job in (one, other):
         assert await bench.jobs.control.abort(job.id, entry("aborted"))
+    # What the worker itself has told is no reason to look.
+    slots.heard(JobEvent(other.id, Phase.EXECUTING, by="worker-1"))
     slots.heard(JobEvent(one.id, Phase.ABORTED))
     # The next heartbeat by itself is 20 seconds away.
     await until(lambda: sum(item.killed.is_set() for item in bench.children.processes) == 1)

@@ -9,7 +9,12 @@ from quws.store import tables as t
 
 
 async def add_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:
-    """Write a row for each circuit of a job; none has run yet."""
+    """Write a row for each circuit of a batch; none has run yet.
+
+    Of a job with one circuit the job's own row says all.
+    """
+    if count == 1:
+        return
     await connection.execute(
         insert(t.circuits),
         [{"job_id": job_id, "index": index, "status": "waiting"} for index in range(count)],

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from json import JSONDecodeError
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Select,
+    Text,
+    bindparam,
     case,
     cast,
     func,
@@ -25,11 +29,24 @@ from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
-from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, fence, in_phases
+from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
 from quws.store.jobs.rows import UnreadableJob, job_of
+from quws.store.jobs.transition import Made, Prepared
 from quws.store.targets import is_online
 
 _j = t.jobs.c
+
+
+_TARGET = bindparam("its_target", type_=Text())
+_MILLIS = bindparam("millis", type_=BigInteger())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Jobs that were claimed together, and whether further ones waited."""
+
+    claims: list[Claim]
+    more: bool
 
 
 class JobClaims:
@@ -37,6 +54,18 @@ class JobClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Built once: that takes longer than to run it.
+        self._next = {
+            (held, left): _next(database, held=held, left=left)
+            for held in (False, True)
+            for left in (False, True)
+        }
+        self._renew = (
+            update(t.jobs)
+            .where(FENCE)
+            .values(lease_until=database.now + _MILLIS)
+            .returning(_j.deadline, database.now.label("now"))
+        )
 
     async def claim(
         self,
@@ -48,7 +77,22 @@ class JobClaims:
         holder: str | None = None,
         but: Collection[str] = (),
     ) -> Claim | None:
-        """Take the best waiting job of a target: priority first, then turn, then age.
+        """Take the best waiting job of a target; see `take`."""
+        taken = await self.take(target, worker, lease_seconds, now, most=1, holder=holder, but=but)
+        return taken.claims[0] if taken.claims else None
+
+    async def take(
+        self,
+        target: str,
+        worker: str,
+        lease_seconds: float,
+        now: datetime,
+        *,
+        most: int,
+        holder: str | None = None,
+        but: Collection[str] = (),
+    ) -> Taken:
+        """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
@@ -57,92 +101,65 @@ class JobClaims:
         Raises
         ------
         UnreadableJob
-            It is the one that is next, and stays where it is.
+            It is the one that is next, and stays where it is; no other was taken.
 
         """
-        head = self._head(target, but)
         try:
-            return await self._claim(head, target, worker, lease_seconds, now, holder)
+            return await self._take(target, worker, lease_seconds, now, most, holder, but)
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
+            head = _head(self._database, target, but)
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:
                 raise
             raise UnreadableJob(job_id) from error
 
-    async def _claim(
+    async def _take(
         self,
-        head: Select[str],
         target: str,
         worker: str,
         lease_seconds: float,
         now: datetime,
+        most: int,
         holder: str | None,
-    ) -> Claim | None:
-        clock = self._database.now
-        lease = str(uuid.uuid4())
-        waiting = head.with_for_update(skip_locked=True).scalar_subquery()
-        h = t.holds.c
-        is_held = (
-            []
-            if holder is None
-            else [
-                select(h.target)
-                .where(h.target == target, h.holder == holder, h.until > clock)
-                .exists()
-            ]
-        )
+        but: Collection[str],
+    ) -> Taken:
+        move = self._next[holder is not None, bool(but)]
+        values: dict[str, Any] = {
+            "its_target": target,
+            "new_worker": worker,
+            "millis": int(lease_seconds * 1000),
+        }
+        if holder is not None:
+            values["its_holder"] = holder
+        if but:
+            values["others"] = list(but)
+        entry = TimelineEntry(now, "claimed", worker)
+        claims: list[Claim] = []
+        made: list[Made] = []
+        more = True
         async with self._database.write() as connection:
-            row = await transition.make(
-                connection,
-                waiting,
-                Move.CLAIM,
-                TimelineEntry(now, "claimed", worker),
-                *is_held,
-                returning=(t.jobs,),
-                attempt=_j.attempt + 1,
-                lease=lease,
-                lease_until=clock + int(lease_seconds * 1000),
-                worker=worker,
-                claimed_time=clock,
-                start_time=func.coalesce(_j.start_time, t.to_stored(now)),
-                deadline=case(
-                    (
-                        _j.execution_duration > 0,
-                        clock + cast(_j.execution_duration, BigInteger) * 1000 - _j.spent_ms,
-                    )
-                ),
-            )
-            if row is None:
-                return None
-            return Claim(await job_of(connection, row), lease, row.deadline)
-
-    def _head(self, target: str, but: Collection[str]) -> Select[str]:
-        """Return the query for the job of a target that is next."""
-        online = is_online(self._database, target)
-        clauses: list[ColumnElement[bool]] = [_j.id.not_in(but)] if but else []
-        return (
-            select(_j.id)
-            .where(_j.target == target, in_phases(WAITING), online, *clauses)
-            .order_by(*QUEUE_ORDER)
-            .limit(1)
-        )
+            while more and len(made) < most:
+                lease = str(uuid.uuid4())
+                taken = await transition.change(connection, move, entry, **values, new_lease=lease)
+                more = taken is not None and taken.row.more
+                if taken is not None:
+                    made.append(taken)
+                    job = await job_of(connection, taken.row, fresh=True)
+                    claims.append(Claim(job, lease, taken.row.deadline))
+            if made:
+                await transition.write_down(connection, made)
+        return Taken(claims, more)
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
         """Renew a lease, read the deadline, which may have moved, and the database's clock.
 
         None when the job is not this worker's any more.
         """
+        values = fenced(claim) | {"millis": int(lease_seconds * 1000)}
         async with self._database.write() as connection:
-            row = (
-                await connection.execute(
-                    update(t.jobs)
-                    .where(fence(claim))
-                    .values(lease_until=self._database.now + int(lease_seconds * 1000))
-                    .returning(_j.deadline, self._database.now.label("now"))
-                )
-            ).first()
+            row = (await connection.execute(self._renew, values)).first()
             if row is None:
                 return None
             return replace(claim, deadline=row.deadline), t.from_stored(row.now)
@@ -153,19 +170,9 @@ class JobClaims:
         A job may run for its execution duration, whatever the clock says meanwhile.
         None when the job is not this worker's any more.
         """
-        millis = round(seconds * 1000)
+        values = fenced(claim) | {"millis": round(seconds * 1000)}
         async with self._database.write() as connection:
-            row = (
-                await connection.execute(
-                    update(t.jobs)
-                    .where(fence(claim))
-                    .values(
-                        claimed_time=type_coerce(_j.claimed_time, BigInteger) + millis,
-                        deadline=type_coerce(_j.deadline, BigInteger) + millis,
-                    )
-                    .returning(_j.deadline)
-                )
-            ).first()
+            row = (await connection.execute(_SHIFT, values)).first()
             return None if row is None else replace(claim, deadline=row.deadline)
 
     async def shorten(self, lease_seconds: float) -> int:
@@ -196,3 +203,70 @@ class JobClaims:
                 .values(lease_until=self._database.now)
             )
             return released.rowcount
+
+
+def _head(
+    database: Database, target: str | BindParameter[str], but: Collection[str] | BindParameter[Any]
+) -> Select[str]:
+    """Return the query for the job of a target that is next."""
+    clauses: list[ColumnElement[bool]] = []
+    if isinstance(but, BindParameter) or but:
+        clauses.append(_j.id.not_in(but))
+    return (
+        select(_j.id)
+        .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
+        .order_by(*QUEUE_ORDER)
+        .limit(1)
+    )
+
+
+def _next(database: Database, *, held: bool, left: bool) -> Prepared:
+    """Return the claim of the job that is next: on a target that is ``held``, ``left`` others."""
+    clock, h = database.now, t.holds.c
+    others: BindParameter[Any] | tuple[str, ...] = ()
+    if left:
+        others = bindparam("others", expanding=True)
+    waiting = _head(database, _TARGET, others).with_for_update(skip_locked=True).scalar_subquery()
+    holds = select(h.target).where(
+        h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
+    )
+    further = t.jobs.alias("further")
+    more = (
+        select(further.c.id)
+        .where(
+            further.c.target == _j.target,
+            further.c.id != _j.id,
+            in_phases(WAITING, of="further"),
+        )
+        .correlate(t.jobs)
+        .exists()
+    )
+    return transition.prepared(
+        Move.CLAIM,
+        waiting,
+        *([holds.exists()] if held else []),
+        returning=(t.jobs, more.label("more")),
+        attempt=_j.attempt + 1,
+        lease=bindparam("new_lease", type_=_j.lease.type),
+        lease_until=clock + _MILLIS,
+        worker=bindparam("new_worker", type_=Text()),
+        claimed_time=clock,
+        start_time=func.coalesce(_j.start_time, bindparam("entry_time", type_=t.Instant())),
+        deadline=case(
+            (
+                _j.execution_duration > 0,
+                clock + cast(_j.execution_duration, BigInteger) * 1000 - _j.spent_ms,
+            )
+        ),
+    )
+
+
+_SHIFT = (
+    update(t.jobs)
+    .where(FENCE)
+    .values(
+        claimed_time=type_coerce(_j.claimed_time, BigInteger) + _MILLIS,
+        deadline=type_coerce(_j.deadline, BigInteger) + _MILLIS,
+    )
+    .returning(_j.deadline)
+)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause, and_, text, update
+from sqlalchemy import BindParameter, TextClause, and_, bindparam, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import Claim
@@ -23,14 +24,14 @@ QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 """In which order the jobs of a target are claimed."""
 
 
-def in_phases(wanted: Iterable[Phase]) -> TextClause:
-    """Return the condition that a job is in one of several phases."""
+def in_phases(wanted: Iterable[Phase], of: str = "jobs") -> TextClause:
+    """Return the condition that a job is in one of several phases; ``of`` is its table's alias."""
     # Literal, not bound, and written as in the index: only then do both databases see that a
     # partial index fits.
     names = [f"'{Phase(phase)}'" for phase in sorted(wanted)]
     if len(names) == 1:
-        return text(f"jobs.phase = {names[0]}")
-    return text(f"jobs.phase IN ({', '.join(names)})")
+        return text(f"{of}.phase = {names[0]}")
+    return text(f"{of}.phase IN ({', '.join(names)})")
 
 
 def not_archived() -> TextClause:
@@ -38,19 +39,24 @@ def not_archived() -> TextClause:
     return text(f"jobs.phase <> '{Phase.ARCHIVED}'")
 
 
-def fence(claim: Claim) -> ColumnElement[bool]:
-    """Return the condition that a job is still in the hands of who claimed it."""
-    return and_(
-        _j.id == claim.id,
-        _j.attempt == claim.attempt,
-        _j.lease == claim.lease,
-        _j.phase == Phase.EXECUTING,
-    )
+HELD_JOB: BindParameter[str] = bindparam("held_job", type_=_j.id.type)
+FENCE = and_(
+    _j.id == HELD_JOB,
+    _j.attempt == bindparam("held_attempt", type_=_j.attempt.type),
+    _j.lease == bindparam("held_lease", type_=_j.lease.type),
+    _j.phase == Phase.EXECUTING,
+)
+"""The condition that a job is still in the hands of who claimed it; see `fenced`."""
+
+_HELD = update(t.jobs).where(FENCE).values(lease_until=_j.lease_until).returning(_j.id)
+
+
+def fenced(claim: Claim) -> dict[str, Any]:
+    """Return what a statement with `FENCE` is run with."""
+    return {"held_job": claim.id, "held_attempt": claim.attempt, "held_lease": claim.lease}
 
 
 async def held(connection: AsyncConnection, claim: Claim) -> bool:
     """Whether a job is still the worker's, which it then stays until the transaction ends."""
-    found = await connection.execute(
-        update(t.jobs).where(fence(claim)).values(lease_until=_j.lease_until).returning(_j.id)
-    )
+    found = await connection.execute(_HELD, fenced(claim))
     return found.first() is not None

@@ -6,11 +6,12 @@ and none is false. A job's row may be gone when this is read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import JobRef
@@ -126,14 +127,27 @@ class Outbox:
             return pruned.rowcount
 
 
-async def write(connection: AsyncConnection, happening: Happening) -> None:
+_WRITE = insert(t.outbox).values(
+    kind=bindparam("what"),
+    time=bindparam("happened"),
+    job_id=bindparam("job"),
+    owner=bindparam("whose"),
+    phase=bindparam("then"),
+)
+
+
+async def write(connection: AsyncConnection, happenings: Sequence[Happening]) -> None:
     """Write what happened, for those who follow events."""
     await connection.execute(
-        insert(t.outbox).values(
-            kind=happening.kind,
-            time=happening.time,
-            job_id=happening.job_id,
-            owner=happening.owner,
-            phase=happening.phase,
-        )
+        _WRITE,
+        [
+            {
+                "what": item.kind,
+                "happened": item.time,
+                "job": item.job_id,
+                "whose": item.owner,
+                "then": item.phase,
+            }
+            for item in happenings
+        ],
     )

@@ -6,27 +6,92 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import quotes
-from quws.domain.job import Claim, JobError, Result, TimelineEntry
+from quws.domain.job import NOTHING_SAID, Claim, JobError, Result, Said, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
-from quws.store.jobs.clauses import fence, held
+from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
+from quws.store.jobs.transition import Prepared
 
-_j = t.jobs.c
+_j, _c = t.jobs.c, t.circuits.c
 
 _BATCH_OFFSET = 100
 """Results of single circuits are listed after those of the whole job."""
 
 _MORE_OFFSET = 1_000_000
+
+# What is run for every job is built once: that takes longer than to run it.
+
+_MORE_BYTES = bindparam("more_bytes", type_=BigInteger())
+_CALIBRATED: dict[str, Any] = {
+    "calibration_id": func.coalesce(bindparam("new_calibration", type_=Text()), _j.calibration_id)
+}
+_COMPLETE = transition.prepared(
+    Move.COMPLETE,
+    HELD_JOB,
+    FENCE,
+    circuits_done=_j.circuits,
+    stored_bytes=_j.stored_bytes + _MORE_BYTES,
+    **_CALIBRATED,
+)
+_FAIL = transition.prepared(
+    Move.FAIL,
+    HELD_JOB,
+    FENCE,
+    error=bindparam("new_error", type_=_j.error.type),
+    **_CALIBRATED,
+)
+_RETRY = transition.prepared(Move.REQUEUE, HELD_JOB, FENCE, **_CALIBRATED)
+_SAY = (
+    update(t.jobs)
+    .where(FENCE)
+    .values(
+        message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **_CALIBRATED
+    )
+)
+_STORE = (
+    update(t.circuits)
+    .where(_c.job_id == HELD_JOB, _c.index == bindparam("its_index"), _c.status != "completed")
+    .values(
+        status="completed",
+        attempt=bindparam("its_attempt"),
+        artifact=bindparam("its_artifact"),
+        start_time=bindparam("started"),
+        end_time=bindparam("ended"),
+    )
+)
+_COUNT = (
+    update(t.jobs)
+    .where(_j.id == HELD_JOB)
+    .values(circuits_done=_j.circuits_done + 1, stored_bytes=_j.stored_bytes + _MORE_BYTES)
+)
+_ALL_STORED = (
+    update(t.circuits)
+    .where(_c.job_id == HELD_JOB, _c.status != "completed")
+    .values(status="completed", attempt=bindparam("its_attempt"), end_time=bindparam("ended"))
+)
+_PUBLISH = insert(t.results)
 
 
 class JobPublishing:
@@ -34,22 +99,20 @@ class JobPublishing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._learn = _learning(database)
+        self._hand_back = transition.prepared(
+            Move.SUSPEND,
+            HELD_JOB,
+            FENCE,
+            attempt=_j.attempt - 1,
+            spent_ms=_j.spent_ms + database.now - type_coerce(_j.claimed_time, BigInteger),
+            **_CALIBRATED,
+        )
 
-    async def note(self, claim: Claim, entry: TimelineEntry) -> bool:
-        """Add to the timeline of a job that this worker holds."""
+    async def say(self, claim: Claim, said: Said) -> bool:
+        """Write down what a running job has told of itself."""
         async with self._database.write() as connection:
-            if not await held(connection, claim):
-                return False
-            await tell(connection, claim.id, entry)
-            return True
-
-    async def say(self, claim: Claim, message: str | None) -> bool:
-        """Say in a word where a running job stands; the timeline does not keep it."""
-        return await self._set(claim, message=message)
-
-    async def set_calibration(self, claim: Claim, calibration_id: str) -> bool:
-        """Note the calibration that a job runs with."""
-        return await self._set(claim, calibration_id=calibration_id)
+            return await _say(connection, claim, said)
 
     async def store_circuit(
         self,
@@ -59,39 +122,30 @@ class JobPublishing:
         entry: TimelineEntry,
         started: datetime,
         more: Sequence[Result] = (),
+        said: Said = NOTHING_SAID,
     ) -> bool:
         """Keep the result of one circuit of a batch and list it as a result of the job.
 
         ``more`` are further files of the circuit, listed after the results of all circuits.
         """
         async with self._database.write() as connection:
-            if not await held(connection, claim):
+            if not await _say(connection, claim, said):
                 return False
             stored = await connection.execute(
-                update(t.circuits)
-                .where(
-                    t.circuits.c.job_id == claim.id,
-                    t.circuits.c.index == index,
-                    t.circuits.c.status != "completed",
-                )
-                .values(
-                    status="completed",
-                    attempt=claim.attempt,
-                    artifact=result.artifact,
-                    start_time=started,
-                    end_time=entry.time,
-                )
+                _STORE,
+                {
+                    "held_job": claim.id,
+                    "its_index": index,
+                    "its_attempt": claim.attempt,
+                    "its_artifact": result.artifact,
+                    "started": started,
+                    "ended": entry.time,
+                },
             )
             if stored.rowcount == 0:
                 return True  # Done before, but the news of its commit was lost.
-            await connection.execute(
-                update(t.jobs)
-                .where(_j.id == claim.id)
-                .values(
-                    circuits_done=_j.circuits_done + 1,
-                    stored_bytes=_j.stored_bytes + _bytes_of([result, *more]),
-                )
-            )
+            size = _bytes_of([result, *more])
+            await connection.execute(_COUNT, {"held_job": claim.id, "more_bytes": size})
             await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=index + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
@@ -104,85 +158,113 @@ class JobPublishing:
             return True
 
     async def complete(
-        self, claim: Claim, results: Sequence[Result], entry: TimelineEntry, seconds: float
+        self,
+        claim: Claim,
+        results: Sequence[Result],
+        entry: TimelineEntry,
+        seconds: float,
+        said: Said = NOTHING_SAID,
     ) -> bool:
         """End a job well: phase, end time, results and timeline in one transaction.
 
         ``seconds`` is how long it ran, from which quotes learn.
         """
         async with self._database.write() as connection:
-            done = await transition.make(
-                connection,
-                claim.id,
-                Move.COMPLETE,
-                entry,
-                fence(claim),
-                circuits_done=_j.circuits,
-                stored_bytes=_j.stored_bytes + _bytes_of(results),
-            )
-            if done is None:
+            size = _bytes_of(results)
+            if not await _move(connection, claim, _COMPLETE, entry, said, more_bytes=size):
                 return False
-            await connection.execute(
-                update(t.circuits)
-                .where(t.circuits.c.job_id == claim.id, t.circuits.c.status != "completed")
-                .values(status="completed", attempt=claim.attempt, end_time=entry.time)
-            )
+            if claim.job.circuits > 1:
+                ended = {"its_attempt": claim.attempt, "ended": entry.time}
+                await connection.execute(_ALL_STORED, ended | {"held_job": claim.id})
             await _publish(connection, claim, results)
             if claim.attempt == 1:
-                await self._learn(connection, claim, seconds)
+                # What was tried again ran on a machine that was in trouble.
+                job = claim.job
+                learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
+                await connection.execute(self._learn, learned)
             return True
 
-    async def fail(self, claim: Claim, error: JobError, entry: TimelineEntry) -> bool:
+    async def fail(
+        self, claim: Claim, error: JobError, entry: TimelineEntry, said: Said = NOTHING_SAID
+    ) -> bool:
         """End a job in ERROR."""
-        return await self._lost(claim, Move.FAIL, entry, error=error_json(error))
+        return await self._lost(claim, _FAIL, entry, said, new_error=error_json(error))
 
-    async def retry(self, claim: Claim, entry: TimelineEntry) -> bool:
+    async def retry(self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID) -> bool:
         """Put a job back into the queue whose process died; the attempt is used up."""
-        return await self._lost(claim, Move.REQUEUE, entry)
+        return await self._lost(claim, _RETRY, entry, said)
 
-    async def hand_back(self, claim: Claim, entry: TimelineEntry) -> bool:
+    async def hand_back(
+        self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID
+    ) -> bool:
         """SUSPEND a running job of a worker that shuts down: the next worker goes on with it.
 
         The attempt is given back: stopping it was our doing, not the job's.
         """
-        spent = self._database.now - type_coerce(_j.claimed_time, BigInteger)
         async with self._database.write() as connection:
-            row = await transition.make(
-                connection,
-                claim.id,
-                Move.SUSPEND,
-                entry,
-                fence(claim),
-                attempt=_j.attempt - 1,
-                spent_ms=_j.spent_ms + spent,
-            )
-            return row is not None
+            return await _move(connection, claim, self._hand_back, entry, said)
 
-    async def _lost(self, claim: Claim, move: Move, entry: TimelineEntry, **columns: Any) -> bool:
+    async def _lost(
+        self, claim: Claim, move: Prepared, entry: TimelineEntry, said: Said, **columns: Any
+    ) -> bool:
         """Make a move after which the files of the attempt are of no use."""
         async with self._database.write() as connection:
-            row = await transition.make(connection, claim.id, move, entry, fence(claim), **columns)
-            if row is None:
+            if not await _move(connection, claim, move, entry, said, **columns):
                 return False
             await discard(connection, self._database, f"{claim.id}/{claim.attempt}", entry.time)
             return True
 
-    async def _set(self, claim: Claim, **columns: Any) -> bool:
-        async with self._database.write() as connection:
-            changed = await connection.execute(update(t.jobs).where(fence(claim)).values(**columns))
-            return changed.rowcount == 1
 
-    async def _learn(self, connection: AsyncConnection, claim: Claim, seconds: float) -> None:
-        c = t.run_times.c
-        where = (c.target == claim.job.target, c.size == claim.job.work)
-        row = (await connection.execute(select(c.count, c.seconds).where(*where))).first()
-        count, mean = quotes.learn(0, 0.0, seconds) if row is None else quotes.learn(*row, seconds)
-        values = {"count": count, "seconds": mean}
-        await connection.execute(
-            self._database.insert(t.run_times)
-            .values(target=claim.job.target, size=claim.job.work, **values)
-            .on_conflict_do_update(index_elements=["target", "size"], set_=values)
-        )
+def _learning(database: Database) -> Executable:
+    """Return the statement that adds the time of a job to the mean of so much work."""
+    c = t.run_times.c
+    row = database.insert(t.run_times).values(
+        target=bindparam("its_target", type_=Text()),
+        size=bindparam("its_size", type_=Integer()),
+        count=1,
+        seconds=bindparam("took", type_=Float()),
+    )
+    weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
+    return row.on_conflict_do_update(
+        index_elements=["target", "size"],
+        set_={
+            "count": c.count + 1,
+            "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
+        },
+    )
+
+
+async def _move(
+    connection: AsyncConnection,
+    claim: Claim,
+    move: Prepared,
+    entry: TimelineEntry,
+    said: Said,
+    **columns: Any,
+) -> bool:
+    """Make a move of a job that this worker holds, and write what the job has said before."""
+    row = await transition.carry_out(
+        connection,
+        move,
+        entry,
+        before=said.entries,
+        new_calibration=said.calibration_id,
+        **fenced(claim),
+        **columns,
+    )
+    return row is not None
+
+
+async def _say(connection: AsyncConnection, claim: Claim, said: Said) -> bool:
+    if said.message is None and said.calibration_id is None:
+        still_ours = await held(connection, claim)
+    else:
+        new = {"new_message": said.message, "new_calibration": said.calibration_id}
+        changed = await connection.execute(_SAY, fenced(claim) | new)
+        still_ours = changed.rowcount == 1
+    if still_ours and said.entries:
+        await tell(connection, claim.id, *said.entries)
+    return still_ours
 
 
 def _bytes_of(results: Sequence[Result]) -> int:
@@ -194,7 +276,7 @@ async def _publish(
 ) -> None:
     if results:
         await connection.execute(
-            insert(t.results),
+            _PUBLISH,
             [
                 {
                     "job_id": claim.id,

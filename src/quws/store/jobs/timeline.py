@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import TimelineEntry
 from quws.store import tables as t
 
+_c = t.timeline.c
+_TIMELINE = (
+    select(_c.time, _c.status, _c.source, _c.message, _c.id)
+    .where(_c.job_id == bindparam("of", type_=_c.job_id.type))
+    .order_by(_c.id)
+)
+_TELL = insert(t.timeline)
+
 
 async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
     """Add to a job's timeline."""
+    await tell_of(connection, [(job_id, entry) for entry in entries])
+
+
+async def tell_of(
+    connection: AsyncConnection, entries: Iterable[tuple[str, TimelineEntry]]
+) -> None:
+    """Add to the timelines of several jobs."""
     await connection.execute(
-        insert(t.timeline),
+        _TELL,
         [
             {
                 "job_id": job_id,
@@ -21,15 +38,11 @@ async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry
                 "source": entry.source,
                 "message": entry.message,
             }
-            for entry in entries
+            for job_id, entry in entries
         ],
     )
 
 
-async def timeline_of(connection: AsyncConnection, job_id: str) -> list[TimelineEntry]:
+def timeline_of(connection: Connection, job_id: str) -> list[TimelineEntry]:
     """Return a job's timeline in the order in which it was written."""
-    c = t.timeline.c
-    entries = await connection.execute(
-        select(c.time, c.status, c.source, c.message, c.id).where(c.job_id == job_id).order_by(c.id)
-    )
-    return [TimelineEntry(*entry) for entry in entries]
+    return [TimelineEntry(*entry) for entry in connection.execute(_TIMELINE, {"of": job_id})]

@@ -10,10 +10,23 @@ No other statement sets ``phase``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, TextClause, insert, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Executable,
+    Insert,
+    Row,
+    ScalarSelect,
+    Text,
+    TextClause,
+    bindparam,
+    exists,
+    insert,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
@@ -24,29 +37,77 @@ from quws.store import tables as t
 from quws.store.jobs import outbox
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.outbox import Happening, Kind
-from quws.store.jobs.timeline import tell
+from quws.store.jobs.timeline import tell, tell_of
 
 _j = t.jobs.c
 
-WRITERS: tuple[Callable[[AsyncConnection, Happening], Awaitable[None]], ...] = (outbox.write,)
-"""Who writes down what happened to a job, in the transaction in which it happens.
+WRITERS: tuple[Callable[[AsyncConnection, Sequence[Happening]], Awaitable[None]], ...] = (
+    outbox.write,
+)
+"""Who writes down what happened to jobs, in the transaction in which it happens.
 
 To tell somebody else of it (a webhook, an audit, an account of usage), add what
-writes the row for them.
+writes the rows for them.
 """
 
 _REF = (_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
 _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
+_TIME = bindparam("entry_time", type_=t.Instant())
+_MESSAGE = bindparam("entry_message", type_=Text())
+_ENDED = {**_TAKEN_BACK, "end_time": _TIME}
+_FOLLOWS: dict[Move, dict[str, Any]] = {
+    Move.QUEUE: {"queued_time": _TIME, "message": None},
+    Move.HOLD: {"message": _MESSAGE},
+    Move.CLAIM: {"message": None},
+    Move.COMPLETE: {**_ENDED, "message": None},
+    Move.FAIL: {**_ENDED, "message": None},
+    Move.ABORT: {**_ENDED, "message": _MESSAGE},
+    Move.REQUEUE: {**_TAKEN_BACK, "start_time": None, "message": _MESSAGE},
+    Move.SUSPEND: {**_TAKEN_BACK, "message": _MESSAGE},
+    Move.ARCHIVE: {},
+}
+"""The columns that follow from a move alone."""
+_HANDED_OVER = (
+    exists().where(t.handovers.c.job_id == _j.id).correlate(t.jobs).label("was_handed_over")
+)
+"""As far as was known when the statement began: by who completes a job, and nobody else, all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A move as a statement that can be run again and again: to build one takes longer."""
+
+    move: Move
+    statement: Executable
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A move that was made: the job as it is now, and what its timeline says, the move last."""
+
+    move: Move
+    row: Row[Any]
+    entries: Sequence[TimelineEntry]
+
+
+NEW_JOB = insert(t.jobs)
 
 
 async def create(
-    connection: AsyncConnection, phase: Phase, entries: Sequence[TimelineEntry], **columns: Any
+    connection: AsyncConnection,
+    phase: Phase,
+    entries: Sequence[TimelineEntry],
+    statement: Insert = NEW_JOB,
+    **columns: Any,
 ) -> None:
-    """Write a new job, in one of the phases in which a job may begin."""
+    """Write a new job, in one of the phases in which a job may begin.
+
+    ``columns`` are those of the job, and what else the ``statement`` wants to know.
+    """
     if phase not in phases.INITIAL:
         raise ValueError(f"no job begins as {phase}")
-    await connection.execute(insert(t.jobs).values(phase=phase, **columns))
+    await connection.execute(statement, {"phase": phase, **columns})
     await tell(connection, columns["id"], *entries)
     await happened(
         connection,
@@ -56,25 +117,20 @@ async def create(
 
 async def make(
     connection: AsyncConnection,
-    job_id: str | ScalarSelect[str],
+    job_id: str,
     move: Move,
     entry: TimelineEntry,
     *guards: ColumnElement[bool] | TextClause,
-    returning: Sequence[Any] = (*_REF, _j.attempt, _j.claimed_time),
     **columns: Any,
 ) -> Row[Any] | None:
     """Make a move, if it is legal for the job now and every guard holds.
 
     Parameters
     ----------
-    job_id
-        The job, or a query that finds it.
     entry
-        What the timeline says of it; a claim adds which attempt it is.
+        What the timeline says of it.
     guards
         Conditions besides the phase: a fence, a deadline that is over, …
-    returning
-        The columns of the row that is given back.
     columns
         What changes besides the columns that follow from the move.
 
@@ -84,46 +140,102 @@ async def make(
         The job as it is now; None if nothing was written.
 
     """
-    changed = await connection.execute(
+    return await carry_out(connection, prepared(move, job_id, *guards, **columns), entry)
+
+
+def prepared(
+    move: Move,
+    job_id: str | BindParameter[str] | ScalarSelect[str],
+    *guards: ColumnElement[bool] | TextClause,
+    returning: Sequence[Any] = (*_REF, _j.attempt, _j.claimed_time),
+    **columns: Any,
+) -> Prepared:
+    """Return a move for `carry_out`.
+
+    Parameters
+    ----------
+    job_id
+        The job, or a query that finds it.
+    guards, columns
+        As for `make`; with parameters where `carry_out` is to give the values.
+    returning
+        The columns of the row that is given back.
+
+    """
+    more = (_HANDED_OVER,) if move is Move.COMPLETE else ()
+    return Prepared(
+        move,
         update(t.jobs)
         .where(_j.id == job_id, in_phases(phases.sources(move)), *guards)
-        .values(phase=phases.target(move), **(_follows(move, entry) | columns))
-        .returning(*returning)
+        .values(phase=phases.target(move), **(_FOLLOWS[move] | columns))
+        .returning(*returning, *more),
     )
-    row = changed.first()
+
+
+async def carry_out(
+    connection: AsyncConnection,
+    move: Prepared,
+    entry: TimelineEntry,
+    *,
+    before: Sequence[TimelineEntry] = (),
+    **values: Any,
+) -> Row[Any] | None:
+    """Make a move that was prepared, if it is legal for the job now and every guard holds.
+
+    Return the job as it is now; None if nothing was written. ``before`` is what else the timeline
+    says, and what it says first.
+    """
+    made = await change(connection, move, entry, before=before, **values)
+    if made is None:
+        return None
+    await write_down(connection, [made])
+    return made.row
+
+
+async def change(
+    connection: AsyncConnection,
+    move: Prepared,
+    entry: TimelineEntry,
+    *,
+    before: Sequence[TimelineEntry] = (),
+    **values: Any,
+) -> Made | None:
+    """Make a move as `carry_out` does, for who has several and calls `write_down` for all."""
+    said = {"entry_time": entry.time, "entry_message": entry.message}
+    row = (await connection.execute(move.statement, said | values)).first()
     if row is None:
         return None
-    if move is Move.CLAIM:
+    if move.move is Move.CLAIM:
         entry = replace(entry, message=f"attempt {row.attempt}")
-    await tell(connection, row.id, entry)
+    return Made(move.move, row, [*before, entry])
+
+
+async def write_down(connection: AsyncConnection, moves: Sequence[Made]) -> None:
+    """Write what goes with moves, in the transaction in which they were made."""
+    await tell_of(connection, [(made.row.id, entry) for made in moves for entry in made.entries])
     await happened(
-        connection, Happening(Kind.PHASE, entry.time, row.id, row.owner, Phase(row.phase))
+        connection,
+        *(
+            Happening(
+                Kind.PHASE,
+                made.entries[-1].time,
+                made.row.id,
+                made.row.owner,
+                Phase(made.row.phase),
+            )
+            for made in moves
+        ),
     )
-    if move is Move.COMPLETE:
-        await handovers.over(connection, row.id, entry.time)
-    elif move in (Move.FAIL, Move.ABORT):
-        await handovers.cancel(connection, row.id, entry.time)
-    return row
+    for made in moves:
+        time = made.entries[-1].time
+        if made.move is Move.COMPLETE:
+            if made.row.was_handed_over:
+                await handovers.over(connection, made.row.id, time)
+        elif made.move in (Move.FAIL, Move.ABORT):
+            await handovers.cancel(connection, made.row.id, time)
 
 
-async def happened(connection: AsyncConnection, happening: Happening) -> None:
-    """Write down that something happened to a job, for all who are to be told."""
+async def happened(connection: AsyncConnection, *happenings: Happening) -> None:
+    """Write down what happened to jobs, for all who are to be told."""
     for write in WRITERS:
-        await write(connection, happening)
-
-
-def _follows(move: Move, entry: TimelineEntry) -> dict[str, Any]:
-    """Return the columns that follow from a move alone."""
-    ended = {**_TAKEN_BACK, "end_time": entry.time}
-    columns: dict[Move, dict[str, Any]] = {
-        Move.QUEUE: {"queued_time": entry.time, "message": None},
-        Move.HOLD: {"message": entry.message},
-        Move.CLAIM: {"message": None},
-        Move.COMPLETE: {**ended, "message": None},
-        Move.FAIL: {**ended, "message": None},
-        Move.ABORT: {**ended, "message": entry.message},
-        Move.REQUEUE: {**_TAKEN_BACK, "start_time": None, "message": entry.message},
-        Move.SUSPEND: {**_TAKEN_BACK, "message": entry.message},
-        Move.ARCHIVE: {},
-    }
-    return columns[move]
+        await write(connection, happenings)

@@ -34,6 +34,7 @@ from quws.domain.job import (
     Job,
     JobRef,
     Parameter,
+    Said,
     new_job_id,
 )
 from quws.domain.options import RunOptions
@@ -107,10 +108,10 @@ async def test_an_unlimited_job_is_never_over_its_time(store: JobStore) -> None:
 async def test_delete_takes_everything_and_leaves_garbage(
     database: Database, store: JobStore
 ) -> None:
-    kept = await added(store)
+    kept = await added(store, circuits=2)
     held = await claimed(store, circuits=2)
     await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
-    await store.publishing.note(held, entry("noted"))
+    await store.publishing.say(held, Said([entry("noted")]))
     assert await store.control.delete(held.id, later(5))
     rows = await everything(database)
     assert [row[0] for row in rows["jobs"]] == [kept.id]

@@ -23,8 +23,10 @@ from store_helpers import (
 )
 
 from quws.domain.job import (
+    Claim,
     ErrorType,
     JobError,
+    Said,
 )
 from quws.domain.phases import Phase
 from quws.store import tables as t
@@ -157,14 +159,50 @@ async def test_a_worker_says_where_its_job_stands_and_the_timeline_does_not_keep
 ) -> None:
     held = await claimed(store)
     before = await timeline_of(store, held.id)
-    assert await store.publishing.say(held, "circuit 1 of 2")
-    assert await store.publishing.set_calibration(held, "monday")
+    assert await store.publishing.say(held, Said(message="circuit 1 of 2"))
+    assert await store.publishing.say(held, Said(calibration_id="monday"))
     job = await got(store, held.id)
     assert (job.message, job.calibration_id) == ("circuit 1 of 2", "monday")
     assert await timeline_of(store, held.id) == before
     assert await store.publishing.fail(held, FAILURE, entry("failed"))
     assert (await got(store, held.id)).message is None
-    assert not await store.publishing.say(held, "late")
-    assert not await store.publishing.set_calibration(held, "tuesday")
+    assert not await store.publishing.say(held, Said(message="late"))
+    assert not await store.publishing.say(held, Said([entry("late")], calibration_id="tuesday"))
     job = await got(store, held.id)
     assert (job.message, job.calibration_id) == (None, "monday")
+
+
+async def end_by(store: JobStore, how: str, held: Claim, said: Said) -> bool:
+    write, entry_of_end = store.publishing, entry("end")
+    match how:
+        case "complete":
+            return await write.complete(held, [], entry_of_end, 1.0, said)
+        case "fail":
+            return await write.fail(held, FAILURE, entry_of_end, said)
+        case "retry":
+            return await write.retry(held, entry_of_end, said)
+    return await write.hand_back(held, entry_of_end, said)
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "retry", "hand_back"])
+async def test_what_a_job_said_last_is_written_with_its_end(store: JobStore, end: str) -> None:
+    held = await claimed(store)
+    assert await store.publishing.say(held, Said(calibration_id="monday"))
+    assert await end_by(store, end, held, Said())
+    assert (await got(store, held.id)).calibration_id == "monday"
+    held = await claimed(store)
+    said = Said([entry("noted", message="a"), entry("noted", message="b")], "word", "tuesday")
+    assert await end_by(store, end, held, said)
+    assert (await got(store, held.id)).calibration_id == "tuesday"
+    assert [item.message for item in await timeline_of(store, held.id)][-3:-1] == ["a", "b"]
+    assert (await timeline_of(store, held.id))[-1].status == "end"
+    assert not await end_by(store, end, held, said)
+
+
+async def test_the_circuit_of_a_job_that_has_one_has_no_row(
+    database: Database, store: JobStore
+) -> None:
+    held = await claimed(store)
+    assert await store.publishing.complete(held, [a_result()], entry(), 1.0)
+    assert (await everything(database))["circuits"] == []
+    assert (await got(store, held.id)).circuits_done == 1

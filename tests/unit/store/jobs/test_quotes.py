@@ -77,3 +77,20 @@ async def test_quotes_learn_from_jobs_that_ran_through_at_once(store: JobStore) 
     for seconds in (8.0, 8.0):
         await store.publishing.complete(await claimed(store, work=4), [], entry(), seconds)
     assert (await store.quotes.queue_of(TARGET)).known == {4: 8.0}
+
+
+async def learned(store: JobStore, size: int, *times: float) -> float:
+    for seconds in times:
+        held = await claimed(store, work=size)
+        assert await store.publishing.complete(held, [], entry(), seconds)
+    return (await store.quotes.queue_of(TARGET)).known[size]
+
+
+async def test_the_first_jobs_make_a_plain_mean(store: JobStore) -> None:
+    assert await learned(store, 1, 2.0, 4.0, 9.0) == pytest.approx(5.0)
+
+
+async def test_after_twenty_the_mean_forgets(store: JobStore) -> None:
+    assert await learned(store, 1, *[10.0] * 18, 29.0) == pytest.approx(11.0)
+    assert await learned(store, 2, *[10.0] * 19, 30.0) == pytest.approx(11.0)
+    assert await learned(store, 3, *[10.0] * 24, 30.0) == pytest.approx(11.0)

@@ -24,6 +24,7 @@ from store_helpers import (
 from quws.domain.job import (
     REQUEUED,
     JobRef,
+    Said,
     new_job_id,
 )
 from quws.domain.phases import Phase
@@ -37,6 +38,7 @@ async def test_what_is_not_there_is_none(store: JobStore) -> None:
     assert await store.reading.get(new_job_id()) is None
     assert await store.reading.whole(new_job_id()) is None
     assert await store.reading.head(new_job_id()) is None
+    assert await store.reading.times(new_job_id()) is None
 
 
 async def test_head_says_what_the_list_says(store: JobStore) -> None:
@@ -53,7 +55,7 @@ async def test_known(store: JobStore, database: Database) -> None:
 
 
 async def test_the_whole_of_a_job(store: JobStore) -> None:
-    held = await claimed(store)
+    held = await claimed(store, circuits=2)
     await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry("done"), NOW)
     found = await store.reading.whole(held.id)
     assert found is not None
@@ -69,8 +71,8 @@ async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:
     await store.creation.add(job, [entry("received", later(5)), entry("queued", later(5))])
     other = await added(store)
     held = await claim(store, now=later(1))
-    await store.publishing.note(held, entry("first", later(9)))
-    await store.publishing.note(held, entry("second", later(2)))
+    await store.publishing.say(held, Said([entry("first", later(9))]))
+    await store.publishing.say(held, Said([entry("second", later(2))]))
     await store.control.abort(held.id, entry("aborted", NOW))
     timeline = await timeline_of(store, job.id)
     assert [item.status for item in timeline] == [
@@ -111,7 +113,7 @@ async def test_only_a_queued_job_has_a_position(
 
 async def test_the_troubles_of_a_job_are_those_of_its_earlier_attempts(store: JobStore) -> None:
     held = await claimed(store, EXPIRED)
-    await store.publishing.note(held, entry("noted", message="no trouble"))
+    await store.publishing.say(held, Said([entry("noted", message="no trouble")]))
     assert await store.sweeps.requeue(overdue(held), entry(REQUEUED, message="first"))
     assert await store.publishing.retry(await claim(store), entry(REQUEUED, message="second"))
     assert await store.reading.troubles(held.id) == ["first", "second"]

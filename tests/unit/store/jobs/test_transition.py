@@ -26,7 +26,7 @@ async def test_what_is_done_from_each_of_the_ten_phases(
     action = ACTIONS[name]
     for phase in Phase:
         # The lease is over, so that sweeps may act; attempt and lease are the worker's.
-        held = await claimed(store, EXPIRED)
+        held = await claimed(store, EXPIRED, circuits=2)
         await drive(database, held.id, phase=phase)
         before = await everything(database)
         done = await action.act(store, held)
@@ -46,7 +46,7 @@ async def test_what_is_done_from_each_of_the_ten_phases(
 
 
 async def test_the_same_on_a_job_that_is_not_there(database: Database, store: JobStore) -> None:
-    held = await claimed(store, EXPIRED)
+    held = await claimed(store, EXPIRED, circuits=2)
     await store.control.delete(held.id, NOW)
     before = await everything(database)
     for name, action in ACTIONS.items():
@@ -59,8 +59,8 @@ async def test_what_is_done_to_one_job_leaves_the_others_alone(
     database: Database, store: JobStore, name: str
 ) -> None:
     action = ACTIONS[name]
-    others = [await claimed(store, EXPIRED) for _ in range(2)]
-    held = await claimed(store, EXPIRED)
+    others = [await claimed(store, EXPIRED, circuits=2) for _ in range(2)]
+    held = await claimed(store, EXPIRED, circuits=2)
     await drive(database, held.id, phase=sorted(action.legal)[0])
     before = [await got(store, other.id) for other in others]
     assert await action.act(store, held)

@@ -1,0 +1,267 @@
+"""SQLite for an event loop: what is short is done at once, what must wait goes to a thread.
+
+A statement on SQLite takes some dozen microseconds; to hand it to a thread and to hear of its end
+takes ten times as long, and so does SQLAlchemy's asynchronous layer. So each statement is run where
+it is called. What finds the database locked, or turns out to read a lot, is done anew in a thread,
+and so is from the outset what may have to wait for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, ScalarResult, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from typing_extensions import override
+
+T = TypeVar("T")
+
+_PATIENCE_MILLIS = 30_000
+"""How long to wait for a lock that another process has."""
+AT_ONCE_SECONDS = 0.01
+"""How long a query may keep everybody else in the process waiting."""
+_STEPS = 10_000
+"""After how many steps of a query that is looked at: about a millisecond."""
+_MANY_ROWS = 500
+_TRY_ASIDE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
+
+
+class Direct:
+    """A connection within a transaction: as much of an ``AsyncConnection`` as the store uses."""
+
+    def __init__(self, sync: Connection, thread: ThreadPoolExecutor, begin: str) -> None:
+        self._sync = sync
+        self._raw: sqlite3.Connection = sync.connection.driver_connection  # type: ignore[assignment]
+        self._thread = thread
+        self._begin = begin
+        self._reads = begin == "BEGIN"
+        self._until: float | None = None
+        self.lost = False
+        """Whether the thread has it: whoever waited for that was cancelled."""
+        if self._reads:
+            self._raw.set_progress_handler(self._takes_long, _STEPS)
+
+    async def execute(self, statement: Executable, values: Any = None, /) -> CursorResult[Any]:
+        """Run a statement, once for each of a list of values."""
+        many = isinstance(values, Sequence) and len(values) > _MANY_ROWS
+        return await self._run(partial(self._sync.execute, statement, values), aside=many)
+
+    async def scalar(self, statement: Executable, values: Any = None, /) -> Any:
+        """Return the first column of the first row."""
+        return (await self.execute(statement, values)).scalar()
+
+    async def scalars(self, statement: Executable, values: Any = None, /) -> ScalarResult[Any]:
+        """Return the first column of each row."""
+        return (await self.execute(statement, values)).scalars()
+
+    async def run_sync(self, work: Callable[..., T], *given: Any) -> T:
+        """Do several things at once. What only reads may be done twice."""
+        return await self._run(partial(work, self._sync, *given))
+
+    async def begin(self) -> None:
+        """Begin a transaction."""
+        await self._run(partial(self._raw.execute, self._begin))
+
+    async def commit(self) -> None:
+        """End the transaction: what was written stays."""
+        # Now and then SQLite copies its log into the database then, and waits for the disk.
+        await self._run(self._raw.commit, aside=not self._reads)
+
+    async def rollback(self) -> None:
+        """End the transaction: nothing was written."""
+        await self._run(self._raw.rollback)
+
+    def close(self) -> None:
+        """Close the connection, and with it a transaction that has not ended."""
+        self._sync.close()
+
+    async def _run(self, work: Callable[[], T], *, aside: bool = False) -> T:
+        if not aside:
+            self._until = monotonic() + AT_ONCE_SECONDS
+            try:
+                return work()
+            except (sqlite3.OperationalError, OperationalError) as error:
+                if not _may_pass(error):
+                    raise
+            finally:
+                self._until = None
+        doing = self._thread.submit(self._patiently, work)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(doing))
+        except asyncio.CancelledError:
+            self._leave(doing)
+            raise
+
+    def _leave(self, doing: Future[Any]) -> None:
+        self.lost = True
+        doing.add_done_callback(lambda _: self.close())
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        self._raw.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLIS}")
+        try:
+            return work()
+        finally:
+            self._raw.execute("PRAGMA busy_timeout=0")
+
+    def _takes_long(self) -> bool:
+        return self._until is not None and monotonic() > self._until
+
+
+class Pool:
+    """Connections to one database file, for transactions that all begin in the same way.
+
+    Parameters
+    ----------
+    engine
+        Makes them; see `make_engine`.
+    begin
+        ``BEGIN`` for those that only read: these may be broken off and done anew. Or
+        ``BEGIN IMMEDIATE``.
+    size
+        How many there are at most.
+
+    """
+
+    def __init__(self, engine: Engine, begin: str, size: int) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._free: deque[Direct] = deque()
+        self._places = asyncio.Semaphore(size)
+        self._thread = ThreadPoolExecutor(max_workers=size, thread_name_prefix="sqlite")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Direct]:
+        """Open a transaction, which is committed if the block ends without an error.
+
+        Raises
+        ------
+        TimeoutError
+            All connections are in use, and stay so.
+        sqlite3.Error, sqlalchemy.exc.DBAPIError
+
+        """
+        async with self._place():
+            connection = self._free.pop() if self._free else await self._open()
+            try:
+                await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    if not connection.lost:
+                        await connection.rollback()
+                    raise
+                await connection.commit()
+            except BaseException:
+                # Whatever state it is in, the next one begins anew.
+                if not connection.lost:
+                    connection.close()
+                raise
+            self._free.append(connection)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        while self._free:
+            self._free.pop().close()
+        self._thread.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        # Whoever finds one free needs no alarm clock.
+        async with asyncio.timeout(_PATIENCE_MILLIS / 1000 if self._places.locked() else None):
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _open(self) -> Direct:
+        opening = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.connect)
+        return Direct(await opening, self._thread, self._begin)
+
+
+def make_engine(path: str, *, full_sync: bool) -> Engine:
+    """Return what opens connections to a database file. They wait for no lock by themselves.
+
+    Parameters
+    ----------
+    full_sync
+        Survive a power cut without losing the last commits.
+
+    """
+    # The transaction that SQLAlchemy believes to be in has no statement of its own.
+    return create_engine(
+        "sqlite://", poolclass=NullPool, creator=partial(_open, path, full_sync=full_sync)
+    )
+
+
+def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
+    raw = sqlite3.connect(
+        path,
+        timeout=_PATIENCE_MILLIS / 1000,
+        # The driver must not open transactions of its own accord.
+        isolation_level=None,
+        # Never by two at a time: see `Direct`.
+        check_same_thread=False,
+        cached_statements=256,
+        factory=_Connection,
+    )
+    try:
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute(f"PRAGMA synchronous={'FULL' if full_sync else 'NORMAL'}")
+        raw.execute("PRAGMA foreign_keys=ON")
+        raw.execute("PRAGMA busy_timeout=0")
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+class _Cursor(sqlite3.Cursor):
+    """Reads all rows when a statement is run: whoever takes them afterwards waits for nothing."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._rows: deque[Any] = deque()
+
+    @override
+    def execute(self, statement: str, values: Any = (), /) -> _Cursor:
+        super().execute(statement, values)
+        self._rows = deque(super().fetchall())
+        return self
+
+    @override
+    def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    @override
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        return [self._rows.popleft() for _ in range(min(size or 1, len(self._rows)))]
+
+    @override
+    def fetchall(self) -> list[Any]:
+        rows, self._rows = list(self._rows), deque()
+        return rows
+
+
+class _Connection(sqlite3.Connection):
+    @override
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same may work for one who has time."""
+    reason = error.orig if isinstance(error, OperationalError) else error
+    return (
+        isinstance(reason, sqlite3.OperationalError)
+        and reason.sqlite_errorcode & 0xFF in _TRY_ASIDE
+    )
