@@ -173,19 +173,25 @@ def fork() -> dict[str, float]:
 
 
 def batch(count: int = 1000) -> dict[str, float]:
-    """Read and run different circuits of five qubits, in calls of a hundred, by all cores.
+    """Read and run different circuits of five qubits, in calls of a hundred, as fast as Aer can.
 
-    What a service is compared with: seconds here are time, not processor time.
+    What a service is compared with: seconds here are time, not processor time. With as many
+    threads as Aer takes by itself, or with one: on cores that others use, its threads wait for
+    each other, and one is quicker.
     """
+    texts = [five_qubits(number) for number in range(count)]
+    return min((_batch(texts, threads) for threads in (0, 1)), key=lambda found: found["seconds"])
+
+
+def _batch(texts: list[str], threads: int) -> dict[str, float]:
     from qiskit import qasm2
     from qiskit_aer import AerSimulator
 
-    engine = AerSimulator(method="statevector")
-    texts = [five_qubits(number) for number in range(count)]
+    engine = AerSimulator(method="statevector", max_parallel_threads=threads)
     engine.run([qasm2.loads(text) for text in texts[:10]], shots=SHOTS).result()
     before, started = used(), time.perf_counter()
     reading = 0.0
-    for first in range(0, count, IN_A_CALL):
+    for first in range(0, len(texts), IN_A_CALL):
         began = time.perf_counter()
         circuits = [qasm2.loads(text) for text in texts[first : first + IN_A_CALL]]
         reading += time.perf_counter() - began
@@ -195,7 +201,7 @@ def batch(count: int = 1000) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - started,
         "of which reading": reading,
-        "CPU of a circuit": (used() - before) / count,
+        "CPU of a circuit": (used() - before) / len(texts),
     }
 
 
