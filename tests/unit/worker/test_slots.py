@@ -208,7 +208,7 @@ async def test_after_a_rest_it_takes_jobs_again(
 async def test_it_is_in_trouble_from_a_job_that_it_gave_back_to_one_that_it_ran(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_REST_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_REST_SECONDS", 3600.0)
     unfit = metrics.UNFIT.labels(bench.place.target)._value
     bench.children.scripts[0] = no_room
     slots = bench.slots()
@@ -218,7 +218,10 @@ async def test_it_is_in_trouble_from_a_job_that_it_gave_back_to_one_that_it_ran(
     await until(lambda: slots.trouble == "the disk is full")
     assert unfit.get() == 1
     # Rested, it is so still: nothing has shown that it is mended.
-    await until(lambda: not slots.full)
+    await until(lambda: not slots._tasks)
+    assert slots.full
+    slots._wake()
+    assert not slots.full
     assert slots.trouble == "the disk is full"
     bench.children.scripts[0] = completes
     assert await slots.hint()
