@@ -422,7 +422,7 @@ async def test_a_worker_that_must_hold_its_target_takes_nothing_before(
         await until(is_phase(bench, job.id, Phase.SUSPENDED))
         assert not task.done()
         await locks.drop(TARGET, "another")
-        await until(is_phase(bench, job.id, Phase.EXECUTING))
+        await until(lambda: len(bench.children.processes) == 2)
         for process in bench.children.processes:
             process.end()
         running.stop.set()
