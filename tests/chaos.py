@@ -1,9 +1,10 @@
 """Chaos: processes are killed, stopped and frozen at random under a stream of jobs.
 
 At the end nothing may be lost, doubled, stranded or left lying about. The test
-suite runs a minute of it; for longer::
+suite runs a minute of it; for longer, at random or under a load of small jobs::
 
     ./quws chaos --seconds 3600 --seed 7
+    ./quws chaos --load --kills 10000
 
 The seed decides what is done to whom and when; what the operating system makes
 of it differs from run to run.
@@ -12,20 +13,16 @@ of it differs from run to run.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
-import json
+import itertools
 import os
 import random
 import signal
-import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +30,19 @@ from typing import Any
 import httpx
 import psutil
 import redis
-from circuits import BELL2, BELL3, flip, slow
+from chaos_checks import (
+    LEASE,
+    SETTINGS,
+    Sent,
+    Tally,
+    check,
+    leftovers,
+    own_tmpdir,
+    report,
+    say,
+)
+from chaos_load import Plan, run_load
+from circuits import BELL2, BELL3, ENDLESS, flip, slow
 from harness import (
     Postgres,
     Process,
@@ -45,49 +54,6 @@ from harness import (
     until,
     wait_ready,
 )
-from uws import job_json, story
-
-from quws.store.database import Database
-from quws.store.jobs.store import JobStore
-
-LEASE = 3.0
-FINAL = {"COMPLETED", "ERROR", "ABORTED"}
-SETTINGS = {
-    "QUWS_LEASE": str(LEASE),
-    "QUWS_GRACE": "1",
-    "QUWS_ORPHAN_AGE": "5",
-    # Being killed again and again is no fault of a job here.
-    "QUWS_POLICY__MAX_ATTEMPTS": "100",
-}
-ENDS = {"completed", "failed", "aborted"}
-
-
-@dataclass
-class Sent:
-    """What the client knows of a job that the service has accepted."""
-
-    url: str
-    kind: str
-    shots: int
-    circuits: int
-    may_abort: bool = False
-    may_vanish: bool = False
-
-
-@dataclass
-class Tally:
-    sent: list[Sent] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
-    complaints: list[str] = field(default_factory=list)
-    """What clients were told that nothing here explains."""
-    done: Counter[str] = field(default_factory=Counter)
-    checked: Counter[str] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def complain(self, what: str) -> None:
-        """Note what a client complains about: what was accepted is still to be checked."""
-        with self.lock:
-            self.complaints.append(what)
 
 
 def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
@@ -108,7 +74,7 @@ def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
         case "slow":
             data["CIRCUIT"] = slow(20, 60)
         case "overrun":
-            data |= {"CIRCUIT": slow(), "EXECUTIONDURATION": 1}
+            data |= {"CIRCUIT": ENDLESS, "EXECUTIONDURATION": 1}
             sent.may_abort = True
         case "short-lived":
             instant = datetime.now(UTC) + timedelta(seconds=rng.uniform(0.5, 5))
@@ -235,7 +201,7 @@ class Havoc:
     def _kill(self) -> str:
         process = self._one("api", "worker", "sweeper")
         process.kill()
-        self._again(process)
+        self._service.start_again(process)
         return f"kill -9 {process.arguments[0]}"
 
     def _terminate(self) -> str:
@@ -245,7 +211,7 @@ class Havoc:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGCONT)
         until(lambda: process.popen.poll() is not None, 40, f"the end of {process.arguments}")
-        self._again(process)
+        self._service.start_again(process)
         return f"SIGTERM/SIGINT {process.arguments[0]}"
 
     def _freeze(self) -> str:
@@ -282,151 +248,35 @@ class Havoc:
         self._service.bus.start()
         return "kill -9 and restart of the bus"
 
-    def _again(self, process: Process) -> None:
-        place = self._service.processes.index(process)
-        self._service.processes[place] = Process(
-            process.arguments, self._service.environment, process.log
-        )
+
+@contextlib.contextmanager
+def battered(folder: Path, postgres: Postgres) -> Iterator[Service]:
+    """Run a cluster for chaos, of which nothing may be left over."""
+    environment = SETTINGS | own_tmpdir(folder)
+    with cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2) as it:
+        yield it
+    until(lambda: not leftovers(it), 10, "the end of all processes")
 
 
-def check(service: Service, tally: Tally, seconds: float = 120) -> None:
-    """Wait until all is over, hold every job to what it must be, and hear the complaints."""
-    check_jobs(service, tally, seconds)
-    assert not tally.complaints, "\n".join(tally.complaints)
-
-
-def check_jobs(service: Service, tally: Tally, seconds: float) -> None:
-    with service.client(timeout=60) as http:
-        for job in listed(http, "PENDING"):
-            # Its client could not run it, or never heard that it was made.
-            http.post(f"/jobs/{job['id']}/phase", data={"PHASE": "RUN"})
-        active = ("PENDING", "QUEUED", "EXECUTING", "SUSPENDED", "HELD")
-        try:
-            until(lambda: not listed(http, *active), seconds, "the end of all jobs")
-        except AssertionError as error:
-            told = [story(job_json(http, f"/jobs/{job['id']}")) for job in listed(http, *active)]
-            raise AssertionError("\n".join([str(error), *told])) from None
-        known = {job["id"]: job for job in listed(http)}
-        sent = {item.url.rsplit("/", 1)[1]: item for item in tally.sent}
-        for job_id, item in sent.items():
-            if job_id not in known:
-                assert item.may_vanish, f"{item} is gone"
-                tally.checked["gone as they should"] += 1
-        for job_id in known:
-            check_job(http, job_id, sent.get(job_id), tally)
-    check_files(service, known, tally)
-
-
-def listed(http: httpx.Client, *phases: str) -> list[dict[str, Any]]:
-    answer = http.get(
-        "/jobs",
-        params=[("PHASE", phase) for phase in phases],
-        headers={"Accept": "application/json"},
-    )
-    assert answer.status_code == 200, answer.text
-    found = answer.json()
-    return list(found["jobs"] if isinstance(found, dict) else found)
-
-
-def check_job(http: httpx.Client, job_id: str, sent: Sent | None, tally: Tally) -> None:
-    told = http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"}).json()
-    phase, timeline = told["phase"], told["timeline"]
-    about = f"{sent or told['run_id']}: {json.dumps(told, indent=1)}"
-    assert phase in FINAL, about
-    assert sum(entry["status"] in ENDS for entry in timeline) == 1, about
-    assert told["end_time"] is not None, about
-    if phase == "ERROR":
-        raise AssertionError(f"a job failed: {about}")
-    if phase == "ABORTED" and sent is not None:
-        assert sent.may_abort or sent.may_vanish, about
-    results = [item["id"] for item in told["results"]]
-    assert len(results) == len(set(results)), about
-    stored = Counter(e["message"] for e in timeline if e["status"] == "circuit done")
-    assert all(count == 1 for count in stored.values()), about
-    if phase == "COMPLETED":
-        assert "counts" in results, about
-        counts = http.get(f"/jobs/{job_id}/results/counts").json()
-        for circuit in counts["circuits"]:
-            assert sum(circuit["counts"].values()) == counts["shots"], about
-        assert told["circuits_done"] == told["circuits"] == len(counts["circuits"]), about
-        if sent is not None:
-            assert (len(counts["circuits"]), counts["shots"]) == (sent.circuits, sent.shots), about
-    for item in told["results"]:
-        answer = http.get(f"/jobs/{job_id}/results/{item['id']}")
-        assert len(answer.content) == item["size"], about
-    tally.checked[phase] += 1
-    tally.checked["attempts"] += told["attempt"]
-    tally.checked["results"] += len(results)
-
-
-def check_files(service: Service, known: Collection[str], tally: Tally) -> None:
-    """Every file belongs to a job, and is one that the job names."""
-
-    def stray() -> list[str]:
-        named = asyncio.run(names(service, known))
-        return [key for key in keys(service) if not belongs(key, known, named)]
-
-    until(lambda: not stray(), 30, "the end of stray files")
-    tally.checked["files"] += len(keys(service))
-
-
-def keys(service: Service) -> list[str]:
-    paths = [path for path in service.artifacts.rglob("*") if path.is_file()]
-    return [path.relative_to(service.artifacts).as_posix() for path in paths]
-
-
-def belongs(key: str, known: Collection[str], named: set[str]) -> bool:
-    owner, part, *_ = key.split("/")
-    return owner == "health" or (owner in known and (part == "parameters" or key in named))
-
-
-async def names(service: Service, known: Collection[str]) -> set[str]:
-    database = Database(service.database_url)
-    try:
-        store = JobStore(database)
-        return {key for job_id in known for key in await store.garbage.named(job_id)}
-    finally:
-        await database.close()
-
-
-def leftovers(service: Service) -> list[psutil.Process]:
-    """Processes of this service that outlived it."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("TMPDIR") == service.environment["TMPDIR"]:
-                found.append(process)
-    return found
-
-
-def own_tmpdir(folder: Path) -> dict[str, str]:
-    """By which the processes of one service are told from all others, children included."""
-    tmpdir = folder / "tmp"
-    tmpdir.mkdir(parents=True)
-    return {"TMPDIR": str(tmpdir)}
-
-
-def run(
-    folder: Path,
-    seconds: float,
-    seed: int,
-    postgres: Postgres,
-    rate: float = 1.0,
-    least: int = 0,
-) -> Tally:
+def run(service: Service, seconds: float, seed: int, rate: float = 1.0, least: int = 0) -> Tally:
     """Make havoc of a cluster, and check what is left."""
     say(f"chaos: seed {seed}, {seconds:.0f} seconds")
     tally = Tally()
-    environment = SETTINGS | own_tmpdir(folder)
-    with cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2) as it:
-        try:
-            with Clients(it, tally, seed, rate):
-                Havoc(it, tally, seed).run(seconds, least)
-            check(it, tally, 60 + seconds)
-        finally:
-            report(tally)
-    until(lambda: not leftovers(it), 10, "the end of all processes")
+    try:
+        with Clients(service, tally, seed, rate):
+            Havoc(service, tally, seed).run(seconds, least)
+        check(service, tally, 180 + seconds)
+    finally:
+        report(tally)
     return tally
+
+
+def ways(rng: random.Random) -> Iterator[str]:
+    """Give ways to end ``quws serve``, for ever, each as often as the others."""
+    while True:
+        yield from rng.sample(
+            ["kill -9 all", "kill -9 serve", rng.choice(["SIGTERM", "SIGINT"])], 3
+        )
 
 
 def run_embedded(folder: Path, rounds: int, seed: int, rate: float = 1.0) -> Tally:
@@ -439,10 +289,9 @@ def run_embedded(folder: Path, rounds: int, seed: int, rate: float = 1.0) -> Tal
     port = int(service.url.rsplit(":", 1)[1])
     try:
         with Clients(service, tally, seed, rate):
-            for _ in range(rounds):
+            for how in itertools.islice(ways(rng), rounds):
                 wanted = len(tally.sent) + rng.randint(2, 8)
                 until(lambda wanted=wanted: len(tally.sent) >= wanted, 60, "some more jobs")
-                how = rng.choice(["kill -9 all", "kill -9 serve", "SIGTERM", "SIGINT"])
                 process = service.processes[0]
                 match how:
                     case "kill -9 all":
@@ -464,31 +313,51 @@ def run_embedded(folder: Path, rounds: int, seed: int, rate: float = 1.0) -> Tal
     return tally
 
 
-def report(tally: Tally) -> None:
-    say(f"jobs accepted: {len(tally.sent)} {dict(Counter(item.kind for item in tally.sent))}")
-    say(f"requests without an answer: {dict(tally.refused)}")
-    say(f"done to the service: {sum(tally.done.values())} {dict(tally.done)}")
-    say(f"checked: {dict(tally.checked)}")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=600)
+    parser = argparse.ArgumentParser(prog="./quws chaos", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, help="how long at least; else 600")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    parser.add_argument("--rate", type=float, default=1.0, help="jobs per second of each client")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        help="jobs a second of each client, else 1; with --load: kills a second, else 6",
+    )
+    parser.add_argument("--load", action="store_true", help="kill under hundreds of small jobs")
+    parser.add_argument("--kills", type=int, help="with --load: how many at least")
+    parser.add_argument("--in-flight", type=int, default=300, help="with --load: jobs at once")
+    parser.add_argument("--form", choices=["cluster", "embedded"], default="cluster")
+    parser.add_argument("--report", type=Path, help="with --load: a file for the report")
     options = parser.parse_args()
     postgres = Postgres().start()
     with tempfile.TemporaryDirectory(prefix="quws-chaos-") as folder:
         try:
-            run(Path(folder) / "cluster", options.seconds, options.seed, postgres, options.rate)
-            run_embedded(Path(folder) / "serve", max(2, int(options.seconds / 20)), options.seed)
+            if options.load:
+                under_load(Path(folder), options, postgres)
+            else:
+                at_random(Path(folder), options, postgres)
         finally:
             postgres.stop()
     say("nothing was lost, doubled, stranded or left lying about")
+
+
+def at_random(folder: Path, options: argparse.Namespace, postgres: Postgres) -> None:
+    seconds, rate = options.seconds or 600, options.rate or 1.0
+    with battered(folder / "cluster", postgres) as service:
+        run(service, seconds, options.seed, rate)
+    run_embedded(folder / "serve", max(2, int(seconds / 20)), options.seed)
+
+
+def under_load(folder: Path, options: argparse.Namespace, postgres: Postgres) -> None:
+    plan = Plan(
+        kills=options.kills or 0,
+        seconds=options.seconds or (0 if options.kills else 600),
+        rate=options.rate or Plan.rate,
+        in_flight=options.in_flight,
+        seed=options.seed,
+        form=options.form,
+    )
+    say(f"chaos: {plan}")
+    run_load(folder / "load", plan, postgres, options.report.write_text if options.report else say)
 
 
 if __name__ == "__main__":

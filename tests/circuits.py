@@ -12,8 +12,15 @@ BELL3 = (
 )
 
 
-def slow(qubits: int = 24, layers: int = 400) -> str:
-    """A circuit that keeps a simulator busy for minutes: no two layers can be fused to one."""
+ENDLESS = (
+    'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[22] q;\nbit[22] c;\n'
+    "for int i in [1:3000] { rx(0.3) q; cx q[0], q[21]; rz(0.1) q[1]; }\nc = measure q;\n"
+)
+"""Keeps a simulator busy for minutes, and is read in a moment."""
+
+
+def slow(qubits: int, layers: int) -> str:
+    """A circuit that keeps a simulator busy for a while: no two layers can be fused to one."""
     lines = ['OPENQASM 2.0;\ninclude "qelib1.inc";', f"qreg q[{qubits}];\ncreg c[{qubits}];"]
     for layer in range(layers):
         lines += [f"rx(0.{layer + 1}) q[{k}];" for k in range(qubits)]

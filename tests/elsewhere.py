@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import httpx
 import psutil
-from harness import Service, embedded, free_port, until
+from harness import Service, embedded, free_port, until, words
 
 PACKAGE = Path(__file__).parent / "vendor"
 """Where the package of its adapter lies; on PYTHONPATH it is installed."""
@@ -198,7 +198,7 @@ def worker_of(service: Service, target: str) -> psutil.Process:
     def find() -> psutil.Process | None:
         for process in service.processes[0].family():
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[-4:] == ["worker", "--target", target, "--sole"]:
+                if words(process)[-4:] == ["worker", "--target", target, "--sole"]:
                     return process
         return None
 

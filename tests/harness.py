@@ -31,6 +31,7 @@ import psutil
 import psycopg
 from answers import remember
 from proxy import Proxy
+from starter import STARTER, Started
 
 from quws.bus.server import ValkeyServer
 from quws.services.accounts import AccountService
@@ -238,7 +239,11 @@ LOGS: set[Path] = set()
 
 
 class Process:
-    """One ``quws`` process with its log."""
+    """One ``quws`` process with its log.
+
+    It is a copy of one that has loaded quws, where it would be no other than what a new
+    interpreter runs; or, by the caller's wish (``fresh``), it is run by a new interpreter.
+    """
 
     def __init__(
         self,
@@ -246,11 +251,17 @@ class Process:
         environment: dict[str, str],
         log: Path,
         within: Sequence[str] = (),
+        *,
+        fresh: bool = False,
     ) -> None:
         self.log = log
         self.arguments = arguments
+        self.popen: subprocess.Popen[bytes] | Started
         LOGS.add(log)
         with log.open("ab") as file:
+            if not within and not fresh and STARTER.fits(environment):
+                self.popen = STARTER.start(arguments, environment, file.fileno())
+                return
             self.popen = subprocess.Popen(
                 [*within, sys.executable, "-m", "quws", *arguments],
                 env=environment,
@@ -325,6 +336,11 @@ class Service:
         known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
         return httpx.Client(**(known | NO_TLS | options))
 
+    def start_again(self, process: Process) -> None:
+        """Start a process that was ended, as whoever looks after a cluster does."""
+        place = self.processes.index(process)
+        self.processes[place] = Process(process.arguments, self.environment, process.log)
+
     def log(self) -> str:
         return "\n".join(
             path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))
@@ -340,6 +356,11 @@ class Service:
                     if parent and _is_run_zygote(member) and _is_run_zygote(parent):
                         found.append(member)
         return found
+
+
+def words(process: psutil.Process) -> list[str]:
+    """Return the command line of a process. One that was forked has all of it in one word."""
+    return " ".join(process.cmdline()).split()
 
 
 def _is_run_zygote(process: psutil.Process) -> bool:
@@ -424,7 +445,11 @@ def start_embedded(
     env = base_environment(environment or {})
     url = f"http://127.0.0.1:{port}"
     process = Process(
-        ["serve", "--port", str(port), "--data", str(folder)], env, folder / "serve.log", within
+        ["serve", "--port", str(port), "--data", str(folder)],
+        env,
+        folder / "serve.log",
+        within,
+        fresh=new,
     )
     service = Service(url, folder, env, [process])
     wait_ready(url, process)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
-import psutil
 from harness import Postgres, Service
 
 COMMANDS = ("serve", "api", "worker", "sweeper")
@@ -13,31 +15,67 @@ CHILDREN = {"api": "check children", "worker": "run children"}
 """What a process starts that is no command of quws: a zygote, and its children."""
 
 
+class Member(NamedTuple):
+    """A process of a service."""
+
+    kind: str
+    zygote: bool
+    """Whether children are forked from it, which have loaded what it has loaded."""
+
+
 def kinds(service: Service, postgres: Postgres | None = None) -> dict[int, str]:
     """Return what each process of a service is for, by its id."""
-    found: dict[int, str] = {}
-    for process in service.processes:
-        for member in process.family():
-            with contextlib.suppress(psutil.Error):
-                found[member.pid] = _kind(member, found.get(member.ppid(), "serve"))
+    found = {pid: member.kind for pid, member in members(service).items()}
     if service.bus is not None:
         found[service.bus.process.pid] = "valkey"
     if postgres is not None:
-        for pid in _family(int((postgres.data / "postmaster.pid").read_text().split()[0])):
-            found[pid] = "postgres"
+        first = int((postgres.data / "postmaster.pid").read_text().split()[0])
+        found |= dict.fromkeys(_descent([first]), "postgres")
     return found
 
 
-def _kind(process: psutil.Process, parents: str) -> str:
-    line = process.cmdline()
+def members(service: Service) -> dict[int, Member]:
+    """Return all processes of a service that is at hand, without its bus in a cluster."""
+    found: dict[int, Member] = {}
+    for pid, parent in _descent([process.pid for process in service.processes]).items():
+        above = found[parent].kind if parent in found else "serve"
+        kind = _kind(pid, above)
+        # What is of the same kind as its parent was forked by it.
+        found[pid] = Member(kind, zygote=kind in CHILDREN.values() and above != kind)
+    return found
+
+
+def _descent(roots: list[int]) -> dict[int, int]:
+    """Return processes and all that descend from them, each with its parent, which comes first.
+
+    One look at all processes of the machine: a load is made at the same time.
+    """
+    children: dict[int, list[int]] = {}
+    for folder in os.scandir("/proc"):
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = Path(folder.path, "stat").read_text()
+                parent = int(stat.rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(folder.name))
+    found = dict.fromkeys(roots, 0)
+    waiting = deque(roots)
+    while waiting:
+        pid = waiting.popleft()
+        for child in children.get(pid, []):
+            if child not in found:
+                found[child] = pid
+                waiting.append(child)
+    return found
+
+
+def _kind(pid: int, parents: str) -> str:
+    try:
+        # One that was forked has all of it in one word.
+        line = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
+    except OSError:  # It has just ended.
+        line = []
     if line and Path(line[0]).name.startswith(("valkey", "redis")):
         return "valkey"
     if "quws" in line and (named := [word for word in line if word in COMMANDS]):
         return named[0]
     return CHILDREN.get(parents, parents)
-
-
-def _family(pid: int) -> list[int]:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    return []

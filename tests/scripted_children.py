@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from quws.sandbox.child import Child
+from quws.sandbox.child import Child, Owner
 from quws.sandbox.messages import FromChild, Ready, ToChild, decode_to_child, encode
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable, NoFolder
 
@@ -76,9 +76,12 @@ class ScriptedChildren(ChildPool):
         """Why no child can be had."""
         self._running: list[asyncio.Task[None]] = []
 
-    async def acquire(self) -> Child:
+    async def acquire(self, owner: Owner | None = None) -> Child:
         if self.scarce is not None:
             raise ChildrenUnavailable(self.scarce)
+        if owner is not None and (kept := self._kept.take(owner)):
+            kept.give(owner)
+            return kept
         try:
             folder = self._make_folder()
         except OSError as error:
@@ -86,14 +89,15 @@ class ScriptedChildren(ChildPool):
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
         child = Child(self.kill, reader, writer, folder)
+        process = Process(child, *await asyncio.open_connection(sock=theirs))
         child.pid = NOBODY + len(self.processes)
         child.spawned.set()
-        process = Process(child, *await asyncio.open_connection(sock=theirs))
         self.processes.append(process)
         script = self.scripts.popleft() if len(self.scripts) > 1 else self.scripts[0]
         self._running.append(asyncio.create_task(self._play(script, process)))
         process.say(Ready())
         assert await child.ready()
+        child.give(owner)
         return child
 
     async def _play(self, script: Script, process: Process) -> None:

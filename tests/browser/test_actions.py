@@ -6,9 +6,9 @@ import re
 
 import pytest
 from browser.conftest import Open
-from circuits import BELL2
+from circuits import BELL2, ENDLESS
 from harness import Service
-from integration.uws_helpers import SLOW, executing, instant, phase_of, removed
+from integration.uws_helpers import executing, instant, phase_of, removed
 from playwright.sync_api import Page, expect
 from uws import create, job_json, listed, wait
 
@@ -77,7 +77,7 @@ def test_creating_and_running_are_two_steps(open_page: Open, service: Service) -
 
 def test_the_place_in_the_queue_and_the_end_of_waiting(open_page: Open, service: Service) -> None:
     with service.client() as http:
-        blocker = create(http, SLOW, SHOTS=1, PHASE="RUN")
+        blocker = create(http, ENDLESS, SHOTS=1, PHASE="RUN")
         ahead, job = create(http, PHASE="RUN"), create(http, PHASE="RUN")
         with removed(http, blocker, ahead, job):
             executing(http, blocker)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from answers import expect
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS
 from harness import Service, quws
 from lxml import html
 from standing import api_alone
@@ -177,7 +177,7 @@ def test_a_quota_holds_jobs_and_a_later_run_lets_them_go(
     closed: Service, alice: httpx.Client, bob: httpx.Client
 ) -> None:
     quota = int(closed.environment["QUWS_POLICY__MAX_QUEUED"])
-    running = [create(alice, slow(), SHOTS=1, PHASE="RUN") for _ in range(quota)]
+    running = [create(alice, ENDLESS, SHOTS=1, PHASE="RUN") for _ in range(quota)]
     held = create(alice, PHASE="RUN")
     root = document(alice, held)
     assert text(root, "phase") == "HELD"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import requests
 from astropy.table import Table
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS, slow
 from harness import CannotStart, Service, until
 from programs import debian
 from pyvo.dal import AsyncTAPJob, TAPService
@@ -66,7 +66,7 @@ def test_pyvo_creates_runs_waits_fetches_and_deletes(
 def test_pyvo_drives_a_job_that_it_did_not_make(
     http: httpx.Client, session: requests.Session
 ) -> None:
-    job = AsyncTAPJob(create(http, slow(), SHOTS=1), session=session)
+    job = AsyncTAPJob(create(http, ENDLESS, SHOTS=1), session=session)
     job.execution_duration = 77
     assert job.execution_duration.to_value("s") == 77
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -188,7 +188,7 @@ def test_stilts_resumes_a_job_and_reads_its_table(
 
 
 def test_stilts_says_what_went_wrong(stilts: str, http: httpx.Client) -> None:
-    job = create(http, slow(), SHOTS=1, EXECUTIONDURATION=1, PHASE="RUN")
+    job = create(http, ENDLESS, SHOTS=1, EXECUTIONDURATION=1, PHASE="RUN")
     wait(http, job)
     done = _run(stilts, "tapresume", f"joburl={job}", "delete=never", check=False)
     assert done.returncode != 0

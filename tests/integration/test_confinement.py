@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from circuits import BELL2, slow
-from harness import Postgres, Process, Service, cluster, embedded, until
+from circuits import BELL2, ENDLESS, slow
+from harness import Postgres, Process, Service, cluster, embedded, until, words
 from uws import create, job_json, story, wait
 
 PACKAGE = Path(__file__).parents[1] / "misfits"
@@ -48,7 +48,7 @@ def http(site: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "code", "words"),
+    ("seed", "code", "sentence"),
     [
         (MEMORY, "out_of_memory", "more memory than the target's limit allows"),
         (FILE, "execution_failed", "File too large"),
@@ -57,14 +57,14 @@ def http(site: Service) -> Iterator[httpx.Client]:
     ],
 )
 def test_beyond_a_limit_is_an_error_that_says_so_and_the_worker_lives(
-    http: httpx.Client, site: Service, seed: int, code: str, words: str
+    http: httpx.Client, site: Service, seed: int, code: str, sentence: str
 ) -> None:
-    worker = next(p.pid for p in site.processes[0].family() if "worker" in p.cmdline())
+    worker = next(p.pid for p in site.processes[0].family() if "worker" in words(p))
     job = create(http, SHOTS=10, SEED=seed, PHASE="RUN")
     assert wait(http, job) == "ERROR"
     (error,) = job_json(http, job)["errors"]
     assert (error["type"], error["code"]) == ("fatal", code)
-    assert words in error["message"]
+    assert sentence in error["message"]
     assert wait(http, create(http, SHOTS=10, PHASE="RUN")) == "COMPLETED"
     assert psutil.Process(worker).is_running()
 
@@ -102,7 +102,7 @@ def test_what_a_child_started_goes_with_it(http: httpx.Client, site: Service) ->
 def test_processor_time_is_limited_by_the_execution_duration(
     http: httpx.Client, site: Service
 ) -> None:
-    job = create(http, slow(), SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
+    job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
 
     def limits() -> list[int]:
         found = [child.rlimit(psutil.RLIMIT_CPU)[0] for child in site.simulations()]

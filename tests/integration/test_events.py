@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from circuits import BELL2
+from circuits import BELL2, ENDLESS
 from harness import NO_TLS, Service
-from integration.uws_helpers import SLOW, id_of, instant, removed
+from integration.uws_helpers import id_of, instant, removed
 from uws import FINAL, create, job_json, wait
 
 SECONDS = 20
@@ -121,7 +121,7 @@ def test_who_comes_back_hears_the_rest_and_nothing_twice(http: httpx.Client) -> 
 
 
 def test_a_job_that_is_deleted_says_so(http: httpx.Client) -> None:
-    job = create(http, SLOW, SHOTS=1, PHASE="RUN")
+    job = create(http, ENDLESS, SHOTS=1, PHASE="RUN")
     with removed(http, job), following(http, f"{job}/events") as stream:
         stream.next()
         http.delete(job)

@@ -14,18 +14,17 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from circuits import flip, slow
-from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready
+from circuits import ENDLESS, flip, slow
+from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
-SLOW = slow()
 SOME_SECONDS = slow(22, 60)
 
 
 def part(service: Service, kind: str) -> psutil.Process:
     """One of the processes of ``quws serve``."""
-    return next(p for p in service.processes[0].family() if kind in p.cmdline())
+    return next(p for p in service.processes[0].family() if kind in words(p))
 
 
 def runner_of(service: Service) -> psutil.Process:
@@ -91,7 +90,7 @@ def test_a_job_of_a_frozen_worker_is_run_by_another_and_not_by_both(
 def test_duration_and_destruction_hold_although_the_worker_is_frozen(tmp_path: Path) -> None:
     # Longer than the test: only the periodic task is left to do it.
     with embedded(tmp_path, {"QUWS_LEASE": "60"}) as service, service.client() as http:
-        long = create(http, SLOW, SHOTS=10, EXECUTIONDURATION=4, PHASE="RUN")
+        long = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=4, PHASE="RUN")
         wait(http, long, "EXECUTING")
         # Not in the middle of writing: SQLite has one writer at a time.
         runner_of(service)
@@ -103,7 +102,7 @@ def test_duration_and_destruction_hold_although_the_worker_is_frozen(tmp_path: P
             )
             assert timedelta(seconds=4) <= took < timedelta(seconds=6)
             assert told["timeline"][-1]["message"] == "the execution duration is over"
-        doomed = create(http, SLOW, SHOTS=10, PHASE="RUN")
+        doomed = create(http, ENDLESS, SHOTS=10, PHASE="RUN")
         wait(http, doomed, "EXECUTING")
         runner_of(service)
         with frozen(part(service, "worker")):
@@ -172,7 +171,7 @@ def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
 def test_a_job_that_is_suspended_or_held_can_be_aborted(
     strict_form: Service, strict: httpx.Client
 ) -> None:
-    running = create(strict, SLOW, SHOTS=10, PHASE="RUN")
+    running = create(strict, ENDLESS, SHOTS=10, PHASE="RUN")
     wait(strict, running, "EXECUTING")
     held = create(strict, PHASE="RUN")
     assert text(document(strict, held), "phase") == "HELD"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import httpx
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS
 from pydantic import BaseModel
 from uws import create, wait
 
@@ -76,7 +76,7 @@ def test_a_job_is_a_serialized_job_in_every_phase(http: httpx.Client) -> None:
     assert told.run_id == "mine"
     assert told.json_parameters == {"CIRCUIT": BELL2, "SHOTS": "10"}
     assert [item.id for item in told.results] == ["result", "counts"]
-    aborted = create(http, slow(), SHOTS=1, EXECUTIONDURATION=0)
+    aborted = create(http, ENDLESS, SHOTS=1, EXECUTIONDURATION=0)
     http.post(f"{aborted}/phase", data={"PHASE": "ABORT"})
     told = fetch(http, aborted)
     assert told.execution_duration == 86_400

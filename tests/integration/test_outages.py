@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS, slow
 from harness import Postgres, Process, Service, cluster, embedded, until
 from lxml import etree
 from uws import create, document, job_json, listed, story, text, wait
@@ -22,7 +22,6 @@ from uws import create, document, job_json, listed, story, text, wait
 VOSI = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
 BUS_AWAY = "the message bus does not answer: jobs start, and waiting clients hear, seconds later"
 ARTIFACTS_AWAY = "the artifact store does not answer: results cannot be read, and new ones wait"
-SLOW = slow()
 SOME_SECONDS = slow(24, 60)
 
 
@@ -122,7 +121,7 @@ def test_jobs_run_and_are_aborted_while_the_bus_is_away_and_after_it_forgot_all(
 ) -> None:
     service = mishaps.service
     assert service.bus is not None
-    held_up = [create(http, SLOW, SHOTS=10, PHASE="RUN") for _ in range(2)]
+    held_up = [create(http, ENDLESS, SHOTS=10, PHASE="RUN") for _ in range(2)]
     for job in held_up:
         wait(http, job, "EXECUTING")
     children = running(service, 2)
@@ -273,8 +272,8 @@ def test_no_job_ends_wrongly_when_the_clock_is_set(mishaps: Cluster, http: httpx
         return service.log().count("the clock of the database was set")
 
     before = noticed()
-    running_job = create(http, SLOW, SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
-    overrunning = create(http, SLOW, SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
+    running_job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
+    overrunning = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
     instant = datetime.now(UTC) + timedelta(minutes=30)
     kept = create(http, DESTRUCTION=instant.isoformat())
     for job in (running_job, overrunning):

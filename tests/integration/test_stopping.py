@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import psutil
 import pytest
-from circuits import slow
+from circuits import ENDLESS, slow
 from harness import Service, until
 from uws import create, document, job_json, text, wait
-
-SLOW = slow()
 
 
 def working(service: Service) -> set[int]:
@@ -30,7 +28,7 @@ def working(service: Service) -> set[int]:
 
 def start_slow(http: httpx.Client, service: Service, **parameters: object) -> tuple[str, set[int]]:
     """Start a job that runs for minutes, and wait until its child is at it."""
-    job = create(http, SLOW, SHOTS=10, PHASE="RUN", **parameters)
+    job = create(http, ENDLESS, SHOTS=10, PHASE="RUN", **parameters)
     wait(http, job, "EXECUTING")
     until(lambda: working(service), 30, "a simulation")
     return job, working(service)
@@ -72,7 +70,7 @@ def test_delete_stops_a_running_simulation_and_leaves_no_file(
 def test_a_job_that_overruns_is_aborted_with_the_reason(
     http: httpx.Client, service: Service
 ) -> None:
-    job = create(http, SLOW, SHOTS=10, EXECUTIONDURATION=2, PHASE="RUN")
+    job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=2, PHASE="RUN")
     assert wait(http, job) == "ABORTED"
     told = job_json(http, job)
     took = datetime.fromisoformat(told["end_time"]) - datetime.fromisoformat(told["start_time"])
@@ -108,7 +106,7 @@ def test_destruction_takes_job_and_files_at_its_instant_even_while_running(
 def test_abort_before_the_start(http: httpx.Client, service: Service, phase: str) -> None:
     blockers = []
     if phase == "QUEUED":
-        blockers = [create(http, SLOW, SHOTS=1, PHASE="RUN") for _ in range(2)]
+        blockers = [create(http, ENDLESS, SHOTS=1, PHASE="RUN") for _ in range(2)]
         job = create(http, PHASE="RUN")
         if service.form == "embedded":
             assert text(document(http, job), "phase") == "QUEUED"
@@ -124,7 +122,7 @@ def test_abort_before_the_start(http: httpx.Client, service: Service, phase: str
 
 
 def test_a_batch_that_is_aborted_keeps_what_was_done(http: httpx.Client) -> None:
-    job = create(http, [slow(2, 1), SLOW], SHOTS=5, PHASE="RUN")
+    job = create(http, [slow(2, 1), ENDLESS], SHOTS=5, PHASE="RUN")
     until(lambda: job_json(http, job)["circuits_done"] == 1, 30, "the first circuit")
     assert sum(http.get(f"{job}/results/counts-0").json()["counts"].values()) == 5
     http.post(f"{job}/phase", data={"PHASE": "ABORT"})
@@ -133,7 +131,7 @@ def test_a_batch_that_is_aborted_keeps_what_was_done(http: httpx.Client) -> None
 
 
 def test_the_queue_position_counts_those_ahead(http: httpx.Client, service: Service) -> None:
-    blockers = [create(http, SLOW, SHOTS=1, PHASE="RUN") for _ in range(2)]
+    blockers = [create(http, ENDLESS, SHOTS=1, PHASE="RUN") for _ in range(2)]
     waiting = [create(http, SHOTS=1, PHASE="RUN") for _ in range(3)]
     positions = [job_json(http, job)["queue_position"] for job in waiting]
     free = 1 if service.form == "embedded" else 0

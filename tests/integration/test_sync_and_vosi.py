@@ -12,7 +12,7 @@ import httpx
 import pytest
 from answers import refusal_of
 from astropy.io.votable import parse_single_table
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS, slow
 from harness import Service, embedded
 from lxml import etree
 from uws import NIL, NS, create, document, job_json, listed, story, text, wait
@@ -53,7 +53,7 @@ def test_sync_of_a_bad_circuit_is_refused(http: httpx.Client) -> None:
 
 
 def test_sync_of_a_job_that_was_aborted_says_so(http: httpx.Client) -> None:
-    answer = http.post("/sync", data={"CIRCUIT": slow(), "SHOTS": "1"})
+    answer = http.post("/sync", data={"CIRCUIT": ENDLESS, "SHOTS": "1"})
     assert answer.status_code == 303
     waiting = answer.headers["Location"]
     http.post(waiting.replace("/sync/", "/jobs/") + "/phase", data={"PHASE": "ABORT"})

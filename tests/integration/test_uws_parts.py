@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from circuits import BELL2, BELL3, flip, slow
+from circuits import BELL2, BELL3, ENDLESS, flip, slow
 from harness import Service
 from integration.uws_helpers import (
     COMMON,
     FAILING,
     FORM,
-    SLOW,
     Said,
     is_nil,
     job_in,
@@ -438,7 +437,7 @@ def test_X1_X5_a_job_that_fails_ends_in_error(http: httpx.Client) -> None:
 
 
 def test_X1_a_batch_that_fails_keeps_what_was_done(http: httpx.Client) -> None:
-    job = create(http, [slow(2, 1), FAILING, SLOW], SHOTS=5, PHASE="RUN")
+    job = create(http, [slow(2, 1), FAILING, ENDLESS], SHOTS=5, PHASE="RUN")
     with removed(http, job):
         assert wait(http, job) == "ERROR"
         hrefs = [item.get(HREF) or "" for item in results(http, job)]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from circuits import BELL2, slow
+from circuits import BELL2, ENDLESS, slow
 from harness import Service, until
 from integration.uws_helpers import (
     A_SECOND_LONG,
@@ -20,7 +20,6 @@ from integration.uws_helpers import (
     INSTANT,
     PHASES,
     SECONDS_LONG,
-    SLOW,
     Said,
     archived,
     busy,
@@ -196,7 +195,7 @@ def test_P5_abort_works_in_rare_phases(
 
 
 def test_P5_abort_makes_room_for_the_next_job(http: httpx.Client) -> None:
-    jobs = [create(http, SLOW, SHOTS=1, PHASE="RUN") for _ in range(2)]
+    jobs = [create(http, ENDLESS, SHOTS=1, PHASE="RUN") for _ in range(2)]
     with removed(http, *jobs):
         until(lambda: "EXECUTING" in {phase_of(http, job) for job in jobs}, 20, "EXECUTING")
         for job in jobs:
@@ -381,7 +380,7 @@ def test_P14_there_are_no_results_before_the_start(said_in: dict[str, Said]) -> 
 
 
 def test_P15_results_so_far_stay_after_an_abort(http: httpx.Client) -> None:
-    job = create(http, [slow(2, 1), slow(2, 1), SLOW], SHOTS=5, PHASE="RUN")
+    job = create(http, [slow(2, 1), slow(2, 1), ENDLESS], SHOTS=5, PHASE="RUN")
     with removed(http, job):
         until(lambda: len(results(http, job)) == 2, 30, "two results")
         assert phase_of(http, job) == "EXECUTING"

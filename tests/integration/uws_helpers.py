@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from circuits import BELL2, slow
-from harness import Service, until
+from circuits import BELL2, ENDLESS, slow
+from harness import Service, until, words
 from lxml import etree
 from schemas import validate
 from uws import NIL, NS, create, document, text, wait
@@ -57,8 +57,6 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 UWS = f"{{{NS['uws']}}}"
 
-SLOW = slow(24, 200)
-"""Runs for most of a minute."""
 SECONDS_LONG = slow(22, 60)
 """Runs for one to three seconds."""
 A_SECOND_LONG = slow(22, 30)
@@ -97,7 +95,7 @@ def busy(http: httpx.Client) -> Iterator[None]:
     """Give every worker of the service something to do: what comes now stays QUEUED."""
     with contextlib.ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(removed(http, create(http, SLOW, SHOTS=1, PHASE="RUN")))
+            stack.enter_context(removed(http, create(http, ENDLESS, SHOTS=1, PHASE="RUN")))
         yield
 
 
@@ -108,7 +106,7 @@ def job_in(http: httpx.Client, phase: str, **parameters: Any) -> Iterator[str]:
         if phase == "QUEUED":
             stack.enter_context(busy(http))
         run = {} if phase in ("PENDING", "ABORTED") else {"PHASE": "RUN"}
-        circuit = {"EXECUTING": SLOW, "ERROR": FAILING}.get(phase, BELL2)
+        circuit = {"EXECUTING": ENDLESS, "ERROR": FAILING}.get(phase, BELL2)
         job = create(http, circuit, **(run | parameters))
         stack.enter_context(removed(http, job))
         if phase == "ABORTED":
@@ -124,7 +122,7 @@ def job_in(http: httpx.Client, phase: str, **parameters: Any) -> Iterator[str]:
 @contextlib.contextmanager
 def held(http: httpx.Client) -> Iterator[tuple[str, str]]:
     """Make a HELD job, and the running one that keeps it from the queue (strict service only)."""
-    blocker = create(http, SLOW, SHOTS=1, PHASE="RUN")
+    blocker = create(http, ENDLESS, SHOTS=1, PHASE="RUN")
     with removed(http, blocker):
         job = create(http, RUNID="held", SHOTS=10)
         with removed(http, job):
@@ -134,14 +132,14 @@ def held(http: httpx.Client) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def suspended(service: Service, http: httpx.Client, circuit: str = SLOW) -> Iterator[str]:
+def suspended(service: Service, http: httpx.Client, circuit: str = ENDLESS) -> Iterator[str]:
     """Make a SUSPENDED job: its worker shuts down, and until the end nobody starts another."""
     job = create(http, circuit, SHOTS=10, RUNID="suspended", PHASE="RUN")
     supervisor = service.processes[0]
     try:
         executing(http, job)
         os.kill(supervisor.pid, signal.SIGSTOP)
-        next(p for p in supervisor.family() if "worker" in p.cmdline()).terminate()
+        next(p for p in supervisor.family() if "worker" in words(p)).terminate()
         until(lambda: phase_of(http, job) == "SUSPENDED", 20, "SUSPENDED")
         yield job
     finally:

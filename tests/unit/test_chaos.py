@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import chaos
+import chaos_checks
 import httpx
 import pytest
-from chaos import Clients, Tally
+from chaos import Clients
+from chaos_checks import Tally
 from harness import Service, until
 
 
@@ -43,9 +44,9 @@ def test_a_complaint_is_heard_after_what_was_accepted_is_checked(
     with clients:
         until(lambda: tally.complaints or clients._running[0].done(), 10, "a complaint")
     checked: list[Tally] = []
-    monkeypatch.setattr(chaos, "check_jobs", lambda _, told, __: checked.append(told))
+    monkeypatch.setattr(chaos_checks, "check_jobs", lambda _, told, __: checked.append(told))
     with pytest.raises(AssertionError, match=complaint):
-        chaos.check(service, tally)
+        chaos_checks.check(service, tally)
     assert checked == [tally]
 
 
@@ -56,5 +57,5 @@ def test_an_answer_that_says_to_come_again_is_no_complaint(
     service, tally = cast("Service", Answering(lambda: httpx.Response(status))), Tally()
     with Clients(service, tally, seed=1, rate=100):
         until(lambda: tally.refused[str(status)] > 1, 10, "answers")
-    monkeypatch.setattr(chaos, "check_jobs", lambda *_: None)
-    chaos.check(service, tally)
+    monkeypatch.setattr(chaos_checks, "check_jobs", lambda *_: None)
+    chaos_checks.check(service, tally)

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import atexit, sys, threading, time
-import quws.__main__ as module
+import quws.cli.command as module
 
 def work():
     {work}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from quws.cli.command import main
 from quws.cli.configuration import read_settings, refuse_public
 from quws.cli.options import Anonymous, Host, Port, stop, use
-from quws.processes.serve import Supervisor
+from quws.processes.serve import Original, Supervisor
 from quws.targets import ConfigError
 
 
@@ -25,7 +27,13 @@ def serve(
     refuse_public(host, allow_anonymous=allow_anonymous)
     use(data)
     try:
-        supervisor = Supervisor(read_settings(), host, port)
+        supervisor = Supervisor(read_settings(), host, port, Original(load_parts, main))
     except ConfigError as error:
         stop(str(error))
     raise typer.Exit(supervisor.run())
+
+
+def load_parts() -> None:
+    """Import what the parts of the service need."""
+    for part in ("serving", "sweeper", "worker"):
+        import_module(f"quws.cli.{part}")

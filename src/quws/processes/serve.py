@@ -15,13 +15,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
+from quws.processes.forked import Forked, can_fork, fork, share_memory
 from quws.processes.listening import CannotListen, ensure_listenable
 from quws.processes.private import keep_private
 from quws.processes.stopping import StopSignal
@@ -57,14 +59,27 @@ class _Part:
 
     name: str
     arguments: list[str]
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     started: float = 0.0
     failures: int = 0
     next_start: float = field(default=0.0)
 
 
+@dataclass(frozen=True)
+class Original:
+    """How this process becomes one whose copies are the parts of the service."""
+
+    load: Callable[[], None]
+    """Imports what the parts need. Must not start a thread."""
+    main: Callable[[], NoReturn]
+    """Runs the command that `sys.argv` names, and ends the process."""
+
+
 class Supervisor:
     """Runs the embedded form until SIGTERM or SIGINT.
+
+    Its parts begin as copies of this process. One that has ended is started by a new interpreter:
+    by then this process has threads.
 
     Raises
     ------
@@ -73,8 +88,10 @@ class Supervisor:
 
     """
 
-    def __init__(self, settings: Settings, host: str, port: int) -> None:
+    def __init__(self, settings: Settings, host: str, port: int, original: Original) -> None:
         self._settings = settings
+        self._original = original
+        self._forks = False
         self._host = host
         self._port = port
         self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -146,7 +163,7 @@ class Supervisor:
             # The API loads meanwhile, and waits for the schema.
             self._environment.setdefault("QUWS_WAIT_FOR_SCHEMA", str(_START_SECONDS))
             self._say("preparing the database")
-            self._migration = self._python("db", "upgrade")
+            self._migration = self._python(["db", "upgrade"], self._environment)
 
     def _schema_is_current(self) -> bool:
         # A look with the standard library: alembic takes longer to load than all the rest.
@@ -166,6 +183,7 @@ class Supervisor:
     def _supervise(self) -> None:
         # The API alone first: on few cores the others would only slow its start.
         self._say("starting the service")
+        self._load()
         self._start(self._parts[0])
         limit = time.monotonic() + _START_SECONDS
         ready = False
@@ -179,10 +197,23 @@ class Supervisor:
             if not ready:
                 ready = self._answers()
                 if ready:
+                    self._start_others()
                     self._greet()
                     self._watchdog.start()
                 elif time.monotonic() > limit:
                     raise _CannotServe(f"the service does not answer at {self._url}")
+
+    def _load(self) -> None:
+        if can_fork():
+            self._original.load()
+            share_memory()
+            self._forks = can_fork()
+
+    def _start_others(self) -> None:
+        for part in self._parts[1:]:
+            self._start(part)
+        # From here on this process has a thread.
+        self._forks = False
 
     def _look_after(self, part: _Part, *, ready: bool) -> None:
         now = time.monotonic()
@@ -218,17 +249,22 @@ class Supervisor:
 
     def _start(self, part: _Part) -> None:
         part.started = time.monotonic()
-        part.process = self._python(*part.arguments, port=self._monitor_port(part))
+        environment = self._environment | {"QUWS_MONITOR_PORT": str(self._monitor_port(part))}
+        part.process = (
+            fork(self._original.main, part.arguments, environment)
+            if self._forks
+            else self._python(part.arguments, environment)
+        )
 
     def _monitor_port(self, part: _Part) -> int:
         # One process a port: they cannot share one.
         first = self._settings.monitor_port
         return first and first + self._parts.index(part)
 
-    def _python(self, *arguments: str, port: int = 0) -> subprocess.Popen[bytes]:
+    def _python(self, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "quws", *arguments],
-            env=self._environment | {"QUWS_MONITOR_PORT": str(port)},
+            env=environment,
             stdin=subprocess.DEVNULL,
             # Ctrl-C on a terminal is for the supervisor, which stops all in order.
             process_group=0,

@@ -23,6 +23,7 @@ from quws.targets import ConfigError
 from quws.worker.admission import ensure_conformance
 from quws.worker.cancellations import Cancellations
 from quws.worker.children import children_of
+from quws.worker.conformance import FILE_BYTES
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
 from quws.worker.inspection import record_inspection
@@ -46,7 +47,11 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
     name = f"{socket.gethostname()}:{os.getpid()}"[:40]
     scratch = Scratch(settings.resolved_scratch())
     children = children_of(
-        config, scratch.ready, spares=settings.spares, leash_seconds=settings.lease
+        config,
+        scratch.ready,
+        spares=settings.spares,
+        leash_seconds=settings.lease,
+        file_bytes=max(settings.max_result, FILE_BYTES),
     )
     try:
         try:

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
+from quws.runner.work import is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
     CheckCircuits,
@@ -30,6 +31,11 @@ _SAMPLE = {
 class CheckRole(Role):
     """Parses circuits, and says what they are or why they are refused."""
 
+    reusable = True
+
+    def __init__(self, memory_bytes: int, cpu_seconds: int) -> None:
+        self.most = confine.Most(memory_bytes, cpu_seconds, file_bytes=0)
+
     @override
     def load(self) -> None:
         from quws.circuits.drawing import draw  # noqa: PLC0415
@@ -43,41 +49,37 @@ class CheckRole(Role):
 
     @override
     def warm(self) -> None:
-        """All of it was done in the zygote."""
-
-    @override
-    def handle(self, request: ToChild, connection: Connection) -> None:
-        if not isinstance(request, CheckCircuits | DrawCircuit):
-            raise unexpected(request)
         # A service that checks must stay quick for those who only look.
         os.nice(5)
+
+    @override
+    def handle(self, request: ToChild, connection: Connection) -> bool:
+        if not isinstance(request, CheckCircuits | DrawCircuit):
+            raise unexpected(request)
         confine.limit(
             memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
         )
-        if isinstance(request, DrawCircuit):
-            connection.send(self._drawn(request))
-        else:
-            connection.send(self._checked(request))
-
-    def _checked(self, request: CheckCircuits) -> CircuitsChecked | CircuitRefused:
-        facts = []
-        for index, source in enumerate(request.circuits):
-            try:
-                _, found = self._parse(source, request.language, request.limits)
-            except InvalidCircuit as refusal:
-                return _refused(refusal, index)
-            facts.append(found)
-        return CircuitsChecked(facts=facts)
-
-    def _drawn(self, request: DrawCircuit) -> CircuitDrawn | CircuitRefused:
+        index = 0
         try:
-            circuit = self._read(request.circuit, request.language, request.limits).circuit
+            if isinstance(request, DrawCircuit):
+                connection.send(self._drawn(request))
+                return True
+            facts = []
+            for index, source in enumerate(request.circuits):  # noqa: B007
+                facts.append(self._parse(source, request.language, request.limits)[1])
+            connection.send(CircuitsChecked(facts=facts))
         except InvalidCircuit as refusal:
-            return _refused(refusal, 0)
+            connection.send(
+                CircuitRefused(
+                    circuit=index,
+                    sentence=refusal.sentence,
+                    line=refusal.line,
+                    column=refusal.column,
+                )
+            )
+            return is_harmless(refusal)
+        return True
+
+    def _drawn(self, request: DrawCircuit) -> CircuitDrawn:
+        circuit = self._read(request.circuit, request.language, request.limits).circuit
         return CircuitDrawn(drawing=self._draw(circuit))
-
-
-def _refused(refusal: InvalidCircuit, index: int) -> CircuitRefused:
-    return CircuitRefused(
-        circuit=index, sentence=refusal.sentence, line=refusal.line, column=refusal.column
-    )

@@ -8,7 +8,7 @@ import traceback
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.options import RunOptions
-from quws.runner.work import Failed, Ran, Work, one_line
+from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
 from quws.targets import Target
@@ -33,7 +33,7 @@ def run_here(target: Target, work: Work) -> Ran:
             work.teller.notes(compiled.notes)
             result = target.run(compiled, options, work.teller.progress)
         except Refusal as refusal:
-            raise Failed(refused(refusal)) from None
+            raise Failed(refused(refusal), harmless=is_harmless(refusal)) from None
         except MemoryError:
             raise
         except Exception as error:

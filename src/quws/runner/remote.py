@@ -7,7 +7,7 @@ import traceback
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.runner.handover import RemoteRun
-from quws.runner.work import Failed, Ran, Work, one_line
+from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import KnownHandover
 from quws.targets.base import Compiled, RemoteTarget
 
@@ -33,7 +33,7 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
     try:
         results = run.results()
     except Refusal as refusal:
-        raise Failed(refused(refusal)) from None
+        raise Failed(refused(refusal), harmless=is_harmless(refusal)) from None
     except (Failed, MemoryError):
         raise
     except Exception as error:

@@ -23,7 +23,7 @@ from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.teller import Teller
-from quws.runner.work import Failed, Ran, Work
+from quws.runner.work import Failed, Ran, Work, is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
     Cancel,
@@ -47,13 +47,16 @@ _SLACK_BYTES = 2 << 30
 class RunRole(Role):
     """Runs jobs on one target."""
 
-    def __init__(self, target: dict[str, Any]) -> None:
+    def __init__(self, target: dict[str, Any], file_bytes: int | None = None) -> None:
         config = TargetConfig.model_validate(target)
         self._target: Target = create_target(config)
         self._config = config
         self.network = self._target.network
         self.processes = self._target.processes
         self.files = config.files
+        # What has been elsewhere may hold connections, and what it was trusted with.
+        self.reusable = self._target.reusable and not isinstance(self._target, RemoteTarget)
+        self.most = confine.Most(file_bytes=file_bytes)
 
     @override
     def load(self) -> None:
@@ -69,18 +72,20 @@ class RunRole(Role):
         votable.warm()
 
     @override
-    def handle(self, request: ToChild, connection: Connection) -> None:
+    def handle(self, request: ToChild, connection: Connection) -> bool:
         match request:
             case RunJob():
-                self._job(request, connection)
+                return self._job(request, connection)
             case Inspect():
                 connection.send(inspect(self._target, self._config))
             case Cancel(key=key, handle=handle) if isinstance(self._target, RemoteTarget):
                 connection.send(cancel(self._target, key, handle))
             case _:
                 raise unexpected(request)
+        return True
 
-    def _job(self, request: RunJob, connection: Connection) -> None:
+    def _job(self, request: RunJob, connection: Connection) -> bool:
+        """Run a job; whether nothing went wrong that the next one could suffer from."""
         options = request.options
         try:
             os.chdir(request.folder)
@@ -97,8 +102,10 @@ class RunRole(Role):
             self._run(Work(request, facts, options, self._parse, connection, teller))
         except Failed as failed:
             connection.send(JobFailed(error=failed.error))
+            return failed.harmless
         except Refusal as refusal:
             connection.send(JobFailed(error=refused(refusal)))
+            return is_harmless(refusal)
         except MemoryError:
             connection.send(JobFailed(error=Failure.OUT_OF_MEMORY.error()))
         except OSError as error:
@@ -106,6 +113,9 @@ class RunRole(Role):
                 connection.send(_disk_failure(error, request.file_bytes))
             else:
                 connection.send(NoRoom(sentence=f"the folder {request.folder} is gone"))
+        else:
+            return True
+        return False
 
     def _facts(self, request: RunJob) -> list[CircuitFacts]:
         if request.facts is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.errors import Refusal
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
 from quws.runner.teller import Teller
@@ -25,11 +26,15 @@ Ran = Iterator[tuple[int, Compiled, CircuitResult]]
 
 
 class Failed(Exception):
-    """The job ends in ERROR."""
+    """The job ends in ERROR.
 
-    def __init__(self, error: JobError) -> None:
+    ``harmless`` says that nothing went wrong in this process: the job asks for what it cannot have.
+    """
+
+    def __init__(self, error: JobError, *, harmless: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
+        self.harmless = harmless
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,16 @@ class Work:
         compiled = target.compile(circuit, options)
         notes = [*facts.notes, *compiled.notes]
         return dataclasses.replace(compiled, source=source, language=language, notes=notes)
+
+
+def is_harmless(refusal: Refusal) -> bool:
+    """Whether a refusal is all there was: no parser was out of memory or broke down before it."""
+    before: BaseException | None = refusal
+    while before is not None:
+        if isinstance(before, MemoryError | RecursionError) or not isinstance(before, Exception):
+            return False
+        before = before.__cause__ or before.__context__
+    return True
 
 
 def one_line(error: Exception) -> str:

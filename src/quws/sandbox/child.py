@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 
-from quws.sandbox import messages
+from quws.sandbox import confine, messages
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 from quws.sandbox.roles import unexpected
@@ -24,8 +26,15 @@ class ChildLost(Exception):
         super().__init__(describe_exit(status))
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose requests a child takes; the anonymous user has no name."""
+
+    name: str | None
+
+
 class Child:
-    """One child, which takes one request."""
+    """One child, which takes one request after another, all of one owner."""
 
     def __init__(
         self,
@@ -39,6 +48,13 @@ class Child:
         self._reader = reader
         self._writer = writer
         self.pid: int | None = None
+        self.owner: Owner | None = None
+        """Whose requests it takes, from the first one on; None where it takes one only."""
+        self.born = monotonic()
+        self.served = 0
+        self.cpu_before = 0.0
+        """Seconds of processor time that it had used before its present request."""
+        self._resting = False
         self.spawned = asyncio.Event()
         self.exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
@@ -52,6 +68,26 @@ class Child:
         """Whether its folder is there, if it was given one."""
         return self._folder is None or self._folder.is_there()
 
+    def is_fit(self) -> bool:
+        """Whether it lives, has its place, and is done with what it was asked."""
+        return self._resting and not self.exited.done() and self.has_place()
+
+    def give(self, owner: Owner | None) -> None:
+        """Note whose the next request is.
+
+        Raises
+        ------
+        ValueError
+            It has served somebody else.
+
+        """
+        if self.served and (owner is None or owner != self.owner):
+            raise ValueError("a child serves one owner")
+        self.owner = owner
+        if self.served and self.pid is not None:
+            self.cpu_before = confine.cpu_used_by(self.pid)
+        self.served += 1
+
     async def send(self, message: ToChild) -> None:
         """Send the child one message.
 
@@ -61,6 +97,7 @@ class Child:
             It has ended.
 
         """
+        self._resting = False
         try:
             self._writer.write(messages.encode(message))
             await self._writer.drain()
@@ -75,16 +112,18 @@ class Child:
         ChildLost
             It ended before it had answered.
         MessageFault
-            The answer is none that anybody understands.
+            The answer is none that anybody understands, or there is none.
 
         """
         await self.send(request)
         async for message in self.messages():
             return message
+        if self._resting:
+            raise MessageFault("the child is ready again without an answer")
         raise ChildLost(await self.exited)
 
     async def messages(self) -> AsyncIterator[FromChild]:
-        """Receive what the child says, until it ends well.
+        """Receive what the child says, until it is ready for another request or ends well.
 
         Raises
         ------
@@ -100,13 +139,31 @@ class Child:
             except MessageFault:
                 self.kill()
                 raise
+            if isinstance(message, Ready):
+                self._resting = True
+                return
             yield message
         status = await self.exited
         if status != 0:
             raise ChildLost(status)
 
+    async def rests(self, seconds: float) -> bool:
+        """Whether it is ready for another request, or is so within some seconds."""
+        if not self._resting:
+            try:
+                async with asyncio.timeout(seconds):
+                    async for _ in self.messages():
+                        return False
+            except (ChildLost, MessageFault, TimeoutError):
+                return False
+        return self._resting
+
+    async def empty(self) -> bool:
+        """Remove what it has written; whether all of it could be."""
+        return self._folder is None or await asyncio.to_thread(self._folder.empty)
+
     async def ready(self) -> bool:
-        """Wait until the child says that it can take its request; False when it never will."""
+        """Wait until the child says that it can take a request; False when it never will."""
         line = await self._line()
         # Two sockets: the child may be heard before the zygote has told its pid.
         await self.spawned.wait()

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from quws.sandbox import landlock, seccomp
@@ -20,6 +21,11 @@ _CAPABILITIES_VERSION, _CAP_DAC_OVERRIDE = 0x20080522, 1 << 1
 _POLL_SECONDS = 1.0
 _GRACE_SECONDS = 1
 _MORE_TASKS = 2000
+_OPEN_FILES = 256
+_GROWTH_BYTES = 256 << 20
+"""Address space that a process may keep from one request to the next."""
+MOST_CPU_SECONDS = 300
+"""Processor time after which a process takes no further request."""
 
 
 def die_with_parent(parent: int, sig: int = signal.SIGKILL) -> None:
@@ -58,7 +64,7 @@ def limit_tasks() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             there = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
-            _lower(resource.RLIMIT_NPROC, there + _MORE_TASKS)
+            _cap(resource.RLIMIT_NPROC, there + _MORE_TASKS)
 
 
 def drop_capabilities() -> None:
@@ -119,8 +125,55 @@ def limit_cpu(pid: int, seconds: int | None) -> None:
             resource.prlimit(pid, resource.RLIMIT_CPU, (soft, hard))
 
 
+def cpu_used_by(pid: int) -> float:
+    """Return how many seconds of processor time another process has used; 0 where nobody tells."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_used() -> float:
+    """Return how many seconds of processor time this process has used."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """The most that any request of a process may have; None where it depends on the request.
+
+    ``cpu_seconds`` is that of one request: a process that may serve several has as much for each,
+    as long as it has not used up ``MOST_CPU_SECONDS`` before.
+    """
+
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+    file_bytes: int | None = None
+
+
+def cap(most: Most) -> None:
+    """Take from this process for good what no request of it may have.
+
+    These are hard limits; ``limit`` sets the soft ones, anew for each request. Somebody who has
+    broken in can raise those to these, and no further.
+    """
+    _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    if most.file_bytes is not None:
+        _cap(resource.RLIMIT_FSIZE, most.file_bytes)
+    if most.memory_bytes is not None and sys.platform == "linux":
+        _cap(resource.RLIMIT_AS, _address_space() + most.memory_bytes + _GROWTH_BYTES)
+    if most.cpu_seconds is not None:
+        seconds = int(cpu_used()) + MOST_CPU_SECONDS + most.cpu_seconds
+        # Above every soft one: the kernel kills at the hard limit, as others may who are short of
+        # memory.
+        _cap(resource.RLIMIT_CPU, seconds + 1 + _GRACE_SECONDS)
+
+
 def limit(*, memory_bytes: int, cpu_seconds: int | None, file_bytes: int) -> None:
-    """Limit this process for good.
+    """Limit this process while it is at a request.
 
     Parameters
     ----------
@@ -133,24 +186,36 @@ def limit(*, memory_bytes: int, cpu_seconds: int | None, file_bytes: int) -> Non
         The largest file that can be written.
 
     """
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_NOFILE, 256)
-    _lower(resource.RLIMIT_FSIZE, file_bytes)
+    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _limit(resource.RLIMIT_FSIZE, file_bytes)
     if sys.platform == "linux":  # macOS counts shared libraries in a way that no limit fits
-        _lower(resource.RLIMIT_AS, _address_space() + memory_bytes)
+        _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
     if cpu_seconds is not None:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        soft = int(usage.ru_utime + usage.ru_stime) + 1 + cpu_seconds
-        # The kernel kills at the hard limit, as others may who are short of memory.
-        _lower(resource.RLIMIT_CPU, soft, soft + _GRACE_SECONDS)
+        _limit(resource.RLIMIT_CPU, int(cpu_used()) + 1 + cpu_seconds)
 
 
-def _lower(what: int, soft: int, hard: int | None = None) -> None:
-    _, most = resource.getrlimit(what)
-    hard = soft if hard is None else hard
-    if most != resource.RLIM_INFINITY:
-        soft, hard = min(soft, most), min(hard, most)
+def relax() -> None:
+    """Let this process have what it may have at most, while it waits for its next request.
+
+    What it then hears and says is no part of the last one, nor of its limits.
+    """
+    for what in (resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_CPU):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (hard, hard))
+
+
+def _cap(what: int, most: int) -> None:
+    soft, hard = (_least(bound, most) for bound in resource.getrlimit(what))
     resource.setrlimit(what, (soft, hard))
+
+
+def _limit(what: int, most: int) -> None:
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (_least(hard, most), hard))
+
+
+def _least(bound: int, most: int) -> int:
+    return most if bound == resource.RLIM_INFINITY else min(bound, most)
 
 
 def _address_space() -> int:

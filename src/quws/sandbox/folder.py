@@ -87,9 +87,35 @@ class ChildFolder:
         with self.open(name, most_bytes) as file:
             return file.read()
 
+    def empty(self) -> bool:
+        """Remove all that is in the folder; whether nothing is left, and the folder still there."""
+        if self._fd is None:
+            return False
+        try:
+            for name in self._names():
+                self._remove(name)
+            return self.is_there() and not self._names()
+        except OSError:
+            return False
+
+    def _names(self) -> list[str]:
+        assert self._fd is not None
+        return os.listdir(self._fd)  # noqa: PTH208 - a path could lead elsewhere
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self._fd)
+        except IsADirectoryError:
+            try:
+                # Whatever its mode is: one that is empty need not be opened.
+                os.rmdir(name, dir_fd=self._fd)
+            except OSError:
+                shutil.rmtree(name, dir_fd=self._fd)
+
     def remove(self) -> None:
         """Remove the folder and all that is in it, if that has not been done."""
         if self._fd is not None:
+            self.empty()
             os.close(self._fd)
             self._fd = None
             shutil.rmtree(self.path, ignore_errors=True)

@@ -1,10 +1,9 @@
-"""Child processes as their parent sees them: one zygote, and children that wait ready."""
+"""Child processes as their parent sees them: a zygote, spares, and children kept for owners."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ import structlog
 from quws import __version__
 from quws.domain.errors import Unavailable
 from quws.sandbox import confine, control
-from quws.sandbox.child import Child
+from quws.sandbox.child import Child, Owner
 from quws.sandbox.control import (
     Alive,
     Command,
@@ -33,8 +32,9 @@ from quws.sandbox.control import (
     Spawned,
     Unusable,
 )
-from quws.sandbox.environment import environment
 from quws.sandbox.folder import ChildFolder
+from quws.sandbox.kept import KeptChildren
+from quws.sandbox.launch import launch
 from quws.sandbox.messages import FromChild, ToChild
 
 _LINE_LIMIT = 16 * 1024 * 1024
@@ -43,6 +43,9 @@ _START_SECONDS = 120.0
 _RESTART_SECONDS = 0.5
 _UNUSABLE_SECONDS = 10.0
 _REFILL_SECONDS = 0.05
+_REST_SECONDS = 1.0
+"""How long a child may look after itself between an answer and the next request."""
+_KEPT = 8
 _log = structlog.get_logger(__name__)
 
 
@@ -67,7 +70,9 @@ class ChildPool:
     name
         What the children serve, for whoever lists the processes of the machine.
     spares
-        How many wait ready.
+        How many wait ready for whoever comes.
+    kept
+        How many that have served wait at most for more requests of their owners.
     interpreter
         The Python that runs them.
     leash_seconds
@@ -85,6 +90,7 @@ class ChildPool:
         *,
         name: str | None = None,
         spares: int,
+        kept: int = _KEPT,
         interpreter: str = sys.executable,
         leash_seconds: float | None = None,
         scratch: Callable[[], Path] | None = None,
@@ -98,6 +104,7 @@ class ChildPool:
         self._spares = spares
         self._interpreter = interpreter
         self._ready: deque[Child] = deque()
+        self._kept = KeptChildren(kept, self.retire)
         self._getting_ready = 0
         self._children: dict[int, Child] = {}
         self._spawning: dict[int, Child] = {}
@@ -144,14 +151,27 @@ class ChildPool:
         if not self._loaded:
             raise Unavailable("the process that children are forked from has not loaded")
 
-    async def acquire(self) -> Child:
-        """Take a child that is ready.
+    async def acquire(self, owner: Owner | None = None) -> Child:
+        """Take a child that is ready, rather one that has served its owner before.
+
+        Parameters
+        ----------
+        owner
+            Whose request it gets: from then on it takes those of nobody else. None for a
+            request after which it goes.
 
         Raises
         ------
         ChildrenUnavailable
 
         """
+        child = None if owner is None else self._kept.take(owner)
+        if child is None:
+            child = await self._spare()
+        child.give(owner)
+        return child
+
+    async def _spare(self) -> Child:
         self._no_folder = None
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -203,9 +223,26 @@ class ChildPool:
         child.kill()
         child.exited.add_done_callback(lambda _: child.disconnect())
 
+    async def release(self, child: Child) -> None:
+        """Keep a child that has done its request for the next one of its owner.
+
+        Where it cannot take one, or there was to be one only, it is killed and gone.
+        """
+        try:
+            if child.owner is not None and await child.rests(_REST_SECONDS) and await child.empty():
+                self._kept.keep(child)
+            elif self._scratch is None:
+                self.retire(child)
+            else:
+                await child.close()
+        except BaseException:
+            self.retire(child)
+            raise
+
     async def close(self) -> None:
         """Kill everybody and wait for the zygote to end."""
         self._closing = True
+        self._kept.clear()
         for task in self._tasks:
             task.cancel()
         if self._control is not None:
@@ -227,34 +264,12 @@ class ChildPool:
     # -- the zygote -------------------------------------------------------------
 
     def _start_zygote(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs, contextlib.ExitStack() as stack:
-            stack.callback(ours.close)
-            # From the main thread, to which the kernel ties the zygote's life.
-            self._process = subprocess.Popen(
-                [
-                    self._interpreter,
-                    "-P",  # The folder in which somebody stands is no place for our modules.
-                    "-m",
-                    "quws.sandbox.zygote",
-                    str(os.getpid()),
-                    __version__,
-                    self._role,
-                    *filter(None, [self._name]),
-                ],
-                stdin=theirs.fileno(),
-                env=environment(self._interpreter),
-            )
-            stack.pop_all()
         config = RoleConfig(
             role=self._role, options=self._options, leash_seconds=self._leash_seconds
         )
-        with contextlib.suppress(OSError):  # Gone already: its end is heard below.
-            ours.sendall(control.encode(config))
-        ours.setblocking(False)
-        self._control = ours
+        self._process, self._control = launch(self._interpreter, config, self._name)
         self._rest = b""
-        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear)
+        asyncio.get_running_loop().add_reader(self._control.fileno(), self._hear)
 
     def _hear(self) -> None:
         assert self._control is not None
@@ -303,6 +318,8 @@ class ChildPool:
                     self._ready.remove(child)
                     child.disconnect()
                     self._refill_soon()
+                elif self._kept.forget(child):
+                    child.disconnect()
 
     def _zygote_lost(self) -> None:
         assert self._control is not None and self._process is not None
@@ -313,7 +330,7 @@ class ChildPool:
         lost = [*self._children.values(), *self._spawning.values()]
         self._children.clear()
         self._spawning.clear()
-        for child in self._ready:
+        for child in (*self._ready, *self._kept.clear()):
             child.disconnect()
         self._ready.clear()
         self._getting_ready = 0

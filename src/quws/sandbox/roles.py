@@ -1,4 +1,4 @@
-"""What a child does with its one request, and how it talks while it does."""
+"""What a child does with its requests, and how it talks while it does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from quws.sandbox import messages
+from quws.sandbox import confine, messages
 from quws.sandbox.control import RoleConfig
+from quws.sandbox.leftovers import Leftovers, reseed
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 
 
@@ -62,6 +63,10 @@ class Role(ABC):
     """Whether they may start programs."""
     files: Sequence[Path] = ()
     """What they may read besides the libraries."""
+    reusable = False
+    """Whether one may serve several requests, all of one owner."""
+    most = confine.Most()
+    """What any request may have at most."""
 
     @abstractmethod
     def load(self) -> None:
@@ -69,11 +74,17 @@ class Role(ABC):
 
     @abstractmethod
     def warm(self) -> None:
-        """Prepare in the child, before there is a request."""
+        """Prepare in the child, once, before there is a request."""
 
     @abstractmethod
-    def handle(self, request: ToChild, connection: Connection) -> None:
+    def handle(self, request: ToChild, connection: Connection) -> bool:
         """Do what the request says and answer it.
+
+        Returns
+        -------
+        bool
+            Whether all went as it should, so that the process may take another request: not
+            where memory was short, a limit was met or a library has failed.
 
         Raises
         ------
@@ -83,13 +94,31 @@ class Role(ABC):
         """
 
     def serve(self, connection: socket.socket) -> None:
-        """Live a child's life: get ready, take one request, answer it."""
+        """Live a child's life: get ready, take requests, answer each.
+
+        It is over after the first one where the role is not ``reusable``, and after one that has
+        left something behind.
+        """
         line = Connection(connection)
         self.warm()
-        line.send(Ready())
-        request = line.receive()
-        if request is not None:
-            self.handle(request, line)
+        reseed()
+        confine.cap(self.most)
+        leftovers = None
+        if self.reusable:
+            if self.processes:
+                # What outlives its parent is found.
+                confine.adopt_orphans()
+            leftovers = Leftovers()
+        while True:
+            line.send(Ready())
+            request = line.receive()
+            if request is None or not self.handle(request, line):
+                return
+            if leftovers is None:
+                return
+            confine.relax()
+            if not leftovers.clear():
+                return
 
 
 def make_role(config: RoleConfig) -> Role:

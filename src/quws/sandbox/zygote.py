@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import random
 import select
 import signal
 import socket
@@ -164,7 +163,6 @@ class Zygote:
             # And by who reads here, this process would not hear that a child has ended.
             for other in (*self._fds, *self._wake):
                 os.close(other)
-            random.seed()
             with socket.socket(fileno=fd) as connection:
                 self._role.serve(connection)
             status = 0

@@ -13,7 +13,7 @@ from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
-from quws.sandbox.child import ChildLost
+from quws.sandbox.child import ChildLost, Owner
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
@@ -45,7 +45,7 @@ class _OutOfTime(Exception):
 
 
 class CircuitChecker:
-    """Reads circuits without running them, with one child per request.
+    """Reads circuits without running them, in children of which each serves one caller only.
 
     Small texts and large ones have seats of their own, so that what is read in a moment
     never waits for what takes long; and each caller has one seat of each kind at a time.
@@ -58,7 +58,11 @@ class CircuitChecker:
     """
 
     def __init__(self, *, seconds: float = 60.0) -> None:
-        self._pool = ChildPool("quws.runner.check:CheckRole", spares=_CHEAP_AT_ONCE)
+        self._pool = ChildPool(
+            "quws.runner.check:CheckRole",
+            {"memory_bytes": _MEMORY_BYTES, "cpu_seconds": math.ceil(seconds)},
+            spares=_CHEAP_AT_ONCE,
+        )
         self._seconds = seconds
         self._cheap = Seats(_CHEAP_AT_ONCE, queue=_CHEAP_QUEUE, seconds=_SEAT_SECONDS)
         self._dear = Seats(_DEAR_AT_ONCE, queue=_DEAR_QUEUE, seconds=_SEAT_SECONDS)
@@ -163,7 +167,7 @@ class CircuitChecker:
     ) -> FromChild:
         try:
             async with seats.seat(caller.name):
-                return await self._asked(request)
+                return await self._asked(Owner(caller.name), request)
         except QueueFull:
             raise TooManyRequests(
                 "too many of your circuits wait for their check; send them one after the other"
@@ -176,15 +180,17 @@ class CircuitChecker:
                 ) from None
             raise Unavailable("too many circuits are being checked right now; try again") from None
 
-    async def _asked(self, request: CheckCircuits | DrawCircuit) -> FromChild:
+    async def _asked(self, owner: Owner, request: CheckCircuits | DrawCircuit) -> FromChild:
         for last in (False, True):
             try:
-                child = await self._pool.acquire()
+                child = await self._pool.acquire(owner)
             except ChildrenUnavailable as error:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
+            done = False
             try:
                 async with asyncio.timeout(_CEILING * (request.cpu_seconds + 1)):
-                    return await child.ask(request)
+                    answer = await child.ask(request)
+                done = True
             except TimeoutError:
                 # It got no processor, or sleeps: not what it may be refused for.
                 _log.warning("check took too long", seconds=request.cpu_seconds)
@@ -203,8 +209,12 @@ class CircuitChecker:
                 # From outside, and so perhaps not by this circuit's fault.
                 if last:
                     raise Unavailable("the check was killed twice; try again later") from lost
+            else:
+                await self._pool.release(child)
+                return answer
             finally:
-                self._pool.retire(child)
+                if not done:
+                    self._pool.retire(child)
         raise AssertionError
 
 

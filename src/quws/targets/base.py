@@ -2,7 +2,7 @@
 
 ``describe`` is called in service processes and must be cheap. Everything else
 happens in child processes of a worker: ``load`` once in the process they are
-forked from, ``warm`` in each child before it gets its job.
+forked from, ``warm`` once in each child before it gets a job.
 """
 
 from __future__ import annotations
@@ -86,6 +86,10 @@ class Target(ABC):
     """Whether it talks to anything outside the process; else the process cannot."""
     processes: bool = True
     """Whether it starts programs to run or compile circuits; else the process cannot."""
+    reusable: bool = False
+    """Whether a process that has run a job may run the next one of the same owner: a run leaves
+    nothing behind by which the next would be another one. Without it each job has its own.
+    """
     forwards: bool = False
     """Whether it hands texts on as they are. Then nothing reads them here: no parser gets into the
     process that holds its secrets. Without ``compile``.

@@ -18,6 +18,7 @@ def children_of(
     *,
     spares: int,
     leash_seconds: float | None = None,
+    file_bytes: int | None = None,
 ) -> ChildPool:
     """Return the children of a target, in the environment that it names.
 
@@ -25,6 +26,8 @@ def children_of(
     ----------
     scratch
         Tells where their folders are made.
+    file_bytes
+        How large the largest file is that a job may write; None for any.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def children_of(
     """
     return ChildPool(
         _ROLE,
-        {"target": config.revealed().model_dump(mode="json")},
+        {"target": config.revealed().model_dump(mode="json"), "file_bytes": file_bytes},
         name=config.name,
         spares=spares,
         interpreter=str(config.interpreter or sys.executable),

@@ -48,7 +48,7 @@ from quws.targets.conformance import Check, Probe
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
 _MEMORY = "memory.json"
-_FILE_BYTES = 64 << 20
+FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
 _CANCEL_PAUSES = (0.0, 0.1, 1.0, 5.0, 30.0)
 """Before each time that a job at the other side is asked to stop."""
@@ -315,7 +315,7 @@ class Conformance:
                 ),
                 response_format=ResponseFormat.JSON,
                 folder=str(child.folder.path),
-                file_bytes=_FILE_BYTES,
+                file_bytes=FILE_BYTES,
                 handover=known,
             )
         )
@@ -350,8 +350,8 @@ class Conformance:
 
 def _read(folder: ChildFolder, circuits: int) -> Sequence[CircuitOutcome]:
     written = {item.name for item in folder.path.iterdir()}
-    counts = folder.read("counts.json", _FILE_BYTES)
-    memory = folder.read(_MEMORY, _FILE_BYTES) if _MEMORY in written else None
+    counts = folder.read("counts.json", FILE_BYTES)
+    memory = folder.read(_MEMORY, FILE_BYTES) if _MEMORY in written else None
     try:
         found = read_job(counts, memory).circuits
     except UnreadableOutcomes as error:

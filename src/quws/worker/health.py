@@ -40,8 +40,7 @@ class TargetHealth:
         """Look after the target until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._glance_often())
-            if not self._steady:
-                group.create_task(self._inspect_often())
+            group.create_task(self._inspect_often())
 
     async def _glance_often(self) -> None:
         place = self._place
@@ -64,11 +63,17 @@ class TargetHealth:
             await asyncio.sleep(pause)
             pause = self._check_seconds
             try:
-                pause = await self.inspect()
+                if not self._steady or await self._was_found_away():
+                    pause = await self.inspect()
             except StoreUnavailable as error:
                 _log.warning("health check not written down", error=str(error))
             except Exception:  # noqa: BLE001 - the next look may do better
                 _log.exception("health check failed")
+
+    async def _was_found_away(self) -> bool:
+        """Whether the target takes no work, and not by an operator's word."""
+        record = await self._place.targets.record(self._place.target)
+        return record is not None and record.set_by is None and not record.state.takes_work
 
     async def inspect(self) -> float:
         """Ask the target what it is and how it is, and return after how long to ask again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 from time import monotonic
 
@@ -99,4 +100,6 @@ def limit_cpu(held: HeldJob, place: Workplace) -> None:
         left = (held.claim.deadline - place.store_clock.now()).total_seconds()
         wall = monotonic() - held.began + max(0.0, left) + place.lease_seconds
         seconds = int(wall * (os.cpu_count() or 1)) + 1
+        # What it has used for others before is not this job's.
+        seconds += math.ceil(held.child.cpu_before)
     confine.limit_cpu(held.child.pid, seconds)

@@ -1,4 +1,4 @@
-"""One attempt at a job: a child in a folder of its own, heard until it ends."""
+"""One attempt at a job: a child in a folder of its own, heard until it is done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from quws.artifacts.parameters import read_circuits
 from quws.domain.failures import Failure
 from quws.domain.job import JobError
 from quws.domain.targets import TargetDescription
-from quws.sandbox.child import Child, ChildLost
+from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
     Calibrated,
     CircuitFinished,
@@ -89,6 +89,8 @@ class Run:
         self._target = target
         self._rest = rest
         self._started = False
+        self._went_well = False
+        """Whether the child can do another job, for all that is known here."""
         self._circuit_started = place.clock()
 
     async def run(self) -> None:
@@ -116,7 +118,10 @@ class Run:
             await held.close()
             await lease.let_go(held, keeper)
             if held.child is not None:
-                await held.child.close()
+                if self._went_well:
+                    await self._place.children.release(held.child)
+                else:
+                    await held.child.close()
 
     async def _give_back(self, message: str, why: str) -> None:
         """Let another worker have the job: what is wrong is ours, not the job's."""
@@ -129,7 +134,8 @@ class Run:
         held = self._held
         try:
             circuits = await held.persistently(self._circuits)
-            held.child = child = await self._place.children.acquire()
+            owner = Owner(held.claim.job.owner)
+            held.child = child = await self._place.children.acquire(owner)
             request = await held.persistently(lambda: self._request(circuits, child.folder.path))
         except ArtifactMissing as error:
             await held.fail(Failure.NOT_STARTED.error(what=error))
@@ -154,6 +160,7 @@ class Run:
             return
         if failure is not None:
             await held.fail(failure)
+        self._went_well = True
 
     async def _circuits(self) -> list[str]:
         return await read_circuits(self._place.artifacts, self._held.claim.job.parameters)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from quws.domain.job import new_job_id
 from quws.processes.private import keep_private
-from quws.processes.serve import Supervisor
+from quws.processes.serve import Original, Supervisor
 from quws.settings import Settings
 
 
@@ -54,8 +54,9 @@ def test_what_was_open_is_closed_and_what_is_made_is_too(data: Path) -> None:
 def test_serving_begins_with_it(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        # It ends here, before it has started anything.
-        assert Supervisor(Settings(data=data), "127.0.0.1", port).run() == 1
+        # It ends here, before it has loaded or started anything.
+        unneeded = Original(pytest.fail, pytest.fail)
+        assert Supervisor(Settings(data=data), "127.0.0.1", port, unneeded).run() == 1
     assert "in use by another program" in capfd.readouterr().err
     assert (mode_of(data), mode_of(data / "quws.db")) == ("700", "600")
 

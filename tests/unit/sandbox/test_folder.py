@@ -79,3 +79,40 @@ def test_a_folder_that_is_gone_is_no_fault_of_the_job(folder: ChildFolder) -> No
     shutil.rmtree(folder.path)
     with pytest.raises(FileNotFoundError):
         folder.open("counts.json", 10)
+
+
+def test_it_is_emptied_whatever_is_in_it(folder: ChildFolder, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("of others")
+    inside = os.fsencode(folder.path)
+    for name in (b"counts.json", b"-rf", b"a\nb", b"\xff\xfe", b"*", b" ", b"~"):
+        with open(inside + b"/" + name, "wb"):  # noqa: PTH123 - no name that a path could have
+            pass
+    (folder.path / "link").symlink_to(tmp_path / "secret")
+    (folder.path / "folder").symlink_to(outside)
+    (folder.path / "dangling").symlink_to("nowhere")
+    os.mkfifo(folder.path / "pipe")
+    (folder.path / "locked").mkdir(mode=0)
+    deep = folder.path.joinpath(*"abcdefgh")
+    deep.mkdir(parents=True)
+    (deep / "up").symlink_to(folder.path)
+    (deep / "file").hardlink_to(tmp_path / "secret")
+    assert folder.empty()
+    assert list(folder.path.iterdir()) == []
+    assert (outside / "file").read_text() == (tmp_path / "secret").read_text() == "of others"
+    (folder.path / "counts.json").write_text("0")
+    assert folder.read("counts.json", 1) == b"0"
+
+
+def test_another_in_its_place_is_left_alone(folder: ChildFolder, tmp_path: Path) -> None:
+    (folder.path / "counts.json").write_text("mine")
+    away = tmp_path / "away"
+    folder.path.rename(away)
+    folder.path.mkdir()
+    (folder.path / "counts.json").write_text("not mine")
+    assert not folder.empty()
+    assert (folder.path / "counts.json").read_text() == "not mine"
+    shutil.rmtree(away)
+    folder.remove()
+    assert not folder.empty()

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(bool(confine.missing()), reason="this kernel lac
 
 BreakIn = Callable[..., dict[str, dict[str, str]]]
 NOBODY = 65534
+_LIMITS = ("NPROC", "AS", "FSIZE", "CPU", "NOFILE", "CORE")
 
 
 @pytest.fixture(params=["root", "somebody else"])
@@ -76,12 +77,19 @@ def home(user: int | None) -> Iterator[Path]:
 
 @pytest.fixture
 def break_in(home: Path, user: int | None, interpreter: str) -> BreakIn:
-    def run(tries: list[str], by_service: list[str] | None = None, **options: bool) -> Any:
+    def run(
+        tries: list[str],
+        by_service: list[str] | None = None,
+        *,
+        served: bool = False,
+        **options: bool,
+    ) -> Any:
         given = {
             "tries": tries,
             "by_service": by_service or [],
             "scratch": str(home / "scratch"),
             "options": options,
+            "served": served,
         }
         ran = subprocess.run(
             [interpreter, exploits.__file__],
@@ -97,7 +105,8 @@ def break_in(home: Path, user: int | None, interpreter: str) -> BreakIn:
     return run
 
 
-def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> None:
+@pytest.mark.parametrize("served", [False, True], ids=["at first", "having served"])
+def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path, served: bool) -> None:
     data = home / "data"
     secret = data / "secret"
     own = Path(exploits.__file__)
@@ -143,7 +152,7 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
         "device disk",
         "thread-signal SERVICE",
         "signals-by-a-pipe SERVICE",
-        "raise-a-limit",
+        *(f"raise-a-limit RLIMIT_{name}" for name in _LIMITS),
         "priority PRIO_PROCESS SERVICE",
         "priority PRIO_USER 0",
         "real-time",
@@ -154,6 +163,7 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
         *("session", "group", "fork", f"program {sys.executable}", f"replace {sys.executable}"),
     ]
     allowed = [
+        "list .",
         "write counts.json",
         "read counts.json",
         "append counts.json",
@@ -162,7 +172,6 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
         "write more/file",
         "remove more/file",
         "move counts.json renamed.json",
-        "list .",
         f"read {own}",
         "list-libraries",
         "read /proc/self/statm",
@@ -177,7 +186,7 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
         "thread",
     ]
     also = ["read /proc/self/environ", "read /proc/self/limits", "read /proc/self/status"]
-    found = break_in([*refused, *allowed, *also], by_service)
+    found = break_in([*refused, *allowed, *also], by_service, served=served)
     # What the service itself cannot, its child cannot for other reasons than its walls.
     assert {text: found["by_service"][text][:3] for text in by_service} == dict.fromkeys(
         by_service, "got"
@@ -185,6 +194,7 @@ def test_nothing_of_the_service_can_be_had(break_in: BreakIn, home: Path) -> Non
     by_child = found["by_child"]
     assert {text: by_child[text] for text in refused} == dict.fromkeys(refused, "refused")
     assert {text: by_child[text][:3] for text in allowed} == dict.fromkeys(allowed, "got")
+    assert by_child["list ."] == "got []", "what was left by the request before this one"
     assert "PATH=" in by_child["read /proc/self/environ"]
     assert "QUWS" not in by_child["read /proc/self/environ"]
     (most,) = re.findall(r"Max processes +(\w+)", by_child["read /proc/self/limits"])
@@ -236,8 +246,9 @@ def test_a_target_with_a_network_has_that_and_no_more(break_in: BreakIn, home: P
         "ptrace SERVICE",
         "descriptor SERVICE",
         *("socket AF_UNIX", "socket AF_PACKET", "pair SOCK_DGRAM", "listen"),
-        *("session", "group", "unshare", "clone", "raise-a-limit"),
+        *("session", "group", "unshare", "clone", "raise-a-limit RLIMIT_NPROC"),
     ]
-    found = break_in([*allowed, *refused], network=True, processes=True)["by_child"]
+    tries = [*allowed, *refused]
+    found = break_in(tries, served=True, network=True, processes=True)["by_child"]
     assert {text: found[text][:3] for text in allowed} == dict.fromkeys(allowed, "got")
     assert {text: found[text] for text in refused} == dict.fromkeys(refused, "refused")

@@ -34,7 +34,8 @@ class IdleRole(Role):
     def warm(self) -> None: ...
 
     @override
-    def handle(self, request: ToChild, connection: Connection) -> None: ...
+    def handle(self, request: ToChild, connection: Connection) -> bool:
+        return True
 
 
 def start(version: str, role: RoleConfig) -> Report:

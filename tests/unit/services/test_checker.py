@@ -15,7 +15,7 @@ from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.runner.check import CheckRole
-from quws.sandbox.child import ChildLost
+from quws.sandbox.child import ChildLost, Owner
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
@@ -40,13 +40,16 @@ class Children:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.asked: list[Any] = []
+        self.owners: list[Owner] = []
+        self.retired = 0
         self.begun = asyncio.Semaphore(0)
         self.out = 0
         self.most_out = 0
 
-    async def acquire(self) -> Children:
+    async def acquire(self, owner: Owner) -> Children:
         if not self.answers:
             raise ChildrenUnavailable("none can be had")
+        self.owners.append(owner)
         self.out += 1
         self.most_out = max(self.most_out, self.out)
         return self
@@ -62,6 +65,10 @@ class Children:
         return answer
 
     def retire(self, _: Children) -> None:
+        self.retired += 1
+        self.out -= 1
+
+    async def release(self, _: Children) -> None:
         self.out -= 1
 
 
@@ -85,7 +92,8 @@ async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
     assert isinstance(asked, CheckCircuits)
     assert (asked.circuits, asked.language) == ([CIRCUIT, "b"], Language.OPENQASM_2)
     assert (asked.limits, asked.memory_bytes, asked.cpu_seconds) == (LIMITS, 1 << 30, 1)
-    assert children.out == 0, "it serves nobody else"
+    assert (children.out, children.retired) == (0, 0), "it may serve its owner again"
+    assert children.owners == [Owner("anna")]
 
 
 async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
@@ -132,7 +140,7 @@ async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> 
     with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 1
-    assert children.out == 0
+    assert (children.out, children.retired) == (0, 1)
 
 
 @pytest.mark.parametrize("status", [None, -signal.SIGKILL])
@@ -175,7 +183,7 @@ async def test_one_that_gets_no_processor_is_the_services_fault(
     checker, children = checker_with(asyncio.Event().wait)
     with pytest.raises(Unavailable, match="cannot be checked in time, since the machine is too"):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
-    assert children.out == 0
+    assert (children.out, children.retired) == (0, 1)
 
 
 async def test_without_children_nothing_can_be_checked_now(checker_with: With) -> None:
@@ -267,8 +275,8 @@ async def test_as_many_children_wait_as_may_check_small_texts_at_once(
     started = asyncio.Event()
 
     class Pool:
-        def __init__(self, role: str, *, spares: int) -> None:
-            calls.append((role, spares))
+        def __init__(self, role: str, options: dict[str, int], *, spares: int) -> None:
+            calls.append((role, options, spares))
 
         def start(self) -> None:
             calls.append("start")
@@ -286,4 +294,5 @@ async def test_as_many_children_wait_as_may_check_small_texts_at_once(
         await started.wait()
     await checker.close()
     role = f"{CheckRole.__module__}:{CheckRole.__qualname__}"
-    assert calls == [(role, 2), "start", "close"]
+    most = {"memory_bytes": 1 << 30, "cpu_seconds": 60}
+    assert calls == [(role, most, 2), "start", "close"]

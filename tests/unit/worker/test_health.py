@@ -226,6 +226,31 @@ async def test_hardware_is_inspected_again_and_again_and_a_simulator_never(bench
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_a_simulator_that_could_not_be_asked_is_asked_again_until_it_can(
+    bench: Bench,
+) -> None:
+    bench.children.scripts[0] = says(inspected(bench))
+    await bench.place.targets.found(TARGET, TargetState(status=OFFLINE, message="hung"), NOW)
+    target = bench.target.model_copy(update={"kind": TargetKind.SIMULATOR})
+    health = TargetHealth(bench.place, target, bench.slots(), check_seconds=0.01)
+    task = asyncio.create_task(health.run())
+    await until(lambda: len(bench.children.processes) >= 1)
+
+    async def online() -> bool:
+        return (await record(bench)).state.takes_work
+
+    async with asyncio.timeout(10):
+        while not await online():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    asked = len(bench.children.processes)
+    # An operator's word is no reason to ask.
+    await bench.place.targets.set_state(TARGET, OFFLINE, "holidays", None, "root")
+    await asyncio.sleep(0.2)
+    assert len(bench.children.processes) == asked
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_worker_in_trouble_says_so_until_it_is_over(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from quws.domain.parameters.values import ResponseFormat
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.domain.targets import Calibration
-from quws.sandbox.child import Child
+from quws.sandbox.child import Child, Owner
 from quws.sandbox.messages import (
     Calibrated,
     CircuitFinished,
@@ -37,6 +37,7 @@ from quws.sandbox.messages import (
     NoRoom,
     Note,
     Progress,
+    Ready,
     ResultFile,
     ResultsWritten,
     RunJob,
@@ -97,6 +98,61 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     assert [path.name for path in bench.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()
     assert bench.rests == []
+
+
+def again_and_again(
+    script: Callable[[Process], Awaitable[None]],
+) -> Callable[[Process], Awaitable[None]]:
+    """A child that is ready for another job after each."""
+
+    async def played(process: Process) -> None:
+        while True:
+            await script(process)
+            process.say(Ready())
+
+    return played
+
+
+@pytest.mark.parametrize("after", ["a result", "a refusal"])
+async def test_the_next_job_of_an_owner_has_the_same_child(bench: Bench, after: str) -> None:
+    refused = Failure.OUT_OF_MEMORY.error()
+    first = completes if after == "a result" else says(JobFailed(error=refused))
+    bench.children.scripts[0] = again_and_again(first)
+    held = await bench.hold(owner="anna")
+    await bench.run(held)
+    phase = Phase.COMPLETED if after == "a result" else Phase.ERROR
+    assert await bench.phase(held.id) is phase
+    (process,) = bench.children.processes
+    assert not process.killed.is_set()
+    assert list(process.child.folder.path.iterdir()) == []
+    held = await bench.hold(owner="bert")
+    await bench.run(held)
+    assert len(bench.children.processes) == 2
+    held = await bench.hold(owner="anna")
+    await bench.run(held)
+    assert await bench.phase(held.id) is phase
+    assert len(bench.children.processes) == 2
+    requests = [item for item in process.heard if isinstance(item, RunJob)]
+    assert [request.folder for request in requests] == [str(process.child.folder.path)] * 2
+
+
+@pytest.mark.parametrize("why", ["too much", "nonsense", "taken away", "silence"])
+async def test_a_child_whose_job_went_wrong_has_no_other(bench: Bench, why: str) -> None:
+    script = three_circuits(1000) if why == "too much" else completes
+    if why == "too much":
+        bench = bench.with_place(results_bytes=1500)
+    elif why == "nonsense":
+        script = says(CircuitsChecked(facts=[]))
+    elif why == "silence":
+        script = says()
+    bench.children.scripts[0] = again_and_again(script)
+    held = await bench.hold(circuits=3)
+    if why == "taken away":
+        await bench.take_away(held)
+    await bench.run(held)
+    (process,) = bench.children.processes[:1]
+    assert process.child.exited.done()
+    assert not process.child.folder.path.exists()
 
 
 async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
@@ -505,11 +561,11 @@ async def test_an_abort_before_the_child_is_there_kills_it(bench: Bench) -> None
     held = await bench.hold()
     acquire = bench.children.acquire
 
-    async def slowly() -> Child:
+    async def slowly(owner: Owner | None = None) -> Child:
         await bench.take_away(held)
         held.changed.set()
         await held.lost.wait()
-        return await acquire()
+        return await acquire(owner)
 
     bench.children.acquire = slowly  # type: ignore[method-assign]
     async with asyncio.timeout(30):

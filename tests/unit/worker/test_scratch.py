@@ -117,6 +117,12 @@ def test_it_is_made_again_when_it_is_gone(tmp_path: Path, gone: str) -> None:
     assert not second.exists()
 
 
+def test_one_that_somebody_has_removed_is_no_trouble_at_the_end(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as own:
+        shutil.rmtree(own.ready())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.anyio
 async def test_a_worker_that_cannot_have_one_says_so(tmp_path: Path) -> None:
     parent = tmp_path / "scratch"

@@ -70,6 +70,7 @@ class Emulator(Target):
 
     network = False
     processes = False
+    reusable = True
 
     def __init__(
         self,

@@ -78,6 +78,7 @@ class QiskitBackend(Target):
         self._options = options or {}
         self._memory = memory
         self._elsewhere = remote
+        self.reusable = not remote
         self._kind = None if kind is None else TargetKind(kind)
         self._title = title
         self._optimization = optimization

@@ -63,6 +63,7 @@ class Simulator(Target):
 
     network = False
     processes = False
+    reusable = True
 
     def __init__(
         self,
