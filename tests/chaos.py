@@ -42,7 +42,7 @@ from chaos_checks import (
     say,
 )
 from chaos_load import Plan, run_load
-from circuits import BELL2, BELL3, ENDLESS, flip, slow
+from circuits import BELL2, BELL3, flip, slow
 from harness import (
     Postgres,
     Process,
@@ -74,7 +74,7 @@ def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
         case "slow":
             data["CIRCUIT"] = slow(20, 60)
         case "overrun":
-            data |= {"CIRCUIT": ENDLESS, "EXECUTIONDURATION": 1}
+            data |= {"CIRCUIT": slow(24, 200), "EXECUTIONDURATION": 1}
             sent.may_abort = True
         case "short-lived":
             instant = datetime.now(UTC) + timedelta(seconds=rng.uniform(0.5, 5))

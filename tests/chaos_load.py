@@ -47,6 +47,8 @@ KEPT = 5_000
 what came before."""
 SAMPLE = 10
 """Of so many jobs the results of one are read."""
+LONGEST = 180.0
+"""A busy machine takes so long to start something again, at most."""
 COME_AGAIN = (429, 502, 503)
 BAG = ["run child"] * 30 + ["check child"] * 20 + ["run zygote", "check zygote", "worker"]
 """What is killed, in an order that chance gives each bag: what takes seconds of a core to start
@@ -161,15 +163,16 @@ class Load:
         active = {job["id"] for job in listed(http, *ACTIVE)}
         self.story.in_flight.append(len(active))
         for job_id in sent.keys() - active:
-            self._check(http, job_id, sent[job_id])
+            self.check_one(http, job_id, sent[job_id])
             with self._tally.lock:
                 del self._open[job_id]
         while len(self._ended) > KEPT:
             job_id, told = self._ended.popleft()
-            self._check_again(http, job_id, told)
+            self._read_again(http, job_id, told)
             http.delete(f"/jobs/{job_id}")
 
-    def _check(self, http: httpx.Client, job_id: str, sent: Sent | None) -> None:
+    def check_one(self, http: httpx.Client, job_id: str, sent: Sent | None) -> None:
+        """Hold a job that has ended to what it must be, and complain of it."""
         answer = http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"})
         try:
             assert answer.status_code == 200, f"{sent} is gone: {answer.text}"
@@ -187,7 +190,7 @@ class Load:
         self._tally.checked["results"] += len(told["results"])
         self.story.attempts[told["attempt"]] += 1
 
-    def _check_again(self, http: httpx.Client, job_id: str, told: dict[str, Any]) -> None:
+    def _read_again(self, http: httpx.Client, job_id: str, told: dict[str, Any]) -> None:
         answer = http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"})
         if answer.status_code != 200 or answer.json() != told:
             self._tally.complain(f"it said {told}, and now says {answer.text}")
@@ -203,15 +206,19 @@ class Load:
             ended = {job_id for job_id, _ in self._ended}
             for job_id in known.keys() - ended - self._others:
                 # Its client never heard that it was made.
-                self._check(http, job_id, None)
+                self.check_one(http, job_id, None)
             for job_id in ended - known.keys():
                 self._tally.complain(f"{job_id} is gone")
-            some = list(self._ended)
-            random.Random(self._plan.seed).shuffle(some)
-            for job_id, told in some[: max(50, len(some) // SAMPLE)]:
-                self._check_again(http, job_id, told)
+            self.check_again(http)
         check_files(self._service, known, self._tally)
         assert not self._tally.complaints, "\n".join(self._tally.complaints)
+
+    def check_again(self, http: httpx.Client) -> None:
+        """Read some of the jobs once more: they must say what they said when they ended."""
+        some = list(self._ended)
+        random.Random(self._plan.seed).shuffle(some)
+        for job_id, told in some[: max(50, len(some) // SAMPLE)]:
+            self._read_again(http, job_id, told)
 
     def _drained(self, http: httpx.Client) -> bool:
         self._look(http)
@@ -241,11 +248,13 @@ class Killer:
 
     def run(self) -> None:
         """Kill until there were as many as planned, for as long as planned."""
-        started = told = time.monotonic()
+        started = told = last = time.monotonic()
         kills = 0
         while kills < self._plan.kills or time.monotonic() < started + self._plan.seconds:
             time.sleep(max(0.0, started + kills / self._plan.rate - time.monotonic()))
-            kills += self._kill()
+            if self._kill():
+                kills, last = kills + 1, time.monotonic()
+            assert time.monotonic() < last + LONGEST, "there is nobody left to be killed"
             if time.monotonic() > told + 60:
                 told = time.monotonic()
                 say(f"{kills} kills, {len(self._tally.sent)} jobs, {dict(self._tally.checked)}")

@@ -21,6 +21,10 @@ PACKAGE = Path(__file__).parent / "vendor"
 """Where the package of its adapter lies; on PYTHONPATH it is installed."""
 
 
+TOKEN = "-".join(["the", "vendor's", "token", "which", "nobody", "else", "may", "have"])
+"""Only the process that speaks with the vendor has it."""
+
+
 class Gate:
     """Something that requests pass, or wait at while it is shut."""
 
@@ -216,6 +220,14 @@ class Site:
     def worker(self, target: str) -> psutil.Process:
         return worker_of(self.service, target)
 
+    def children(self, target: str, role: str) -> list[psutil.Process]:
+        """The processes of one role that a worker has: what they are forked from comes first."""
+        found = self.worker(target).children(recursive=True)
+        return sorted(
+            (process for process in found if role in process.cmdline()),
+            key=lambda process: process.create_time(),
+        )
+
 
 @contextlib.contextmanager
 def start_site(folder: Path) -> Iterator[Site]:
@@ -225,11 +237,13 @@ def start_site(folder: Path) -> Iterator[Site]:
         '[simulator]\nadapter = "simulator"\noptions = { qubits = 26, threads = 1 }\n'
         '[vendor]\nadapter = "vendor"\nconformance = "none"\n'
         f'options = {{ url = "{vendor.url}" }}\n'
+        'secrets.token = { environment = "VENDOR_TOKEN" }\n'
     )
     environment = {
         "QUWS_AUTH": "users",
         "QUWS_ANONYMOUS": "true",
         "QUWS_HEALTH_CHECK": "1",
+        "VENDOR_TOKEN": TOKEN,
         "PYTHONPATH": str(PACKAGE),
     }
     add = ["user", "add", "op", "--operator", "--password-stdin"]

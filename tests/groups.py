@@ -23,6 +23,7 @@ SHARING = {
     "test_execution": "standing",
     "test_accounts": "closed",
     "test_attacks": "closed",
+    "test_reading_apart": "site",
     "test_remote_vendor": "site",
     "test_target_life": "site",
     "test_targets_api": "site",

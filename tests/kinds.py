@@ -55,8 +55,9 @@ def _descent(roots: list[int]) -> dict[int, int]:
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 stat = Path(folder.path, "stat").read_text()
-                parent = int(stat.rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(folder.name))
+                state, parent = stat.rpartition(")")[2].split()[:2]
+                if state != "Z":  # It has ended, and nobody has taken note of it yet.
+                    children.setdefault(int(parent), []).append(int(folder.name))
     found = dict.fromkeys(roots, 0)
     waiting = deque(roots)
     while waiting:

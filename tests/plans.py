@@ -14,7 +14,7 @@ from quws.store.database import driver_url
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url, asynchronous=False))
+    engine = create_engine(driver_url(url))
     try:
         with engine.begin() as connection:
             yield connection

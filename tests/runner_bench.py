@@ -13,6 +13,7 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Calibration, TargetDescription, TargetKind
+from quws.runner.circuits import Circuits
 from quws.runner.teller import Teller
 from quws.runner.work import Work
 from quws.sandbox.messages import FromChild, Go, KnownHandover, RunJob, decode_from_child, encode
@@ -199,6 +200,19 @@ class Local(Target):
         return result
 
 
+class Written(Circuits):
+    """Circuits that are their own texts."""
+
+    def __init__(self, request: RunJob) -> None:
+        self._request = request
+
+    def facts(self, index: int) -> CircuitFacts:
+        return FACTS
+
+    def of(self, index: int) -> Any:
+        return self._request.circuits[index], FACTS
+
+
 def work(line: Line, circuits: int = 1, *, seed: int | None = None, **changes: Any) -> Work:
     request = RunJob(
         **{
@@ -217,7 +231,7 @@ def work(line: Line, circuits: int = 1, *, seed: int | None = None, **changes: A
         request,
         request.facts or [],
         request.options,
-        lambda source, *_: (source, FACTS),  # type: ignore[arg-type,return-value]
+        Written(request),
         line.connection,
         Teller(line.connection, circuits),
     )

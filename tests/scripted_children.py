@@ -76,6 +76,9 @@ class ScriptedChildren(ChildPool):
         """Why no child can be had."""
         self._running: list[asyncio.Task[None]] = []
 
+    def start(self) -> None:
+        """Scripts need no zygote."""
+
     async def acquire(self, owner: Owner | None = None) -> Child:
         if self.scarce is not None:
             raise ChildrenUnavailable(self.scarce)

@@ -99,6 +99,8 @@ class Bench:
     place: Workplace
     bus: Bus
     children: ScriptedChildren
+    readers: ScriptedChildren
+    """Who reads for them, where they must not."""
     target: TargetDescription
     scratch: Scratch
     rests: list[str] = field(default_factory=list)

@@ -188,7 +188,7 @@ def test_stilts_resumes_a_job_and_reads_its_table(
 
 
 def test_stilts_says_what_went_wrong(stilts: str, http: httpx.Client) -> None:
-    job = create(http, ENDLESS, SHOTS=1, EXECUTIONDURATION=1, PHASE="RUN")
+    job = create(http, slow(24, 200), SHOTS=1, EXECUTIONDURATION=1, PHASE="RUN")
     wait(http, job)
     done = _run(stilts, "tapresume", f"joburl={job}", "delete=never", check=False)
     assert done.returncode != 0

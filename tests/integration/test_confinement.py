@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from circuits import BELL2, ENDLESS, slow
+from circuits import BELL2, slow
 from harness import Postgres, Process, Service, cluster, embedded, until, words
 from uws import create, job_json, story, wait
 
@@ -44,6 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def http(site: Service) -> Iterator[httpx.Client]:
     with site.client() as client:
+        # So that a child waits for whatever comes now that has served before.
+        assert wait(client, create(client, SHOTS=10, PHASE="RUN")) == "COMPLETED"
         yield client
 
 
@@ -102,7 +104,7 @@ def test_what_a_child_started_goes_with_it(http: httpx.Client, site: Service) ->
 def test_processor_time_is_limited_by_the_execution_duration(
     http: httpx.Client, site: Service
 ) -> None:
-    job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
+    job = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=100, PHASE="RUN")
 
     def limits() -> list[int]:
         found = [child.rlimit(psutil.RLIMIT_CPU)[0] for child in site.simulations()]

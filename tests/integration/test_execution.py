@@ -90,7 +90,7 @@ def test_a_job_of_a_frozen_worker_is_run_by_another_and_not_by_both(
 def test_duration_and_destruction_hold_although_the_worker_is_frozen(tmp_path: Path) -> None:
     # Longer than the test: only the periodic task is left to do it.
     with embedded(tmp_path, {"QUWS_LEASE": "60"}) as service, service.client() as http:
-        long = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=4, PHASE="RUN")
+        long = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=4, PHASE="RUN")
         wait(http, long, "EXECUTING")
         # Not in the middle of writing: SQLite has one writer at a time.
         runner_of(service)

@@ -45,10 +45,14 @@ def noted(http: httpx.Client, expected: tuple[bool, list[str]]) -> None:
 
 
 def running(service: Service, number: int) -> list[psutil.Process]:
-    """The children that simulate, once there are so many."""
+    """The children that simulate, once there are so many; not those that have, and wait."""
 
     def busy() -> list[psutil.Process] | None:
-        found = [c for c in service.simulations() if c.cpu_times().user > 0.7]
+        found = [
+            child
+            for child in service.simulations()
+            if child.cpu_times().user > 0.7 and child.cpu_percent(0.05) > 20
+        ]
         return found if len(found) == number else None
 
     found: list[psutil.Process] = until(busy, 30, f"{number} simulations")
@@ -272,8 +276,8 @@ def test_no_job_ends_wrongly_when_the_clock_is_set(mishaps: Cluster, http: httpx
         return service.log().count("the clock of the database was set")
 
     before = noticed()
-    running_job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
-    overrunning = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
+    running_job = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=600, PHASE="RUN")
+    overrunning = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=12, PHASE="RUN")
     instant = datetime.now(UTC) + timedelta(minutes=30)
     kept = create(http, DESTRUCTION=instant.isoformat())
     for job in (running_job, overrunning):

@@ -70,7 +70,7 @@ def test_delete_stops_a_running_simulation_and_leaves_no_file(
 def test_a_job_that_overruns_is_aborted_with_the_reason(
     http: httpx.Client, service: Service
 ) -> None:
-    job = create(http, ENDLESS, SHOTS=10, EXECUTIONDURATION=2, PHASE="RUN")
+    job = create(http, slow(24, 200), SHOTS=10, EXECUTIONDURATION=2, PHASE="RUN")
     assert wait(http, job) == "ABORTED"
     told = job_json(http, job)
     took = datetime.fromisoformat(told["end_time"]) - datetime.fromisoformat(told["start_time"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from circuits import ENDLESS, slow
+from circuits import slow
 from harness import Service, until
 from integration.uws_helpers import (
     AT_ONCE,
@@ -117,7 +117,7 @@ def test_E4_zero_is_the_limit_where_there_is_one(strict: httpx.Client) -> None:
 
 
 def test_E5_an_overrun_aborts_and_keeps_the_results_so_far(http: httpx.Client) -> None:
-    job = create(http, [slow(2, 1), ENDLESS], SHOTS=5, EXECUTIONDURATION=1, PHASE="RUN")
+    job = create(http, [slow(2, 1), slow(24, 200)], SHOTS=5, EXECUTIONDURATION=1, PHASE="RUN")
     with removed(http, job):
         assert wait(http, job) == "ABORTED"
         root = document(http, job)

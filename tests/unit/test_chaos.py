@@ -9,6 +9,7 @@ import httpx
 import pytest
 from chaos import Clients
 from chaos_checks import Tally
+from chaos_load import Load, Plan
 from harness import Service, until
 
 
@@ -59,3 +60,71 @@ def test_an_answer_that_says_to_come_again_is_no_complaint(
         until(lambda: tally.refused[str(status)] > 1, 10, "answers")
     monkeypatch.setattr(chaos_checks, "check_jobs", lambda *_: None)
     chaos_checks.check(service, tally)
+
+
+COUNTS = b'{"shots": 3, "circuits": [{"counts": {"0": 1, "1": 2}}]}'
+COUNTED = {"id": "counts", "size": len(COUNTS)}
+DONE: dict[str, Any] = {
+    "id": "j1",
+    "phase": "COMPLETED",
+    "attempt": 2,
+    "end_time": "2026-11-27T02:00:00Z",
+    "timeline": [{"status": "received", "message": None}, {"status": "completed", "message": None}],
+    "results": [COUNTED],
+    "circuits": 1,
+    "circuits_done": 1,
+    "run_id": "bell",
+}
+TWICE = DONE | {"timeline": [*DONE["timeline"], {"status": "failed", "message": None}]}
+DOUBLED = DONE | {"results": [COUNTED, COUNTED]}
+
+
+def saying(*documents: dict[str, Any] | None) -> Service:
+    """A service with one job, which says one thing after the other; None: there is none."""
+    left = list(documents)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        match request.url.path.split("/"):
+            case [_, "jobs"]:
+                return httpx.Response(200, json=[])
+            case [*_, "results", "counts"]:
+                return httpx.Response(200, content=COUNTS)
+        told = left.pop(0) if len(left) > 1 else left[0]
+        return httpx.Response(404, text="gone") if told is None else httpx.Response(200, json=told)
+
+    service = Answering(None)
+    service._transport = httpx.MockTransport(answer)
+    return cast("Service", service)
+
+
+@pytest.mark.parametrize(
+    ("documents", "complaint"),
+    [
+        ([None], "is gone"),
+        ([TWICE], "failed"),
+        ([DOUBLED], "counts"),
+        ([DONE | {"phase": "EXECUTING"}], "EXECUTING"),
+        ([DONE | {"end_time": None}], "COMPLETED"),
+        ([DONE, DONE | {"attempt": 3}], "and now says"),
+    ],
+)
+def test_a_load_complains_of_jobs_that_are_lost_doubled_stranded_or_changed(
+    documents: list[dict[str, Any] | None], complaint: str
+) -> None:
+    service, tally = saying(*documents), Tally()
+    load = Load(service, tally, Plan())
+    with service.client() as http:
+        # Its client has not heard that it was made.
+        load.check_one(http, "j1", None)
+        load.check_again(http)
+    assert [complaint in said for said in tally.complaints] == [True]
+
+
+def test_a_load_has_nothing_to_say_of_a_job_that_is_as_it_should_be() -> None:
+    service, tally = saying(DONE), Tally()
+    load = Load(service, tally, Plan())
+    with service.client() as http:
+        load.check_one(http, "j1", None)
+        load.check_again(http)
+    assert tally.complaints == []
+    assert (tally.checked["COMPLETED"], tally.checked["read again"]) == (1, 1)

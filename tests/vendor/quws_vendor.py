@@ -33,9 +33,10 @@ class Vendor(RemoteTarget):
     # Longer than a worker takes to come back on a busy machine.
     settle_seconds = 40.0
 
-    def __init__(self, name: str, *, url: str) -> None:
+    def __init__(self, name: str, *, url: str, token: str = "") -> None:
         super().__init__(name)
         self._url = url
+        self._token = token
 
     def describe(self) -> TargetDescription:
         return TargetDescription(

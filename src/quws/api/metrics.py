@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, http_settings, queues_of
 from quws.domain.caller import AuthMethod
 from quws.domain.errors import Forbidden
 from quws.telemetry import metrics
 
-router = APIRouter(tags=["Operation"])
+router = APIRouter(route_class=PlainRoute, tags=["Operation"])
 
 
 @router.get(

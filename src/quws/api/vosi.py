@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from quws.api.kit.negotiation import wants_json
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import base_url, health_of
 from quws.api.kit.urls import stylesheet
 from quws.api.kit.xml import head
 from quws.domain.times import format_instant
 from quws.schemas.health import AvailabilityJson
 
-router = APIRouter(tags=["Operation"])
+router = APIRouter(route_class=PlainRoute, tags=["Operation"])
 
 _XML = "text/xml"
 _UWS = "ivo://ivoa.net/std/UWS#rest-1.1"
@@ -72,7 +73,7 @@ async def get_availability(request: Request) -> Response:
 
 @router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Whether the process answers")
-async def get_live() -> Response:
+async def get_live(request: Request) -> Response:
     """Answer that the process lives; restart it when it does not."""
     return PlainTextResponse("ok")
 

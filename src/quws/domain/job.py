@@ -124,6 +124,16 @@ class JobRef:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTimes:
+    """When a job is to be done, and to go: what has a resource of its own beside the phase."""
+
+    ref: JobRef
+    quote: datetime | None
+    destruction_time: datetime | None
+    execution_duration: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobRow:
     """What a table of jobs says of a job, beyond the list of UWS."""
 

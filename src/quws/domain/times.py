@@ -35,8 +35,8 @@ def to_millis(instant: datetime) -> datetime:
 
 def format_instant(instant: datetime) -> str:
     """Write an aware instant as UWS wants it: ``2026-11-21T10:00:00.000Z``."""
-    utc = instant.astimezone(UTC)
-    return f"{utc.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def parse_instant(text: str) -> datetime:

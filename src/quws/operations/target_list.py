@@ -94,18 +94,24 @@ async def run_conformance(
 
     """
     from quws.sandbox.pool import ChildrenUnavailable  # noqa: PLC0415
-    from quws.worker.children import children_of  # noqa: PLC0415
+    from quws.worker.children import children_of, readers_of  # noqa: PLC0415
     from quws.worker.conformance import Conformance  # noqa: PLC0415
     from quws.worker.inspection import InspectionFailed, inspect  # noqa: PLC0415
 
-    children = children_of(config, lambda: Path(tempfile.gettempdir()), spares=1)
+    def scratch() -> Path:
+        return Path(tempfile.gettempdir())
+
+    children = children_of(config, scratch, spares=1)
+    readers = readers_of(config, scratch)
     try:
         children.start()
         found = await inspect(children)
-        report = await Conformance(children, found.description, quick=quick, clock=utc_now).run()
+        target = found.description
+        report = await Conformance(children, readers, target, quick=quick, clock=utc_now).run()
     except (ChildrenUnavailable, InspectionFailed) as error:
         raise ConfigError(f"target {config.name} cannot be used: {error}") from None
     finally:
+        await readers.close()
         await children.close()
     try:
         async with _store(settings) as store:

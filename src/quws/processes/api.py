@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
@@ -41,6 +41,8 @@ from quws.targets import NotLoaded, Target, TargetConfig, create_target
 from quws.telemetry import tracing
 
 _SHUTDOWN_SECONDS = 10
+_DATE_SECONDS = 1.0
+"""How often the date in the heads of answers is renewed."""
 
 
 def known_targets(configs: Sequence[TargetConfig]) -> dict[Target, TargetDescription]:
@@ -168,6 +170,8 @@ def run_server(app: FastAPI, host: str, port: int, max_connections: int) -> None
     connections = Connections(room_for(max_connections))
 
     class Server(uvicorn.Server):
+        _tell_loop: Callable[[], object] = staticmethod(lambda: None)
+
         @override
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # It lets requests end before it stops; who waits for a job would keep it.
@@ -176,6 +180,18 @@ def run_server(app: FastAPI, host: str, port: int, max_connections: int) -> None
             # that stopped in order has ended well.
             self.force_exit = self.should_exit
             self.should_exit = True
+            self._tell_loop()
+
+        @override
+        async def main_loop(self) -> None:
+            # uvicorn's own looks ten times a second whether it is to end.
+            told = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            self._tell_loop = partial(loop.call_soon_threadsafe, told.set)
+            while not await self.on_tick(counter=0):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_DATE_SECONDS):
+                        await told.wait()
 
     config = uvicorn.Config(
         app,

@@ -22,12 +22,13 @@ from quws.store.targets import TargetStore
 from quws.targets import ConfigError
 from quws.worker.admission import ensure_conformance
 from quws.worker.cancellations import Cancellations
-from quws.worker.children import children_of
+from quws.worker.children import children_of, readers_of
 from quws.worker.conformance import FILE_BYTES
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
 from quws.worker.inspection import record_inspection
 from quws.worker.lifecycle import run_worker
+from quws.worker.reading import Readers
 from quws.worker.scratch import Scratch
 from quws.worker.slots import Slots
 from quws.worker.target_lock import TargetLock
@@ -53,6 +54,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
         leash_seconds=settings.lease,
         file_bytes=max(settings.max_result, FILE_BYTES),
     )
+    readers = readers_of(config, scratch.ready, leash_seconds=settings.lease)
     try:
         try:
             children.start()
@@ -73,7 +75,9 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             description = await _inspect(children, backends.targets, target_name, stop)
             if description is None:
                 return
-            description = await _conform(children, backends.targets, description, stop)
+            if children.apart:
+                readers.start()
+            description = await _conform(children, readers, backends.targets, description, stop)
             if description is None:
                 return
             store_clock = StoreClock(backends.database)
@@ -88,6 +92,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 artifacts=backends.artifacts,
                 announcer=backends.announcer,
                 children=children,
+                readers=readers,
                 store_clock=store_clock,
                 lease_seconds=settings.lease,
                 result_bytes=settings.max_result,
@@ -125,6 +130,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 lock=lock,
             )
     finally:
+        await readers.close()
         await children.close()
 
 
@@ -156,6 +162,7 @@ async def _inspect(
 
 async def _conform(
     children: ChildPool,
+    readers: Readers,
     targets: TargetStore,
     description: TargetDescription,
     stop: asyncio.Event,
@@ -165,7 +172,9 @@ async def _conform(
     None when there is no time left for it.
     """
     stopped = asyncio.create_task(stop.wait())
-    ensuring = asyncio.create_task(ensure_conformance(children, targets, description, utc_now))
+    ensuring = asyncio.create_task(
+        ensure_conformance(children, readers, targets, description, utc_now)
+    )
     await asyncio.wait({ensuring, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if ensuring.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -20,12 +21,24 @@ from quws.sandbox.messages import (
 )
 from quws.sandbox.roles import Connection, Role, unexpected
 
+if TYPE_CHECKING:
+    from quws.runner.circuits import Parse
+
 _SAMPLE = {
     Language.OPENQASM_2: 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1];'
     " h q[0]; measure q -> c;",
     Language.OPENQASM_3: 'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c;'
     " h q[0]; c = measure q;",
 }
+
+
+def load_parsers() -> Parse:
+    """Import the parsers in the zygote, use each once, and return what reads a circuit."""
+    from quws.circuits.parse import parse  # noqa: PLC0415
+
+    for language, sample in _SAMPLE.items():
+        parse(sample, language, CircuitLimits())
+    return parse
 
 
 class CheckRole(Role):
@@ -39,13 +52,11 @@ class CheckRole(Role):
     @override
     def load(self) -> None:
         from quws.circuits.drawing import draw  # noqa: PLC0415
-        from quws.circuits.parse import parse, read  # noqa: PLC0415
+        from quws.circuits.parse import read  # noqa: PLC0415
 
-        self._parse = parse
+        self._parse = load_parsers()
         self._read = read
         self._draw = draw
-        for language, sample in _SAMPLE.items():
-            self._parse(sample, language, CircuitLimits())
 
     @override
     def warm(self) -> None:

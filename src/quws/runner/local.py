@@ -34,7 +34,7 @@ def run_here(target: Target, work: Work) -> Ran:
             result = target.run(compiled, options, work.teller.progress)
         except Refusal as refusal:
             raise Failed(refused(refusal), harmless=is_harmless(refusal)) from None
-        except MemoryError:
+        except (Failed, MemoryError):
             raise
         except Exception as error:
             raise Failed(

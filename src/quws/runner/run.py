@@ -9,13 +9,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
 from quws.runner import votable
 from quws.runner.allowance import Allowance
+from quws.runner.circuits import Circuits, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import cancel
@@ -54,15 +54,20 @@ class RunRole(Role):
         self.network = self._target.network
         self.processes = self._target.processes
         self.files = config.files
+        # What can reach others, or holds a secret for them, reads nothing that users have written.
+        self.apart = self.network and not self._target.forwards
         # What has been elsewhere may hold connections, and what it was trusted with.
         self.reusable = self._target.reusable and not isinstance(self._target, RemoteTarget)
         self.most = confine.Most(file_bytes=file_bytes)
 
     @override
     def load(self) -> None:
-        from quws.circuits.parse import parse  # noqa: PLC0415
+        if self.apart:
+            from quws.circuits.transcript.building import build  # noqa: PLC0415
 
-        self._parse = parse
+            self._build = build
+        elif not self._target.forwards:
+            from quws.circuits.parse import parse  # noqa: F401, PLC0415
         self._target.load()
         votable.load()
 
@@ -86,10 +91,16 @@ class RunRole(Role):
 
     def _job(self, request: RunJob, connection: Connection) -> bool:
         """Run a job; whether nothing went wrong that the next one could suffer from."""
+        if bool(request.apart) is not self.apart:
+            raise unexpected(request)
         options = request.options
         try:
             os.chdir(request.folder)
-            facts = self._facts(request)
+            facts = request.facts
+            if facts is None:
+                # Circuits of ours, which nobody has read yet.
+                ours = self._circuits(request, connection)
+                facts = [ours.facts(index) for index in range(request.count)]
             for item in facts:
                 self._target.check(item, options)
             confine.limit(
@@ -98,8 +109,9 @@ class RunRole(Role):
                 cpu_seconds=None,
                 file_bytes=request.file_bytes,
             )
-            teller = Teller(connection, len(request.circuits))
-            self._run(Work(request, facts, options, self._parse, connection, teller))
+            teller = Teller(connection, request.count)
+            circuits = self._circuits(request, connection)
+            self._run(Work(request, facts, options, circuits, connection, teller))
         except Failed as failed:
             connection.send(JobFailed(error=failed.error))
             return failed.harmless
@@ -117,18 +129,21 @@ class RunRole(Role):
             return True
         return False
 
-    def _facts(self, request: RunJob) -> list[CircuitFacts]:
-        if request.facts is not None:
-            return request.facts
-        # Circuits of ours, which nobody has read yet.
-        return [self._parse(source, None, request.limits)[1] for source in request.circuits]
+    def _circuits(self, request: RunJob, connection: Connection) -> Circuits:
+        if self.apart:
+            # What is handed over is handed over whole.
+            done = request.done if request.handover is None else ()
+            return Transcripts(request, self._build, connection, skipped=done)
+        from quws.circuits.parse import parse  # noqa: PLC0415
+
+        return Texts(request, parse)
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts
         outcomes: dict[int, CircuitOutcome] = {
             index: read_circuit(Path(name).read_bytes()) for index, name in request.done.items()
         }
-        batch = len(request.circuits) > 1
+        batch = request.count > 1
         files: list[ResultFile] = []
         allowance = Allowance(request.results_bytes)
         for index, compiled, result in self._ran(work):

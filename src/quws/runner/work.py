@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import Refusal
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
@@ -18,9 +18,8 @@ from quws.targets import CircuitResult, Target
 from quws.targets.base import Compiled
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    from quws.runner.circuits import Circuits
 
-Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
 Ran = Iterator[tuple[int, Compiled, CircuitResult]]
 """Circuits by index, each as soon as it has its result."""
 
@@ -44,7 +43,7 @@ class Work:
     request: RunJob
     facts: list[CircuitFacts]
     options: RunOptions
-    parse: Parse
+    circuits: Circuits
     connection: Connection
     teller: Teller
 
@@ -61,11 +60,12 @@ class Work:
             The target cannot run it after all.
 
         """
-        source, language = self.request.circuits[index], Language(self.facts[index].language)
+        language = Language(self.facts[index].language)
+        source = None if self.request.apart else self.request.circuits[index]
         if target.forwards:
             notes = self.facts[index].notes
             return Compiled(None, source=source, language=language, notes=notes)
-        circuit, facts = self.parse(source, language, self.request.limits)
+        circuit, facts = self.circuits.of(index)
         compiled = target.compile(circuit, options)
         notes = [*facts.notes, *compiled.notes]
         return dataclasses.replace(compiled, source=source, language=language, notes=notes)

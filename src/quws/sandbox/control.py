@@ -49,9 +49,13 @@ class Alive(_Message):
 
 
 class Loaded(_Message):
-    """The libraries are loaded, and children can be forked."""
+    """The libraries are loaded, and children can be forked.
+
+    ``apart`` is that of their role.
+    """
 
     kind: Literal["loaded"] = "loaded"
+    apart: bool = False
 
 
 class Unusable(_Message):

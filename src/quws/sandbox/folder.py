@@ -14,6 +14,8 @@ from quws.sandbox.messages import MessageFault
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # One that waits for a writer would hold the reader up.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_COPIED_BYTES = 1 << 20
 
 
 class ChildFolder:
@@ -86,6 +88,19 @@ class ChildFolder:
         """
         with self.open(name, most_bytes) as file:
             return file.read()
+
+    def add(self, name: str, content: BinaryIO) -> None:
+        """Write a new file for the child to read; never over, or through, one of its own.
+
+        Raises
+        ------
+        OSError
+            There is one of this name, no room, or the folder is gone.
+
+        """
+        fd = os.open(name, _NEW_FILE, 0o600, dir_fd=self._fd)
+        with os.fdopen(fd, "wb") as file:
+            shutil.copyfileobj(content, file, _COPIED_BYTES)
 
     def empty(self) -> bool:
         """Remove all that is in the folder; whether nothing is left, and the folder still there."""

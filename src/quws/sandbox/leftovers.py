@@ -26,7 +26,6 @@ _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _FILES = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-_Handling = tuple[object, ...]
 
 
 class Leftovers:
@@ -42,15 +41,21 @@ class Leftovers:
         self._umask = umask
         self._nice = os.getpriority(os.PRIO_PROCESS, 0)
         self._threads = _threads_at_work()
-        self._handling, self._memory = _state()
+        self._masks, self._memory = _status()
+        # Where the masks are known, they tell of all signals but for those heard already.
+        self._signals = [
+            number for number in _SIGNALS if not self._masks or callable(signal.getsignal(number))
+        ]
+        self._handlers = self._handling()
         self._files = _open_files()
 
     def clear(self) -> bool:
         """Undo what can be undone, and say whether nothing else is left."""
         self._restore()
-        handling, memory = _state()
+        masks, memory = _status()
         return (
-            handling == self._handling
+            masks == self._masks
+            and self._handling() == self._handlers
             and os.getpriority(os.PRIO_PROCESS, 0) == self._nice
             and confine.cpu_used() < confine.MOST_CPU_SECONDS
             and not _has_children()
@@ -64,7 +69,7 @@ class Leftovers:
         os.umask(self._umask)
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
-        if os.environ != self._environment:
+        if dict(os.environ) != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
         if sys.path != self._path:
@@ -74,11 +79,14 @@ class Leftovers:
         sys.setrecursionlimit(self._recursion)
         reseed()
 
+    def _handling(self) -> list[object]:
+        return [signal.getsignal(number) for number in self._signals]
+
     def _shrinks(self) -> bool:
         gc.collect()
         if _LIBC is not None and hasattr(_LIBC, "malloc_trim"):
             _LIBC.malloc_trim(0)
-        _, memory = _state()
+        _, memory = _status()
         return memory <= self._memory + _MOST_GROWTH
 
 
@@ -86,24 +94,27 @@ def reseed() -> None:
     """Have the random numbers of this process begin anew, where nobody can tell."""
     random.seed()
     if numpy := sys.modules.get("numpy.random"):
-        numpy.seed()
+        # What it takes by itself where it is given nothing costs ten times as much.
+        numpy.seed([random.getrandbits(32) for _ in range(8)])
 
 
-def _state() -> tuple[_Handling, int]:
-    """Return what signals do, and how many bytes of memory the process has that are no file's."""
-    handlers: _Handling = tuple(map(signal.getsignal, _SIGNALS))
+def _status() -> tuple[list[str], int]:
+    """Return what signals do, and how many bytes of memory the process has that are no file's.
+
+    Signals also as libraries handle them that are not written in Python.
+    """
+    masks: list[str] = []
     memory = 0
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:  # There is no such thing on this system.
-        lines = []
-    for line in lines:
-        # Also what libraries do that are not written in Python.
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return masks, memory  # There is no such thing on this system.
+    for line in status.splitlines():
         if line.startswith(("SigBlk", "SigIgn", "SigCgt")):
-            handlers += (line,)
+            masks.append(line)
         elif line.startswith("RssAnon"):
             memory = int(line.split()[1]) << 10
-    return handlers, memory
+    return masks, memory
 
 
 def _open_files() -> set[tuple[int, int, int]]:

@@ -25,6 +25,8 @@ FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
 _MIME_TYPE = r"^[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?$"
 _MOST_FILES = 100
+MOST_WANTED = 100
+"""Circuits that are read at once for a child that must not read them itself."""
 
 
 class MessageFault(Exception):
@@ -54,6 +56,8 @@ class KnownHandover(_Message):
 class RunJob(_Message):
     """Run circuits, and write what comes out into a folder.
 
+    Of circuits that are read apart, ``apart`` says how many there are, and ``circuits`` is empty:
+    the child asks for them by ``CircuitsWanted`` when it needs them.
     ``facts`` is None for circuits that nobody has read yet. ``done`` names the files of circuits
     that have their result from an attempt before this one. ``handover`` is for remote targets.
     No file may have more than ``file_bytes``, nor all together more than ``results_bytes`` (0 for
@@ -63,6 +67,7 @@ class RunJob(_Message):
     kind: Literal["run"] = "run"
     job: str
     circuits: list[str]
+    apart: NonNegativeInt = 0
     facts: list[CircuitFacts] | None
     limits: CircuitLimits
     options: RunOptions
@@ -72,6 +77,18 @@ class RunJob(_Message):
     file_bytes: int
     results_bytes: int = 0
     handover: KnownHandover | None = None
+
+    @property
+    def count(self) -> int:
+        """How many circuits the job has."""
+        return self.apart or len(self.circuits)
+
+
+class CircuitsRead(_Message):
+    """The circuits that were asked for lie in a file of the child's folder, one on each line."""
+
+    kind: Literal["circuits_read"] = "circuits_read"
+    file: FileName
 
 
 class Go(_Message):
@@ -115,7 +132,23 @@ class DrawCircuit(_Read):
     circuit: str
 
 
-ToChild = RunJob | Go | Inspect | Cancel | CheckCircuits | DrawCircuit
+class ReadCircuits(_Message):
+    """Read circuits, and write down what they are into a folder, for a child that must not read.
+
+    ``languages`` has what is known of each one's language.
+    """
+
+    kind: Literal["read"] = "read"
+    circuits: list[str]
+    languages: list[Language | None]
+    limits: CircuitLimits
+    memory_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+    folder: str
+
+
+ToChild = RunJob | CircuitsRead | Go | Inspect | Cancel | CheckCircuits | DrawCircuit | ReadCircuits
 
 
 # -- from a child -------------------------------------------------------------------------------
@@ -125,6 +158,13 @@ class Ready(_Message):
     """The child can take its request."""
 
     kind: Literal["ready"] = "ready"
+
+
+class CircuitsWanted(_Message):
+    """Have circuits of the job read, in this order; the child waits for them."""
+
+    kind: Literal["circuits_wanted"] = "circuits_wanted"
+    circuits: Annotated[list[NonNegativeInt], Field(min_length=1, max_length=MOST_WANTED)]
 
 
 class CircuitStarted(_Message):
@@ -275,6 +315,13 @@ class CircuitsChecked(_Message):
     facts: list[CircuitFacts]
 
 
+class CircuitsWritten(_Message):
+    """The circuits that were to be read are written down, one on each line of a file."""
+
+    kind: Literal["circuits_written"] = "circuits_written"
+    file: FileName
+
+
 class CircuitDrawn(_Message):
     """The picture of the circuit."""
 
@@ -294,6 +341,7 @@ class CircuitRefused(_Message):
 
 FromChild = (
     Ready
+    | CircuitsWanted
     | CircuitStarted
     | CircuitFinished
     | Note
@@ -311,6 +359,7 @@ FromChild = (
     | NotInspected
     | CancelAnswer
     | CircuitsChecked
+    | CircuitsWritten
     | CircuitDrawn
     | CircuitRefused
 )

@@ -116,6 +116,8 @@ class ChildPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._trouble: str | None = None
+        self.apart = False
+        """Whether others must read the texts of circuits for them; known with the first child."""
 
     def start(self) -> None:
         """Start the zygote, from the main thread; returns before it has loaded its libraries.
@@ -296,8 +298,9 @@ class ChildPool:
 
     def _heard(self, report: Report) -> None:
         match report:
-            case Loaded():
+            case Loaded(apart=apart):
                 self._trouble = None
+                self.apart = apart
                 self._loaded = True
                 self._refill()
                 self._keep(self._tell())

@@ -61,6 +61,8 @@ class Role(ABC):
     """Whether they may open connections."""
     processes = False
     """Whether they may start programs."""
+    apart = False
+    """Whether they never see the texts of circuits: others read these, and give them on as data."""
     files: Sequence[Path] = ()
     """What they may read besides the libraries."""
     reusable = False

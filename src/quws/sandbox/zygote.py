@@ -74,7 +74,7 @@ class Zygote:
         parent = self._parent.fileno()
         heard = time.monotonic()
         try:
-            self._say(Loaded())
+            self._say(Loaded(apart=self._role.apart))
             while True:
                 ready, _, _ = select.select([parent, wake_read], [], [], self._leash_seconds)
                 now = time.monotonic()

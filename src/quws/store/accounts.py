@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, insert, select, update
 
 from quws.domain.accounts import Session, Token, User
 from quws.domain.caller import Credential, CredentialKind
@@ -20,6 +20,16 @@ _s = t.sessions.c
 
 _KEYS: BindParameter[Any] = bindparam("keys")
 _NOW = bindparam("now", type_=t.Instant)
+_KEY = bindparam("key", type_=_t.hash.type)
+_USER = select(t.users).where(_u.name == bindparam("name", type_=_u.name.type))
+_TOKEN_USER = (
+    select(t.users)
+    .join(t.tokens, _t.user == _u.name)
+    .where(_t.hash == _KEY, _t.expires.is_(None) | (_t.expires > _NOW))
+)
+_SESSION_USER = (
+    select(t.users).join(t.sessions, _s.user == _u.name).where(_s.hash == _KEY, _s.expires > _NOW)
+)
 _HOLDING: dict[CredentialKind, Select[Any]] = {
     CredentialKind.PASSWORD: select(_u.password, t.users).where(_u.password.in_(_KEYS)),
     CredentialKind.TOKEN: select(_t.hash, t.users)
@@ -39,9 +49,7 @@ class AccountStore:
 
     async def user(self, name: str) -> User | None:
         """Find a user."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(t.users).where(_u.name == name))).first()
-            return None if row is None else User(*row)
+        return await self._user(_USER, name=name)
 
     async def users(self) -> list[User]:
         """List all users by name."""
@@ -92,15 +100,7 @@ class AccountStore:
 
     async def token_user(self, token_hash: str, now: datetime) -> User | None:
         """Find whose token this is, if it has not expired."""
-        async with self._database.read() as connection:
-            row = (
-                await connection.execute(
-                    select(t.users)
-                    .join(t.tokens, _t.user == _u.name)
-                    .where(_t.hash == token_hash, _t.expires.is_(None) | (_t.expires > now))
-                )
-            ).first()
-            return None if row is None else User(*row)
+        return await self._user(_TOKEN_USER, key=token_hash, now=now)
 
     async def add_token(self, token: Token) -> None:
         """Add a token."""
@@ -163,15 +163,7 @@ class AccountStore:
 
     async def session_user(self, session_hash: str, now: datetime) -> User | None:
         """Find whose session this is, if it has not expired."""
-        async with self._database.read() as connection:
-            row = (
-                await connection.execute(
-                    select(t.users)
-                    .join(t.sessions, _s.user == _u.name)
-                    .where(_s.hash == session_hash, _s.expires > now)
-                )
-            ).first()
-            return None if row is None else User(*row)
+        return await self._user(_SESSION_USER, key=session_hash, now=now)
 
     async def remove_session(self, session_hash: str) -> None:
         """End a session."""
@@ -182,13 +174,23 @@ class AccountStore:
         self, credentials: Collection[Credential], now: datetime
     ) -> dict[Credential, User]:
         """Return which of these credentials still hold, and whose they are."""
-        found: dict[Credential, User] = {}
-        async with self._database.read() as connection:
+
+        def read(connection: Connection) -> dict[Credential, User]:
+            found: dict[Credential, User] = {}
             for kind, query in _HOLDING.items():
                 keys = [item.key for item in credentials if item.kind is kind]
                 for start in range(0, len(keys), CHUNK):
-                    rows = await connection.execute(
+                    rows = connection.execute(
                         query, {"keys": keys[start : start + CHUNK], "now": now}
                     )
                     found |= {Credential(kind, key): User(*user) for key, *user in rows}
-        return found
+            return found
+
+        return await self._database.look(read)
+
+    async def _user(self, query: Select[Any], **values: Any) -> User | None:
+        def read(connection: Connection) -> User | None:
+            row = connection.execute(query, values).first()
+            return None if row is None else User(*row)
+
+        return await self._database.look(read)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -32,11 +31,15 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from quws.domain.errors import Unavailable
 from quws.store import sqlite
 from quws.store.revision import REVISION
+
+T = TypeVar("T")
+
+_READERS = 4
+"""How many transactions of one process read at once on SQLite."""
 
 OLDEST_CODE = Table(
     "alembic_oldest_code", MetaData(), Column("revision", String(32), nullable=False)
@@ -86,14 +89,17 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
-        self.url = driver_url(url, asynchronous=True)
+        self.url = driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.name = database_name(url)
         if self.is_sqlite:
-            self._reader = _sqlite_engine(self.url, "BEGIN", 4, full_sync=full_sync)
-            self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
+            engine = sqlite.make_engine(self.url.database or "", full_sync=full_sync)
+            self._reads = sqlite.Pool(engine, "BEGIN", _READERS)
+            self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1)
         else:
-            self._reader = self._writer = _postgres_engine(self.url, pool_size)
+            self._engine = _postgres_engine(self.url, pool_size)
+            # A transaction for a single statement is two more ways to the server and back.
+            self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -106,8 +112,26 @@ class Database:
 
         """
         with telling():
-            async with self._reader.connect() as connection, connection.begin():
+            async with self._transaction(writes=False) as connection:
                 yield connection
+
+    async def look(self, read: Callable[[Connection], T]) -> T:
+        """Return what a short read finds: of rows that have a key, or are few.
+
+        On SQLite all of it is of one moment. It may be called twice.
+
+        Raises
+        ------
+        StoreUnavailable
+            As for ``read()``.
+
+        """
+        with telling():
+            if self.is_sqlite:
+                async with self._reads.transaction() as connection:
+                    return await connection.run_sync(read)
+            async with self._single.connect() as connection:
+                return await connection.run_sync(read)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -121,8 +145,15 @@ class Database:
 
         """
         with telling():
-            async with self._writer.begin() as connection:
+            async with self._transaction(writes=True) as connection:
                 yield connection
+
+    def _transaction(self, *, writes: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        if not self.is_sqlite:
+            return self._engine.begin()
+        direct = (self._writes if writes else self._reads).transaction()
+        # It has as much of it as the store uses.
+        return cast("AbstractAsyncContextManager[AsyncConnection]", direct)
 
     @property
     def now(self) -> ColumnElement[int]:
@@ -204,13 +235,15 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        if self.is_sqlite:
+            self._reads.close()
+            self._writes.close()
+        else:
+            await self._engine.dispose()
 
 
-def driver_url(url: str, *, asynchronous: bool) -> URL:
-    """Name the driver in a database URL: aiosqlite or psycopg.
+def driver_url(url: str) -> URL:
+    """Name the driver in a database URL: psycopg, or the one of Python for SQLite.
 
     Raises
     ------
@@ -225,7 +258,7 @@ def driver_url(url: str, *, asynchronous: bool) -> URL:
         raise StoreUnavailable("QUWS_DATABASE_URL is no URL of a database") from None
     match parsed.get_backend_name():
         case "sqlite":
-            return parsed.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite")
+            return parsed.set(drivername="sqlite")
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
         case other:
@@ -300,25 +333,5 @@ def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
         cursor.execute("SET lock_timeout = '20s'")
         cursor.close()
         connection.commit()
-
-    return engine
-
-
-def _sqlite_engine(url: URL, begin: str, pool_size: int, *, full_sync: bool) -> AsyncEngine:
-    reads = begin == "BEGIN"
-    engine = create_async_engine(
-        url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=pool_size,
-        max_overflow=0,
-        async_creator=partial(sqlite.connect, url.database or "", reads=reads, full_sync=full_sync),
-    )
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        # By the driver: SQLAlchemy does for a word what it does for a statement.
-        cursor = connection.connection.cursor()
-        cursor.execute(begin)
-        cursor.close()
 
     return engine

@@ -62,7 +62,7 @@ def downgrade(url: str, revision: str) -> None:
 
 def differences(url: str) -> list[str]:
     """List what a database has that the tables of this code have not, and the reverse."""
-    engine = create_engine(driver_url(url, asynchronous=False))
+    engine = create_engine(driver_url(url))
     with engine.connect() as connection:
         options = {"compare_type": True, "include_name": _is_of_the_code}
         context = MigrationContext.configure(connection, opts=options)
@@ -112,7 +112,7 @@ def _is_of_the_code(name: str | None, kind: str, parents: Any) -> bool:
 
 
 def _run(url: str, work: Callable[[Config], None]) -> None:
-    engine = create_engine(driver_url(url, asynchronous=False))
+    engine = create_engine(driver_url(url))
     if engine.dialect.name == "sqlite":
         _begin_in_earnest(engine)
     config = Config()

@@ -1,9 +1,9 @@
 """SQLite for an event loop: what is short is done at once, what must wait goes to a thread.
 
-A statement on SQLite takes some dozen microseconds, and to hand it to a thread and to hear of its
-end ten times as long. So each is tried where it is called; what finds the database locked, or turns
-out to read a lot, is done anew in a thread, and so is from the outset what may have to wait for
-the disk. SQLAlchemy's dialect for aiosqlite runs on these connections as on those of aiosqlite.
+A statement on SQLite takes some dozen microseconds; to hand it to a thread and to hear of its end
+takes ten times as long, and so does SQLAlchemy's asynchronous layer. So each statement is run where
+it is called. What finds the database locked, or turns out to read a lot, is done anew in a thread,
+and so is from the outset what may have to wait for the disk.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from time import monotonic
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, ScalarResult, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from typing_extensions import override
 
 T = TypeVar("T")
 
 _PATIENCE_MILLIS = 30_000
 """How long to wait for a lock that another process has."""
-_AT_ONCE_SECONDS = 0.01
+AT_ONCE_SECONDS = 0.01
 """How long a query may keep everybody else in the process waiting."""
 _STEPS = 10_000
 """After how many steps of a query that is looked at: about a millisecond."""
@@ -29,29 +35,172 @@ _MANY_ROWS = 500
 _TRY_ASIDE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
-async def connect(path: str, *, reads: bool, full_sync: bool) -> Connection:
-    """Open a database.
+class Direct:
+    """A connection within a transaction: as much of an ``AsyncConnection`` as the store uses."""
+
+    def __init__(self, sync: Connection, thread: ThreadPoolExecutor, begin: str) -> None:
+        self._sync = sync
+        self._raw: sqlite3.Connection = sync.connection.driver_connection  # type: ignore[assignment]
+        self._thread = thread
+        self._begin = begin
+        self._reads = begin == "BEGIN"
+        self._until: float | None = None
+        self.lost = False
+        """Whether the thread has it: whoever waited for that was cancelled."""
+        if self._reads:
+            self._raw.set_progress_handler(self._takes_long, _STEPS)
+
+    async def execute(self, statement: Executable, values: Any = None, /) -> CursorResult[Any]:
+        """Run a statement, once for each of a list of values."""
+        many = isinstance(values, Sequence) and len(values) > _MANY_ROWS
+        return await self._run(partial(self._sync.execute, statement, values), aside=many)
+
+    async def scalar(self, statement: Executable, values: Any = None, /) -> Any:
+        """Return the first column of the first row."""
+        return (await self.execute(statement, values)).scalar()
+
+    async def scalars(self, statement: Executable, values: Any = None, /) -> ScalarResult[Any]:
+        """Return the first column of each row."""
+        return (await self.execute(statement, values)).scalars()
+
+    async def run_sync(self, work: Callable[..., T], *given: Any) -> T:
+        """Do several things at once. What only reads may be done twice."""
+        return await self._run(partial(work, self._sync, *given))
+
+    async def begin(self) -> None:
+        """Begin a transaction."""
+        await self._run(partial(self._raw.execute, self._begin))
+
+    async def commit(self) -> None:
+        """End the transaction: what was written stays."""
+        # Now and then SQLite copies its log into the database then, and waits for the disk.
+        await self._run(self._raw.commit, aside=not self._reads)
+
+    async def rollback(self) -> None:
+        """End the transaction: nothing was written."""
+        await self._run(self._raw.rollback)
+
+    def close(self) -> None:
+        """Close the connection, and with it a transaction that has not ended."""
+        self._sync.close()
+
+    async def _run(self, work: Callable[[], T], *, aside: bool = False) -> T:
+        if not aside:
+            self._until = monotonic() + AT_ONCE_SECONDS
+            try:
+                return work()
+            except (sqlite3.OperationalError, OperationalError) as error:
+                if not _may_pass(error):
+                    raise
+            finally:
+                self._until = None
+        doing = self._thread.submit(self._patiently, work)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(doing))
+        except asyncio.CancelledError:
+            self._leave(doing)
+            raise
+
+    def _leave(self, doing: Future[Any]) -> None:
+        self.lost = True
+        doing.add_done_callback(lambda _: self.close())
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        self._raw.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLIS}")
+        try:
+            return work()
+        finally:
+            self._raw.execute("PRAGMA busy_timeout=0")
+
+    def _takes_long(self) -> bool:
+        return self._until is not None and monotonic() > self._until
+
+
+class Pool:
+    """Connections to one database file, for transactions that all begin in the same way.
 
     Parameters
     ----------
-    reads
-        Whether it is for reading only. In a transaction that has written nothing may be broken off.
+    engine
+        Makes them; see `make_engine`.
+    begin
+        ``BEGIN`` for those that only read: these may be broken off and done anew. Or
+        ``BEGIN IMMEDIATE``.
+    size
+        How many there are at most.
+
+    """
+
+    def __init__(self, engine: Engine, begin: str, size: int) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._free: deque[Direct] = deque()
+        self._places = asyncio.Semaphore(size)
+        self._thread = ThreadPoolExecutor(max_workers=size, thread_name_prefix="sqlite")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Direct]:
+        """Open a transaction, which is committed if the block ends without an error.
+
+        Raises
+        ------
+        TimeoutError
+            All connections are in use, and stay so.
+        sqlite3.Error, sqlalchemy.exc.DBAPIError
+
+        """
+        async with self._place():
+            connection = self._free.pop() if self._free else await self._open()
+            try:
+                await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    if not connection.lost:
+                        await connection.rollback()
+                    raise
+                await connection.commit()
+            except BaseException:
+                # Whatever state it is in, the next one begins anew.
+                if not connection.lost:
+                    connection.close()
+                raise
+            self._free.append(connection)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        while self._free:
+            self._free.pop().close()
+        self._thread.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        # Whoever finds one free needs no alarm clock.
+        async with asyncio.timeout(_PATIENCE_MILLIS / 1000 if self._places.locked() else None):
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _open(self) -> Direct:
+        opening = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.connect)
+        return Direct(await opening, self._thread, self._begin)
+
+
+def make_engine(path: str, *, full_sync: bool) -> Engine:
+    """Return what opens connections to a database file. They wait for no lock by themselves.
+
+    Parameters
+    ----------
     full_sync
         Survive a power cut without losing the last commits.
 
-    Raises
-    ------
-    sqlite3.Error
-
     """
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-    opening = partial(_open, path, full_sync=full_sync)
-    try:
-        raw = await asyncio.get_running_loop().run_in_executor(thread, opening)
-    except BaseException:
-        thread.shutdown(wait=False)
-        raise
-    return Connection(raw, thread, reads=reads)
+    # The transaction that SQLAlchemy believes to be in has no statement of its own.
+    return create_engine(
+        "sqlite://", poolclass=NullPool, creator=partial(_open, path, full_sync=full_sync)
+    )
 
 
 def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
@@ -60,9 +209,10 @@ def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
         timeout=_PATIENCE_MILLIS / 1000,
         # The driver must not open transactions of its own accord.
         isolation_level=None,
-        # Never by two at a time: see `Connection.run`.
+        # Never by two at a time: see `Direct`.
         check_same_thread=False,
         cached_statements=256,
+        factory=_Connection,
     )
     try:
         raw.execute("PRAGMA journal_mode=WAL")
@@ -75,143 +225,43 @@ def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
     return raw
 
 
-class Connection:
-    """One connection, as SQLAlchemy's dialect for aiosqlite knows it."""
+class _Cursor(sqlite3.Cursor):
+    """Reads all rows when a statement is run: whoever takes them afterwards waits for nothing."""
 
-    def __init__(self, raw: sqlite3.Connection, thread: ThreadPoolExecutor, *, reads: bool) -> None:
-        self._connection: sqlite3.Connection | None = raw
-        self._thread = thread
-        self._aside: set[Future[Any]] = set()
-        self._reads = reads
-        self._until: float | None = None
-        if reads:
-            raw.set_progress_handler(self._takes_long, _STEPS)
-
-    async def run(self, work: Callable[[], T], *, aside: bool = False) -> T:
-        """Do something with the database at once, or ``aside`` in the thread; return its result."""
-        # Who was cancelled has left the thread at work: the connection is the thread's until then.
-        self._aside = {item for item in self._aside if not item.done()}
-        if not aside and not self._aside:
-            self._until = monotonic() + _AT_ONCE_SECONDS
-            try:
-                return work()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _TRY_ASIDE:
-                    raise
-            finally:
-                self._until = None
-        doing = self._thread.submit(self._patiently, work)
-        self._aside.add(doing)
-        return await asyncio.wrap_future(doing)
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        raw = self._raw
-        raw.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLIS}")
-        try:
-            return work()
-        finally:
-            if self._connection is not None:
-                raw.execute("PRAGMA busy_timeout=0")
-
-    def _takes_long(self) -> bool:
-        return self._until is not None and monotonic() > self._until
-
-    @property
-    def _raw(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ValueError("connection closed")
-        return self._connection
-
-    def cursor(self) -> Cursor:
-        """Return a new cursor."""
-        return Cursor(self, self._raw.cursor())
-
-    async def create_function(self, *given: Any, **more: Any) -> None:
-        """Teach the database a function."""
-        self._raw.create_function(*given, **more)
-
-    async def commit(self) -> None:
-        """End the transaction, if there is one: what was written stays."""
-        # Now and then SQLite copies its log into the database then, and waits for the disk.
-        await self.run(self._raw.commit, aside=not self._reads)
-
-    async def rollback(self) -> None:
-        """End the transaction, if there is one: nothing was written."""
-        await self.run(self._raw.rollback)
-
-    async def close(self) -> None:
-        """Close the connection, after what the thread is about."""
-        if self._connection is not None:
-            await self.run(self._close, aside=True)
-            self._thread.shutdown(wait=False)
-
-    def stop(self) -> None:
-        """Close the connection without waiting for that."""
-        if self._connection is not None:
-            self._thread.submit(self._close)
-            self._thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        raw, self._connection = self._connection, None
-        if raw is not None:
-            raw.close()
-
-
-class Cursor:
-    """A statement and the rows that it gives, which are there as soon as it has run."""
-
-    arraysize = 1
-
-    def __init__(self, connection: Connection, raw: sqlite3.Cursor) -> None:
-        self._connection = connection
-        self._raw = raw
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
         self._rows: deque[Any] = deque()
 
-    async def __aenter__(self) -> Self:
+    @override
+    def execute(self, statement: str, values: Any = (), /) -> _Cursor:
+        super().execute(statement, values)
+        self._rows = deque(super().fetchall())
         return self
 
-    @property
-    def description(self) -> Any:
-        """What the columns are; None where there are none."""
-        return self._raw.description
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows were changed."""
-        return self._raw.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        """The id of the row that was written last."""
-        return self._raw.lastrowid
-
-    async def execute(self, statement: str, values: Sequence[Any] = ()) -> None:
-        """Run a statement."""
-        self._rows = deque(await self._connection.run(partial(self._execute, statement, values)))
-
-    def _execute(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        return self._raw.execute(statement, values).fetchall()
-
-    async def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each of several rows of values."""
-        rows = list(rows)
-        many = len(rows) > _MANY_ROWS
-        await self._connection.run(partial(self._raw.executemany, statement, rows), aside=many)
-
-    async def fetchone(self) -> Any:
-        """Return the next row, or None."""
+    @override
+    def fetchone(self) -> Any:
         return self._rows.popleft() if self._rows else None
 
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        """Return the next rows, at most so many."""
-        wanted = min(size or self.arraysize, len(self._rows))
-        return [self._rows.popleft() for _ in range(wanted)]
+    @override
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        return [self._rows.popleft() for _ in range(min(size or 1, len(self._rows)))]
 
-    async def fetchall(self) -> list[Any]:
-        """Return the rows that are left."""
+    @override
+    def fetchall(self) -> list[Any]:
         rows, self._rows = list(self._rows), deque()
         return rows
 
-    async def close(self) -> None:
-        """Give the statement back."""
-        self._raw.close()
+
+class _Connection(sqlite3.Connection):
+    @override
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same may work for one who has time."""
+    reason = error.orig if isinstance(error, OperationalError) else error
+    return (
+        isinstance(reason, sqlite3.OperationalError)
+        and reason.sqlite_errorcode & 0xFF in _TRY_ASIDE
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -12,7 +12,9 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Connection,
     Row,
+    Select,
     and_,
     bindparam,
     case,
@@ -25,7 +27,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.targets import (
     Calibration,
@@ -48,6 +49,10 @@ class TargetStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._one = select_target(database)
+        self._all = _records(database).order_by(_c.name)
+        # What a target is changes seldom, and takes longer to understand than to read.
+        self._understood: dict[str, tuple[Any, TargetDescription]] = {}
         self._known: list[TargetRecord] = []
         self._kept: set[tuple[str, str]] = set()
         # Asked every second: what else is known of the target is far longer.
@@ -87,19 +92,22 @@ class TargetStore:
         """List all targets by name; as they were at most a second ago."""
         if monotonic() < self._fresh_until:
             return self._known
-        async with self._database.read() as connection:
-            rows = await connection.execute(_records(self._database).order_by(_c.name))
-            self._known = _readable(rows)
+
+        def read(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(self._all).all()
+
+        self._known = self._readable(await self._database.look(read))
         self._fresh_until = monotonic() + _FRESH_SECONDS if self._known else 0.0
         return self._known
 
     async def record(self, name: str) -> TargetRecord | None:
         """Read one target as it is now."""
-        async with self._database.read() as connection:
-            row = (
-                await connection.execute(_records(self._database).where(_c.name == name))
-            ).first()
-            return None if row is None else _record(row)
+
+        def read(connection: Connection) -> Row[Any] | None:
+            return connection.execute(self._one, {"called": name}).first()
+
+        row = await self._database.look(read)
+        return None if row is None else self._record(row)
 
     async def state(self, name: str) -> TargetState | None:
         """Read how a target fares now."""
@@ -224,10 +232,8 @@ class TargetStore:
     async def calibration_time(self, target: str, calibration_id: str) -> datetime | None:
         """Return when a calibration was made."""
         c = t.calibrations.c
-        async with self._database.read() as connection:
-            return await connection.scalar(
-                select(c.time).where(c.target == target, c.id == calibration_id)
-            )
+        query = select(c.time).where(c.target == target, c.id == calibration_id)
+        return await self._database.look(lambda connection: connection.scalar(query))
 
     # -- load -----------------------------------------------------------------------
 
@@ -265,15 +271,50 @@ class TargetStore:
             )
             return [Load(time=row.time, waiting=row.waiting, running=row.running) for row in rows]
 
+    # -- helpers ----------------------------------------------------------------------
+
+    def _readable(self, rows: Iterable[Row[Any]]) -> list[TargetRecord]:
+        """Read the targets that can be read: one that cannot takes no other out of service."""
+        found = []
+        for row in rows:
+            try:
+                found.append(self._record(row))
+            except (ValueError, TypeError) as error:
+                _log.warning("target cannot be read", target=row.name, error=type(error).__name__)
+        return found
+
+    def _record(self, row: Row[Any]) -> TargetRecord:
+        stored, description = self._understood.get(row.name, (None, None))
+        if description is None or stored != row.description:
+            description = TargetDescription.model_validate(row.description)
+            self._understood[row.name] = (row.description, description)
+        return TargetRecord(
+            description=description,
+            state=_state(row),
+            set_by=row.hold_by if row.is_held else None,
+            checked=row.checked,
+            calibration=row.calibration_id,
+            conformance=row.conformance,
+            conformance_time=row.conformance_time,
+        )
+
 
 def is_online(database: Database, target: str | BindParameter[str]) -> ColumnElement[bool]:
     """Say that jobs of a target may be started, by the clock of the database."""
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 
 
-async def state_of(connection: AsyncConnection, database: Database, target: str) -> TargetState:
+def select_target(database: Database) -> Select[Any]:
+    """Return the query for one target that `state_of` is asked with."""
+    query: Select[Any] = _records(database).where(
+        _c.name == bindparam("called", type_=_c.name.type)
+    )
+    return query
+
+
+def state_of(connection: Connection, query: Select[Any], target: str) -> TargetState:
     """Read the state of a target that counts."""
-    row = (await connection.execute(_records(database).where(_c.name == target))).first()
+    row = connection.execute(query, {"called": target}).first()
     return TargetState() if row is None else _state(row)
 
 
@@ -296,26 +337,3 @@ def _state(row: Row[Any]) -> TargetState:
             status=TargetStatus(row.hold), message=row.hold_message, until=row.hold_until
         )
     return TargetState(status=TargetStatus(row.status), message=row.message, until=row.until)
-
-
-def _readable(rows: Iterable[Row[Any]]) -> list[TargetRecord]:
-    """Read the targets that can be read: one that cannot takes no other out of service."""
-    found = []
-    for row in rows:
-        try:
-            found.append(_record(row))
-        except (ValueError, TypeError) as error:
-            _log.warning("target cannot be read", target=row.name, error=type(error).__name__)
-    return found
-
-
-def _record(row: Row[Any]) -> TargetRecord:
-    return TargetRecord(
-        description=TargetDescription.model_validate(row.description),
-        state=_state(row),
-        set_by=row.hold_by if row.is_held else None,
-        checked=row.checked,
-        calibration=row.calibration_id,
-        conformance=row.conformance,
-        conformance_time=row.conformance_time,
-    )

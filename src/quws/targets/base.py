@@ -48,7 +48,9 @@ class Compiled:
     changed: bool = False
     """Whether it differs from what was submitted, so that it is worth being shown."""
     source: str | None = None
-    """The text that was submitted, for targets that hand it on; None where there is none."""
+    """The text that was submitted, for targets that hand it on; None where there is none, or where
+    the process has a network and so must not see it.
+    """
     language: Language | None = None
     """The language of that text."""
 
@@ -83,7 +85,9 @@ class Target(ABC):
     """Something that runs circuits, one at a time, in a child process."""
 
     network: bool = True
-    """Whether it talks to anything outside the process; else the process cannot."""
+    """Whether it talks to anything outside the process; else the process cannot. Where it does, the
+    process sees no texts of users: others read them, and hand on the circuits.
+    """
     processes: bool = True
     """Whether it starts programs to run or compile circuits; else the process cannot."""
     reusable: bool = False

@@ -14,6 +14,7 @@ from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.store.targets import TargetStore
 from quws.worker.conformance import Conformance
 from quws.worker.inspection import record_inspection
+from quws.worker.reading import Readers
 
 _LOOK_AGAIN_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 10.0
@@ -22,6 +23,7 @@ _log = structlog.get_logger(__name__)
 
 async def ensure_conformance(
     children: ChildPool,
+    readers: Readers,
     targets: TargetStore,
     description: TargetDescription,
     clock: Clock,
@@ -47,7 +49,7 @@ async def ensure_conformance(
         automatic = description.conformance_rule is ConformanceRule.AUTOMATIC
         if automatic and not passed and time.monotonic() >= next_try:
             pause, next_try = 2 * pause, time.monotonic() + pause
-            await _check_quickly(children, targets, description, clock)
+            await _check_quickly(children, readers, targets, description, clock)
             continue
         if record.objection is None and (passed or not automatic):
             if said is not None:
@@ -64,11 +66,12 @@ async def ensure_conformance(
 
 async def _check_quickly(
     children: ChildPool,
+    readers: Readers,
     targets: TargetStore,
     description: TargetDescription,
     clock: Clock,
 ) -> None:
-    conforming = Conformance(children, description, quick=True, clock=clock)
+    conforming = Conformance(children, readers, description, quick=True, clock=clock)
     try:
         report = await conforming.run()
     except ChildrenUnavailable as error:

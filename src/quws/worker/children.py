@@ -8,8 +8,10 @@ from pathlib import Path
 
 from quws.sandbox.pool import ChildPool
 from quws.targets import TargetConfig
+from quws.worker.reading import Readers
 
 _ROLE = "quws.runner.run:RunRole"
+_READ_ROLE = "quws.runner.read:ReadRole"
 
 
 def children_of(
@@ -43,4 +45,18 @@ def children_of(
         interpreter=str(config.interpreter or sys.executable),
         leash_seconds=leash_seconds,
         scratch=scratch,
+    )
+
+
+def readers_of(
+    config: TargetConfig, scratch: Callable[[], Path], *, leash_seconds: float | None = None
+) -> Readers:
+    """Return who reads for the children of a target, should these be such that must not read.
+
+    They are in this environment, and know nothing of the target but its name.
+    """
+    return Readers(
+        ChildPool(
+            _READ_ROLE, name=config.name, spares=1, leash_seconds=leash_seconds, scratch=scratch
+        )
     )

@@ -25,6 +25,7 @@ from quws.sandbox.messages import (
     Cancellation,
     CircuitFinished,
     CircuitStarted,
+    CircuitsWanted,
     Go,
     InDoubt,
     JobFailed,
@@ -44,6 +45,7 @@ from quws.sandbox.pool import ChildPool
 from quws.sandbox.roles import unexpected
 from quws.targets import conformance
 from quws.targets.conformance import Check, Probe
+from quws.worker.reading import Readers, Texts
 
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
@@ -68,6 +70,8 @@ class Conformance:
     ----------
     children
         The target's processes.
+    readers
+        Who reads for them, where they must not read.
     quick
         Fewer positions and shots.
 
@@ -76,12 +80,14 @@ class Conformance:
     def __init__(
         self,
         children: ChildPool,
+        readers: Readers,
         target: TargetDescription,
         *,
         quick: bool,
         clock: Clock,
     ) -> None:
         self._children = children
+        self._readers = readers
         self._target = target
         self._quick = quick
         self._clock = clock
@@ -255,6 +261,8 @@ class Conformance:
                             raise _Failed(error.message)
                         case Submitting():
                             await child.send(Go())
+                        case CircuitsWanted():
+                            await self._read([probe.source], message, child)
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except TimeoutError:
@@ -284,7 +292,7 @@ class Conformance:
         try:
             await self._begin(child, circuits, known)
             async with asyncio.timeout(seconds):
-                await self._converse(child)
+                await self._converse(child, circuits)
             return _read(child.folder, len(circuits))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
@@ -305,7 +313,8 @@ class Conformance:
         await child.send(
             RunJob(
                 job="conformance",
-                circuits=list(circuits),
+                circuits=[] if self._children.apart else list(circuits),
+                apart=len(circuits) if self._children.apart else 0,
                 facts=None,
                 limits=self._target.circuit_limits,
                 options=RunOptions(
@@ -320,7 +329,14 @@ class Conformance:
             )
         )
 
-    async def _converse(self, child: Child) -> None:
+    async def _read(self, circuits: Sequence[str], wanted: CircuitsWanted, child: Child) -> None:
+        limits = self._target.circuit_limits
+        texts = Texts(circuits, [None] * len(circuits), limits)
+        failure = await self._readers.hand(texts, wanted, child)
+        if failure is not None:
+            raise _Failed(failure.message)
+
+    async def _converse(self, child: Child, circuits: Sequence[str]) -> None:
         finished = False
         async for message in child.messages():
             match message:
@@ -330,6 +346,8 @@ class Conformance:
                     raise _Failed(sentence)
                 case Submitting() | Submitted() | InDoubt():
                     await child.send(Go())
+                case CircuitsWanted():
+                    await self._read(circuits, message, child)
                 case ResultsWritten():
                     finished = True
                 case (

@@ -22,6 +22,7 @@ from quws.sandbox.messages import (
     Calibrated,
     CircuitFinished,
     CircuitStarted,
+    CircuitsWanted,
     FromChild,
     InDoubt,
     JobFailed,
@@ -44,12 +45,14 @@ from quws.worker.end import child_died, sweep_up
 from quws.worker.handover import hear_of_handover, known_handover
 from quws.worker.held import Fenced, HeldJob, TooMuch
 from quws.worker.publish import publish_circuit, publish_results
+from quws.worker.reading import Texts
 from quws.worker.workplace import Workplace
 
 _log = structlog.get_logger(__name__)
 
 
 _NO_ROOM = "the worker has no room for its files"
+_NO_PROCESS = "the worker could not start a process for it"
 
 
 class _Unfit(Exception):
@@ -92,6 +95,7 @@ class Run:
         self._went_well = False
         """Whether the child can do another job, for all that is known here."""
         self._circuit_started = place.clock()
+        self._texts: Texts | None = None
 
     async def run(self) -> None:
         """See the job to its end, or until it is not ours any more."""
@@ -143,7 +147,7 @@ class Run:
         except NoFolder as error:
             raise _Unfit(_NO_ROOM, str(error)) from error
         except ChildrenUnavailable as error:
-            raise _Unfit("the worker could not start a process for it", str(error)) from error
+            raise _Unfit(_NO_PROCESS, str(error)) from error
         lease.limit_cpu(held, self._place)
         if held.lost.is_set() or held.handing_back:
             # Came while there was no child to kill.
@@ -168,11 +172,16 @@ class Run:
     async def _request(self, circuits: list[str], folder: Path) -> RunJob:
         held, place = self._held, self._place
         spec = held.claim.job.spec
+        facts, limits = spec.facts, self._target.circuit_limits
+        apart = place.children.apart
+        if apart:
+            self._texts = Texts(circuits, [item.language for item in facts], limits)
         return RunJob(
             job=held.id,
-            circuits=circuits,
-            facts=spec.facts,
-            limits=self._target.circuit_limits,
+            circuits=[] if apart else circuits,
+            apart=len(circuits) if apart else 0,
+            facts=facts,
+            limits=limits,
             options=spec.options,
             response_format=spec.response_format,
             done=await self._done(folder),
@@ -203,12 +212,27 @@ class Run:
         async for message in child.messages():
             if isinstance(message, JobFailed):
                 failure = message.error
+            elif isinstance(message, CircuitsWanted):
+                if refusal := await self._read(message, child):
+                    child.kill()  # It waits for what will not come.
+                    return refusal
             else:
                 await self._hear(child, message)
             ended = ended or isinstance(message, JobFailed | ResultsWritten)
         if not ended:
             raise MessageFault("the child ended without a word on how the job did")
         return failure
+
+    async def _read(self, wanted: CircuitsWanted, child: Child) -> JobError | None:
+        """Have circuits read for a child that must not. Gives why the job fails, if it does."""
+        if self._texts is None:
+            raise unexpected(wanted)
+        try:
+            return await self._place.readers.hand(self._texts, wanted, child)
+        except NoFolder as error:
+            raise _Unfit(_NO_ROOM, str(error)) from error
+        except ChildrenUnavailable as error:
+            raise _Unfit(_NO_PROCESS, str(error)) from error
 
     async def _hear(self, child: Child, message: FromChild) -> None:
         held = self._held

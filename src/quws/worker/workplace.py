@@ -13,6 +13,7 @@ from quws.store.clock import StoreClock
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
+from quws.worker.reading import Readers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Workplace:
     artifacts: ArtifactStore
     announcer: Announcer
     children: ChildPool
+    readers: Readers
+    """Who reads for children that must not read what users have written."""
     store_clock: StoreClock
     lease_seconds: float
     result_bytes: int

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from runner_bench import RESULT, Line, Local, a_line, work
@@ -54,12 +53,8 @@ def target() -> Local:
 
 def test_what_only_hands_texts_on_reads_none(target: Local, line: Line) -> None:
     target.forwards = True
-    given = work(line, 1)
-
-    def parse(*_: object) -> NoReturn:
-        raise AssertionError("it was read")
-
-    compiled = dataclasses.replace(given, parse=parse).compiled(target, 0, given.options)
+    given = dataclasses.replace(work(line, 1), circuits=None)  # type: ignore[arg-type]
+    compiled = given.compiled(target, 0, given.options)
     assert (compiled.circuit, compiled.source) == (None, "circuit 0")
 
 
@@ -227,7 +222,7 @@ def test_nor_is_a_folder_that_somebody_removes(
         folder.mkdir()
         monkeypatch.setattr(module.documents, "write", lambda *_: write_elsewhere(folder))
     role = a_role(target)
-    role._parse = work(line).parse
+    monkeypatch.setattr(role, "_circuits", lambda *_: work(line).circuits)
     role._job(work(line, folder=str(folder)).request, line.connection)
     assert line.heard()[-1] == NoRoom(sentence=f"the folder {folder} is gone")
 

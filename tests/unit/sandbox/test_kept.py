@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,14 @@ async def test_nobody_is_served_by_the_child_of_another(pool: ChildPool) -> None
     assert await pool.acquire(ANNA) is both[1]
     assert await pool.acquire(BERT) is others[0]
     assert await pool.acquire(NOBODY) is others[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+async def test_what_it_has_used_before_is_known(pool: ChildPool) -> None:
+    child = await served(pool, ANNA, "leave", "memory that is free again")
+    assert child.cpu_before == 0
+    assert await pool.acquire(ANNA) is child
+    assert 0 < child.cpu_before < 60
 
 
 async def test_who_is_given_to_nobody_serves_once(pool: ChildPool) -> None:

@@ -138,17 +138,16 @@ async def test_an_outage_is_told_in_one_line_without_the_statement(
 
 
 @pytest.mark.parametrize(
-    ("url", "asynchronous", "driver"),
+    ("url", "driver"),
     [
-        ("sqlite:///x.db", True, "sqlite+aiosqlite"),
-        ("sqlite:///x.db", False, "sqlite"),
-        ("postgresql://h/x", True, "postgresql+psycopg"),
-        ("postgresql+asyncpg://h/x", False, "postgresql+psycopg"),
-        ("postgres://h/x", True, "postgresql+psycopg"),
+        ("sqlite:///x.db", "sqlite"),
+        ("postgresql://h/x", "postgresql+psycopg"),
+        ("postgresql+asyncpg://h/x", "postgresql+psycopg"),
+        ("postgres://h/x", "postgresql+psycopg"),
     ],
 )
-def test_the_driver_is_chosen_here(url: str, asynchronous: bool, driver: str) -> None:
-    found = driver_url(url, asynchronous=asynchronous)
+def test_the_driver_is_chosen_here(url: str, driver: str) -> None:
+    found = driver_url(url)
     assert (found.drivername, found.database) == (driver, "x" if "h/" in url else "x.db")
 
 
@@ -177,6 +176,6 @@ async def test_a_pool_has_as_many_connections_as_it_was_told(postgres: Any) -> N
     async with database.read() as one, database.read() as two:
         pids = {await item.scalar(text("SELECT pg_backend_pid()")) for item in (one, two)}
         assert len(pids) == 2
-        assert database._reader.pool.status().startswith("Pool size: 2")
-        assert database._reader.pool._max_overflow == 0  # type: ignore[attr-defined]
+        assert database._engine.pool.status().startswith("Pool size: 2")
+        assert database._engine.pool._max_overflow == 0  # type: ignore[attr-defined]
     await database.close()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from quws.store import sqlite as module
 from quws.store.database import Database, StoreUnavailable
@@ -111,9 +111,9 @@ async def test_a_query_that_reads_a_lot_keeps_nobody_waiting(
             found.append(await connection.scalar(text("SELECT 7")) or 0)
 
     # One that is thought to be short would be done before anybody has a second turn.
-    monkeypatch.setattr(module, "_AT_ONCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "AT_ONCE_SECONDS", 0.0)
     assert await turns(asyncio.create_task(read())) > 1
-    monkeypatch.setattr(module, "_AT_ONCE_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "AT_ONCE_SECONDS", 3600.0)
     await read()
     assert found == [300_000 * 300_001 // 2, 7] * 2
 
@@ -121,7 +121,7 @@ async def test_a_query_that_reads_a_lot_keeps_nobody_waiting(
 async def test_what_was_written_is_never_broken_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_AT_ONCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "AT_ONCE_SECONDS", 0.0)
     async with database.write() as connection:
         await connection.execute(text("INSERT INTO n VALUES (0)"))
         assert await connection.scalar(text(LONG)) == 300_000 * 300_001 // 2
@@ -138,34 +138,62 @@ async def test_many_rows_are_written_at_once(database: Database, rows: int) -> N
     assert await count(database) == rows
 
 
-async def test_rows_can_be_had_one_after_the_other(database: Database) -> None:
-    for _ in range(5):
-        await add(database)
-    async with database.read() as connection:
-        async with connection.stream(text("SELECT i FROM n ORDER BY i")) as rows:
-            assert [row.i async for row in rows] == [1, 2, 3, 4, 5]
-        found = await connection.stream(text("SELECT i FROM n ORDER BY i"))
-        assert (await found.fetchone()) == (1,)
-        assert await found.fetchmany(2) == [(2,), (3,)]
-        assert await found.fetchall() == [(4,), (5,)]
-        assert await found.fetchone() is None
-
-
-async def test_a_connection_is_closed_once(tmp_path: Path) -> None:
-    connection = await module.connect(str(tmp_path / "a.db"), reads=False, full_sync=False)
-    await connection.close()
-    await connection.close()
-    connection.stop()
-    with pytest.raises(ValueError, match="connection closed"):
-        connection.cursor()
-    stopped = await module.connect(str(tmp_path / "a.db"), reads=True, full_sync=True)
-    stopped.stop()
-    stopped._thread.shutdown()
-    with pytest.raises(ValueError, match="connection closed"):
-        stopped.cursor()
-
-
 async def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 100)
-    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        await module.connect(str(tmp_path / "text"), reads=True, full_sync=False)
+    database = Database(f"sqlite:///{tmp_path / 'text'}")
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await count(database)
+    await database.close()
+
+
+async def test_a_transaction_that_fails_has_written_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO n DEFAULT VALUES"))
+            raise ZeroDivisionError
+    with pytest.raises(StoreUnavailable):
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO n DEFAULT VALUES"))
+            await connection.execute(text("INSERT INTO nothing DEFAULT VALUES"))
+    assert await count(database) == 0
+    await add(database)
+    assert await count(database) == 1
+
+
+async def test_a_look_is_of_one_moment(database: Database, other: sqlite3.Connection) -> None:
+    def read(connection: Connection) -> tuple[int, int]:
+        before = connection.scalar(text("SELECT count(*) FROM n"))
+        other.execute("INSERT INTO n DEFAULT VALUES")
+        return before, connection.scalar(text("SELECT count(*) FROM n"))
+
+    assert await database.look(read) == (0, 0)
+    assert await count(database) == 1
+
+
+async def test_a_look_that_takes_long_is_done_anew_and_keeps_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE_SECONDS", 0.0)
+    found: list[int] = []
+
+    async def look() -> None:
+        found.append(await database.look(lambda connection: connection.scalar(text(LONG))))
+
+    assert await turns(asyncio.create_task(look())) > 1
+    assert found == [300_000 * 300_001 // 2]
+
+
+async def test_more_readers_than_there_are_connections_wait_for_each_other(
+    database: Database,
+) -> None:
+    assert await asyncio.gather(*(count(database) for _ in range(20))) == [0] * 20
+
+
+async def test_whoever_gets_no_connection_hears_that_the_database_is_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_MILLIS", 10)
+    async with database.write():
+        with pytest.raises(StoreUnavailable):
+            await add(database)
+    await add(database)

@@ -55,6 +55,21 @@ async def test_a_target_is_online_until_somebody_says_otherwise(targets: TargetS
     assert await targets.record("another") is None
 
 
+async def test_what_a_target_is_is_understood_once_and_anew_when_a_worker_says_otherwise(
+    targets: TargetStore, database: Database
+) -> None:
+    first, second = await targets.record(TARGET), await targets.record(TARGET)
+    assert first is not None
+    assert second is not None
+    assert first.description is second.description
+    other = DESCRIPTION.model_copy(update={"qubits": 7})
+    # Another process does, and nobody tells this one.
+    await TargetStore(database).register([other], NOW, replace=True)
+    third = await targets.record(TARGET)
+    assert third is not None
+    assert third.description == other
+
+
 @pytest.mark.parametrize("status", [item for item in TargetStatus if item != "online"])
 async def test_jobs_of_a_target_that_takes_no_work_are_not_claimed(
     targets: TargetStore, store: JobStore, status: TargetStatus

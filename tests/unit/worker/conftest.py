@@ -23,6 +23,7 @@ from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
 from quws.store.schema import upgrade
 from quws.store.targets import TargetStore
+from quws.worker.reading import Readers
 from quws.worker.scratch import Scratch
 from quws.worker.workplace import Workplace
 
@@ -65,6 +66,7 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
     bus = Bus()
     scratch = Scratch(tmp_path / "scratch")
     children = ScriptedChildren(nothing, scratch=scratch.ready)
+    readers = ScriptedChildren(nothing, scratch=scratch.ready)
     store_clock = WholeClock(database)
     await store_clock.look()
     target = TargetDescription(
@@ -84,6 +86,7 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         artifacts=ArtifactStore(f"file://{tmp_path / 'artifacts'}"),
         announcer=Announcer(bus, bus),  # type: ignore[arg-type]
         children=children,
+        readers=Readers(readers),
         store_clock=store_clock,
         lease_seconds=60.0,
         result_bytes=1 << 20,
@@ -92,10 +95,11 @@ async def bench(database: Database, tmp_path: Path) -> AsyncIterator[Bench]:
         max_attempts=3,
     )
     with scratch:
-        bench = Bench(place, bus, children, target, scratch)
+        bench = Bench(place, bus, children, readers, target, scratch)
         yield bench
         await bench.finish()
     await children.finish()
+    await readers.finish()
 
 
 @pytest.fixture

@@ -58,7 +58,9 @@ async def record(bench: Bench) -> TargetRecord:
 async def admitted(bench: Bench, description: TargetDescription) -> TargetDescription:
     place = bench.place
     async with asyncio.timeout(60):
-        return await ensure_conformance(place.children, place.targets, description, lambda: NOW)
+        return await ensure_conformance(
+            place.children, place.readers, place.targets, description, lambda: NOW
+        )
 
 
 async def report(bench: Bench, description: TargetDescription, outcome: Verdict) -> None:

@@ -66,7 +66,7 @@ async def checked(
 ) -> ConformanceReport:
     bench.children.scripts[0] = device
     target = described(bench, **changes)
-    check = Conformance(bench.children, target, quick=quick, clock=lambda: NOW)
+    check = Conformance(bench.children, bench.place.readers, target, quick=quick, clock=lambda: NOW)
     report = await check.run()
     assert [left.name for left in bench.scratch.ready().iterdir()] == ["lock"]
     assert all(process.child.exited.done() for process in bench.children.processes)

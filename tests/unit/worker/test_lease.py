@@ -264,6 +264,11 @@ async def test_a_child_may_use_the_processor_as_long_as_its_job_may_run(bench: B
                 await beats(held)
             soft, _ = resource.prlimit(pid, resource.RLIMIT_CPU)
             assert 1150 * cores <= soft <= 1162 * cores + 1
+            # What its child has used for other jobs is none of it.
+            held.child.cpu_before = 5000.0
+            lease.limit_cpu(held, bench.place)
+            soft, _ = resource.prlimit(pid, resource.RLIMIT_CPU)
+            assert 1150 * cores <= soft - 5000 <= 1162 * cores + 1
         finally:
             held.child.pid = stand_in
     held.child.kill()

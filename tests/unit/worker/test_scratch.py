@@ -17,12 +17,13 @@ from quws.worker.scratch import Scratch
 
 
 def test_it_is_there_while_the_worker_lives_and_for_nobody_else(tmp_path: Path) -> None:
-    with Scratch(tmp_path / "scratch") as own:
+    parent = tmp_path / "made" / "too"
+    with Scratch(parent) as own:
         folder = own.ready()
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "job-x").mkdir()
         assert own.ready() == folder
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert list(parent.iterdir()) == []
 
 
 def test_what_living_workers_have_stays(tmp_path: Path) -> None:

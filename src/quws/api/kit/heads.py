@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quws.api.kit.errors import answer_bare, problem
@@ -11,13 +10,14 @@ from quws.schemas.problem import Problem
 MAX_URI = 32 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
-_ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
+_ALWAYS = ((b"x-content-type-options", b"nosniff"),)
+_PRIVATE = (
+    *_ALWAYS,
     # Of jobs and accounts nothing stays behind in a cache, not even in the browser's own.
-    "Cache-Control": "no-store",
+    (b"cache-control", b"no-store"),
     # One URL has renderings, and each caller sees their own.
-    "Vary": "Accept, Accept-Language, Authorization, Cookie",
-}
+    (b"vary", b"Accept, Accept-Language, Authorization, Cookie"),
+)
 _FOR_ALL = ("/static/",)
 
 
@@ -47,14 +47,14 @@ class UsualHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        private = not scope["path"].startswith(_FOR_ALL)
+        usual = _ALWAYS if scope["path"].startswith(_FOR_ALL) else _PRIVATE
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
-                    if private or name == "X-Content-Type-Options":
-                        headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                said = {name for name, _ in headers}
+                headers += [item for item in usual if item[0] not in said]
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, completed)

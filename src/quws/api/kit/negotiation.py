@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -24,6 +25,9 @@ _TYPES = {
     "application/xhtml+xml": Rendering.HTML,
 }
 
+_USUAL_LENGTH = 300
+"""Longer ones are not remembered."""
+
 
 def rendering_of(request: Request) -> Rendering:
     """Return the rendering that the Accept header asks for.
@@ -33,10 +37,21 @@ def rendering_of(request: Request) -> Rendering:
     before its wildcards although it wants none, so beside a wildcard HTML needs
     the XHTML that every browser names too.
     """
+    given = [value for name, value in request.scope["headers"] if name == b"accept"]
+    accept = b",".join(given)
+    return _rendering(accept) if len(accept) <= _USUAL_LENGTH else _decide(accept)
+
+
+@lru_cache(maxsize=256)
+def _rendering(accept: bytes) -> Rendering:
+    return _decide(accept)
+
+
+def _decide(accept: bytes) -> Rendering:
     best, best_quality = Rendering.XML, 0.0
     wildcard = 0.0
     names = set()
-    for part in ",".join(request.headers.getlist("accept")).split(","):
+    for part in accept.decode("latin-1").split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         quality = _quality(parameters)
         names.add(name.lower())

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quws.api.kit.heads import MAX_HEADERS
@@ -16,6 +16,7 @@ from quws.telemetry import logs, metrics, tracing
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _QUIET = ("/health/", "/metrics", "/static/")
+_REQUEST_ID = b"x-request-id"
 _log = structlog.get_logger(__name__)
 
 
@@ -49,7 +50,10 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [
+                    *(item for item in message.get("headers", ()) if item[0] != _REQUEST_ID),
+                    (_REQUEST_ID, request_id.encode("ascii")),
+                ]
             await send(message)
 
         with (

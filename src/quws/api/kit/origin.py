@@ -33,12 +33,13 @@ class KnownHosts:
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
         self._app = app
         self._names = _LOOPBACK | {name.strip().lower().rstrip(".") for name in names}
+        self._last = ""
+        """By which name the last request came that was served: the next one mostly does too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
-            request = Request(scope, receive)
-            hosts = request.headers.getlist("host")
+            hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
             if len(hosts) > 1 or not all(self._is_known(host) for host in hosts):
                 asked = ", ".join(hosts)[:100]
                 sentence = (
@@ -51,13 +52,16 @@ class KnownHosts:
         await self._app(scope, receive, send)
 
     def _is_known(self, host: str) -> bool:
-        if not host:
+        if not host or host == self._last:
             return True
         found = _HOST.fullmatch(host)
         if found is None:
             return False
         name = (found[1] or found[2]).lower().rstrip(".")
-        return ANY_HOST in self._names or name in self._names or _is_address(name)
+        known = ANY_HOST in self._names or name in self._names or _is_address(name)
+        if known:
+            self._last = host
+        return known
 
 
 class SameSite:

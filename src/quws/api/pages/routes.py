@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from quws.api.kit.pages import Pages
+from quws.api.kit.routing import PlainRoute
 from quws.api.pages import account, new
 from quws.api.pages.job import circuit_page, job_page
 from quws.api.pages.job_list import bulk, list_page
@@ -28,7 +29,7 @@ PAGES = Pages(
 )
 """The pages that are renderings of the API's resources."""
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 
 def _get(path: str, handler: Callable[..., Any]) -> None:
@@ -43,7 +44,7 @@ async def _account(request: Request) -> Response:
     return await account.account_page(request)
 
 
-async def _icon() -> Response:
+async def _icon(request: Request) -> Response:
     # Where a document names none, as XML cannot, browsers ask for this.
     return FileResponse(FOLDER / "static/quws.svg", media_type="image/svg+xml")
 

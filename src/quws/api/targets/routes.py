@@ -12,6 +12,7 @@ from starlette.responses import Response
 from quws.api.kit.body import read_posted
 from quws.api.kit.negotiation import Rendering, rendering_of, wants_json
 from quws.api.kit.pages import pages_for
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import base_url, caller_of, targets_of
 from quws.api.kit.xml import VOTABLE_TYPE
 from quws.api.targets import json as as_json
@@ -22,7 +23,7 @@ from quws.domain.targets import TargetStatus
 from quws.domain.times import parse_instant
 from quws.schemas.target import CalibrationRefJson, TargetJson
 
-router = APIRouter(tags=["Targets"])
+router = APIRouter(route_class=PlainRoute, tags=["Targets"])
 
 _JSON = "application/json"
 _LIST = TypeAdapter(list[TargetJson])

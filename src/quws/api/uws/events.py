@@ -24,6 +24,7 @@ from quws.api.kit.event_stream import (
     no_more_events,
     stream_events,
 )
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.kit.urls import Urls, urls_of
 from quws.api.uws import json as as_json
@@ -32,7 +33,7 @@ from quws.domain.phases import FINAL
 from quws.services.jobs.feeds import News
 from quws.services.snapshots import Snapshot
 
-router = APIRouter(tags=["UWS"])
+router = APIRouter(route_class=PlainRoute, tags=["UWS"])
 
 _CURSOR = re.compile(r"[0-9]{1,18}")
 

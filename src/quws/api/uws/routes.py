@@ -16,10 +16,12 @@ from quws.api.kit.filters import query_of, read_after, read_last, read_phases, r
 from quws.api.kit.idempotency import read_key, read_key_filter
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
+from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
@@ -35,7 +37,9 @@ _LIST_CHUNK = 200
 
 def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
-    router = APIRouter(prefix=mount, tags=["UWS"], include_in_schema=in_schema)
+    router = APIRouter(
+        route_class=PlainRoute, prefix=mount, tags=["UWS"], include_in_schema=in_schema
+    )
 
     def get(path: str, handler: Callable[..., Any], summary: str) -> None:
         router.add_api_route(path, handler, methods=["GET"], summary=summary, response_model=None)
@@ -179,7 +183,7 @@ async def get_job(request: Request, job_id: str) -> Response:
     urls = urls_of(request)
     if wants_json(request):
         return Response(as_json.snapshot_json(found, urls), media_type=JSON)
-    document = xml.snapshot_document(found, urls)
+    document = snapshot_document(found, urls)
     if pages := pages_for(request):
         state = as_json.state_of(found, urls)
         return await pages.job(request, ShownJob(found, urls, document, state))
@@ -254,23 +258,23 @@ async def get_phase(request: Request, job_id: str) -> Response:
 
 async def get_duration(request: Request, job_id: str) -> Response:
     """Show how many seconds the job may run, 0 for unlimited."""
-    job = await _job(request, job_id)
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
     if wants_json(request):
-        return JSONResponse(job.execution_duration)
-    return _value(request, str(job.execution_duration))
+        return JSONResponse(times.execution_duration)
+    return _value(request, str(times.execution_duration))
 
 
 async def get_destruction(request: Request, job_id: str) -> Response:
     """Show the instant at which the job will be destroyed."""
-    job = await _job(request, job_id)
-    instant = job.destruction_time
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
+    instant = times.destruction_time
     return _value(request, None if instant is None else format_instant(instant))
 
 
 async def get_quote(request: Request, job_id: str) -> Response:
     """Show the instant at which the job will probably be done; empty if nobody knows."""
-    job = await _job(request, job_id)
-    return _value(request, None if job.quote is None else format_instant(job.quote))
+    times = await jobs_of(request).reader.times(caller_of(request), job_id)
+    return _value(request, None if times.quote is None else format_instant(times.quote))
 
 
 async def get_owner(request: Request, job_id: str) -> Response:

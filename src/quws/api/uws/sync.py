@@ -15,6 +15,7 @@ from quws.api.kit.body import parse_form, read_posted
 from quws.api.kit.errors import answer, problem
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.negotiation import wants_json
+from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import see_other
 from quws.api.uws.job_error import error_response
@@ -22,7 +23,7 @@ from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 
-router = APIRouter(tags=["UWS"])
+router = APIRouter(route_class=PlainRoute, tags=["UWS"])
 
 _UNDER_WAY = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 _RUN = Posted("PHASE", b"RUN")

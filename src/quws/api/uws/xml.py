@@ -18,7 +18,7 @@ from quws.api.kit.urls import Urls
 from quws.api.kit.xml import head, xml_safe, xml_text
 from quws.domain.job import Job, JobRef
 from quws.domain.times import format_instant
-from quws.services.snapshots import JobDetails, Snapshot
+from quws.services.snapshots import JobDetails
 
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
 OURS = "urn:quws:job:1"
@@ -107,7 +107,7 @@ class JobInfoXml(BaseXmlModel, tag="jobInfo", ns="uws", nsmap=NSMAP):
 
 
 class JobXml(BaseXmlModel, tag="job", ns="uws", nsmap=NSMAP):
-    """A job, in the order of the schema's sequence."""
+    """A job, in the order of the schema's sequence. Jobs are served by ``document``."""
 
     version: str = attr()
     job_id: str = element("jobId")
@@ -146,8 +146,8 @@ class JobsXml(BaseXmlModel, tag="jobs", ns="uws", nsmap=NSMAP):
     jobref: list[JobRefXml] = []
 
 
-def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
-    """Write the document of a job."""
+def modelled_job(job: Job, details: JobDetails, urls: Urls) -> bytes:
+    """Write the document of a job from the models: the reference for the one from a template."""
     optional: dict[str, Any] = {}
     if job.run_id is not None:
         optional["run_id"] = job.run_id
@@ -172,15 +172,6 @@ def job_document(job: Job, details: JobDetails, urls: Urls) -> bytes:
         **optional,
     )
     return _bytes(document, urls)
-
-
-def snapshot_document(found: Snapshot, urls: Urls) -> bytes:
-    """Write the document of a job, once for all who look at the same moment."""
-    key = ("xml", urls)
-    content = found.rendered.get(key)
-    if content is None:
-        content = found.rendered[key] = job_document(found.job, found.details, urls)
-    return content
 
 
 def parameters_document(job: Job, urls: Urls) -> bytes:
@@ -219,8 +210,11 @@ def list_head(urls: Urls) -> str:
 
 def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
     """Write some entries of a streamed job list."""
+    # An id has nothing to be escaped.
+    before = quoteattr(urls.job(""))
+    before, quote = before[:-1], before[-1]
     return "".join(
-        f'<uws:jobref id="{ref.id}" xlink:href={quoteattr(urls.job(ref.id))}>'
+        f'<uws:jobref id="{ref.id}" xlink:href={before}{ref.id}{quote}>'
         f"<uws:phase>{ref.phase}</uws:phase>"
         + ("" if ref.run_id is None else f"<uws:runId>{xml_text(ref.run_id)}</uws:runId>")
         + (

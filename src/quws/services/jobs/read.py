@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
-from quws.domain.job import Job, JobRef, JobRow, Running, is_job_id
+from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
 from quws.domain.phases import Move, Phase, sources
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
@@ -51,6 +51,19 @@ class JobReader:
 
         """
         return await _seen(caller, job_id, self._store.reading.head, lambda head: head.owner)
+
+    async def times(self, caller: Caller, job_id: str) -> JobTimes:
+        """Return when a job is to be done, and to go.
+
+        Raises
+        ------
+        NotFound
+            There is no such job.
+        Forbidden
+            It is somebody else's.
+
+        """
+        return await _seen(caller, job_id, self._store.reading.times, lambda found: found.ref.owner)
 
     async def snapshot(self, caller: Caller, job_id: str) -> Snapshot:
         """Return a job with all that its document says.

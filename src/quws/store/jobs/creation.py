@@ -11,7 +11,7 @@ from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.rows import parameter_json
-from quws.store.jobs.turns import next_turn
+from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
 
 
@@ -20,6 +20,7 @@ class JobCreation:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._queued = transition.NEW_JOB.values(turn=turn_of_new(database))
 
     async def add(
         self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
@@ -39,6 +40,7 @@ class JobCreation:
                 connection,
                 job.phase,
                 entries,
+                self._queued if queued else transition.NEW_JOB,
                 id=job.id,
                 owner=job.owner or "",
                 run_id=job.run_id,
@@ -52,7 +54,7 @@ class JobCreation:
                 spec=job.spec.stored(),
                 size=job.work,
                 cost_ms=job.cost_ms,
-                turn=next_turn(self._database, job.target, job.owner) if queued else 0,
+                **(for_turn(job.target, job.owner) if queued else {"turn": 0}),
                 quote=job.quote,
                 message=job.message,
                 stored_bytes=bytes_of(job.parameters),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Connection, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import Job
@@ -43,8 +43,7 @@ class IdempotencyKeys:
 
     async def made_before(self, owner: str | None, key: str) -> MadeBefore | None:
         """Return the job that an owner's request made under a key."""
-        async with self._database.read() as connection:
-            return await _made_before(connection, owner, key)
+        return await self._database.look(lambda connection: _made_before(connection, owner, key))
 
     async def forget(self, before: datetime) -> int:
         """Forget keys of requests from before an instant, as far as their jobs are gone.
@@ -80,15 +79,10 @@ async def take(
     )
     if taken.first() is not None:
         return None
-    return await _made_before(connection, job.owner, once.key)
+    return await connection.run_sync(_made_before, job.owner, once.key)
 
 
-async def _made_before(
-    connection: AsyncConnection, owner: str | None, key: str
-) -> MadeBefore | None:
-    row = (
-        await connection.execute(
-            select(_k.job_id, _k.fingerprint).where(_k.owner == (owner or ""), _k.key == key)
-        )
-    ).first()
+def _made_before(connection: Connection, owner: str | None, key: str) -> MadeBefore | None:
+    query = select(_k.job_id, _k.fingerprint).where(_k.owner == (owner or ""), _k.key == key)
+    row = connection.execute(query).first()
     return None if row is None else MadeBefore(row.job_id, row.fingerprint)

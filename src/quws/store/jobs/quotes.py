@@ -6,17 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, select, update
 
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
-from quws.store.targets import state_of
+from quws.store.targets import select_target, state_of
 
 _j = t.jobs.c
 _QUOTED = WAITING | {Phase.EXECUTING}
+_AT = bindparam("at", type_=_j.target.type)
+_KNOWN = select(t.run_times.c.size, t.run_times.c.seconds).where(t.run_times.c.target == _AT)
+_RUNNING = select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
+    _j.target == _AT, in_phases({Phase.EXECUTING})
+)
+_FIRST = (
+    select(_j.id, _j.size, _j.quote)
+    .where(_j.target == _AT, in_phases(WAITING))
+    .order_by(*QUEUE_ORDER)
+    .limit(bindparam("most", type_=Integer))
+)
+_COUNT = select(func.count()).select_from(t.jobs).where(_j.target == _AT, in_phases(WAITING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class JobQuotes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._target = select_target(database)
 
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait or run."""
@@ -51,40 +64,23 @@ class JobQuotes:
 
     async def queue_of(self, target: str, limit: int = 500) -> QueueState:
         """Return what a quote needs to know of a target: known times, running and waiting jobs."""
-        async with self._database.read() as connection:
-            times = await connection.execute(
-                select(t.run_times.c.size, t.run_times.c.seconds).where(
-                    t.run_times.c.target == target
-                )
-            )
-            known = {size: seconds for size, seconds in times}  # noqa: C416 - rows, not pairs
-            running = await connection.execute(
-                select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
-                    _j.target == target, in_phases({Phase.EXECUTING})
-                )
-            )
-            waiting = await connection.execute(
-                select(_j.id, _j.size, _j.quote)
-                .where(_j.target == target, in_phases(WAITING))
-                .order_by(*QUEUE_ORDER)
-                .limit(limit)
-            )
-            found = [(job_id, size, quote) for job_id, size, quote in waiting]
-            count = len(found)
+
+        def read(connection: Connection) -> QueueState:
+            known = connection.execute(_KNOWN, {"at": target})
+            running = connection.execute(_RUNNING, {"at": target})
+            waiting = connection.execute(_FIRST, {"at": target, "most": limit}).all()
+            count = len(waiting)
             if count == limit:
-                all_waiting = (
-                    select(func.count())
-                    .select_from(t.jobs)
-                    .where(_j.target == target, in_phases(WAITING))
-                )
-                count = (await connection.execute(all_waiting)).scalar_one()
+                count = connection.execute(_COUNT, {"at": target}).scalar_one()
             return QueueState(
-                known,
-                [(job_id, size, since, quote) for job_id, size, since, quote in running],
-                found,
+                {row.size: row.seconds for row in known},
+                [(row.id, row.size, row.claimed_time, row.quote) for row in running],
+                [(row.id, row.size, row.quote) for row in waiting],
                 count,
-                await state_of(connection, self._database, target),
+                state_of(connection, self._target, target),
             )
+
+        return await self._database.look(read)
 
     async def set_quotes(self, found: Mapping[str, datetime | None]) -> None:
         """Write when jobs will probably be done, as far as they still wait or run."""

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from quws.domain.job import REQUEUED, Job, JobRef, TimelineEntry
+from quws.domain.job import REQUEUED, Job, JobRef, JobTimes, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
-from quws.store.jobs.rows import job_of, ref_of, select_refs
+from quws.store.jobs.rows import read_job, ref_of, select_refs
 from quws.store.jobs.timeline import timeline_of
-from quws.store.targets import state_of
+from quws.store.targets import select_target, state_of
 
 _j = t.jobs.c
+_mine = t.jobs.alias("mine")
+_WANTED = bindparam("wanted", type_=_j.id.type)
+# Made once: to build a statement takes longer than to run it.
+_JOB = select(t.jobs).where(_j.id == _WANTED)
+_HEAD = select_refs().where(_j.id == _WANTED)
+_TIMES = select(
+    *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
+).where(_j.id == _WANTED)
+_POSITION = (
+    select(func.count())
+    .select_from(t.jobs)
+    .join(_mine, _mine.c.id == _WANTED)
+    .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
+    .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
+)
 
 
 class JobReading:
@@ -25,18 +39,36 @@ class JobReading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._target = select_target(database)
 
     async def get(self, job_id: str) -> Job | None:
         """Return a whole job with its results."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
-            return None if row is None else await job_of(connection, row)
+
+        def read(connection: Connection) -> Job | None:
+            row = connection.execute(_JOB, {"wanted": job_id}).first()
+            return None if row is None else read_job(connection, row)
+
+        return await self._database.look(read)
 
     async def head(self, job_id: str) -> JobRef | None:
         """Return what the list says of one job: enough to decide who may see it."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select_refs().where(_j.id == job_id))).first()
+
+        def read(connection: Connection) -> JobRef | None:
+            row = connection.execute(_HEAD, {"wanted": job_id}).first()
             return None if row is None else ref_of(row)
+
+        return await self._database.look(read)
+
+    async def times(self, job_id: str) -> JobTimes | None:
+        """Return when a job is to be done and to go, with what the list says of it."""
+
+        def read(connection: Connection) -> JobTimes | None:
+            row = connection.execute(_TIMES, {"wanted": job_id}).first()
+            if row is None:
+                return None
+            return JobTimes(ref_of(row), row.quote, row.destruction_time, row.execution_duration)
+
+        return await self._database.look(read)
 
     async def whole(
         self, job_id: str
@@ -45,17 +77,22 @@ class JobReading:
 
         The third is None for a job that does not wait in its target's queue.
         """
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
+
+        def read(
+            connection: Connection,
+        ) -> tuple[Job, list[TimelineEntry], int | None, TargetState] | None:
+            row = connection.execute(_JOB, {"wanted": job_id}).first()
             if row is None:
                 return None
-            job = await job_of(connection, row)
-            timeline = await timeline_of(connection, job.id)
-            position = await _position(connection, job) if job.phase is Phase.QUEUED else None
+            job = read_job(connection, row)
+            timeline = timeline_of(connection, job.id)
+            position = _position(connection, job) if job.phase is Phase.QUEUED else None
             state = TargetState()
             if job.phase in WAITING:
-                state = await state_of(connection, self._database, job.target)
+                state = state_of(connection, self._target, job.target)
             return job, timeline, position, state
+
+        return await self._database.look(read)
 
     async def troubles(self, job_id: str) -> list[str]:
         """Return, oldest first, what went wrong in attempts of a job that were not its last."""
@@ -87,12 +124,5 @@ class JobReading:
         return found
 
 
-async def _position(connection: AsyncConnection, job: Job) -> int | None:
-    mine = t.jobs.alias("mine")
-    return await connection.scalar(
-        select(func.count())
-        .select_from(t.jobs)
-        .join(mine, mine.c.id == job.id)
-        .where(_j.target == job.target, in_phases(WAITING))
-        .where(tuple_(*QUEUE_ORDER) < tuple_(*(mine.c[item.key] for item in QUEUE_ORDER)))
-    )
+def _position(connection: Connection, job: Job) -> int | None:
+    return connection.scalar(_POSITION, {"wanted": job.id, "at": job.target})

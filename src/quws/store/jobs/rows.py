@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
@@ -14,6 +14,14 @@ from quws.domain.spec import JobSpec
 from quws.store import tables as t
 
 _j = t.jobs.c
+_r = t.results.c
+_RESULTS = (
+    select(_r.id, _r.artifact, _r.size, _r.mime_type)
+    .where(_r.job_id == bindparam("of", type_=_r.job_id.type))
+    .order_by(_r.position, _r.id)
+)
+
+_NOT_BEGUN = frozenset({Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.SUSPENDED})
 
 
 class UnreadableJob(Exception):
@@ -42,14 +50,6 @@ def ref_of(row: Any) -> JobRef:
     return JobRef(row.id, phase_of(row.phase), row.run_id, row.owner or None, row.creation_time)
 
 
-_r = t.results.c
-_RESULTS = (
-    select(_r.id, _r.artifact, _r.size, _r.mime_type)
-    .where(_r.job_id == bindparam("of_job"))
-    .order_by(_r.position, _r.id)
-)
-
-
 async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = False) -> Job:
     """Return a whole job, of whose results another query is asked.
 
@@ -60,10 +60,14 @@ async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = Fa
     UnreadableJob
 
     """
+    return await connection.run_sync(read_job, row, fresh)
+
+
+def read_job(connection: Connection, row: Row[Any], fresh: bool = False) -> Job:
+    """Return a whole job; see `job_of`."""
     results = []
-    if not fresh or row.circuits_done:
-        found = await connection.execute(_RESULTS, {"of_job": row.id})
-        results = [Result(*item) for item in found]
+    if row.circuits_done or not (fresh or row.phase in _NOT_BEGUN):
+        results = [Result(*found) for found in connection.execute(_RESULTS, {"of": row.id})]
     try:
         return _read(row, results)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

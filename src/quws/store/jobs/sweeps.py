@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import JobError, TimelineEntry
@@ -60,30 +70,11 @@ class JobSweeps:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._duties = _duties(database.now)
 
     async def duties(self) -> Duties:
         """Look what there is to do, which mostly is nothing: in one statement, unlike doing it."""
-        now = self._database.now
-        retired = select(t.targets.c.name).where(
-            or_(
-                t.targets.c.status == TargetStatus.RETIRED, t.targets.c.hold == TargetStatus.RETIRED
-            )
-        )
-        executing = in_phases({Phase.EXECUTING})
-        first = {
-            "overrun": _first(_j.deadline, now, executing),
-            "lost": _first(_j.lease_until, now, executing),
-            "destruction": _first(_j.destruction_time, now, not_archived()),
-        }
-        columns = [found.is_not(None).label(name) for name, found in first.items()]
-        columns += [
-            exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label(
-                "retired"
-            ),
-            exists(select(t.garbage.c.prefix)).label("garbage"),
-        ]
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(now.label("time"), *columns))).one()
+        row = await self._database.look(lambda connection: connection.execute(self._duties).one())
         time, *said = row
         return Duties(from_stored(time), *map(bool, said))
 
@@ -214,6 +205,25 @@ class JobSweeps:
                 return False
             await discard(connection, self._database, f"{found.id}/{found.attempt}", entry.time)
             return True
+
+
+def _duties(now: ColumnElement[int]) -> Select[Any]:
+    retired = select(t.targets.c.name).where(
+        or_(t.targets.c.status == TargetStatus.RETIRED, t.targets.c.hold == TargetStatus.RETIRED)
+    )
+    executing = in_phases({Phase.EXECUTING})
+    first = {
+        "overrun": _first(_j.deadline, now, executing),
+        "lost": _first(_j.lease_until, now, executing),
+        "destruction": _first(_j.destruction_time, now, not_archived()),
+    }
+    columns = [found.is_not(None).label(name) for name, found in first.items()]
+    columns += [
+        exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label("retired"),
+        exists(select(t.garbage.c.prefix)).label("garbage"),
+    ]
+    wanted: list[Any] = [now.label("time"), *columns]
+    return select(*wanted)
 
 
 def _first(due: Any, now: ColumnElement[int], *clauses: Any) -> ScalarSelect[str]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import TimelineEntry
 from quws.store import tables as t
 
+_c = t.timeline.c
+_TIMELINE = (
+    select(_c.time, _c.status, _c.source, _c.message, _c.id)
+    .where(_c.job_id == bindparam("of", type_=_c.job_id.type))
+    .order_by(_c.id)
+)
 _TELL = insert(t.timeline)
 
 
@@ -37,10 +43,6 @@ async def tell_of(
     )
 
 
-async def timeline_of(connection: AsyncConnection, job_id: str) -> list[TimelineEntry]:
+def timeline_of(connection: Connection, job_id: str) -> list[TimelineEntry]:
     """Return a job's timeline in the order in which it was written."""
-    c = t.timeline.c
-    entries = await connection.execute(
-        select(c.time, c.status, c.source, c.message, c.id).where(c.job_id == job_id).order_by(c.id)
-    )
-    return [TimelineEntry(*entry) for entry in entries]
+    return [TimelineEntry(*entry) for entry in connection.execute(_TIMELINE, {"of": job_id})]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Executable,
+    Insert,
     Row,
     ScalarSelect,
     Text,
@@ -93,13 +94,23 @@ class Made:
     entries: Sequence[TimelineEntry]
 
 
+NEW_JOB = insert(t.jobs)
+
+
 async def create(
-    connection: AsyncConnection, phase: Phase, entries: Sequence[TimelineEntry], **columns: Any
+    connection: AsyncConnection,
+    phase: Phase,
+    entries: Sequence[TimelineEntry],
+    statement: Insert = NEW_JOB,
+    **columns: Any,
 ) -> None:
-    """Write a new job, in one of the phases in which a job may begin."""
+    """Write a new job, in one of the phases in which a job may begin.
+
+    ``columns`` are those of the job, and what else the ``statement`` wants to know.
+    """
     if phase not in phases.INITIAL:
         raise ValueError(f"no job begins as {phase}")
-    await connection.execute(insert(t.jobs).values(phase=phase, **columns))
+    await connection.execute(statement, {"phase": phase, **columns})
     await tell(connection, columns["id"], *entries)
     await happened(
         connection,

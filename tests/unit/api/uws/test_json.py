@@ -12,6 +12,7 @@ from store_helpers import NOW, new_job
 
 from quws.api.kit.urls import Urls
 from quws.api.uws import xml
+from quws.api.uws.document import job_document, snapshot_document
 from quws.api.uws.json import (
     deleted_json,
     error_json,
@@ -205,6 +206,6 @@ def test_a_moment_is_written_once_for_each_way_to_see_it() -> None:
     found = Snapshot(*whole())
     there, other = URLS, Urls("https://host:8443/quws/async")
     assert snapshot_json(found, there) is snapshot_json(found, there)
-    assert xml.snapshot_document(found, there) is xml.snapshot_document(found, there)
+    assert snapshot_document(found, there) is snapshot_document(found, there)
     assert snapshot_json(found, other) == job_json(found.job, found.details, other)
-    assert xml.snapshot_document(found, other) == xml.job_document(found.job, found.details, other)
+    assert snapshot_document(found, other) == job_document(found.job, found.details, other)

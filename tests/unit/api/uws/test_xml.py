@@ -18,14 +18,15 @@ from schemas import validate
 from vo_models.uws.models import Jobs, JobSummary, MultiValuedParameter, Parameters, Results
 
 from quws.api.kit.urls import Urls
+from quws.api.uws import document as templates
 from quws.api.uws.xml import (
     LIST_END,
     OURS,
     UWS,
-    job_document,
     list_document,
     list_entries,
     list_head,
+    modelled_job,
     parameters_document,
     results_document,
     xml_safe,
@@ -142,6 +143,13 @@ def details(
     *entries: TimelineEntry, position: int | None = None, status: str | None = None
 ) -> JobDetails:
     return JobDetails(list(entries), position, status)
+
+
+def job_document(job: Job, told: JobDetails, urls: Urls) -> bytes:
+    """Write the document of a job, which is that of the models."""
+    written = templates.job_document(job, told, urls)
+    assert written == modelled_job(job, told, urls)
+    return written
 
 
 NOTHING = details()

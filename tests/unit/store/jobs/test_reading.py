@@ -38,6 +38,7 @@ async def test_what_is_not_there_is_none(store: JobStore) -> None:
     assert await store.reading.get(new_job_id()) is None
     assert await store.reading.whole(new_job_id()) is None
     assert await store.reading.head(new_job_id()) is None
+    assert await store.reading.times(new_job_id()) is None
 
 
 async def test_head_says_what_the_list_says(store: JobStore) -> None:

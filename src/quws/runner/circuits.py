@@ -1,0 +1,141 @@
+"""In a child: where the circuits of a job come from.
+
+Where a target holds a secret or can reach others, what its users have written is read elsewhere: by
+a child that has neither. This one gets the transcripts, and holds them to what those may be.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections import deque
+from collections.abc import Callable, Container
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.failures import Failure
+from quws.runner.work import Failed
+from quws.sandbox.messages import MOST_WANTED, CircuitsRead, CircuitsWanted, RunJob
+from quws.sandbox.roles import Connection, ParentGone, unexpected
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
+Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
+
+
+class Circuits(Protocol):
+    """The circuits of a job, by index."""
+
+    def facts(self, index: int) -> CircuitFacts:
+        """Find out what a circuit is that nobody has looked at.
+
+        Raises
+        ------
+        InvalidCircuit, Failed
+
+        """
+
+    def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
+        """Return a circuit, and what was found out when it was read.
+
+        Raises
+        ------
+        InvalidCircuit, Failed
+
+        """
+
+
+class Texts:
+    """Circuits that are read here."""
+
+    def __init__(self, request: RunJob, parse: Parse) -> None:
+        self._request = request
+        self._parse = parse
+
+    def facts(self, index: int) -> CircuitFacts:
+        """Read a circuit of ours, which nobody has read yet."""
+        return self._parse(self._request.circuits[index], None, self._request.limits)[1]
+
+    def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
+        """Read a circuit."""
+        request = self._request
+        language = None if request.facts is None else Language(request.facts[index].language)
+        return self._parse(request.circuits[index], language, request.limits)
+
+
+class Transcripts:
+    """Circuits that another process reads, some at a time, when they are needed.
+
+    Parameters
+    ----------
+    build
+        Makes a circuit of a transcript.
+    skipped
+        Circuits that nobody will ask for.
+
+    """
+
+    def __init__(
+        self, request: RunJob, build: Build, connection: Connection, skipped: Container[int] = ()
+    ) -> None:
+        self._request = request
+        self._build = build
+        self._connection = connection
+        self._skipped = skipped
+        self._coming: deque[int] = deque()
+        self._file: BinaryIO | None = None
+
+    def facts(self, index: int) -> CircuitFacts:
+        """Have a circuit read, and tell what it is."""
+        return self._read(index)[1]
+
+    def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
+        """Have a circuit read, and build it."""
+        transcript, facts = self._read(index)
+        try:
+            return self._build(transcript, self._request.limits), facts
+        except ValueError as fault:
+            raise _broken() from fault
+
+    def _read(self, index: int) -> tuple[Any, CircuitFacts]:
+        if not self._coming or self._coming[0] != index:
+            self._file = self._next(index)
+        assert self._file is not None
+        text = self._file.readline()
+        self._coming.popleft()
+        if not self._coming:
+            self._file.close()
+        try:
+            line = json.loads(text, parse_constant=_no_constant)
+            return line["circuit"], CircuitFacts.model_validate(line["facts"])
+        except (ValueError, LookupError, TypeError, RecursionError) as fault:
+            raise _broken() from fault
+
+    def _next(self, index: int) -> BinaryIO:
+        left = (i for i in range(index, self._request.count) if i not in self._skipped)
+        self._coming = deque(islice(left, MOST_WANTED))
+        self._connection.send(CircuitsWanted(circuits=list(self._coming)))
+        match self._connection.receive():
+            case CircuitsRead(file=name):
+                path = Path(self._request.folder) / name
+                file = path.open("rb")
+                path.unlink()
+                return file
+            case None:
+                raise ParentGone
+            case message:
+                raise unexpected(message)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _broken() -> Failed:
+    # Whoever has read the circuit is broken into, or we are wrong: nothing that a user can mend.
+    traceback.print_exc()
+    return Failed(Failure.INTERNAL_ERROR.error())
