@@ -92,9 +92,9 @@ class ScriptedChildren(ChildPool):
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
         child = Child(self.kill, reader, writer, folder)
+        process = Process(child, *await asyncio.open_connection(sock=theirs))
         child.pid = NOBODY + len(self.processes)
         child.spawned.set()
-        process = Process(child, *await asyncio.open_connection(sock=theirs))
         self.processes.append(process)
         script = self.scripts.popleft() if len(self.scripts) > 1 else self.scripts[0]
         self._running.append(asyncio.create_task(self._play(script, process)))

@@ -22,7 +22,7 @@ from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription
 from quws.store.clock import StoreClock
 from quws.store.database import Database, StoreUnavailable
-from quws.store.jobs.claims import JobClaims
+from quws.store.jobs.claims import JobClaims, Taken
 from quws.store.jobs.store import JobStore
 from quws.worker.held import HeldJob
 from quws.worker.run import Run
@@ -61,9 +61,9 @@ class ShakyClaims(JobClaims):
 
     away = False
 
-    async def claim(self, *given: Any, **more: Any) -> Claim | None:
+    async def take(self, *given: Any, **more: Any) -> Taken:
         self._answer()
-        return await super().claim(*given, **more)
+        return await super().take(*given, **more)
 
     async def renew(self, *given: Any) -> tuple[Claim, datetime] | None:
         self._answer()

@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         1.0,
         gt=0,
         le=10,
-        description="How often an idle worker asks Redis for hints that it was not woken for.",
+        description="How long a worker waits for a hint before it tells Redis that it is there.",
     )
     idle_look: float = Field(
         5.0, gt=0, description="How often an idle worker looks into the database by itself."

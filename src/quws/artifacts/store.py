@@ -18,6 +18,7 @@ from quws.domain.errors import Unavailable
 from quws.telemetry import metrics
 
 _CHUNK = 1024 * 1024
+_SMALL = 64 * 1024
 
 
 class ArtifactStoreUnavailable(Unavailable):
@@ -84,6 +85,12 @@ class ArtifactStore:
         try:
             if not isinstance(content, bytes):
                 content.seek(0)  # It may have been tried before.
+                # A file is read piece by piece in a thread: for a small one half of the work.
+                start = content.read(_SMALL)
+                if len(start) < _SMALL:
+                    content = start
+                else:
+                    content.seek(0)
             await obstore.put_async(self._store, key, content)
             size = len(content) if isinstance(content, bytes) else content.tell()
         except (BaseError, OSError) as error:

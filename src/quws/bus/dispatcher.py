@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import cast
 
 from arq.connections import ArqRedis
-from arq.constants import health_check_key_suffix
+from arq.constants import health_check_key_suffix, job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 
-from quws.bus.connection import telling
+from quws.bus.connection import serialize, telling
 
 FUNCTION = "work"
 """The name under which workers register what a hint starts."""
+
+_CONTENT_MILLIS = 60_000
+"""How long what arq keeps of a hint lasts: nobody reads it, and nobody strikes it off."""
 
 _TOLD_FOR_SECONDS = 15
 """How long a worker that is in trouble is believed to be so without saying it again."""
@@ -31,11 +37,6 @@ class UnfitWorker:
 def queue_name(target: str) -> str:
     """Return the name of a target's arq queue."""
     return f"quws:{target}"
-
-
-def wake_channel(target: str) -> str:
-    """Return where a target's workers are told to look into their queue now."""
-    return f"quws:work:{target}"
 
 
 def _unfit_name(target: str) -> str:
@@ -61,10 +62,14 @@ class Dispatcher:
             The hint is lost; a sweep will send another.
 
         """
+        hint, now = uuid.uuid4().hex, timestamp_ms()
+        job = serialize_job(FUNCTION, (), {}, None, now, serializer=serialize)
+        # As arq's enqueue_job, which first asks whether there is a job of this id already.
         with telling():
-            await self._redis.enqueue_job(FUNCTION, _queue_name=queue_name(target))
-            # arq asks; who waits for work should not have to ask all the time.
-            await self._redis.publish(wake_channel(target), b"")
+            async with self._redis.pipeline(transaction=True) as both:
+                both.psetex(job_key_prefix + hint, _CONTENT_MILLIS, job)
+                both.zadd(queue_name(target), {hint: now})
+                await both.execute()
 
     async def waiting(self, target: str) -> int:
         """Return how many hints no worker has taken yet.

@@ -55,6 +55,16 @@ class TargetStore:
         self._understood: dict[str, tuple[Any, TargetDescription]] = {}
         self._known: list[TargetRecord] = []
         self._kept: set[tuple[str, str]] = set()
+        # Asked every second: what else is known of the target is far longer.
+        self._state = select(
+            _c.status,
+            _c.message,
+            _c.until,
+            _c.hold,
+            _c.hold_message,
+            _c.hold_until,
+            _held(database).label("is_held"),
+        ).where(_c.name == bindparam("its_name"))
         self._fresh_until = 0.0
 
     async def register(
@@ -98,6 +108,12 @@ class TargetStore:
 
         row = await self._database.look(read)
         return None if row is None else self._record(row)
+
+    async def state(self, name: str) -> TargetState | None:
+        """Read how a target fares now."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(self._state, {"its_name": name})).first()
+            return None if row is None else _state(row)
 
     async def all(self) -> list[TargetDescription]:
         """List what all targets are, by name; as they were at most a second ago."""

@@ -105,12 +105,12 @@ class TargetHealth:
 
         """
         place = self._place
-        record = await place.targets.record(place.target)
-        if record is None:
+        state = await place.targets.state(place.target)
+        if state is None:
             return
-        was, self._online = self._online, record.state.takes_work
-        if record.state.status is TargetStatus.OFFLINE and not place.remote:
+        was, self._online = self._online, state.takes_work
+        if state.status is TargetStatus.OFFLINE and not place.remote:
             # What runs elsewhere goes on there; what runs here is ours to repeat.
-            self._slots.suspend(record.state.sentence(place.target) or "")
+            self._slots.suspend(state.sentence(place.target) or "")
         elif self._online and not was:
             await place.announcer.work(place.target)

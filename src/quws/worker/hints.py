@@ -1,4 +1,4 @@
-"""Hears hints of work by arq."""
+"""Hears hints of work: jobs of an arq queue, each of which stands for *there is work*."""
 
 from __future__ import annotations
 
@@ -13,49 +13,56 @@ from typing_extensions import override
 
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
-from quws.bus.dispatcher import FUNCTION, queue_name, wake_channel
+from quws.bus.dispatcher import FUNCTION, queue_name
 from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
-_HINT_SECONDS = 60
-_TRIES = 1_000_000
-"""As often as it takes: a hint that was in the hand of a worker which died is still true, and
-running one for nothing costs a look. Beyond the limit arq drops it and complains."""
+_MANY = 10_000
 _log = structlog.get_logger(__name__)
 
 
 class _Listener(Worker):
-    """arq's worker, which looks into its queue when it is woken, and else now and then."""
+    """arq's worker, which waits for a hint instead of asking, and takes it out of the queue.
 
-    def __init__(self, woken: asyncio.Event, **options: Any) -> None:
-        super().__init__(**options)
-        self._woken = woken
+    arq marks a job as its own, runs it, and strikes it off in the end, nine exchanges with Redis
+    in all. A hint may be lost, at the price of some time, so it is taken with the one that waits
+    for it. That the worker is there is told as arq does it.
+    """
+
+    def __init__(self, hints: HintListener, slots: Slots, **options: Any) -> None:
+        super().__init__(functions=[func(self._none, name=FUNCTION)], **options)
+        self._hints = hints
+        self._slots = slots
+
+    async def _none(self, ctx: dict[str, Any]) -> None:
+        """Do nothing: what arq would call for a hint."""
 
     @override
     async def main(self) -> None:
+        vain = False
         while True:
-            self._woken.clear()
-            await self._poll_iteration()
-            for task in self.tasks.values():
-                # There may be further hints, which it had no turn for.
-                task.add_done_callback(lambda _: self._woken.set())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.poll_delay_s):
-                    await self._woken.wait()
+            await self.heart_beat()
+            if not await self._hints.free(self.poll_delay_s):
+                continue
+            found = await self.pool.bzpopmin(self.queue_name, self.poll_delay_s)
+            if found is None:
+                continue
+            # After one in vain there may be many: of jobs that a slot has taken by itself.
+            more = await self.pool.zpopmin(self.queue_name, _MANY) if vain else []
+            vain = not await self._hints.hear(self._slots, 1 + len(more))
 
 
 class HintListener:
     """Fills the slots of a worker from a target's arq queue.
 
-    arq carries hints only, so little of its job machinery is in play: a hint is
-    done as soon as a job was claimed, and has no result. One whose worker ended
-    before that goes back to the queue, for another worker.
-    While no slot is free no hint is taken, so that an idle worker gets it.
+    arq carries hints only. One whose worker is stopped while it claims goes back to the queue,
+    for another worker; one whose worker is killed then is lost, and the job is found by who looks
+    by himself. While no slot is free no hint is taken, so that an idle worker gets it.
 
     Parameters
     ----------
     poll_delay
-        How often the queue is looked into without being told, in seconds.
+        How long to wait for a hint before a sign of life is given, in seconds.
 
     """
 
@@ -66,76 +73,70 @@ class HintListener:
         self._target = target
         self._announcer = announcer
         self._poll_delay = poll_delay
-        self._worker: Worker | None = None
-        self._woken = asyncio.Event()
-        self._full = False
+        self._free = asyncio.Event()
+        self._free.set()
 
     def set_full(self, full: bool) -> None:
         """Note whether there is no free slot."""
-        self._full = full
-        if self._worker is not None:
-            self._worker.allow_pick_jobs = not full
-        if not full:
-            self._woken.set()
+        if full:
+            self._free.clear()
+        else:
+            self._free.set()
+
+    async def free(self, seconds: float) -> bool:
+        """Wait so long for a free slot, and return whether there is one."""
+        if not self._free.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._free.wait()
+        return self._free.is_set()
+
+    async def hear(self, slots: Slots, hints: int) -> bool:
+        """Fill the slots because of so many hints. Whether a job was taken, or left to others."""
+        try:
+            taken = await slots.hint()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._announcer.work(self._target))
+            raise
+        except Exception as error:  # noqa: BLE001 - the next hint may do better
+            _log.warning("no job could be claimed", error=repr(error))
+            await self._announcer.work(self._target)
+            await asyncio.sleep(_RECONNECT_SECONDS)
+            return True
+        # Taken in the moment when the last slot was filled, or of jobs for which there is no slot.
+        if slots.full and (not taken or (hints > 1 and slots.more)):
+            await self._announcer.work(self._target)
+            return True
+        return taken
 
     async def run(self, slots: Slots) -> None:
         """Hear hints until cancelled, and come back as often as Redis does."""
-
-        async def work(ctx: dict[str, Any]) -> None:
-            if not await slots.hint() and slots.full:
-                # Taken in the moment when the last slot was filled: give it to another worker.
-                await self._announcer.work(self._target)
-
         while True:
             redis = connect(self._redis_url)
-            # A new one each time: after an error arq's count of running jobs may be off.
-            self._worker = self._make(redis, work)
-            self._worker.allow_pick_jobs = not self._full
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._hear(redis))
-                    group.create_task(self._worker.main())
-            except* BUS_ERRORS as errors:
-                _log.warning("bus lost", error=str(errors.exceptions[0]))
+                await self._make(redis, slots).main()
+            except BUS_ERRORS as error:
+                _log.warning("bus lost", error=str(error))
             finally:
-                await self._close(redis)
+                await _close(redis)
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    async def _hear(self, redis: ArqRedis) -> None:
-        async with redis.pubsub() as pubsub:
-            await pubsub.subscribe(wake_channel(self._target))
-            # The first message is that it listens: what came before was not heard.
-            async for _ in pubsub.listen():
-                self._woken.set()
-
-    def _make(self, redis: ArqRedis, work: Any) -> Worker:
+    def _make(self, redis: ArqRedis, slots: Slots) -> Worker:
         return _Listener(
-            self._woken,
-            functions=[
-                func(work, name=FUNCTION, keep_result=0, max_tries=_TRIES, timeout=_HINT_SECONDS)
-            ],
+            self,
+            slots,
             queue_name=queue_name(self._target),
             redis_pool=redis,
             handle_signals=False,
-            # One hint at a time, and no further one before its claim is made.
-            max_jobs=1,
-            queue_read_limit=1,
             poll_delay=self._poll_delay,
-            keep_result=0,
-            retry_jobs=True,
             health_check_interval=15,
             job_serializer=serialize,
             job_deserializer=deserialize,
-            log_results=False,
         )
 
-    async def _close(self, redis: ArqRedis) -> None:
-        assert self._worker is not None
-        for task in self._worker.tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._worker.tasks.values(), return_exceptions=True)
-        self._worker = None
-        with contextlib.suppress(*BUS_ERRORS):
-            await redis.aclose()
-            # Its own, so that nobody else closes it. What arq is saying just now it may end.
-            await redis.connection_pool.disconnect(inuse_connections=False)
+
+async def _close(redis: ArqRedis) -> None:
+    with contextlib.suppress(*BUS_ERRORS):
+        await redis.aclose()
+        # Its own, so that nobody else closes it. What arq is saying just now it may end.
+        await redis.connection_pool.disconnect(inuse_connections=False)

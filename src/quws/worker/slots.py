@@ -20,6 +20,7 @@ from quws.domain.targets import TargetDescription
 from quws.services.aside import Aside
 from quws.services.repeat import repeat
 from quws.store.database import StoreUnavailable
+from quws.store.jobs.claims import Taken
 from quws.store.jobs.rows import UnreadableJob
 from quws.telemetry import logs, metrics, tracing
 from quws.worker.held import HeldJob
@@ -70,6 +71,8 @@ class Slots:
         self._aside = Aside()
         self._stopping = False
         self._resting = False
+        self.more = False
+        """Whether further jobs waited when the last ones were claimed."""
         self.trouble: str | None = None
         """Why this worker could not run its last job."""
 
@@ -81,7 +84,7 @@ class Slots:
     # -- taking work ------------------------------------------------------------
 
     async def hint(self) -> bool:
-        """Take one job, if there is one and a slot is free. Whether one was taken."""
+        """Take jobs, as long as there are some and slots are free. Whether one was taken."""
         # Shielded: who asks may be cancelled, but a claim that is committed must get its slot.
         take = asyncio.get_running_loop().create_task(self._take())
         self._takes.add(take)
@@ -92,14 +95,14 @@ class Slots:
         async with self._claiming:
             if self.full:
                 return False
-            held = await self._claim()
-            if held is None:
-                return False
-            task = asyncio.get_running_loop().create_task(self._slot(held))
-            self._tasks.add(task)
-            task.add_done_callback(self._free)
-            self._on_full(self.full)
-            return True
+            taken = await self._claim(self._slots - len(self._tasks))
+            for held in taken:
+                task = asyncio.get_running_loop().create_task(self._slot(held))
+                self._tasks.add(task)
+                task.add_done_callback(self._free)
+            if taken:
+                self._on_full(self.full)
+            return bool(taken)
 
     async def look(self) -> None:
         """Take work without being told, every now and then, until cancelled.
@@ -173,48 +176,52 @@ class Slots:
         self._resting = False
         self._on_full(self.full)
 
-    async def _claim(self) -> HeldJob | None:
+    async def _claim(self, most: int) -> list[HeldJob]:
         shifted = self._place.store_clock.shifted
-        claim = await self._next()
-        if claim is None:
-            return None
-        held = HeldJob(self._place, claim, shifted)
+        taken = await self._next(most)
+        self.more = taken.more
+        jobs = [HeldJob(self._place, claim, shifted) for claim in taken.claims]
         # At once: who hands back all jobs must not miss one whose task has not begun.
-        self._held.add(held)
-        return held
+        self._held.update(jobs)
+        return jobs
 
-    async def _next(self) -> Claim | None:
-        """Claim the next job that can be read; another worker may be able to read the others."""
+    async def _next(self, most: int) -> Taken:
+        """Claim the next jobs that can be read; another worker may be able to read the others."""
         place = self._place
         while True:
             left = self._aside.of(_CLAIM)
             try:
-                return await place.jobs.claims.claim(
+                return await place.jobs.claims.take(
                     place.target,
                     place.worker,
                     place.lease_seconds,
                     place.clock(),
+                    most=most,
                     holder=self._holder,
                     but=left,
                 )
             except UnreadableJob as unreadable:
                 if unreadable.job_id in left:
-                    return None
+                    return Taken([], more=False)
                 with self._aside.guard(_CLAIM, unreadable.job_id):
                     raise
 
-    async def _slot(self, held: HeldJob | None) -> None:
-        # A slot that ends a job takes the next one by itself: hints are for idle workers.
-        while held is not None:
+    async def _slot(self, held: HeldJob) -> None:
+        # A slot that ends a job takes the next one by itself, if one waited when it took this one:
+        # of those that have come since then there are hints.
+        while True:
             with self._told(held.claim):
                 await self._run(held)
-            if self._stopping or self._resting:
+            if self._stopping or self._resting or not self.more:
                 return
             try:
-                held = await self._claim()
+                taken = await self._claim(1)
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return
+            if not taken:
+                return
+            held = taken[0]
 
     async def _run(self, held: HeldJob) -> None:
         unfit = False

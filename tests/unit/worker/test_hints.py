@@ -66,7 +66,7 @@ def announcer(redis: ArqRedis, dispatcher: Dispatcher) -> Announcer:
 
 @pytest.fixture
 def hints(valkey: ValkeyServer, announcer: Announcer) -> HintListener:
-    # So seldom that every hint below is heard because the listener is woken.
+    # So long that every hint below is heard because it has come.
     return HintListener(valkey.url, TARGET, announcer, 600)
 
 
@@ -74,8 +74,6 @@ def hints(valkey: ValkeyServer, announcer: Announcer) -> HintListener:
 async def listening(hints: HintListener, slots: Slots) -> AsyncIterator[asyncio.Task[None]]:
     async with in_background(hints.run(slots)) as task:
         yield task
-        # What arq shields from an end would meet a loop that is closed.
-        await until(lambda: hints._worker is not None and not hints._worker.tasks)
 
 
 @contextlib.asynccontextmanager
@@ -164,11 +162,11 @@ async def test_hints_without_jobs_are_used_up(
             await dispatcher.hint(TARGET)
         await until(waits(dispatcher, 0))
 
-        async def nothing_left() -> bool:
-            # Neither a result nor a hint that is tried again.
-            return not [key for key in await redis.keys("arq:*") if b"health" not in key]
-
-        await until(nothing_left)
+        # What arq keeps of each goes by itself.
+        left = [key for key in await redis.keys("arq:*") if b"health" not in key]
+        assert len(left) == 3
+        for key in left:
+            assert 0 < await redis.ttl(key) <= 60
 
 
 async def test_while_no_slot_is_free_no_hint_is_taken(
@@ -224,6 +222,74 @@ async def test_a_hint_that_comes_too_late_is_given_to_another_worker(
     async with listening(hints, slots):
         await dispatcher.hint(TARGET)
         await until(lambda: passed_on == [TARGET])
+    await slots.drain(0)
+
+
+async def test_hints_for_which_one_has_looked_in_vain_are_used_up_together(
+    bench: Bench, hints: HintListener, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+    slots = bench.slots(2, on_full=hints.set_full)
+    take = slots.hint
+
+    async def counted() -> bool:
+        looks.append(await take())
+        return looks[-1]
+
+    monkeypatch.setattr(slots, "hint", counted)
+    for _ in range(20):
+        await dispatcher.hint(TARGET)
+    async with listening(hints, slots):
+        await until(waits(dispatcher, 0))
+        await until(lambda: len(looks) == 2)
+        # The next one is heard as the first was.
+        bench.children.scripts[0] = completes
+        job = await bench.queue()
+        await dispatcher.hint(TARGET)
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    assert looks == [False, False, True]
+    await slots.drain(0)
+
+
+async def test_of_hints_that_were_used_up_together_one_is_left_to_others(
+    bench: Bench, hints: HintListener, dispatcher: Dispatcher
+) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots(on_full=hints.set_full)
+    await dispatcher.hint(TARGET)
+    async with listening(hints, slots):
+        await until(waits(dispatcher, 0))
+        jobs = [await bench.queue() for _ in range(3)]
+        for _ in jobs:
+            await dispatcher.hint(TARGET)
+        await until(is_phase(bench, jobs[0].id, Phase.EXECUTING))
+        await until(lambda: slots.full)
+
+        async def one_is_left() -> bool:
+            return await dispatcher.waiting(TARGET) >= 1
+
+        await until(one_is_left)
+        assert await bench.phase(jobs[1].id) is Phase.QUEUED
+    await slots.drain(0)
+
+
+async def test_a_claim_that_fails_is_tried_again(
+    bench: Bench,
+    hints: HintListener,
+    dispatcher: Dispatcher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_RECONNECT_SECONDS", 0.01)
+    bench.children.scripts[0] = completes
+    slots = bench.slots(on_full=hints.set_full)
+    job = await bench.queue()
+    bench.claims.away = True
+    async with listening(hints, slots) as task:
+        await dispatcher.hint(TARGET)
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        bench.claims.away = False
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
     await slots.drain(0)
 
 

@@ -70,11 +70,14 @@ async def test_a_hint_takes_one_job_and_no_more_than_there_are_slots(bench: Benc
     told: list[bool] = []
     slots = bench.slots(2, on_full=told.append)
     assert not await slots.hint()  # There is none.
-    first, second, third = [await bench.queue() for _ in range(3)]
+    first = await bench.queue()
     assert await slots.hint()
     assert not slots.full
+    assert not slots.more
+    second, third = [await bench.queue() for _ in range(2)]
     assert await slots.hint()
     assert slots.full
+    assert slots.more
     assert not await slots.hint()
     assert await bench.phase(third.id) is Phase.QUEUED
     assert told == [False, True]
@@ -108,6 +111,28 @@ async def test_every_line_of_the_log_says_which_job_it_is_about(bench: Bench) ->
     await until(is_phase(bench, job.id, Phase.COMPLETED))
     about = {"job": job.id, "owner": "anna", "target": TARGET, "attempt": 1, "request": None}
     assert told == [about]
+
+
+async def test_a_hint_fills_all_slots_that_are_free(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots(3)
+    jobs = [await bench.queue() for _ in range(4)]
+    assert await slots.hint()
+    assert slots.full
+    assert [await bench.phase(job.id) for job in jobs] == [*[Phase.EXECUTING] * 3, Phase.QUEUED]
+    await drained(slots)
+
+
+async def test_a_slot_that_knows_of_no_further_job_waits_for_a_hint(bench: Bench) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    await bench.queue()
+    assert await slots.hint()
+    later = await bench.queue()
+    await until(lambda: not slots.full)
+    assert await bench.phase(later.id) is Phase.QUEUED
+    assert await slots.hint()
+    await until(is_phase(bench, later.id, Phase.COMPLETED))
 
 
 async def test_work_is_found_without_a_hint(bench: Bench) -> None:
@@ -234,7 +259,6 @@ async def test_an_event_makes_it_look_at_that_job_at_once(bench: Bench) -> None:
     slots = bench.slots(2)
     one, other = await bench.queue(), await bench.queue()
     assert await slots.hint()
-    assert await slots.hint()
     await until(lambda: len(bench.children.processes) == 2)
     for job in (one, other):
         assert await bench.jobs.control.abort(job.id, entry("aborted"))
@@ -331,8 +355,7 @@ async def test_a_target_that_is_gone_stops_all_jobs_for_now(bench: Bench) -> Non
     bench.children.scripts[0] = forever
     slots = bench.slots(2)
     jobs = [await bench.queue(), await bench.queue()]
-    for _ in jobs:
-        assert await slots.hint()
+    assert await slots.hint()
     offline = TargetState(status=TargetStatus.OFFLINE)
     await bench.place.targets.found(TARGET, offline, NOW)  # So nobody claims them again.
     slots.suspend("the target is offline")

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     ColumnElement,
     Select,
     Text,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal_column,
     select,
     type_coerce,
     update,
@@ -39,6 +41,12 @@ _j = t.jobs.c
 
 _TARGET = bindparam("its_target", type_=Text())
 _MILLIS = bindparam("millis", type_=BigInteger())
+# In plain SQL: for SQLite, SQLAlchemy leaves out in RETURNING of which table a column is.
+_MORE: ColumnElement[bool] = literal_column(
+    "EXISTS (SELECT further.id FROM jobs AS further WHERE further.target = jobs.target"
+    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'))",
+    Boolean(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,22 +238,11 @@ def _next(database: Database, *, held: bool, left: bool) -> Prepared:
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
     )
-    further = t.jobs.alias("further")
-    more = (
-        select(further.c.id)
-        .where(
-            further.c.target == _j.target,
-            further.c.id != _j.id,
-            in_phases(WAITING, of="further"),
-        )
-        .correlate(t.jobs)
-        .exists()
-    )
     return transition.prepared(
         Move.CLAIM,
         waiting,
         *([holds.exists()] if held else []),
-        returning=(t.jobs, more.label("more")),
+        returning=(t.jobs, _MORE.label("more")),
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
         lease_until=clock + _MILLIS,

@@ -24,14 +24,14 @@ QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 """In which order the jobs of a target are claimed."""
 
 
-def in_phases(wanted: Iterable[Phase], of: str = "jobs") -> TextClause:
-    """Return the condition that a job is in one of several phases; ``of`` is its table's alias."""
+def in_phases(wanted: Iterable[Phase]) -> TextClause:
+    """Return the condition that a job is in one of several phases."""
     # Literal, not bound, and written as in the index: only then do both databases see that a
     # partial index fits.
     names = [f"'{Phase(phase)}'" for phase in sorted(wanted)]
     if len(names) == 1:
-        return text(f"{of}.phase = {names[0]}")
-    return text(f"{of}.phase IN ({', '.join(names)})")
+        return text(f"jobs.phase = {names[0]}")
+    return text(f"jobs.phase IN ({', '.join(names)})")
 
 
 def not_archived() -> TextClause:

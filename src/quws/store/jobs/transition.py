@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
     Executable,
     Insert,
@@ -23,8 +24,8 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
-    exists,
     insert,
+    literal_column,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,9 +69,11 @@ _FOLLOWS: dict[Move, dict[str, Any]] = {
     Move.ARCHIVE: {},
 }
 """The columns that follow from a move alone."""
-_HANDED_OVER = (
-    exists().where(t.handovers.c.job_id == _j.id).correlate(t.jobs).label("was_handed_over")
-)
+# In plain SQL: for SQLite, SQLAlchemy leaves out in RETURNING of which table a column is.
+_HANDED_OVER: ColumnElement[bool] = literal_column(
+    "EXISTS (SELECT submissions.key FROM submissions WHERE submissions.job_id = jobs.id)",
+    Boolean(),
+).label("was_handed_over")
 """As far as was known when the statement began: by who completes a job, and nobody else, all."""
 
 

@@ -40,6 +40,7 @@ from quws.domain.times import MAX_SECONDS
 from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
+from quws.store.jobs.claims import Taken
 from quws.store.jobs.rows import UnreadableJob
 from quws.store.jobs.store import JobStore
 from quws.store.target_locks import TargetLockStore
@@ -294,3 +295,49 @@ async def test_leases_that_reach_too_far_are_shortened(database: Database, store
     await drive(database, dead.id, lease_until=0)
     assert await store.sweeps.abandoned() == [overdue(dead)]
     assert await store.claims.renew(alive, LONG) is not None
+
+
+# -- several at a time -----------------------------------------------------------------
+
+
+async def test_as_many_are_taken_as_are_wanted_in_the_order_of_single_claims(
+    database: Database, store: JobStore
+) -> None:
+    late = [await queued(store, owner="bea") for _ in range(2)]
+    for job in late:
+        await drive(database, job.id, priority=1)
+    mine = [await queued(store, owner="anna") for _ in range(3)]
+    hers = await queued(store, owner="cleo")
+    taken = await store.claims.take(TARGET, "worker", LONG, NOW, most=3)
+    # By turn: nobody has two before everybody has had one.
+    assert [claim.id for claim in taken.claims] == [mine[0].id, hers.id, mine[1].id]
+    assert taken.more
+    rest = await store.claims.take(TARGET, "worker", LONG, NOW, most=9)
+    assert [claim.id for claim in rest.claims] == [mine[2].id, *[job.id for job in late]]
+    assert not rest.more
+    assert await store.claims.take(TARGET, "worker", LONG, NOW, most=9) == Taken([], more=False)
+
+
+async def test_each_that_is_taken_has_a_fence_of_its_own(store: JobStore) -> None:
+    for _ in range(2):
+        await queued(store)
+    one, other = (await store.claims.take(TARGET, "worker", LONG, NOW, most=2)).claims
+    assert one.lease != other.lease
+    assert await store.publishing.retry(one, entry())
+    assert not await store.publishing.complete(one, [], entry(), 1.0)
+    assert await store.publishing.complete(other, [], entry(), 1.0)
+    found = await store.reading.whole(other.id)
+    assert found is not None
+    assert [item.message for item in found[1] if item.status == "claimed"] == ["attempt 1"]
+
+
+async def test_none_is_taken_beside_one_that_cannot_be_read(
+    database: Database, store: JobStore
+) -> None:
+    good, bad = [await queued(store, at=later(second)) for second in range(2)]
+    await drive(database, bad.id, spec={"language": "of a later release"})
+    with pytest.raises(UnreadableJob):
+        await store.claims.take(TARGET, "worker", LONG, NOW, most=2)
+    assert (await got(store, good.id)).phase is Phase.QUEUED
+    taken = await store.claims.take(TARGET, "worker", LONG, NOW, most=2, but=[bad.id])
+    assert [claim.id for claim in taken.claims] == [good.id]
