@@ -169,7 +169,8 @@ def read_by_others(document: bytes) -> JobSummary[AnyParameters]:
 
 
 def instant(read: Any) -> str | None:
-    return None if read is None else format_instant(read)
+    # Its class of instants writes itself in a way of its own.
+    return None if read is None else format_instant(datetime.fromisoformat(read.isoformat()))
 
 
 def assert_says(document: bytes, job: Job) -> None:
