@@ -26,6 +26,7 @@ import psutil
 import psycopg
 import pytest
 from circuits import BELL3 as BELL
+from circuits import slow
 from harness import NO_TLS, Postgres, Process, base_environment, free_port, until, wait_ready
 from manifests import container, environment, of_kind, workloads
 from programs import debian
@@ -384,10 +385,8 @@ def standard(postgres: Postgres, tmp_path: Path) -> Iterator[Standard]:
 
 
 def slow_batch(circuits: int) -> dict[str, list[str]]:
-    """A job of many circuits, each of which takes a moment."""
-    gates = "".join(f"h q[{n}]; " for n in range(18)) * 30
-    text = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[18]; creg c[18]; {gates} measure q -> c;'
-    return {"CIRCUIT": [text] * circuits, "SHOTS": ["50"], "PHASE": ["RUN"]}
+    """A job of many circuits, each of which takes a good part of a second."""
+    return {"CIRCUIT": [slow(20, 30)] * circuits, "SHOTS": ["50"], "PHASE": ["RUN"]}
 
 
 @pytest.mark.timeout(400)
