@@ -24,6 +24,7 @@ from store_helpers import (
 from quws.domain.job import (
     REQUEUED,
     JobRef,
+    JobTimes,
     Said,
     new_job_id,
 )
@@ -44,6 +45,12 @@ async def test_what_is_not_there_is_none(store: JobStore) -> None:
 async def test_head_says_what_the_list_says(store: JobStore) -> None:
     job = await added(store, run_id="r")
     assert await store.reading.head(job.id) == JobRef(job.id, Phase.PENDING, "r", "anna", NOW)
+
+
+async def test_times_are_those_of_the_job(store: JobStore) -> None:
+    job = await added(store, quote=later(5), execution_duration=7)
+    ref = JobRef(job.id, Phase.PENDING, None, "anna", NOW)
+    assert await store.reading.times(job.id) == JobTimes(ref, later(5), job.destruction_time, 7)
 
 
 async def test_known(store: JobStore, database: Database) -> None:

@@ -50,10 +50,15 @@ async def test_turns_are_shared_by_run_time(store: JobStore) -> None:
     assert await run_order(store) == ["anna", *["bob"] * 4, "anna", *["bob"] * 4, "anna"]
 
 
-async def test_run_gives_a_job_its_turn_at_the_end_of_its_owners_queue(store: JobStore) -> None:
-    first = await added(store)
+@pytest.mark.parametrize("owner", ["anna", None])
+async def test_run_gives_a_job_its_turn_at_the_end_of_its_owners_queue(
+    store: JobStore, owner: str | None
+) -> None:
+    first = await added(store, owner=owner)
     for _ in range(2):
-        await queued(store)
-    await queued(store, owner="bob", at=later(1))
+        await queued(store, owner=owner)
+    others = [await queued(store, owner="bob", at=later(1)) for _ in range(2)]
     assert await run(store, first.id, entry(time=later(2))) is not None
-    assert await run_order(store) == ["anna", "bob", "anna", "anna"]
+    # After what both have had before: the bobs come first although it was made first.
+    order = [(await claim(store)).id for _ in range(5)]
+    assert order.index(others[1].id) < order.index(first.id) == 4
