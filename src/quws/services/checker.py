@@ -183,14 +183,9 @@ class CircuitChecker:
     async def _asked(self, owner: Owner, request: CheckCircuits | DrawCircuit) -> FromChild:
         for last in (False, True):
             try:
-                child = await self._pool.acquire(owner)
+                return await self._asked_once(owner, request)
             except ChildrenUnavailable as error:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
-            done = False
-            try:
-                async with asyncio.timeout(_CEILING * (request.cpu_seconds + 1)):
-                    answer = await child.ask(request)
-                done = True
             except TimeoutError:
                 # It got no processor, or sleeps: not what it may be refused for.
                 _log.warning("check took too long", seconds=request.cpu_seconds)
@@ -209,13 +204,18 @@ class CircuitChecker:
                 # From outside, and so perhaps not by this circuit's fault.
                 if last:
                     raise Unavailable("the check was killed twice; try again later") from lost
-            else:
-                await self._pool.release(child)
-                return answer
-            finally:
-                if not done:
-                    self._pool.retire(child)
         raise AssertionError
+
+    async def _asked_once(self, owner: Owner, request: CheckCircuits | DrawCircuit) -> FromChild:
+        child = await self._pool.acquire(owner)
+        try:
+            async with asyncio.timeout(_CEILING * (request.cpu_seconds + 1)):
+                answer = await child.ask(request)
+        except BaseException:
+            self._pool.retire(child)
+            raise
+        await self._pool.release(child)
+        return answer
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
