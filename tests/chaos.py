@@ -22,7 +22,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ import redis
 from chaos_checks import (
     LEASE,
     SETTINGS,
+    Crowd,
     Sent,
     Tally,
     check,
@@ -88,27 +88,18 @@ def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
     return kind, data, sent
 
 
-class Clients:
+class Clients(Crowd):
     """People who send jobs, and now and then abort or delete one."""
 
     def __init__(self, service: Service, tally: Tally, seed: int, rate: float) -> None:
+        super().__init__(tally)
         self._service = service
-        self._tally = tally
         self._seed = seed
         self._rate = rate
-        self._stop = threading.Event()
-        self._threads = ThreadPoolExecutor()
-        self._running: list[Future[None]] = []
 
     def __enter__(self) -> None:
-        self._running = [self._threads.submit(self._run, number) for number in range(2)]
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._threads.shutdown()
-        for client in self._running:
-            if (error := client.exception()) is not None:
-                self._tally.complain(f"a client broke down: {error!r}")
+        for number in range(2):
+            self._begin(self._run, number)
 
     def _run(self, number: int) -> None:
         rng = random.Random(f"{self._seed}/client {number}")

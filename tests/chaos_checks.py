@@ -8,7 +8,8 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,26 @@ class Tally:
         """Note what a client complains about: what was accepted is still to be checked."""
         with self.lock:
             self.complaints.append(what)
+
+
+class Crowd:
+    """Clients in threads of their own, who go on until the block ends."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._stop = threading.Event()
+        self._threads = ThreadPoolExecutor()
+        self._running: list[Future[None]] = []
+
+    def _begin(self, work: Callable[..., None], *given: Any) -> None:
+        self._running.append(self._threads.submit(work, *given))
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._threads.shutdown()
+        for client in self._running:
+            if (error := client.exception()) is not None:
+                self._tally.complain(f"a client broke down: {error!r}")
 
 
 def check(service: Service, tally: Tally, seconds: float = 120) -> None:

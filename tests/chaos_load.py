@@ -10,11 +10,9 @@ import contextlib
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 import httpx
 from chaos_checks import (
     SETTINGS,
+    Crowd,
     Sent,
     Tally,
     check_document,
@@ -80,33 +79,24 @@ class Story:
     seconds: float = 0.0
 
 
-class Load:
+class Load(Crowd):
     """People who send small jobs, as many at once as they may, and read what comes of them."""
 
     def __init__(self, service: Service, tally: Tally, plan: Plan) -> None:
+        super().__init__(tally)
         self._service = service
-        self._tally = tally
         self._plan = plan
         self.story = Story()
         self._open: dict[str, Sent] = {}
         self._ended: deque[tuple[str, dict[str, Any]]] = deque()
-        self._stop = threading.Event()
-        self._threads = ThreadPoolExecutor(SENDERS + 1)
-        self._running: list[Future[None]] = []
         with service.client() as http:
             self._others = {job["id"] for job in listed(http)}
             """Jobs of whoever was here before."""
 
     def __enter__(self) -> None:
-        self._running = [self._threads.submit(self._send, number) for number in range(SENDERS)]
-        self._running.append(self._threads.submit(self._read))
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._threads.shutdown()
-        for client in self._running:
-            if (error := client.exception()) is not None:
-                self._tally.complain(f"a client broke down: {error!r}")
+        for number in range(SENDERS):
+            self._begin(self._send, number)
+        self._begin(self._read)
 
     def fill(self, seconds: float = 60) -> None:
         """Wait until there are as many jobs as there may be, unless the service is too quick."""
