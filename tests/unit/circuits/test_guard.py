@@ -1,6 +1,7 @@
 """The lexical guard: what passes, what is refused, and where."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -248,3 +249,44 @@ def test_loads_no_parser() -> None:
         "sys.exit(any(name in sys.modules for name in ('qiskit', 'openqasm3', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SIMPLE = "OPENQASM 2.0;\nqreg q[5];\ncreg c[5];\n" + "rx(-pi/2) q[0];\ncx q[0],q[1];\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("h q[5000];", "the index 5000"),
+        ("h include;", "include must be followed"),
+        ("h OPENQASM;", "may stand only once"),
+        ('h q[0]; x "a";', "only after include"),
+        ("qreg r[27];", "declares 32 qubits"),
+        ("creg d; creg e[4095];", "4101 classical bits"),
+        ("h q[0];;\nqreg r[0];", "at least one bit"),
+        ("rx((1) q[0];", "does not match|never closed"),
+        ("rx(1e999) q[0];", "too large"),
+        ("measure q[0] -> c[0]; #", "'#' has no meaning"),
+        (f"{'x' * 2000} q[0];", "longer than 1024"),
+    ],
+)
+def test_simple_statements_hide_nothing_that_stands_among_them(fault: str, sentence: str) -> None:
+    error = refusal(f"{SIMPLE}h q[0]; {fault}\nx q[0];")
+    assert re.search(sentence, error.sentence)
+    assert error.line is not None
+    assert error.line >= SIMPLE.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        CircuitLimits(qubits=5, clbits=5),
+        CircuitLimits(token_length=5),
+        CircuitLimits(number_length=2),
+        CircuitLimits(nesting=0),
+        CircuitLimits(unary_run=0),
+    ],
+)
+def test_no_statement_is_simple_where_the_limits_are_low(limits: CircuitLimits) -> None:
+    with pytest.raises(InvalidCircuit):
+        scan(f"{SIMPLE}abcdefg(--100) q[5];", None, limits)
