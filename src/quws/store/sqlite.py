@@ -23,10 +23,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from typing_extensions import override
 
+from quws.store.places import PATIENCE_SECONDS, Places
+
 T = TypeVar("T")
 
-_PATIENCE_MILLIS = 30_000
-"""How long to wait for a lock that another process has."""
 AT_ONCE_SECONDS = 0.01
 """How long a query may keep everybody else in the process waiting."""
 _STEPS = 10_000
@@ -106,7 +106,7 @@ class Direct:
         doing.add_done_callback(lambda _: self.close())
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        self._raw.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLIS}")
+        self._raw.execute(f"PRAGMA busy_timeout={int(1000 * PATIENCE_SECONDS)}")
         try:
             return work()
         finally:
@@ -135,7 +135,7 @@ class Pool:
         self._engine = engine
         self._begin = begin
         self._free: deque[Direct] = deque()
-        self._places = asyncio.Semaphore(size)
+        self._places = Places(size)
         self._thread = ThreadPoolExecutor(max_workers=size, thread_name_prefix="sqlite")
 
     @asynccontextmanager
@@ -149,7 +149,7 @@ class Pool:
         sqlite3.Error, sqlalchemy.exc.DBAPIError
 
         """
-        async with self._place():
+        async with self._places.one():
             connection = self._free.pop() if self._free else await self._open()
             try:
                 await connection.begin()
@@ -172,16 +172,6 @@ class Pool:
         while self._free:
             self._free.pop().close()
         self._thread.shutdown(wait=False)
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        # Whoever finds one free needs no alarm clock.
-        async with asyncio.timeout(_PATIENCE_MILLIS / 1000 if self._places.locked() else None):
-            await self._places.acquire()
-        try:
-            yield
-        finally:
-            self._places.release()
 
     async def _open(self) -> Direct:
         opening = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.connect)
@@ -206,7 +196,7 @@ def make_engine(path: str, *, full_sync: bool) -> Engine:
 def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
     raw = sqlite3.connect(
         path,
-        timeout=_PATIENCE_MILLIS / 1000,
+        timeout=PATIENCE_SECONDS,
         # The driver must not open transactions of its own accord.
         isolation_level=None,
         # Never by two at a time: see `Direct`.
