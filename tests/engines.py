@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from quws.store import database, sqlite
+from quws.store import postgres, sqlite
 
 _FIRST: dict[str, Engine] = {}
 """One of each kind that has been connected."""
@@ -26,7 +26,7 @@ def compiled_once() -> Iterator[None]:
     """Let the databases that are opened meanwhile share their dialect and their statements."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite, "create_engine", _sharing(sqlite.create_engine))
-        patch.setattr(database, "create_async_engine", _sharing(database.create_async_engine))
+        patch.setattr(postgres, "create_async_engine", _sharing(postgres.create_async_engine))
         yield
 
 
