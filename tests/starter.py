@@ -32,7 +32,7 @@ _MOST = 1 << 17
 _LIMIT_SECONDS = 60.0
 
 
-_LATE = ("QUWS_", "PYTEST_", "PYTHONPATH", "TMPDIR")
+_LATE = ("QUWS_", "PYTEST_", "OTEL_", "PYTHONPATH", "TMPDIR")
 """How variables begin that a copy reads for itself: nobody has read them while he was loaded."""
 
 
@@ -121,7 +121,9 @@ class Starter:
             if self._ours is None:
                 self._begin()
         same = foreign(environment) == foreign(self._environment)
-        return same and self._folder == Path.cwd()
+        places = environment.get("PYTHONPATH", "").split(os.pathsep)
+        another_release = any((Path(place) / "quws").is_dir() for place in places if place)
+        return same and not another_release and self._folder == Path.cwd()
 
     def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], output: int
