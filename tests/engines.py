@@ -12,9 +12,10 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from quws.store import database, sqlite
+from quws.store import postgres, sqlite
 
 _FIRST: dict[str, Engine] = {}
 """One of each kind that has been connected."""
@@ -25,8 +26,8 @@ _COMPILED: dict[Any, Any] = {}
 def compiled_once() -> Iterator[None]:
     """Let the databases that are opened meanwhile share their dialect and their statements."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "create_engine", _sharing(sqlite.create_engine))
-        patch.setattr(database, "create_async_engine", _sharing(database.create_async_engine))
+        patch.setattr(sqlite, "create_engine", _sharing(create_engine))
+        patch.setattr(postgres, "create_async_engine", _sharing(create_async_engine))
         yield
 
 

@@ -214,7 +214,8 @@ async def position_of(store: JobStore, job_id: str) -> int | None:
 
 
 async def listed(store: JobStore, **wanted: Any) -> list[JobRef]:
-    return [ref async for ref in store.listing.refs(ListFilter(**wanted))]
+    chunks = store.listing.refs(ListFilter(**wanted))
+    return [ref async for chunk in chunks for ref in chunk]
 
 
 async def ids(store: JobStore, **wanted: Any) -> list[str]:
