@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter
@@ -34,8 +35,12 @@ XML = "application/xml"
 JSON = "application/json"
 
 
+@cache
 def make_router(mount: str, *, in_schema: bool) -> APIRouter:
-    """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
+    """Return the routes below a job list. ``HEAD`` goes wherever ``GET`` goes.
+
+    They are made once in a process, as those of the other routers are: that takes long.
+    """
     router = APIRouter(
         route_class=PlainRoute, prefix=mount, tags=["UWS"], include_in_schema=in_schema
     )
