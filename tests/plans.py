@@ -41,7 +41,10 @@ class Caught:
 
     def plan(self, url: str, only: Callable[[str], bool] = lambda _: True) -> str:
         """Explain the one statement that was sent."""
-        ((statement, parameters),) = [item for item in self.sent if only(item[0])]
+        # Sent again where SQLite took too long for the event loop: it is the same one.
+        first, *more = [item for item in self.sent if only(item[0])]
+        assert all(item == first for item in more), self.sent
+        statement, parameters = first
         with connected(url) as connection:
             if connection.dialect.name == "sqlite":
                 found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)

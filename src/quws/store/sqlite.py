@@ -24,10 +24,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 from typing_extensions import override
 
+from quws.store.places import PATIENCE_SECONDS, Places
+
 T = TypeVar("T")
 
-_PATIENCE_MILLIS = 30_000
-"""How long to wait for a lock that another process has."""
 AT_ONCE_SECONDS = 0.01
 """How long a query may keep everybody else in the process waiting."""
 _STEPS = 10_000
@@ -120,7 +120,7 @@ class Direct:
         doing.add_done_callback(lambda _: self.close())
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        self._raw.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLIS}")
+        self._raw.execute(f"PRAGMA busy_timeout={int(1000 * PATIENCE_SECONDS)}")
         try:
             return work()
         finally:
@@ -152,7 +152,7 @@ class Pool:
         self._begin = begin
         self._full_sync = full_sync
         self._free: deque[Direct] = deque()
-        self._places = asyncio.Semaphore(size)
+        self._places = Places(size)
         # One more, which copies the log.
         self._thread = ThreadPoolExecutor(max_workers=size + 1, thread_name_prefix="sqlite")
         self._logged = 0
@@ -168,7 +168,7 @@ class Pool:
         sqlite3.Error, sqlalchemy.exc.DBAPIError
 
         """
-        async with self._place():
+        async with self._places.one():
             connection = self._free.pop() if self._free else await self._open()
             before = connection.changed
             try:
@@ -198,23 +198,14 @@ class Pool:
         self._logged += changed
         if self._logged >= _LOGGED_ROWS:
             self._logged = 0
-            self._thread.submit(self._copy_log)
+            with suppress(RuntimeError):  # All is being closed, and the last one to go copies it.
+                self._thread.submit(self._copy_log)
 
     def _copy_log(self) -> None:
         """Copy the log into the database, as far as nobody still reads what it replaces."""
         # Whatever is in the way, the next one copies more.
         with suppress(sqlite3.Error, DBAPIError), self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        # Whoever finds one free needs no alarm clock.
-        async with asyncio.timeout(_PATIENCE_MILLIS / 1000 if self._places.locked() else None):
-            await self._places.acquire()
-        try:
-            yield
-        finally:
-            self._places.release()
 
     async def _open(self) -> Direct:
         opening = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.connect)
@@ -239,7 +230,7 @@ def make_engine(path: str, *, full_sync: bool) -> Engine:
 def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
     raw = sqlite3.connect(
         path,
-        timeout=_PATIENCE_MILLIS / 1000,
+        timeout=PATIENCE_SECONDS,
         # The driver must not open transactions of its own accord.
         isolation_level=None,
         # Never by two at a time: see `Direct`.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
+from quws.store import places
 from quws.store import sqlite as module
 from quws.store.database import Database, StoreUnavailable
 
@@ -75,7 +76,7 @@ async def test_who_waits_for_a_lock_keeps_nobody_waiting(
 async def test_who_waits_too_long_hears_that_the_database_is_away(
     database: Database, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_MILLIS", 10)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="database is locked"):
         await add(database)
@@ -217,7 +218,7 @@ async def test_more_readers_than_there_are_connections_wait_for_each_other(
 async def test_whoever_gets_no_connection_hears_that_the_database_is_away(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_MILLIS", 10)
+    monkeypatch.setattr(places, "PATIENCE_SECONDS", 0.01)
     async with database.write():
         with pytest.raises(StoreUnavailable):
             await add(database)
