@@ -198,7 +198,8 @@ class Pool:
         self._logged += changed
         if self._logged >= _LOGGED_ROWS:
             self._logged = 0
-            self._thread.submit(self._copy_log)
+            with suppress(RuntimeError):  # All is being closed, and the last one to go copies it.
+                self._thread.submit(self._copy_log)
 
     def _copy_log(self) -> None:
         """Copy the log into the database, as far as nobody still reads what it replaces."""
