@@ -34,15 +34,37 @@ CIRCUIT = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; h q[0]; mea
 FACTS = CircuitFacts(language=Language.OPENQASM_2, qubits=1, clbits=1, operations=2, depth=2)
 
 
+class Gate:
+    """A place on the way of the worker, where it can be made to wait."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._opened.set()
+
+    def shut(self) -> None:
+        self.reached.clear()
+        self._opened.clear()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self._opened.wait()
+
+
 class Bus:
     """What a worker spreads over the bus."""
 
     def __init__(self) -> None:
+        self.gate = Gate()
         self.events: list[JobEvent] = []
         self.hints: list[str] = []
         self.unfit: list[UnfitWorker] = []
 
     async def publish(self, event: JobEvent) -> None:
+        await self.gate.passed()
         self.events.append(event)
 
     async def hint(self, target: str) -> None:
@@ -57,12 +79,17 @@ class Bus:
 
 
 class ShakyClaims(JobClaims):
-    """Claims in a database that is away now and then."""
+    """Claims in a database that is away now and then, or slow."""
 
     away = False
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.gate = Gate()
+
     async def take(self, *given: Any, **more: Any) -> Taken:
         self._answer()
+        await self.gate.passed()
         return await super().take(*given, **more)
 
     async def renew(self, *given: Any) -> tuple[Claim, datetime] | None:

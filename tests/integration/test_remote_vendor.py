@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from answers import expect
 from circuits import BELL2
 from elsewhere import Gate, Site, Vendor
 from harness import until
@@ -156,12 +157,10 @@ def test_what_is_aborted_or_deleted_here_is_cancelled_there(
     site: Site, vendor: Vendor, site_http: httpx.Client
 ) -> None:
     vendor.status = "running"
-    aborted, deleted, overdue = (
-        create(site_http, TARGET="vendor", PHASE="RUN", EXECUTIONDURATION=limit)
-        for limit in (0, 0, 3)
-    )
-    for job in (aborted, deleted):
+    aborted, deleted, overdue = (create(site_http, TARGET="vendor", PHASE="RUN") for _ in range(3))
+    for job in (aborted, deleted, overdue):
         wait_for_status(site_http, job, "running at the other side")
+    expect(site_http.post(f"{overdue}/executionduration", data={"EXECUTIONDURATION": 1}), 303)
     site_http.post(f"{aborted}/phase", data={"PHASE": "ABORT"})
     site_http.delete(deleted)
     assert wait(site_http, overdue) == "ABORTED"
@@ -176,10 +175,10 @@ def test_what_is_aborted_or_deleted_here_is_cancelled_there(
 
 def test_waiting_there_is_no_execution(vendor: Vendor, site_http: httpx.Client) -> None:
     vendor.status = "queued"
-    job = create(site_http, TARGET="vendor", PHASE="RUN", EXECUTIONDURATION=2)
+    job = create(site_http, TARGET="vendor", PHASE="RUN", EXECUTIONDURATION=6)
     found = wait_for_status(site_http, job, "queued at the other side")
     started = parse_instant(found["start_time"])
-    until(lambda: (datetime.now(UTC) - started).total_seconds() > 5, 30, "more than its duration")
+    until(lambda: (datetime.now(UTC) - started).total_seconds() > 8, 30, "more than its duration")
     assert job_json(site_http, job)["phase"] == "EXECUTING"
     vendor.set_all("running")
     assert wait(site_http, job) == "ABORTED"

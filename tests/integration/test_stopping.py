@@ -74,7 +74,7 @@ def test_a_job_that_overruns_is_aborted_with_the_reason(
     assert wait(http, job) == "ABORTED"
     told = job_json(http, job)
     took = datetime.fromisoformat(told["end_time"]) - datetime.fromisoformat(told["start_time"])
-    assert timedelta(seconds=2) <= took < timedelta(seconds=3)
+    assert timedelta(seconds=2) <= took < timedelta(seconds=5)
     assert told["timeline"][-1]["message"] == "the execution duration is over"
     assert told["errors"] == []
 
@@ -86,7 +86,7 @@ def test_a_new_execution_duration_holds_for_a_running_job(
     assert http.get(f"{job}/executionduration").text == "86400"
     answer = http.post(f"{job}/executionduration", data={"EXECUTIONDURATION": "1"})
     assert answer.status_code == 303
-    assert wait(http, job, seconds=10) == "ABORTED"
+    assert wait(http, job) == "ABORTED"
 
 
 def test_destruction_takes_job_and_files_at_its_instant_even_while_running(

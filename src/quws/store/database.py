@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    event,
     func,
     literal_column,
     make_url,
@@ -29,11 +29,10 @@ from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.errors import Unavailable
-from quws.store import sqlite
+from quws.store import postgres, sqlite
 from quws.store.revision import REVISION
 
 T = TypeVar("T")
@@ -95,11 +94,9 @@ class Database:
         if self.is_sqlite:
             engine = sqlite.make_engine(self.url.database or "", full_sync=full_sync)
             self._reads = sqlite.Pool(engine, "BEGIN", _READERS)
-            self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1)
+            self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
         else:
-            self._engine = _postgres_engine(self.url, pool_size)
-            # A transaction for a single statement is two more ways to the server and back.
-            self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._pool = postgres.Pool(self.url, pool_size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -130,7 +127,8 @@ class Database:
             if self.is_sqlite:
                 async with self._reads.transaction() as connection:
                     return await connection.run_sync(read)
-            async with self._single.connect() as connection:
+            # A transaction for a single statement is two more ways to the server and back.
+            async with self._pool.single() as connection:
                 return await connection.run_sync(read)
 
     @asynccontextmanager
@@ -150,7 +148,7 @@ class Database:
 
     def _transaction(self, *, writes: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         if not self.is_sqlite:
-            return self._engine.begin()
+            return self._pool.transaction()
         direct = (self._writes if writes else self._reads).transaction()
         # It has as much of it as the store uses.
         return cast("AbstractAsyncContextManager[AsyncConnection]", direct)
@@ -239,7 +237,7 @@ class Database:
             self._reads.close()
             self._writes.close()
         else:
-            await self._engine.dispose()
+            await self._pool.close()
 
 
 def driver_url(url: str) -> URL:
@@ -317,21 +315,6 @@ def telling() -> Iterator[None]:
         yield
     except (IntegrityError, ProgrammingError, DataError):
         raise  # Mistakes of ours, which trying again does not mend.
-    except (DBAPIError, sqlite3.Error, PoolTimeoutError, OSError) as error:
+    except (DBAPIError, psycopg.Error, sqlite3.Error, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error
-
-
-def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
-        # A process that is frozen in a transaction must not keep its rows from all others.
-        cursor = connection.cursor()
-        cursor.execute("SET idle_in_transaction_session_timeout = '15s'")
-        cursor.execute("SET lock_timeout = '20s'")
-        cursor.close()
-        connection.commit()
-
-    return engine

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, literal, select, text
@@ -168,14 +167,3 @@ def test_a_schema_works_with_code_that_is_not_too_old_for_it(
 ) -> None:
     assert works_with(found, oldest) is works
     assert f"has schema {found}" in too_new(found)
-
-
-async def test_a_pool_has_as_many_connections_as_it_was_told(postgres: Any) -> None:
-    database = Database(postgres.database(), pool_size=2)
-    assert not database.is_sqlite
-    async with database.read() as one, database.read() as two:
-        pids = {await item.scalar(text("SELECT pg_backend_pid()")) for item in (one, two)}
-        assert len(pids) == 2
-        assert database._engine.pool.status().startswith("Pool size: 2")
-        assert database._engine.pool._max_overflow == 0  # type: ignore[attr-defined]
-    await database.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
+from quws.store import places
 from quws.store import sqlite as module
 from quws.store.database import Database, StoreUnavailable
 
@@ -75,7 +76,7 @@ async def test_who_waits_for_a_lock_keeps_nobody_waiting(
 async def test_who_waits_too_long_hears_that_the_database_is_away(
     database: Database, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_MILLIS", 10)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="database is locked"):
         await add(database)
@@ -138,6 +139,31 @@ async def test_many_rows_are_written_at_once(database: Database, rows: int) -> N
     assert await count(database) == rows
 
 
+async def test_the_log_is_copied_when_there_is_enough_of_it(database: Database) -> None:
+    def size() -> int:
+        return Path(database.name).stat().st_size
+
+    before = size()
+    for _ in range(499):
+        await add(database)
+    assert size() == before, "a commit only adds to the log"
+    await add(database)
+    async with asyncio.timeout(30):
+        while size() == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await add(database)
+    assert await count(database) == 501
+
+
+async def test_a_commit_that_waits_for_the_disk_keeps_nobody_waiting(tmp_path: Path) -> None:
+    for full_sync in (True, False):
+        database = Database(f"sqlite:///{tmp_path / f'{full_sync}.db'}", full_sync=full_sync)
+        async with database.write() as connection:
+            await connection.execute(text("CREATE TABLE n (i INTEGER PRIMARY KEY)"))
+        assert (await turns(asyncio.create_task(add(database))) > 1) is full_sync
+        await database.close()
+
+
 async def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 100)
     database = Database(f"sqlite:///{tmp_path / 'text'}")
@@ -192,7 +218,7 @@ async def test_more_readers_than_there_are_connections_wait_for_each_other(
 async def test_whoever_gets_no_connection_hears_that_the_database_is_away(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_MILLIS", 10)
+    monkeypatch.setattr(places, "PATIENCE_SECONDS", 0.01)
     async with database.write():
         with pytest.raises(StoreUnavailable):
             await add(database)

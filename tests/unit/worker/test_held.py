@@ -64,9 +64,11 @@ async def test_that_it_runs_is_told_soon_and_not_of_a_job_that_has_ended_by_then
 
 async def test_what_is_said_while_something_is_written_is_written_next(bench: Bench) -> None:
     held = await bench.hold(circuits=2)
+    bench.bus.gate.shut()
     held.note("first")
-    await until(lambda: held._gathered._writing is not None)
+    await bench.bus.gate.reached.wait()
     held.note("second")
+    bench.bus.gate.open()
     await held.add_circuit(0, RESULT, "aer", NOW, [])
     sentences = await bench.sentences(held.id)
     assert sentences[-3:] == ["first", "second", "circuit 0 of 2 on aer"]

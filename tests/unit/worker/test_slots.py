@@ -320,9 +320,13 @@ async def test_a_claim_that_is_under_way_is_drained_with_the_others(bench: Bench
     bench.children.scripts[0] = forever
     slots = bench.slots()
     job = await bench.queue()
+    bench.claims.gate.shut()
     hint = asyncio.create_task(slots.hint())
-    await until(slots._claiming.locked)
-    await drained(slots)
+    await bench.claims.gate.reached.wait()
+    drain = asyncio.create_task(drained(slots))
+    await until(lambda: slots.full)
+    bench.claims.gate.open()
+    await drain
     assert await hint
     assert await bench.phase(job.id) is Phase.SUSPENDED
 
@@ -331,10 +335,12 @@ async def test_who_asks_may_go_but_the_job_gets_its_slot(bench: Bench) -> None:
     bench.children.scripts[0] = completes
     slots = bench.slots()
     job = await bench.queue()
+    bench.claims.gate.shut()
     hint = asyncio.create_task(slots.hint())
-    await until(slots._claiming.locked)
+    await bench.claims.gate.reached.wait()
     hint.cancel()
     await asyncio.gather(hint, return_exceptions=True)
+    bench.claims.gate.open()
     await until(is_phase(bench, job.id, Phase.COMPLETED))
 
 

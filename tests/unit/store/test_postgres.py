@@ -1,0 +1,172 @@
+"""Connections to PostgreSQL that are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy.exc import IntegrityError
+from store_helpers import NOW, TARGET
+
+from quws.store import places, postgres
+from quws.store import tables as t
+from quws.store.database import Database, StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+PID = text("SELECT pg_backend_pid()")
+LOAD = {"target": TARGET, "time": NOW, "waiting": 1, "running": 1}
+
+
+@pytest.fixture
+def dialect() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    opened = Database(url, pool_size=2)
+    yield opened
+    await opened.close()
+
+
+async def look(database: Database) -> int:
+    """Give the process of the server that a look is answered by."""
+
+    def ask(connection: Connection) -> int:
+        return int(connection.scalar(PID) or 0)
+
+    return await database.look(ask)
+
+
+async def rows(database: Database) -> int:
+    async with database.read() as connection:
+        return len((await connection.execute(select(t.target_load))).all())
+
+
+def hang_up(url: str, pid: int) -> None:
+    """End a process of the server; returns when it has ended."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        ended = connection.execute("SELECT pg_terminate_backend(%s, 10000)", [pid]).fetchone()
+        assert ended == (True,)
+
+
+async def test_one_connection_serves_whoever_comes_one_after_the_other(
+    database: Database,
+) -> None:
+    pids = {await look(database)}
+    for opened in (database.read, database.write, database.read):
+        async with opened() as connection:
+            pids.add(await connection.scalar(PID))
+        pids.add(await look(database))
+    assert len(pids) == 1
+
+
+async def test_there_are_as_many_as_it_was_told(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "PATIENCE_SECONDS", 0.01)
+    async with database.read() as one, database.read() as two:
+        assert await one.scalar(PID) != await two.scalar(PID)
+        with pytest.raises(StoreUnavailable):
+            await look(database)
+    await look(database)
+
+
+async def test_what_a_look_writes_stays_and_what_fails_in_a_transaction_does_not(
+    database: Database,
+) -> None:
+    def write(connection: Connection) -> None:
+        connection.execute(insert(t.target_load).values(LOAD))
+
+    await database.look(write)
+    with pytest.raises(IntegrityError):
+        async with database.write() as transaction:
+            await transaction.execute(insert(t.target_load).values(LOAD | {"target": "other"}))
+            await transaction.execute(insert(t.target_load).values(LOAD))
+    assert await rows(database) == 1
+
+
+async def test_who_finds_that_the_server_has_hung_up_calls_again(
+    database: Database, url: str
+) -> None:
+    first = await look(database)
+    hang_up(url, first)
+    second = await look(database)
+    assert second != first
+    hang_up(url, second)
+    async with database.write() as connection:
+        await connection.execute(insert(t.target_load).values(LOAD))
+    assert await rows(database) == 1
+
+
+async def test_what_has_lain_idle_is_asked_whether_it_lives(
+    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await look(database)
+    monkeypatch.setattr(postgres, "_TRUSTED_SECONDS", 0.0)
+    assert await look(database) == first
+    assert await rows(database) == 0
+    hang_up(url, first)
+    assert await look(database) != first
+
+
+async def test_a_server_that_hangs_up_in_a_transaction_is_away(
+    database: Database, url: str
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        async with database.write() as connection:
+            await connection.execute(insert(t.target_load).values(LOAD))
+            hang_up(url, await connection.scalar(PID))
+    assert await rows(database) == 0
+
+
+async def test_who_is_cancelled_leaves_nothing_behind(database: Database, url: str) -> None:
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute(insert(t.target_load).values(LOAD))
+            begun.set()
+            await connection.scalar(text("SELECT pg_sleep(60)"))
+
+    for _ in range(3):  # More often than there are connections.
+        writing = asyncio.create_task(write())
+        await begun.wait()
+        begun.clear()
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert await rows(database) == 0
+    async with database.write() as connection:
+        await connection.execute(insert(t.target_load).values(LOAD))
+    assert await rows(database) == 1
+
+
+async def test_what_is_in_use_when_all_are_closed_is_closed_when_it_comes_back(
+    database: Database,
+) -> None:
+    async with database.write() as connection:
+        await database.close()
+        await connection.execute(insert(t.target_load).values(LOAD))
+    assert connection.closed
+    assert await rows(database) == 1
+
+
+async def test_several_rows_are_one_statement(database: Database) -> None:
+    seen: list[Any] = []
+    async with database.write() as connection:
+
+        def note(*given: Any) -> None:
+            seen.append(given[3])
+
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        many = [LOAD | {"target": f"target {number}"} for number in range(5)]
+        await connection.execute(insert(t.target_load), many)
+    (values,) = seen
+    assert len(values) == 5 * len(LOAD)
+    assert await rows(database) == 5
