@@ -102,6 +102,10 @@ class Quotes:
                 found = self._fresh(target) or await self._read(target)
         return found
 
+    def forget(self, target: str) -> None:
+        """Read a target's queue anew for the next one who asks: something has moved in it."""
+        self._outlooks.pop(target, None)
+
     def _fresh(self, target: str) -> Outlook | None:
         until, found = self._outlooks.get(target, (0.0, None))
         return found if monotonic() < until else None

@@ -138,6 +138,16 @@ async def test_who_queues_jobs_one_after_the_other_is_quoted_one_after_the_other
     assert await quotes_of(house, waits) == [400]
 
 
+async def test_what_is_run_or_aborted_here_counts_at_once(house: House) -> None:
+    await learn(house, 100)
+    first, second = [(await house.submit()).id for _ in range(2)]
+    await house.jobs.control.run(ANNA, first)
+    third = (await house.submit()).id
+    await house.jobs.control.abort(ANNA, first)
+    fourth = (await house.submit()).id
+    assert await quotes_of(house, second, third, fourth) == [100, 200, 100]
+
+
 # -- those that wait -------------------------------------------------------------------------
 
 

@@ -187,6 +187,10 @@ class Planner:
             seconds,
         )
 
+    def forget(self, target: str) -> None:
+        """Plan the next job of a target by its queue as it is then."""
+        self._quotes.forget(target)
+
     async def in_service(self, name: str) -> TargetDescription:
         """Return a target that takes jobs, if only to keep them until it is online again.
 
