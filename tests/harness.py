@@ -364,7 +364,7 @@ def words(process: psutil.Process) -> list[str]:
 
 
 def _is_run_zygote(process: psutil.Process) -> bool:
-    line = process.cmdline()
+    line = words(process)
     return "quws.sandbox.zygote" in line and "quws.runner.run:RunRole" in line
 
 

@@ -3,6 +3,9 @@
 Run as a program this file is that process, the starter. It has one thread and does nothing but
 start copies of itself, and say when they have ended. `Starter` is its other end, in the tests.
 It goes with the process of the tests, and all that it has started goes with it.
+
+It has loaded what the children of services need as well (``newborn.py``): a service that has a
+claim about what is in its memory is run by an interpreter.
 """
 
 from __future__ import annotations
@@ -23,14 +26,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from quws.sandbox.environment import environment as of_children
+
 _MOST = 1 << 17
 _LIMIT_SECONDS = 60.0
 
 
+_LATE = ("QUWS_", "PYTEST_", "OTEL_", "PYTHONPATH", "TMPDIR")
+"""How variables begin that a copy reads for itself: nobody has read them while he was loaded."""
+
+
 def foreign(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that others than quws may have read while they were loaded."""
-    ours = ("QUWS_", "PYTEST_")
-    return {name: value for name, value in environment.items() if not name.startswith(ours)}
+    """Return the variables that somebody may have read while he was loaded."""
+    return {name: value for name, value in environment.items() if not name.startswith(_LATE)}
 
 
 class CannotFork(Exception):
@@ -113,7 +121,9 @@ class Starter:
             if self._ours is None:
                 self._begin()
         same = foreign(environment) == foreign(self._environment)
-        return same and self._folder == Path.cwd()
+        places = environment.get("PYTHONPATH", "").split(os.pathsep)
+        another_release = any((Path(place) / "quws").is_dir() for place in places if place)
+        return same and not another_release and self._folder == Path.cwd()
 
     def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], output: int
@@ -140,12 +150,14 @@ class Starter:
     def _begin(self) -> None:
         self._environment = dict(os.environ)
         self._folder = Path.cwd()
+        # With one thread, whatever is loaded.
+        environment = self._environment | of_children(sys.executable)
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # It ends with this process, whose end of the line it sees closed.
         with theirs, tempfile.TemporaryFile() as nothing:
             process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=nothing,
                 pass_fds=[theirs.fileno()],
@@ -163,11 +175,15 @@ STARTER = Starter()
 
 def serve(line: socket.socket) -> NoReturn:
     """Start what the tests ask for, and tell them of ends, until they are gone."""
-    from quws.cli.command import main
-    from quws.cli.serve import load_parts
+    import newborn
+
+    from quws.cli import serve as parts
     from quws.processes.forked import Forked, can_fork, fork, share_memory
 
-    load_parts()
+    parts.load_parts()
+    newborn.load()
+    # The parts of ``quws serve`` are copies of copies.
+    parts.main = newborn.main
     share_memory()
     assert can_fork(), "a process with threads cannot start others as copies of itself"
     children: dict[int, tuple[Forked, int]] = {}
@@ -189,7 +205,7 @@ def serve(line: socket.socket) -> NoReturn:
                 os._exit(0)
             output, news = files
             arguments, environment = json.loads(request)
-            child = fork(main, arguments, environment, output=output)
+            child = fork(newborn.main, arguments, environment, output=output)
             os.close(output)
             end = os.pidfd_open(child.pid)
             waiting.register(end, select.POLLIN)

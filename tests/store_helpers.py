@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, select, text, update
 
 from quws.domain.job import (
     Claim,
@@ -180,6 +180,21 @@ async def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
+async def snapshot(database: Database) -> dict[str, Any]:
+    """All rows of all tables as the database writes them: to be compared, and cheap."""
+    names = [table.name for table in t.metadata.sorted_tables]
+
+    def read(connection: Connection) -> dict[str, Any]:
+        if database.is_sqlite:
+            rows = (connection.exec_driver_sql(f'SELECT * FROM "{name}"') for name in names)
+            return {name: sorted(map(str, found)) for name, found in zip(names, rows, strict=True)}
+        tables = (f'(SELECT array_agg(r::text ORDER BY r::text) FROM "{name}" r)' for name in names)
+        found = connection.exec_driver_sql(f"SELECT {', '.join(tables)}").one()
+        return dict(zip(names, found, strict=True))
+
+    return await database.look(read)
+
+
 async def got(store: JobStore, job_id: str) -> Job:
     job = await store.reading.get(job_id)
     assert job is not None
@@ -199,7 +214,8 @@ async def position_of(store: JobStore, job_id: str) -> int | None:
 
 
 async def listed(store: JobStore, **wanted: Any) -> list[JobRef]:
-    return [ref async for ref in store.listing.refs(ListFilter(**wanted))]
+    chunks = store.listing.refs(ListFilter(**wanted))
+    return [ref async for chunk in chunks for ref in chunk]
 
 
 async def ids(store: JobStore, **wanted: Any) -> list[str]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import pytest
 from circuits import ENDLESS, slow
 from harness import Process, Service, base_environment, kill_tree, until, words
 from standing import Standing
@@ -94,11 +95,13 @@ def test_stopping_the_service_hands_a_running_job_over(own: Service, standing: S
         assert "suspended" in [entry["status"] for entry in told["timeline"]]
 
 
-def test_the_api_process_stays_small_and_has_no_simulator_in_it(own: Service) -> None:
-    with own.client() as http:
+# Of the service that interpreters run: what they have loaded is in it, and nothing else.
+@pytest.mark.parametrize("service", ["embedded"], indirect=True)
+def test_the_api_process_stays_small_and_has_no_simulator_in_it(service: Service) -> None:
+    with service.client() as http:
         for _ in range(20):
             wait(http, create(http, SHOTS=100, PHASE="RUN"))
-        api = next(p for p in own.processes[0].family() if "api" in words(p))
+        api = next(p for p in service.processes[0].family() if "api" in words(p))
         loaded = {Path(item.path).as_posix() for item in api.memory_maps()}
         assert not [path for path in loaded if "qiskit" in path or "numpy" in path]
         assert api.memory_info().rss < 120 * 1024 * 1024

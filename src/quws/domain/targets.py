@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -209,7 +210,7 @@ class TargetRecord(BaseModel):
         report = ConformanceReport.model_validate(self.conformance)
         return report if report.fingerprint == self.description.fingerprint else None
 
-    @property
+    @cached_property
     def objection(self) -> str | None:
         """Say why the target is not offered; None if it is.
 

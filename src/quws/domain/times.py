@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _FORM = re.compile(
     r"(?P<year>\d{4})"
@@ -36,7 +37,20 @@ def to_millis(instant: datetime) -> datetime:
 def format_instant(instant: datetime) -> str:
     """Write an aware instant as UWS wants it: ``2026-11-21T10:00:00.000Z``."""
     utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
-    return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    # What Python has for it takes four times as long, and a list of jobs is mostly instants.
+    return (
+        f"{_day(utc.year, utc.month, utc.day)}{_TWO_DIGITS[utc.hour]}:{_TWO_DIGITS[utc.minute]}:"
+        f"{_TWO_DIGITS[utc.second]}{_MILLIS[utc.microsecond // 1000]}"
+    )
+
+
+@lru_cache(maxsize=1024)
+def _day(year: int, month: int, day: int) -> str:
+    return f"{year:04}-{month:02}-{day:02}T"
+
+
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
+_MILLIS = [f".{number:03}Z" for number in range(1000)]
 
 
 def parse_instant(text: str) -> datetime:

@@ -25,6 +25,7 @@ from quws.sandbox.messages import (
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
 from quws.services.seats import NoSeat, QueueFull, Seats
+from quws.services.verdicts import Verdicts
 
 _MEMORY_BYTES = 1 << 30
 _START_AFTER_SECONDS = 0.1
@@ -64,6 +65,7 @@ class CircuitChecker:
             spares=_CHEAP_AT_ONCE,
         )
         self._seconds = seconds
+        self._verdicts = Verdicts()
         self._cheap = Seats(_CHEAP_AT_ONCE, queue=_CHEAP_QUEUE, seconds=_SEAT_SECONDS)
         self._dear = Seats(_DEAR_AT_ONCE, queue=_DEAR_QUEUE, seconds=_SEAT_SECONDS)
 
@@ -84,7 +86,7 @@ class CircuitChecker:
         language: Language | None,
         limits: CircuitLimits,
     ) -> list[CircuitFacts]:
-        """Return what each circuit is.
+        """Return what each circuit is; one that the caller has sent before is not read again.
 
         Raises
         ------
@@ -99,6 +101,10 @@ class CircuitChecker:
 
         """
         _refuse_long_ones(circuits, limits)
+        key = self._verdicts.key(caller, circuits, language, limits)
+        known = self._verdicts.get(key)
+        if known is not None:
+            return known
         request = CheckCircuits(
             circuits=circuits,
             language=language,
@@ -108,6 +114,7 @@ class CircuitChecker:
         )
         match await self._answer(caller, request, sum(map(len, circuits))):
             case CircuitsChecked(facts=facts):
+                self._verdicts.put(key, facts)
                 return facts
             case CircuitRefused() as refused:
                 raise _invalid(refused, several=len(circuits) > 1)

@@ -94,7 +94,7 @@ class Database:
         if self.is_sqlite:
             engine = sqlite.make_engine(self.url.database or "", full_sync=full_sync)
             self._reads = sqlite.Pool(engine, "BEGIN", _READERS)
-            self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1)
+            self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
         else:
             self._pool = postgres.Pool(self.url, pool_size)
 

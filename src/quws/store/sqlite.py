@@ -3,7 +3,8 @@
 A statement on SQLite takes some dozen microseconds; to hand it to a thread and to hear of its end
 takes ten times as long, and so does SQLAlchemy's asynchronous layer. So each statement is run where
 it is called. What finds the database locked, or turns out to read a lot, is done anew in a thread,
-and so is from the outset what may have to wait for the disk.
+and so is from the outset what has to wait for the disk. A commit has not: it only adds to the
+database's log, which is copied into the database beside everything else.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, ScalarResult, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 from typing_extensions import override
 
@@ -32,18 +33,24 @@ AT_ONCE_SECONDS = 0.01
 _STEPS = 10_000
 """After how many steps of a query that is looked at: about a millisecond."""
 _MANY_ROWS = 500
+_LOGGED_ROWS = 500
+"""After how many that have changed the log is copied: some thousand pages of it."""
 _TRY_ASIDE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
 class Direct:
     """A connection within a transaction: as much of an ``AsyncConnection`` as the store uses."""
 
-    def __init__(self, sync: Connection, thread: ThreadPoolExecutor, begin: str) -> None:
+    def __init__(
+        self, sync: Connection, thread: ThreadPoolExecutor, begin: str, *, full_sync: bool
+    ) -> None:
         self._sync = sync
         self._raw: sqlite3.Connection = sync.connection.driver_connection  # type: ignore[assignment]
         self._thread = thread
         self._begin = begin
         self._reads = begin == "BEGIN"
+        self._full_sync = full_sync
+        self._large = False
         self._until: float | None = None
         self.lost = False
         """Whether the thread has it: whoever waited for that was cancelled."""
@@ -53,6 +60,7 @@ class Direct:
     async def execute(self, statement: Executable, values: Any = None, /) -> CursorResult[Any]:
         """Run a statement, once for each of a list of values."""
         many = isinstance(values, Sequence) and len(values) > _MANY_ROWS
+        self._large = self._large or many
         return await self._run(partial(self._sync.execute, statement, values), aside=many)
 
     async def scalar(self, statement: Executable, values: Any = None, /) -> Any:
@@ -69,16 +77,22 @@ class Direct:
 
     async def begin(self) -> None:
         """Begin a transaction."""
+        self._large = False
         await self._run(partial(self._raw.execute, self._begin))
 
     async def commit(self) -> None:
         """End the transaction: what was written stays."""
-        # Now and then SQLite copies its log into the database then, and waits for the disk.
-        await self._run(self._raw.commit, aside=not self._reads)
+        waits = self._full_sync or self._large
+        await self._run(self._raw.commit, aside=waits and not self._reads)
 
     async def rollback(self) -> None:
         """End the transaction: nothing was written."""
         await self._run(self._raw.rollback)
+
+    @property
+    def changed(self) -> int:
+        """How many rows were changed by it so far."""
+        return self._raw.total_changes
 
     def close(self) -> None:
         """Close the connection, and with it a transaction that has not ended."""
@@ -128,15 +142,20 @@ class Pool:
         ``BEGIN IMMEDIATE``.
     size
         How many there are at most.
+    full_sync
+        Whether a commit waits for the disk.
 
     """
 
-    def __init__(self, engine: Engine, begin: str, size: int) -> None:
+    def __init__(self, engine: Engine, begin: str, size: int, *, full_sync: bool = False) -> None:
         self._engine = engine
         self._begin = begin
+        self._full_sync = full_sync
         self._free: deque[Direct] = deque()
         self._places = Places(size)
-        self._thread = ThreadPoolExecutor(max_workers=size, thread_name_prefix="sqlite")
+        # One more, which copies the log.
+        self._thread = ThreadPoolExecutor(max_workers=size + 1, thread_name_prefix="sqlite")
+        self._logged = 0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Direct]:
@@ -151,6 +170,7 @@ class Pool:
         """
         async with self._places.one():
             connection = self._free.pop() if self._free else await self._open()
+            before = connection.changed
             try:
                 await connection.begin()
                 try:
@@ -166,6 +186,7 @@ class Pool:
                     connection.close()
                 raise
             self._free.append(connection)
+            self._count(connection.changed - before)
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -173,9 +194,22 @@ class Pool:
             self._free.pop().close()
         self._thread.shutdown(wait=False)
 
+    def _count(self, changed: int) -> None:
+        self._logged += changed
+        if self._logged >= _LOGGED_ROWS:
+            self._logged = 0
+            with suppress(RuntimeError):  # All is being closed, and the last one to go copies it.
+                self._thread.submit(self._copy_log)
+
+    def _copy_log(self) -> None:
+        """Copy the log into the database, as far as nobody still reads what it replaces."""
+        # Whatever is in the way, the next one copies more.
+        with suppress(sqlite3.Error, DBAPIError), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     async def _open(self) -> Direct:
         opening = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.connect)
-        return Direct(await opening, self._thread, self._begin)
+        return Direct(await opening, self._thread, self._begin, full_sync=self._full_sync)
 
 
 def make_engine(path: str, *, full_sync: bool) -> Engine:
@@ -207,6 +241,8 @@ def _open(path: str, *, full_sync: bool) -> sqlite3.Connection:
     try:
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute(f"PRAGMA synchronous={'FULL' if full_sync else 'NORMAL'}")
+        # Not in the middle of a commit, which would wait for the disk then: see `Pool`.
+        raw.execute("PRAGMA wal_autocheckpoint=0")
         raw.execute("PRAGMA foreign_keys=ON")
         raw.execute("PRAGMA busy_timeout=0")
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -62,7 +62,8 @@ def to_stored(instant: datetime) -> int:
 
 def from_stored(millis: int) -> datetime:
     """Turn milliseconds since 1970 into an aware instant."""
-    return datetime.fromtimestamp(millis // 1000, UTC).replace(microsecond=millis % 1000 * 1000)
+    # By place: the third and fourth are microseconds and milliseconds.
+    return _EPOCH + timedelta(0, 0, 0, millis)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -96,6 +96,32 @@ async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
     assert children.owners == [Owner("anna")]
 
 
+async def test_one_that_its_sender_sends_again_is_not_read_again(checker_with: With) -> None:
+    other = FACTS.model_copy(update={"depth": 9})
+    checker, children = checker_with(
+        CircuitsChecked(facts=[FACTS]),
+        CircuitsChecked(facts=[other]),
+        CircuitsChecked(facts=[FACTS]),
+    )
+    for _ in range(2):
+        assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
+    assert len(children.asked) == 1
+    for _ in range(2):
+        assert await checker.check(BERT, [CIRCUIT], None, LIMITS) == [other]
+    assert children.owners == [Owner("anna"), Owner("bert")], "each of them hears what is theirs"
+    await checker.check(ANNA, [CIRCUIT], None, CircuitLimits())
+    assert len(children.asked) == 3, "other limits may refuse it"
+
+
+async def test_one_that_is_refused_is_read_again(checker_with: With) -> None:
+    refused = CircuitRefused(sentence="no such gate", line=3, column=5, circuit=0)
+    checker, children = checker_with(refused, refused)
+    for _ in range(2):
+        with pytest.raises(InvalidCircuit):
+            await checker.check(ANNA, [CIRCUIT], None, LIMITS)
+    assert len(children.asked) == 2
+
+
 async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
     checker, children = checker_with(CircuitDrawn(drawing=DRAWING), seconds=0.5)
     assert await checker.draw(ANNA, CIRCUIT, None, LIMITS) == DRAWING
@@ -172,7 +198,7 @@ async def test_a_small_text_that_takes_long_is_dear_after_all(checker_with: With
     assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
     assert [asked.cpu_seconds for asked in children.asked] == [1, 60]
     with pytest.raises(InvalidCircuit, match="takes more than 60 seconds of processor time"):
-        await checker.check(ANNA, [CIRCUIT], None, LIMITS)
+        await checker.check(ANNA, ["another"], None, LIMITS)
     assert children.out == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from store_helpers import NOW, TARGET
 
 from quws.domain.quotes import work_of
 from quws.domain.targets import TargetState, TargetStatus
+from quws.services.quotes import Outlook
 from quws.store.jobs.quotes import QueueState
 
 pytestmark = pytest.mark.anyio
@@ -98,11 +100,52 @@ async def test_the_wait_is_for_all_who_wait_though_few_are_listed(house: House) 
     ("seconds", "cost"),
     [(None, 1000), (2.0, 2000), (0.0001, 1), (0.0016, 2), (1e9, 86_400_000)],
 )
-async def test_a_job_costs_its_owner_its_probable_time(
-    house: House, seconds: float | None, cost: int
-) -> None:
+async def test_a_job_costs_its_owner_its_probable_time(seconds: float | None, cost: int) -> None:
     known = {} if seconds is None else {5: seconds}
-    assert house.quotes.cost_ms(a_queue(known=known), 5) == cost
+    assert Outlook(a_queue(known=known), NOW).cost_ms(5) == cost
+
+
+async def test_an_outlook_goes_on_with_the_time_and_with_what_is_added_to_it() -> None:
+    outlook = Outlook(a_queue(5, 1, running=[(5, since(4))]), NOW)
+    assert outlook.wait(NOW) == 17
+    assert outlook.end(5, NOW) == NOW + timedelta(seconds=27)
+    later = NOW + timedelta(seconds=2)
+    assert outlook.wait(later) == 15
+    outlook.queue(5)
+    assert outlook.wait(later) == 25
+    assert outlook.end(5, later) == NOW + timedelta(seconds=37)
+    assert outlook.wait(NOW + timedelta(hours=1)) == 0
+
+
+async def test_an_outlook_is_shared_by_those_who_ask_at_the_same_time(house: House) -> None:
+    nothing = await house.quotes.outlook(TARGET)
+    assert nothing.end(5, NOW) is None
+    assert await house.quotes.outlook(TARGET) is not nothing, "there may be something to say by now"
+    await learn(house, 100)
+    assert await house.quotes.outlook("other") is not nothing
+    first, second = await asyncio.gather(house.quotes.outlook(TARGET), house.quotes.outlook(TARGET))
+    assert first is second
+    assert first.end(SIZE, NOW) == NOW + timedelta(seconds=100)
+
+
+async def test_who_queues_jobs_one_after_the_other_is_quoted_one_after_the_other(
+    house: House,
+) -> None:
+    await learn(house, 100)
+    jobs = [(await house.submit(PHASE="RUN")).id for _ in range(3)]
+    assert await quotes_of(house, *jobs) == [100, 200, 300]
+    waits = (await house.submit()).id
+    assert await quotes_of(house, waits) == [400]
+
+
+async def test_what_is_run_or_aborted_here_counts_at_once(house: House) -> None:
+    await learn(house, 100)
+    first, second = [(await house.submit()).id for _ in range(2)]
+    await house.jobs.control.run(ANNA, first)
+    third = (await house.submit()).id
+    await house.jobs.control.abort(ANNA, first)
+    fourth = (await house.submit()).id
+    assert await quotes_of(house, second, third, fourth) == [100, 200, 100]
 
 
 # -- those that wait -------------------------------------------------------------------------

@@ -113,8 +113,8 @@ async def plan_of_list(
     """Explain the first statement of a list, or a later one."""
     count = 0
     with Caught() as caught:
-        async for _ in full.listing.refs(wanted):
-            count += 1
+        async for chunk in full.listing.refs(wanted):
+            count += len(chunk)
             if len(caught.sent) > skip and count >= rows:
                 break
     assert count >= rows
@@ -224,7 +224,7 @@ async def test_whether_anything_is_due(full: JobStore, full_url: str) -> None:
 
 async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
     wanted = ListFilter(everybody=True, phases=frozenset({Phase.QUEUED}), last=1)
-    (ref,) = [ref async for ref in full.listing.refs(wanted)]
+    ((ref,),) = [chunk async for chunk in full.listing.refs(wanted)]
     with Caught() as caught:
         found = await full.reading.whole(ref.id)
     assert found is not None
@@ -235,7 +235,7 @@ async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
 
 async def test_how_many_of_mine_are_active(full: JobStore, full_url: str) -> None:
     wanted = ListFilter(BUSY, phases=frozenset({Phase.PENDING, Phase.HELD}), last=1)
-    (ref,) = [ref async for ref in full.listing.refs(wanted)]
+    ((ref,),) = [chunk async for chunk in full.listing.refs(wanted)]
     with Caught() as caught:
         found = await run(full, ref.id, most=1)
     assert found is not None

@@ -139,6 +139,31 @@ async def test_many_rows_are_written_at_once(database: Database, rows: int) -> N
     assert await count(database) == rows
 
 
+async def test_the_log_is_copied_when_there_is_enough_of_it(database: Database) -> None:
+    def size() -> int:
+        return Path(database.name).stat().st_size
+
+    before = size()
+    for _ in range(499):
+        await add(database)
+    assert size() == before, "a commit only adds to the log"
+    await add(database)
+    async with asyncio.timeout(30):
+        while size() == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await add(database)
+    assert await count(database) == 501
+
+
+async def test_a_commit_that_waits_for_the_disk_keeps_nobody_waiting(tmp_path: Path) -> None:
+    for full_sync in (True, False):
+        database = Database(f"sqlite:///{tmp_path / f'{full_sync}.db'}", full_sync=full_sync)
+        async with database.write() as connection:
+            await connection.execute(text("CREATE TABLE n (i INTEGER PRIMARY KEY)"))
+        assert (await turns(asyncio.create_task(add(database))) > 1) is full_sync
+        await database.close()
+
+
 async def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 100)
     database = Database(f"sqlite:///{tmp_path / 'text'}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2s
+from json import JSONEncoder
 
 from pydantic import TypeAdapter
 
 from quws.api.kit.urls import Urls
 from quws.domain.job import Job, JobError, JobRef, Result
+from quws.domain.times import format_instant
 from quws.schemas.job import (
     DeletedJson,
     EntryJson,
@@ -23,6 +25,7 @@ from quws.services.snapshots import JobDetails, Snapshot
 
 _PARAMETERS = TypeAdapter(dict[str, ParameterJson])
 _RESULTS = TypeAdapter(list[ResultJson])
+_TEXT = JSONEncoder(ensure_ascii=False)
 
 
 def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
@@ -108,9 +111,27 @@ def ref_json(ref: JobRef, urls: Urls) -> str:
     ).model_dump_json()
 
 
+def refs_json(refs: Iterable[JobRef], urls: Urls) -> Iterator[str]:
+    """Write entries of the job list, each as `ref_json` does: a model of each takes longer."""
+    before = _text(urls.job(""))[:-1]
+    owners: dict[str | None, str] = {}
+    for job_id, phase, run_id, owner, created in refs:
+        if (whose := owners.get(owner)) is None:
+            whose = owners[owner] = _text(owner or "")
+        yield (
+            f'{{"id":"{job_id}","url":{before}{job_id}","phase":"{phase}",'
+            f'"run_id":{"null" if run_id is None else _text(run_id)},"owner":{whose},'
+            f'"creation_time":"{format_instant(created)}"}}'
+        )
+
+
 def deleted_json(job_id: str, urls: Urls) -> str:
     """Write that a job is gone."""
     return DeletedJson(id=job_id, url=urls.job(job_id)).model_dump_json()
+
+
+def _text(text: str) -> str:
+    return _TEXT.encode(text)
 
 
 def _parameters(job: Job, urls: Urls) -> dict[str, ParameterJson]:

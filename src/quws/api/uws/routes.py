@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter
@@ -32,11 +33,14 @@ from quws.domain.times import format_instant
 
 XML = "application/xml"
 JSON = "application/json"
-_LIST_CHUNK = 200
 
 
+@cache
 def make_router(mount: str, *, in_schema: bool) -> APIRouter:
-    """Make the routes below a job list. ``HEAD`` goes wherever ``GET`` goes."""
+    """Return the routes below a job list. ``HEAD`` goes wherever ``GET`` goes.
+
+    They are made once in a process, as those of the other routers are: that takes long.
+    """
     router = APIRouter(
         route_class=PlainRoute, prefix=mount, tags=["UWS"], include_in_schema=in_schema
     )
@@ -115,9 +119,8 @@ async def get_list(request: Request) -> Response:
     if wants_json(request):
         write, media_type = _list_json, JSON
     # Read before the answer begins: a fault must not become a document that breaks off.
-    chunks = _chunks(refs)
-    first: list[JobRef] = await anext(chunks, [])
-    return StreamingResponse(write(first, chunks, urls), media_type=media_type)
+    first: list[JobRef] = await anext(refs, [])
+    return StreamingResponse(write(first, refs, urls), media_type=media_type)
 
 
 async def _list_xml(
@@ -132,21 +135,10 @@ async def _list_xml(
 async def _list_json(
     first: list[JobRef], others: AsyncIterator[list[JobRef]], urls: Urls
 ) -> AsyncIterator[str]:
-    yield "[" + ",".join(as_json.ref_json(ref, urls) for ref in first)
+    yield "[" + ",".join(as_json.refs_json(first, urls))
     async for chunk in others:
-        yield "".join("," + as_json.ref_json(ref, urls) for ref in chunk)
+        yield "," + ",".join(as_json.refs_json(chunk, urls))
     yield "]"
-
-
-async def _chunks(refs: AsyncIterator[JobRef]) -> AsyncIterator[list[JobRef]]:
-    chunk: list[JobRef] = []
-    async for ref in refs:
-        chunk.append(ref)
-        if len(chunk) == _LIST_CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 async def create_job(request: Request) -> Response:

@@ -17,6 +17,7 @@ from pydantic_xml import BaseXmlModel, attr, element
 from quws.api.kit.urls import Urls
 from quws.api.kit.xml import head, xml_safe, xml_text
 from quws.domain.job import Job, JobRef
+from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 from quws.services.snapshots import JobDetails
 
@@ -213,20 +214,21 @@ def list_entries(refs: Iterable[JobRef], urls: Urls) -> str:
     # An id has nothing to be escaped.
     before = quoteattr(urls.job(""))
     before, quote = before[:-1], before[-1]
-    return "".join(
-        f'<uws:jobref id="{ref.id}" xlink:href={before}{ref.id}{quote}>'
-        f"<uws:phase>{ref.phase}</uws:phase>"
-        + ("" if ref.run_id is None else f"<uws:runId>{xml_text(ref.run_id)}</uws:runId>")
-        + (
-            '<uws:ownerId xsi:nil="true"/>'
-            if ref.owner is None
-            else f"<uws:ownerId>{xml_text(ref.owner)}</uws:ownerId>"
+    # Mostly they are all of one.
+    owners: dict[str | None, str] = {None: '<uws:ownerId xsi:nil="true"/>'}
+    written = []
+    for job_id, phase, run_id, owner, created in refs:
+        if (whose := owners.get(owner)) is None:
+            whose = owners[owner] = f"<uws:ownerId>{xml_text(owner or '')}</uws:ownerId>"
+        written.append(
+            f'<uws:jobref id="{job_id}" xlink:href={before}{job_id}{quote}>{_PHASES[phase]}'
+            f"{'' if run_id is None else f'<uws:runId>{xml_text(run_id)}</uws:runId>'}{whose}"
+            f"<uws:creationTime>{format_instant(created)}</uws:creationTime></uws:jobref>"
         )
-        + f"<uws:creationTime>{format_instant(ref.creation_time)}</uws:creationTime></uws:jobref>"
-        for ref in refs
-    )
+    return "".join(written)
 
 
+_PHASES = {phase: f"<uws:phase>{phase}</uws:phase>" for phase in Phase}
 LIST_END = "</uws:jobs>\n"
 
 

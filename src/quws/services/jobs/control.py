@@ -141,6 +141,7 @@ class JobControl:
         if control.phase is None:
             await self._announcer.touched(job_id, head.phase)
             return
+        self._planner.forget(job.target if new is None else new.columns["target"])
         await self._announcer.changed(job_id, head.phase)
         if head.phase is Phase.QUEUED:
             await self._announcer.work(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
 from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
-from quws.services.quotes import Quotes
+from quws.services.quotes import Outlook, Quotes
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.store.targets import TargetStore
@@ -45,6 +44,8 @@ class Plan:
     work: int
     cost_ms: int
     quote: datetime | None
+    outlook: Outlook
+    """What was known of the target's queue."""
     seconds: float | None = None
     """How long the job would run, as the target predicts."""
 
@@ -152,14 +153,9 @@ class Planner:
         request = read_job(posted, self._policy, self.specifications)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
-        reading = asyncio.create_task(self._quotes.state(target.name))
-        try:
-            facts = await self._checker.check(
-                caller, request.circuits, request.language, target.circuit_limits
-            )
-        finally:
-            # Also of a circuit that is refused: nothing goes on behind an answer.
-            queue = await reading
+        facts = await self._checker.check(
+            caller, request.circuits, request.language, target.circuit_limits
+        )
         # To send circuits, and to have them read, may have taken long.
         await self._standing.confirm(caller)
         target.check(facts)
@@ -178,16 +174,22 @@ class Planner:
             origin=logs.origin() | tracing.carrier(),
         )
         work = work_of(facts, options.shots)
+        outlook = await self._quotes.outlook(target.name)
         return Plan(
             target,
             request,
             facts,
             spec,
             work,
-            self._quotes.cost_ms(queue, work),
-            self._quotes.of_new(queue, work),
+            outlook.cost_ms(work),
+            outlook.end(work, self._clock()),
+            outlook,
             seconds,
         )
+
+    def forget(self, target: str) -> None:
+        """Plan the next job of a target by its queue as it is then."""
+        self._quotes.forget(target)
 
     async def in_service(self, name: str) -> TargetDescription:
         """Return a target that takes jobs, if only to keep them until it is online again.

@@ -86,8 +86,8 @@ class JobReader:
         after: datetime | None = None,
         last: int | None = None,
         key: str | None = None,
-    ) -> AsyncIterator[JobRef]:
-        """Yield the caller's jobs, newest first; ARCHIVED ones only when asked for.
+    ) -> AsyncIterator[list[JobRef]]:
+        """Yield the caller's jobs in chunks, newest first; ARCHIVED ones only when asked for.
 
         With ``key`` only the one that a request of theirs made under this Idempotency-Key.
         """

@@ -157,6 +157,7 @@ class JobSubmission:
         _log.info("job created", phase=job.phase, circuits=job.circuits)
         await self._announcer.touched(job_id, job.phase)
         if queue:
+            plan.outlook.queue(job.work)
             await self._announcer.work(target.name)
         elif run:
             await self._control.run(caller, job_id)

@@ -62,12 +62,7 @@ class JobClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Built once: that takes longer than to run it.
-        self._next = {
-            (held, left): _next(database, held=held, left=left)
-            for held in (False, True)
-            for left in (False, True)
-        }
+        self._moves: dict[tuple[bool, bool], Prepared] = {}
         self._renew = (
             update(t.jobs)
             .where(FENCE)
@@ -133,7 +128,7 @@ class JobClaims:
         holder: str | None,
         but: Collection[str],
     ) -> Taken:
-        move = self._next[holder is not None, bool(but)]
+        move = self._next(held=holder is not None, left=bool(but))
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -159,6 +154,12 @@ class JobClaims:
             if made:
                 await transition.write_down(connection, made)
         return Taken(claims, more)
+
+    def _next(self, *, held: bool, left: bool) -> Prepared:
+        # Built once: that takes longer than to run it. A worker needs one or two of them.
+        if (held, left) not in self._moves:
+            self._moves[held, left] = _next(self._database, held=held, left=left)
+        return self._moves[held, left]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
         """Renew a lease, read the deadline, which may have moved, and the database's clock.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import literal, null, select, tuple_
+from sqlalchemy import Integer, bindparam, literal, null, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import JobRef, JobRow, Running
@@ -16,9 +17,13 @@ from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
-from quws.store.jobs.rows import ref_of, select_refs
+from quws.store.jobs.rows import ref_of, refs_of, select_refs
 
 _j = t.jobs.c
+_MOST = bindparam("most", type_=Integer)
+_OLDER = tuple_(_j.creation_time, _j.id) < tuple_(
+    bindparam("seen_time", type_=t.Instant), bindparam("seen_id", type_=_j.id.type)
+)
 _TAGS = _j.spec["tags"].label("tags")
 _log = structlog.get_logger(__name__)
 
@@ -42,32 +47,34 @@ class JobListing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def refs(self, wanted: ListFilter) -> AsyncIterator[JobRef]:
-        """List jobs, newest first.
+    async def refs(self, wanted: ListFilter) -> AsyncIterator[list[JobRef]]:
+        """List jobs, newest first, in chunks.
 
-        Reads in chunks by key and holds no connection between them, so that a
-        slow reader of a long list blocks nobody.
+        Holds no connection between them, so that a slow reader of a long list blocks nobody.
         """
         left = wanted.last
-        last_seen: tuple[datetime, str] | None = None
+        query = first = (
+            select_refs()
+            .where(*_clauses(wanted))
+            .order_by(_j.creation_time.desc(), _j.id.desc())
+            .limit(_MOST)
+        )
+        values: dict[str, Any] = {}
         while left is None or left > 0:
             size = CHUNK if left is None else min(left, CHUNK)
-            query = select_refs().where(*_clauses(wanted))
-            if last_seen is not None:
-                query = query.where(
-                    tuple_(_j.creation_time, _j.id)
-                    < tuple_(literal(last_seen[0], t.Instant), literal(last_seen[1]))
-                )
-            query = query.order_by(_j.creation_time.desc(), _j.id.desc()).limit(size)
             async with self._database.read() as connection:
-                rows = (await connection.execute(query)).all()
-            for row in rows:
-                yield ref_of(row)
-            if len(rows) < size:
+                rows = (await connection.execute(query, values | {"most": size})).all()
+            refs = refs_of(rows)
+            if refs:
+                yield refs
+            if len(refs) < size:
                 return
-            last_seen = (rows[-1].creation_time, rows[-1].id)
+            query = first.where(_OLDER)
+            values = {"seen_time": refs[-1].creation_time, "seen_id": refs[-1].id}
             if left is not None:
-                left -= len(rows)
+                left -= size
+            # Each of them takes some milliseconds: others are served between two.
+            await asyncio.sleep(0)
 
     async def rows(self, wanted: ListFilter, limit: int, older: str | None = None) -> list[JobRow]:
         """Return one page of a table of jobs, newest first.

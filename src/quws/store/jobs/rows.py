@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ _RESULTS = (
     .order_by(_r.position, _r.id)
 )
 
+_PHASES = {phase.value: phase for phase in Phase}
 _NOT_BEGUN = frozenset({Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.SUSPENDED})
 
 
@@ -34,13 +36,10 @@ class UnreadableJob(Exception):
 
 def phase_of(stored: str) -> Phase:
     """Return a phase as a row has it; UNKNOWN for one that this release does not know."""
-    try:
-        return Phase(stored)
-    except ValueError:
-        return Phase.UNKNOWN
+    return _PHASES.get(stored, Phase.UNKNOWN)
 
 
-def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
+def select_refs() -> Select[tuple[str, str, str | None, str, datetime]]:
     """Return a query for what :func:`ref_of` reads."""
     return select(_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
 
@@ -48,6 +47,14 @@ def select_refs() -> Select[tuple[str, str, str | None, str | None, datetime]]:
 def ref_of(row: Any) -> JobRef:
     """Return what the list says of a job."""
     return JobRef(row.id, phase_of(row.phase), row.run_id, row.owner or None, row.creation_time)
+
+
+def refs_of(rows: Iterable[Any]) -> list[JobRef]:
+    """Return what the list says of each job, of rows that have nothing else."""
+    return [
+        JobRef(job_id, _PHASES.get(phase, Phase.UNKNOWN), run_id, owner or None, created)
+        for job_id, phase, run_id, owner, created in rows
+    ]
 
 
 async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = False) -> Job:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from store_helpers import NOW, new_job
 
 from quws.api.kit.urls import Urls
@@ -19,15 +21,27 @@ from quws.api.uws.json import (
     job_json,
     parameters_json,
     ref_json,
+    refs_json,
     results_json,
     snapshot_json,
     state_of,
 )
-from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result, TimelineEntry
+from quws.domain.job import (
+    ErrorType,
+    Job,
+    JobError,
+    JobRef,
+    Parameter,
+    Result,
+    TimelineEntry,
+    new_job_id,
+)
+from quws.domain.parameters.values import is_xml_text
 from quws.domain.phases import Phase
 from quws.schemas.job import DeletedJson, ErrorJson, JobJson, LinkJson, RefJson, ResultJson
 from quws.services.snapshots import JobDetails, Snapshot
 
+XML_TEXT = st.text(st.characters(exclude_categories=("Cs",)).filter(is_xml_text), max_size=20)
 URLS = Urls("https://host:8443/quws/jobs")
 PARAMETERS = [
     Parameter("CIRCUIT", artifact="a", size=9000),
@@ -186,6 +200,22 @@ def test_what_is_written_can_be_read_with_the_same_models() -> None:
     assert ref_read == RefJson.model_validate(read.model_dump())
     gone = DeletedJson.model_validate_json(deleted_json(job.id, URLS))
     assert (gone.id, gone.url) == (read.id, read.url)
+
+
+@given(st.lists(st.tuples(st.none() | XML_TEXT, st.none() | XML_TEXT), max_size=3))
+def test_the_list_is_the_one_of_the_models(texts: list[tuple[str | None, str | None]]) -> None:
+    refs = [
+        JobRef(new_job_id(), phase, run_id, owner, NOW)
+        for phase in Phase
+        for run_id, owner in [*texts, ('\x7f\x85\u2028"\\/\t\n\r', None), (None, "é"), ("", "")]
+    ]
+    assert list(refs_json(refs, URLS)) == [ref_json(ref, URLS) for ref in refs]
+
+
+def test_an_awkward_address_of_the_service() -> None:
+    urls = Urls('http://host/a"b/jobs')
+    ref = JobRef(new_job_id(), Phase.QUEUED, None, None, NOW)
+    assert list(refs_json([ref], urls)) == [ref_json(ref, urls)]
 
 
 @pytest.mark.parametrize(

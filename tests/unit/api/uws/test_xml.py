@@ -494,7 +494,7 @@ def test_the_streamed_list_is_the_one_of_the_models(count: int) -> None:
 @given(st.lists(st.tuples(st.none() | XML_TEXT, st.none() | XML_TEXT), max_size=5))
 def test_with_any_texts(texts: list[tuple[str | None, str | None]]) -> None:
     entries = [
-        replace(entry, run_id=run_id, owner=owner)
+        entry._replace(run_id=run_id, owner=owner)
         for entry, (run_id, owner) in zip(refs(len(texts)), texts, strict=True)
     ]
     assert canonical(streamed(entries)) == canonical(list_document(entries, URLS))
@@ -522,7 +522,7 @@ def test_others_read_the_list(document: Any) -> None:
 
 
 def test_in_the_list_too_nobody_is_nil_and_no_run_id_is_missing() -> None:
-    entries = [replace(refs(1)[0], run_id=None, owner=None)]
+    entries = [refs(1)[0]._replace(run_id=None, owner=None)]
     root = validate(streamed(entries))
     owner = root[0].find("uws:ownerId", NAMES)
     assert owner is not None

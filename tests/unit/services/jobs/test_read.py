@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 async def ids(house: House, caller: object, **wanted: object) -> list[str]:
     refs = house.jobs.reader.refs(caller, **wanted)  # type: ignore[arg-type]
-    return [ref.id async for ref in refs]
+    return [ref.id async for chunk in refs for ref in chunk]
 
 
 async def three(house: House) -> list[Job]:

@@ -20,13 +20,13 @@ from store_helpers import (
     claimed,
     drive,
     entry,
-    everything,
     got,
     later,
     overdue,
     queued,
     requeued,
     runs_out_in,
+    snapshot,
     spoil,
     timeline_of,
 )
@@ -82,9 +82,9 @@ async def test_a_claim(database: Database, store: JobStore) -> None:
 async def test_nothing_to_claim(database: Database, store: JobStore) -> None:
     await added(store)
     await queued(store, target="other")
-    before = await everything(database)
+    before = await snapshot(database)
     assert await store.claims.claim(TARGET, "worker", LONG, NOW) is None
-    assert await everything(database) == before
+    assert await snapshot(database) == before
 
 
 @pytest.mark.parametrize(

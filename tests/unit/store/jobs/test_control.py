@@ -27,6 +27,7 @@ from store_helpers import (
     ran_for,
     run,
     runs_out_in,
+    snapshot,
     timeline_of,
 )
 
@@ -91,12 +92,12 @@ async def test_abort_of_what_is_over_its_time(
     database: Database, store: JobStore, seconds: float, aborted: bool
 ) -> None:
     held = await claimed(store, execution_duration=600)
-    before = await everything(database)
+    before = await snapshot(database)
     assert held.deadline is not None
     past = held.deadline + timedelta(seconds=seconds)
     done = await store.control.abort(held.id, entry(), past_deadline=past)
     assert (done is not None) is aborted
-    assert ((await everything(database)) == before) is not aborted
+    assert ((await snapshot(database)) == before) is not aborted
 
 
 async def test_an_unlimited_job_is_never_over_its_time(store: JobStore) -> None:
@@ -246,18 +247,18 @@ async def test_a_request_is_granted_as_a_whole_or_changes_nothing(
     for pair in pairs:
         job = await added(store)
         await drive(database, job.id, phase=phase)
-        before = await everything(database)
+        before = await snapshot(database)
         wanted = Change(**WANTED[pair[0]], **WANTED[pair[1]])
         forbidden = [part for part in pair if phase not in ALLOWED[part]]
         if forbidden:
             with pytest.raises(Refused) as caught:
                 await store.control.apply(job.id, wanted)
             assert caught.value.part is forbidden[0], pair
-            assert await everything(database) == before, pair
+            assert await snapshot(database) == before, pair
         else:
             ref = await store.control.apply(job.id, wanted)
             assert ref == await store.reading.head(job.id), pair
-            after = await everything(database)
+            after = await snapshot(database)
             assert after["jobs"] != before["jobs"], pair
         await store.control.delete(job.id, NOW)
 

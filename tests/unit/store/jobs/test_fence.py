@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 from store_actions import ACTIONS, WORKER
-from store_helpers import EXPIRED, claim, claimed, entry, everything, requeued
+from store_helpers import (
+    EXPIRED,
+    claim,
+    claimed,
+    entry,
+    requeued,
+    snapshot,
+)
 
 from quws.domain.job import (
     Claim,
@@ -63,10 +70,10 @@ async def test_who_lost_a_job_can_change_nothing(
 ) -> None:
     held = await claimed(store, EXPIRED, circuits=2)
     await lost(store, held)
-    before = await everything(database)
+    before = await snapshot(database)
     for name in WORKER:
         assert not await ACTIONS[name].act(store, held), name
-    assert await everything(database) == before
+    assert await snapshot(database) == before
 
 
 @pytest.mark.parametrize("name", WORKER)
@@ -81,11 +88,11 @@ async def test_another_lease_or_attempt_is_not_this_one(
     database: Database, store: JobStore, name: str
 ) -> None:
     held = await claimed(store)
-    before = await everything(database)
+    before = await snapshot(database)
     assert not await ACTIONS[name].act(store, replace(held, lease="another"))
     attempt = replace(held, job=replace(held.job, attempt=held.attempt + 1))
     assert not await ACTIONS[name].act(store, attempt)
-    assert await everything(database) == before
+    assert await snapshot(database) == before
 
 
 async def test_between_the_look_and_the_write_of_a_worker_nobody_aborts_its_job(

@@ -6,10 +6,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from store_helpers import NOW, entry, new_job
+from store_helpers import NOW, entry, ids, new_job
 
 from quws.store.jobs.keys import MadeBefore, Once
-from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
@@ -29,8 +28,7 @@ async def test_a_key_is_one_owners_and_outlives_its_job(store: JobStore) -> None
     anna, bert = new_job(owner="anna"), new_job(owner="bert")
     for job in (anna, bert):
         assert await store.creation.add(job, [entry()], Once("key", "same")) is None
-    found = [item.id async for item in store.listing.refs(ListFilter(owner="anna", key="key"))]
-    assert found == [anna.id]
+    assert await ids(store, owner="anna", key="key") == [anna.id]
     await store.control.delete(anna.id, NOW)
     assert await store.keys.made_before("anna", "key") == MadeBefore(anna.id, "same")
     assert await store.keys.forget(NOW) == 0

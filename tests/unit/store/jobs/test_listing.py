@@ -110,9 +110,9 @@ async def test_a_list_is_read_on_while_jobs_come_and_go(
 ) -> None:
     jobs = await many(database, 2100)
     found = []
-    async for ref in store.listing.refs(ListFilter(owner="anna")):
-        found.append(ref.id)
-        if len(found) == 500:
+    async for chunk in store.listing.refs(ListFilter(owner="anna")):
+        found += [ref.id for ref in chunk]
+        if len(found) == 1000:
             for gone in (jobs[0], jobs[999], jobs[1000], jobs[1500]):
                 await store.control.delete(gone, NOW)
             await added(store, creation_time=later(50))

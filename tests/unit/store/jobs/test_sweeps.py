@@ -22,7 +22,6 @@ from store_helpers import (
     claimed,
     drive,
     entry,
-    everything,
     got,
     later,
     overdue,
@@ -30,6 +29,7 @@ from store_helpers import (
     ran_for,
     requeued,
     runs_out_in,
+    snapshot,
     spoil,
     timeline_of,
 )
@@ -94,9 +94,9 @@ async def test_archiving_gives_up_the_files_of_all_attempts_and_no_parameters(
 
 async def test_destroy_waits_for_its_time(database: Database, store: JobStore) -> None:
     job = await added(store)
-    before = await everything(database)
+    before = await snapshot(database)
     assert not await store.sweeps.destroy(job.id, later(86_399.999))
-    assert await everything(database) == before
+    assert await snapshot(database) == before
     assert await store.sweeps.destroy(job.id, later(86_400))
     assert await store.reading.get(job.id) is None
     assert await store.garbage.prefixes() == [job.id]
@@ -117,9 +117,9 @@ async def test_a_lease_that_was_renewed_meanwhile_is_not_swept(
     assert found == overdue(held)
     assert await store.claims.renew(held, LONG)
     assert await store.sweeps.abandoned() == []
-    before = await everything(database)
+    before = await snapshot(database)
     assert not await ACTIONS[name].act(store, held)
-    assert await everything(database) == before
+    assert await snapshot(database) == before
 
 
 @pytest.mark.parametrize("name", ["requeue", "give_up"])

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 from store_actions import ACTIONS
-from store_helpers import EXPIRED, NOW, claimed, drive, entry, everything, got, new_job
+from store_helpers import (
+    EXPIRED,
+    NOW,
+    claimed,
+    drive,
+    entry,
+    got,
+    new_job,
+    snapshot,
+)
 
 import quws
 from quws.domain.phases import Phase
@@ -28,14 +37,14 @@ async def test_what_is_done_from_each_of_the_ten_phases(
         # The lease is over, so that sweeps may act; attempt and lease are the worker's.
         held = await claimed(store, EXPIRED, circuits=2)
         await drive(database, held.id, phase=phase)
-        before = await everything(database)
+        before = await snapshot(database)
         done = await action.act(store, held)
         if phase not in action.legal:
             assert not done, phase
-            assert await everything(database) == before, phase
+            assert await snapshot(database) == before, phase
         else:
             assert done, phase
-            assert await everything(database) != before, phase
+            assert await snapshot(database) != before, phase
             after = await store.reading.get(held.id)
             if action.removes:
                 assert after is None
@@ -48,10 +57,10 @@ async def test_what_is_done_from_each_of_the_ten_phases(
 async def test_the_same_on_a_job_that_is_not_there(database: Database, store: JobStore) -> None:
     held = await claimed(store, EXPIRED, circuits=2)
     await store.control.delete(held.id, NOW)
-    before = await everything(database)
+    before = await snapshot(database)
     for name, action in ACTIONS.items():
         assert not await action.act(store, held), name
-    assert await everything(database) == before
+    assert await snapshot(database) == before
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -114,7 +123,7 @@ def test_no_other_statement_sets_a_phase() -> None:
 async def test_no_job_begins_in_another_phase(
     database: Database, store: JobStore, phase: Phase
 ) -> None:
-    before = await everything(database)
+    before = await snapshot(database)
     with pytest.raises(ValueError, match=f"no job begins as {phase}"):
         await store.creation.add(new_job(phase=phase), [entry()])
-    assert await everything(database) == before
+    assert await snapshot(database) == before
