@@ -123,12 +123,8 @@ class Database:
             As for ``read()``.
 
         """
-        with telling():
-            if self.is_sqlite:
-                async with self._reads.transaction() as connection:
-                    return await connection.run_sync(read)
-            async with self._pool.single() as connection:
-                return await connection.run_sync(read)
+        async with self.read() as connection:
+            return await connection.run_sync(read)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
