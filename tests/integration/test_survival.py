@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-import pytest
 from circuits import ENDLESS, slow
-from harness import Process, Service, base_environment, kill_tree, until, words
+from harness import Process, Service, base_environment, embedded, kill_tree, until, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
@@ -95,10 +94,9 @@ def test_stopping_the_service_hands_a_running_job_over(own: Service, standing: S
         assert "suspended" in [entry["status"] for entry in told["timeline"]]
 
 
-# Of the service that interpreters run: what they have loaded is in it, and nothing else.
-@pytest.mark.parametrize("service", ["embedded"], indirect=True)
-def test_the_api_process_stays_small_and_has_no_simulator_in_it(service: Service) -> None:
-    with service.client() as http:
+def test_the_api_process_stays_small_and_has_no_simulator_in_it(tmp_path: Path) -> None:
+    # Of a service that interpreters run: what they have loaded is in it, and nothing else.
+    with embedded(tmp_path, new=True) as service, service.client() as http:
         for _ in range(20):
             wait(http, create(http, SHOTS=100, PHASE="RUN"))
         api = next(p for p in service.processes[0].family() if "api" in words(p))

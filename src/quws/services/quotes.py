@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from quws.domain.clock import Clock, utc_now
 from quws.domain.quotes import predict, remaining
+from quws.domain.targets import TargetState
 from quws.domain.times import to_millis
 from quws.store.jobs.quotes import JobQuotes, QueueState
 
@@ -34,6 +35,8 @@ class Outlook:
 
     def __init__(self, state: QueueState, now: datetime) -> None:
         self.known = state.known
+        self.state = state.state
+        """What the target was."""
         self._read = now
         self._free = _free_slots(state, now)
         self._unlisted = 0.0
@@ -91,20 +94,27 @@ class Quotes:
         """Return what a prediction on a target needs."""
         return await self._store.queue_of(target)
 
-    async def outlook(self, target: str) -> Outlook:
+    async def outlook(self, target: str, state: TargetState | None) -> Outlook:
         """Return how a target's queue was a second ago at most, with what was added to it here.
 
-        Where nothing can be said yet it is as it is now: there may be something to say soon.
+        Where nothing can be said yet it is as it is now: there may be something to say soon. And so
+        it is where the target has been something else than it is said to be (``state``).
         """
-        found = self._fresh(target)
+        found = self._fresh(target, state)
         if found is None:
             async with self._reading.setdefault(target, asyncio.Lock()):
-                found = self._fresh(target) or await self._read(target)
+                found = self._fresh(target, state) or await self._read(target)
         return found
 
-    def _fresh(self, target: str) -> Outlook | None:
+    def forget(self, target: str) -> None:
+        """Read a target's queue anew for the next one who asks: something has moved in it."""
+        self._outlooks.pop(target, None)
+
+    def _fresh(self, target: str, state: TargetState | None) -> Outlook | None:
         until, found = self._outlooks.get(target, (0.0, None))
-        return found if monotonic() < until else None
+        if found is None or monotonic() >= until:
+            return None
+        return found if state in (None, found.state) else None
 
     async def _read(self, target: str) -> Outlook:
         until = monotonic() + _FRESH_SECONDS

@@ -71,7 +71,7 @@ class WrongSchema(StoreUnavailable):
 class Database:
     """Connections to one database, SQLite or PostgreSQL.
 
-    ``read()`` and ``write()`` each give a connection inside one transaction.
+    ``read()`` and ``write()`` each give a connection; what is written is one transaction.
     On SQLite a writer takes the lock at BEGIN: a transaction that reads first
     and locks later fails with *busy* no matter how long it is willing to wait.
 
@@ -100,7 +100,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads.
+        """Have a connection that only reads. On SQLite all that it reads is of one moment.
 
         Raises
         ------
@@ -123,13 +123,8 @@ class Database:
             As for ``read()``.
 
         """
-        with telling():
-            if self.is_sqlite:
-                async with self._reads.transaction() as connection:
-                    return await connection.run_sync(read)
-            # A transaction for a single statement is two more ways to the server and back.
-            async with self._pool.single() as connection:
-                return await connection.run_sync(read)
+        async with self.read() as connection:
+            return await connection.run_sync(read)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -148,7 +143,9 @@ class Database:
 
     def _transaction(self, *, writes: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         if not self.is_sqlite:
-            return self._pool.transaction()
+            # PostgreSQL shows each statement what is committed by then, in a transaction too. For
+            # who reads, that would be two more ways to the server and back.
+            return self._pool.transaction() if writes else self._pool.single()
         direct = (self._writes if writes else self._reads).transaction()
         # It has as much of it as the store uses.
         return cast("AbstractAsyncContextManager[AsyncConnection]", direct)

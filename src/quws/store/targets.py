@@ -41,6 +41,7 @@ from quws.store.database import Database
 
 _FRESH_SECONDS = 1.0
 _c = t.targets.c
+_CALLED = _c.name == bindparam("called", type_=_c.name.type)
 _log = structlog.get_logger(__name__)
 
 
@@ -49,22 +50,13 @@ class TargetStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._one = select_target(database)
+        self._one = _records(database).where(_CALLED)
+        self._state = select_state(database)
         self._all = _records(database).order_by(_c.name)
         # What a target is changes seldom, and takes longer to understand than to read.
         self._understood: dict[str, tuple[Any, TargetDescription]] = {}
         self._known: list[TargetRecord] = []
         self._kept: set[tuple[str, str]] = set()
-        # Asked every second: what else is known of the target is far longer.
-        self._state = select(
-            _c.status,
-            _c.message,
-            _c.until,
-            _c.hold,
-            _c.hold_message,
-            _c.hold_until,
-            _held(database).label("is_held"),
-        ).where(_c.name == bindparam("its_name"))
         self._fresh_until = 0.0
 
     async def register(
@@ -111,9 +103,11 @@ class TargetStore:
 
     async def state(self, name: str) -> TargetState | None:
         """Read how a target fares now."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(self._state, {"its_name": name})).first()
-            return None if row is None else _state(row)
+
+        def read(connection: Connection) -> TargetState | None:
+            return state_of(connection, self._state, name)
+
+        return await self._database.look(read)
 
     async def all(self) -> list[TargetDescription]:
         """List what all targets are, by name; as they were at most a second ago."""
@@ -304,18 +298,23 @@ def is_online(database: Database, target: str | BindParameter[str]) -> ColumnEle
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 
 
-def select_target(database: Database) -> Select[Any]:
-    """Return the query for one target that `state_of` is asked with."""
-    query: Select[Any] = _records(database).where(
-        _c.name == bindparam("called", type_=_c.name.type)
-    )
-    return query
+def select_state(database: Database) -> Select[Any]:
+    """Return the query that `state_of` asks. What else is known of a target is far longer."""
+    return select(
+        _c.status,
+        _c.message,
+        _c.until,
+        _c.hold,
+        _c.hold_message,
+        _c.hold_until,
+        _held(database).label("is_held"),
+    ).where(_CALLED)
 
 
-def state_of(connection: Connection, query: Select[Any], target: str) -> TargetState:
-    """Read the state of a target that counts."""
+def state_of(connection: Connection, query: Select[Any], target: str) -> TargetState | None:
+    """Read the state of a target that counts; None where there is no such target."""
     row = connection.execute(query, {"called": target}).first()
-    return TargetState() if row is None else _state(row)
+    return None if row is None else _state(row)
 
 
 def _held(database: Database) -> ColumnElement[bool]:

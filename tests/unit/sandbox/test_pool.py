@@ -300,7 +300,7 @@ async def test_what_a_child_started_is_gone_when_the_child_is_killed(pool: Child
 async def test_children_of_a_parent_that_is_frozen_are_killed(
     make: Callable[..., ChildPool],
 ) -> None:
-    pool = make(leash_seconds=1.0)
+    pool = make(leash_seconds=2.0)
     pool.start()
     child = await pool.acquire()
     assert child.pid is not None
@@ -309,7 +309,7 @@ async def test_children_of_a_parent_that_is_frozen_are_killed(
         assert isinstance(message, Note)
         started = int(message.sentence)
         break
-    await asyncio.sleep(2)  # Longer than the leash: who is heard of keeps its children.
+    await asyncio.sleep(3)  # Longer than the leash: who is heard of keeps its children.
     assert is_alive(child.pid)
     for task in pool._tasks:
         task.cancel()  # As if this process were frozen: nothing is said any more.

@@ -118,14 +118,23 @@ async def test_an_outlook_goes_on_with_the_time_and_with_what_is_added_to_it() -
 
 
 async def test_an_outlook_is_shared_by_those_who_ask_at_the_same_time(house: House) -> None:
-    nothing = await house.quotes.outlook(TARGET)
+    ask = house.quotes.outlook
+    nothing = await ask(TARGET, None)
     assert nothing.end(5, NOW) is None
-    assert await house.quotes.outlook(TARGET) is not nothing, "there may be something to say by now"
+    assert await ask(TARGET, None) is not nothing, "there may be something to say by now"
     await learn(house, 100)
-    assert await house.quotes.outlook("other") is not nothing
-    first, second = await asyncio.gather(house.quotes.outlook(TARGET), house.quotes.outlook(TARGET))
+    assert await ask("other", None) is not nothing
+    first, second = await asyncio.gather(ask(TARGET, None), ask(TARGET, None))
     assert first is second
     assert first.end(SIZE, NOW) == NOW + timedelta(seconds=100)
+
+
+async def test_an_outlook_is_of_the_target_as_it_is(house: House) -> None:
+    await learn(house, 100)
+    first = await house.quotes.outlook(TARGET, None)
+    assert await house.quotes.outlook(TARGET, first.state) is first
+    maintenance = TargetState(status=TargetStatus.MAINTENANCE)
+    assert await house.quotes.outlook(TARGET, maintenance) is not first
 
 
 async def test_who_queues_jobs_one_after_the_other_is_quoted_one_after_the_other(
@@ -136,6 +145,16 @@ async def test_who_queues_jobs_one_after_the_other_is_quoted_one_after_the_other
     assert await quotes_of(house, *jobs) == [100, 200, 300]
     waits = (await house.submit()).id
     assert await quotes_of(house, waits) == [400]
+
+
+async def test_what_is_run_or_aborted_here_counts_at_once(house: House) -> None:
+    await learn(house, 100)
+    first, second = [(await house.submit()).id for _ in range(2)]
+    await house.jobs.control.run(ANNA, first)
+    third = (await house.submit()).id
+    await house.jobs.control.abort(ANNA, first)
+    fourth = (await house.submit()).id
+    assert await quotes_of(house, second, third, fourth) == [100, 200, 100]
 
 
 # -- those that wait -------------------------------------------------------------------------

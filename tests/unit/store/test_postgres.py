@@ -90,6 +90,16 @@ async def test_what_a_look_writes_stays_and_what_fails_in_a_transaction_does_not
     assert await rows(database) == 1
 
 
+async def test_who_reads_is_in_no_transaction(database: Database) -> None:
+    began = text("SELECT now()")  # The same in all of a transaction.
+    found = {}
+    for name, opened in {"read": database.read, "write": database.write}.items():
+        async with opened() as connection:
+            one, two = await connection.scalar(began), await connection.scalar(began)
+            found[name] = one == two
+    assert found == {"read": False, "write": True}
+
+
 async def test_who_finds_that_the_server_has_hung_up_calls_again(
     database: Database, url: str
 ) -> None:

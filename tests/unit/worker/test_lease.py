@@ -131,12 +131,13 @@ async def test_a_job_that_is_handed_back_has_its_child_killed_but_is_not_lost(
 ) -> None:
     held = await bench.hold()
     process = await with_child(bench, held)
+    before = held.claim
     async with kept(bench, held):
         held.handing_back = "the worker shuts down"
         held.changed.set()
         async with asyncio.timeout(30):
             await process.killed.wait()
-            await beats(held)
+            await until(lambda: held.claim is not before)
         assert not held.lost.is_set()
 
 

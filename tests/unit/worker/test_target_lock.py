@@ -16,12 +16,22 @@ pytestmark = pytest.mark.anyio
 
 
 class ShakyHolds(TargetLockStore):
+    """Holds in a database that is away now and then."""
+
     away = False
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.holders: list[str] = []
+        """Who took it or renewed it, one after the other."""
 
     async def take(self, target: str, holder: str, seconds: float) -> bool:
         if self.away:
             raise StoreUnavailable("it is away")
-        return await super().take(target, holder, seconds)
+        taken = await super().take(target, holder, seconds)
+        if taken:
+            self.holders.append(holder)
+        return taken
 
     async def drop(self, target: str, holder: str) -> None:
         if self.away:
@@ -42,13 +52,14 @@ def stop() -> asyncio.Event:
 async def test_the_second_stands_by_until_the_first_gives_it_free(
     holds: ShakyHolds, stop: asyncio.Event
 ) -> None:
-    first, second = TargetLock(holds, TARGET, 0.4), TargetLock(holds, TARGET, 0.2)
+    first, second = TargetLock(holds, TARGET, 2.0), TargetLock(holds, TARGET, 0.4)
     assert first.holder != second.holder
     assert await first.acquire(stop)
     keeping = asyncio.create_task(first.keep(stop))
     waiting = asyncio.create_task(second.acquire(stop))
-    await asyncio.sleep(1.0)  # Longer than a lock that is not renewed.
+    await until(lambda: len(holds.holders) >= 6)  # Longer than a lock that is not renewed.
     assert not waiting.done()
+    assert set(holds.holders) == {first.holder}
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     await first.release()

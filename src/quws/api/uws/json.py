@@ -25,7 +25,7 @@ from quws.services.snapshots import JobDetails, Snapshot
 
 _PARAMETERS = TypeAdapter(dict[str, ParameterJson])
 _RESULTS = TypeAdapter(list[ResultJson])
-_TEXT = JSONEncoder(ensure_ascii=False)
+_text = JSONEncoder(ensure_ascii=False).encode
 
 
 def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
@@ -128,10 +128,6 @@ def refs_json(refs: Iterable[JobRef], urls: Urls) -> Iterator[str]:
 def deleted_json(job_id: str, urls: Urls) -> str:
     """Write that a job is gone."""
     return DeletedJson(id=job_id, url=urls.job(job_id)).model_dump_json()
-
-
-def _text(text: str) -> str:
-    return _TEXT.encode(text)
 
 
 def _parameters(job: Job, urls: Urls) -> dict[str, ParameterJson]:

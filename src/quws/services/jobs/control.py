@@ -116,6 +116,7 @@ class JobControl:
         job = await self._reader.get(caller, job_id)
         now = self._clock()
         new = await self._change.prepare(caller, job_id, posted) if posted else None
+        target = job.target if new is None else new.columns["target"]
         destruction, seconds = control.destruction, control.execution_duration
         change = Change(
             parameters=new,
@@ -125,7 +126,6 @@ class JobControl:
         )
         match control.phase:
             case "RUN":
-                target = job.target if new is None else new.columns["target"]
                 if job.phase in sources(Move.QUEUE):
                     await self._planner.in_service(target)
                 change = replace(change, run=await self._run(job.owner, target, now))
@@ -141,6 +141,7 @@ class JobControl:
         if control.phase is None:
             await self._announcer.touched(job_id, head.phase)
             return
+        self._planner.forget(target)
         await self._announcer.changed(job_id, head.phase)
         if head.phase is Phase.QUEUED:
             await self._announcer.work(target)

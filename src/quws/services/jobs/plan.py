@@ -19,7 +19,7 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.quotes import work_of
 from quws.domain.spec import JobSpec
-from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
+from quws.domain.targets import TargetDescription, TargetKind, TargetRecord, TargetStatus
 from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Outlook, Quotes
@@ -174,7 +174,9 @@ class Planner:
             origin=logs.origin() | tracing.carrier(),
         )
         work = work_of(facts, options.shots)
-        outlook = await self._quotes.outlook(target.name)
+        record = await self._found(target.name)
+        state = None if record is None else record.state
+        outlook = await self._quotes.outlook(target.name, state)
         return Plan(
             target,
             request,
@@ -187,6 +189,10 @@ class Planner:
             seconds,
         )
 
+    def forget(self, target: str) -> None:
+        """Plan the next job of a target by its queue as it is then."""
+        self._quotes.forget(target)
+
     async def in_service(self, name: str) -> TargetDescription:
         """Return a target that takes jobs, if only to keep them until it is online again.
 
@@ -198,8 +204,7 @@ class Planner:
             Nothing is known of it yet, or it failed its conformance circuits.
 
         """
-        records = await self._targets.records()
-        record = next((item for item in records if item.name == name), None)
+        record = await self._found(name)
         if record is None and name in self._expected:
             raise Unavailable(
                 f"target {name} has not told yet what it is; its worker is starting, or cannot"
@@ -210,6 +215,7 @@ class Planner:
             if record.objection is not None:
                 raise Unavailable(record.objection, parameter="TARGET")
             return record.description
+        records = await self._targets.records()
         known = ", ".join(
             item.name for item in records if item.state.status is not TargetStatus.RETIRED
         )
@@ -217,6 +223,9 @@ class Planner:
             f"there is no target '{name[:60]}'" if record is None else f"target {name} is retired"
         )
         raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
+
+    async def _found(self, name: str) -> TargetRecord | None:
+        return next((item for item in await self._targets.records() if item.name == name), None)
 
     async def _noise(self, noise: Noise, target: TargetDescription) -> Noise:
         """Fill the present calibration of the device in, so that the job keeps it."""

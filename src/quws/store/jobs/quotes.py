@@ -13,7 +13,7 @@ from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
-from quws.store.targets import select_target, state_of
+from quws.store.targets import select_state, state_of
 
 _j = t.jobs.c
 _QUOTED = WAITING | {Phase.EXECUTING}
@@ -50,7 +50,7 @@ class JobQuotes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._target = select_target(database)
+        self._target = select_state(database)
 
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait or run."""
@@ -77,7 +77,7 @@ class JobQuotes:
                 [(row.id, row.size, row.claimed_time, row.quote) for row in running],
                 [(row.id, row.size, row.quote) for row in waiting],
                 count,
-                state_of(connection, self._target, target),
+                state_of(connection, self._target, target) or TargetState(),
             )
 
         return await self._database.look(read)

@@ -14,7 +14,7 @@ from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
 from quws.store.jobs.rows import read_job, ref_of, select_refs
 from quws.store.jobs.timeline import timeline_of
-from quws.store.targets import select_target, state_of
+from quws.store.targets import select_state, state_of
 
 _j = t.jobs.c
 _mine = t.jobs.alias("mine")
@@ -39,7 +39,7 @@ class JobReading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._target = select_target(database)
+        self._target = select_state(database)
 
     async def get(self, job_id: str) -> Job | None:
         """Return a whole job with its results."""
@@ -87,10 +87,10 @@ class JobReading:
             job = read_job(connection, row)
             timeline = timeline_of(connection, job.id)
             position = _position(connection, job) if job.phase is Phase.QUEUED else None
-            state = TargetState()
+            state = None
             if job.phase in WAITING:
                 state = state_of(connection, self._target, job.target)
-            return job, timeline, position, state
+            return job, timeline, position, state or TargetState()
 
         return await self._database.look(read)
 

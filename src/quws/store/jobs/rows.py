@@ -52,7 +52,7 @@ def ref_of(row: Any) -> JobRef:
 def refs_of(rows: Iterable[Any]) -> list[JobRef]:
     """Return what the list says of each job, of rows that have nothing else."""
     return [
-        JobRef(job_id, _PHASES.get(phase, Phase.UNKNOWN), run_id, owner or None, created)
+        JobRef(job_id, phase_of(phase), run_id, owner or None, created)
         for job_id, phase, run_id, owner, created in rows
     ]
 
