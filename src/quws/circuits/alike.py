@@ -22,8 +22,9 @@ _MOST = 100
 _CLEARLY = 1e-6
 """How far, in quarter turns, an angle is from all Clifford gates."""
 
-# Of so many digits, a number is finite and no larger than any may be.
-_ANGLE = r"-?[0-9]{1,3}\.[0-9]{1,17}"
+_NUMBER = 21
+"""The most characters of an angle without its sign: it is finite, and never too large."""
+_ANGLE = r"-?(?:0|[1-9][0-9]{0,2})\.[0-9]{1,17}"
 _ONE, _TWO, _THREE = (rf"{_ANGLE}(?:, ?{_ANGLE}){{{more}}}\)" for more in range(3))
 _USE = re.compile(
     rf"\b((?:c?r[xyz]|c?u1|c?p)\((?={_ONE})|u2\((?={_TWO})|(?:u3|u|U)\((?={_THREE}))"
@@ -31,8 +32,8 @@ _USE = re.compile(
 )
 """A standard gate with as many plain numbers as it takes."""
 # A definition could make another gate of the name; in a comment, or where a condition may never be
-# fulfilled, a gate counts for nothing; under a modifier it is another one.
-_MORE = re.compile(r"[{@\0]|//|/\*|\bif\b")
+# fulfilled or a loop has no round, a gate counts for nothing; under a modifier it is another one.
+_MORE = re.compile(r"[{@\0]|//|/\*|\b(?:if|for|while)\b")
 
 
 class Alike:
@@ -50,6 +51,15 @@ class Alike:
         self._language = language
         self._limits = limits
         self._known: dict[str, CircuitFacts] = {}
+        # The length and the sign of an angle count too, but too little for the usual limits.
+        self._most = (
+            _MOST
+            if limits.unary_run
+            and limits.number_length >= _NUMBER
+            and limits.tokens_openqasm3 >= _LONGEST
+            and min(limits.bytes_openqasm2, limits.bytes_openqasm3) >= 4 * _LONGEST
+            else 0
+        )
 
     def facts(self, source: str) -> CircuitFacts:
         """Return what a circuit is; the same object for circuits that are alike.
@@ -63,7 +73,7 @@ class Alike:
         found = None if frame is None else self._known.get(frame)
         if found is None:
             found = self._facts(source, self._language, self._limits)
-            if frame is not None and not found.clifford and len(self._known) < _MOST:
+            if frame is not None and not found.clifford and len(self._known) < self._most:
                 self._known[frame] = found
         return found
 

@@ -46,7 +46,7 @@ def _simple(digits: int) -> re.Pattern[str]:
     """
     blank = r"[ \t\r\n]*+"
     ruled = r"(?!(?:OPENQASM|include|gate|opaque|qreg|creg)\b)"
-    word = rf"{ruled}[A-Za-z][A-Za-z0-9_]{{0,{_SIMPLE_WORD - 1}}}+"
+    word = rf"{ruled}[A-Za-z][A-Za-z0-9_]{{0,{_SIMPLE_WORD - 1}}}+\b"
     number = r"(?:[0-9]{1,15}+(?:\.[0-9]{0,17}+)?+|\.[0-9]{1,17}+)(?:[eE][+-]?[0-9]{1,2}+)?+"
     value = rf"-?+(?:{number}|pi)(?:{blank}[*/]{blank}(?:{number}|pi))?+"
     values = rf"\({blank}{value}{blank}(?:,{blank}{value}{blank})*+\){blank}"

@@ -8,8 +8,10 @@ import time
 
 import pytest
 from hostile import HOSTILE, THREE, TWO, Hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from quws.circuits.guard import scan
+from quws.circuits.guard import _Scan, scan
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 
@@ -290,3 +292,46 @@ def test_simple_statements_hide_nothing_that_stands_among_them(fault: str, sente
 def test_no_statement_is_simple_where_the_limits_are_low(limits: CircuitLimits) -> None:
     with pytest.raises(InvalidCircuit):
         scan(f"{SIMPLE}abcdefg(--100) q[5];", None, limits)
+
+
+PIECES = [
+    ";", ";", ";", ",", " ", "\n", "\r", "(", ")", "[", "]", "{", "}", "->", "-", "+", "*", "/",
+    "//", "/*", "*/", "==", "^", "!", "~", "@", "#", '"', "'", "$1", ":", ".", "é", "q", "q[0]",
+    "q[28]", "q[999]", "q[4096]", "c[1]", "h q[0];", "rx(-pi/2) q[0];", "u3(1,.5e3,-2.5*pi) q[1];",
+    "cx q[0],q[1];", "measure q[0] -> c[0];", "barrier q;", "if(c==3) x q[0];", "qreg", "creg",
+    "gate", "opaque", "include", '"qelib1.inc"', "OPENQASM", "OPENQASM 2.0;", "pi", "0", "12",
+    "1.5", "1e5", "1e99", "1e400", "123456789012345678", "0x1f", "1_0", "a" * 31, "a" * 32,
+    "a" * 70, "a" * 1025, "9" * 41, "9" * 1400, "-" * 70, "(" * 70, "gate g a { h a; }",
+    "qreg r[3];", "qreg s[27];", "creg d[4000];", "qreg e;", "creg f;", "rx((1)) q;", "rx(1)q;",
+    "h q [0] ;", "include;", "h include;", "x qreg r[1];", "gate;", "rx(1e) q;", "rx(1.e5) q[0];",
+    "qregé r[99];",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=40),
+    st.sampled_from(["", " ", "\n"]),
+    st.sampled_from(
+        [
+            CircuitLimits(),
+            CircuitLimits(qubits=9, clbits=9),
+            CircuitLimits(token_length=40, number_length=40, nesting=1, unary_run=1),
+        ]
+    ),
+)
+def test_taken_at_once_or_word_by_word_it_is_the_same(
+    pieces: list[str], between: str, limits: CircuitLimits
+) -> None:
+    source = "OPENQASM 2.0;\nqreg q[5]; creg c[3];" + between.join(pieces)
+    found = []
+    for simple in (True, False):
+        look = _Scan(source, Language.OPENQASM_2, limits)
+        if not simple:
+            look.simple = None
+        try:
+            look.run(13)
+            found.append((look.qubits, look.clbits, look.gates))
+        except InvalidCircuit as refused:
+            found.append((refused.sentence, refused.line, refused.column))
+    assert found[0] == found[1]
