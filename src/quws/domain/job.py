@@ -80,6 +80,29 @@ class Result:
     mime_type: str
 
 
+LARGE_BATCH = 300
+"""Of a batch with more circuits, what is known of each stands in files that many have in common."""
+COUNTS = "counts-"
+"""How the id of a result begins that has the counts of circuits of a batch."""
+_COUNTS = re.compile(rf"{COUNTS}([0-9]{{1,9}})(?:-([0-9]{{1,9}}))?")
+
+
+def counts_id(circuits: range) -> str:
+    """Return the id of the result that has the counts of circuits which follow each other."""
+    if len(circuits) == 1:
+        return f"{COUNTS}{circuits[0]}"
+    return f"{COUNTS}{circuits[0]}-{circuits[-1]}"
+
+
+def circuits_of(result_id: str) -> range:
+    """Return of which circuits a result has the counts, by its id; of none if it has another."""
+    found = _COUNTS.fullmatch(result_id)
+    if found is None:
+        return range(0)
+    first = int(found[1])
+    return range(first, int(found[2] or first) + 1)
+
+
 REQUEUED = "requeued"
 """The status of a timeline entry that tells of an attempt that failed and is repeated."""
 

@@ -22,10 +22,11 @@ from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
-from quws.domain.job import Job
+from quws.domain.job import LARGE_BATCH, Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
+from quws.services.jobs.files import Content
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -67,6 +68,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         if counts is not None
         else [],
         "too_large": _is_too_large(job),
+        "large_batch": job.circuits > LARGE_BATCH,
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
@@ -145,7 +147,7 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
     found = next((item for item in job.results if item.id == f"circuit-{index}"), None)
     if found is None or found.size > _DRAWN_BYTES:
         return None
-    content = await _read(request, job, found.id)
+    content = await _whole(await jobs_of(request).files.result(job, found.id))
     text = content.decode("utf-8", "replace")
     drawn = await pictures_of(request).try_to_draw(
         caller_of(request), text, seconds=_PATIENCE_SECONDS
@@ -159,13 +161,17 @@ def _is_too_large(job: Job) -> bool:
 
 async def _counts(request: Request, job: Job, index: int) -> Counts | None:
     """Read the counts of one circuit back: of the whole job, or while it is still running."""
-    sizes = {item.id: item.size for item in job.results}
-    for name in ("counts", f"counts-{index}"):
-        if name not in sizes or sizes[name] > _SHOWN_BYTES:
+    files = jobs_of(request).files
+    # That of the circuit alone is the smaller one.
+    for name in (f"counts-{index}", "counts"):
+        try:
+            payload = await files.result(job, name)
+        except NotFound:
             continue
-        content = await _read(request, job, name)
-        # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
+        if payload.size <= _SHOWN_BYTES:
+            content = await _whole(payload)
+            # Many outcomes take a while, and others must not wait for that.
+            return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
     return None
 
 
@@ -179,8 +185,7 @@ def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
     return None if found is None or not found.counts else counts_of(found)
 
 
-async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).files.result(job, name)
+async def _whole(payload: Content) -> bytes:
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

@@ -336,7 +336,7 @@ async def get_results(request: Request, job_id: str) -> Response:
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
-    payload = jobs_of(request).files.result(job, result_id)
+    payload = await jobs_of(request).files.result(job, result_id)
     return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 

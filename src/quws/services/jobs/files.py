@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
 from quws.artifacts.parameters import read_circuits, read_parameter
 from quws.domain.errors import NotFound
-from quws.domain.job import Job, Parameter, Result
+from quws.domain.job import Job, Parameter, Result, circuits_of
+from quws.domain.outcomes import NEXT
 from quws.domain.parameters.posted import Posted
 from quws.store.jobs.store import JobStore
 
@@ -29,8 +31,10 @@ class JobFiles:
         self._store = store
         self._artifacts = artifacts
 
-    def result(self, job: Job, result_id: str) -> Content:
+    async def result(self, job: Job, result_id: str) -> Content:
         """Return the content of one result of a job.
+
+        That of a circuit of a large batch is cut out of the file that it has in common with others.
 
         Raises
         ------
@@ -41,6 +45,11 @@ class JobFiles:
         for item in job.results:
             if item.id == result_id:
                 return self._content(item)
+        wanted = circuits_of(result_id)
+        for item in job.results if len(wanted) == 1 else ():
+            circuits = circuits_of(item.id)
+            if wanted[0] in circuits:
+                return await self._cut(item, circuits.index(wanted[0]))
         known = ", ".join(item.id for item in job.results) or "none yet"
         raise NotFound(f"job {job.id} has no result '{result_id[:60]}'; it has: {known}")
 
@@ -104,13 +113,38 @@ class JobFiles:
                 yield content[start:end]
 
             return Content(len(content), item.mime_type, inline)
-        key = item.artifact
+        return Content(item.size, item.mime_type, partial(self._stored, item.artifact))
 
-        async def stored(start: int, end: int | None) -> AsyncIterator[bytes]:
-            try:
-                async for chunk in self._artifacts.stream(key, start, end):
-                    yield chunk
-            except ArtifactMissing:
-                raise NotFound("the file is not there any more") from None
+    async def _cut(self, item: Result, place: int) -> Content:
+        """Return one of the circuits in a file of some."""
+        begin, end = await _line(self._stored(item.artifact), place + 1)
+        begin += len(NEXT) if place else 0
 
-        return Content(item.size, item.mime_type, stored)
+        def read(first: int, last: int | None) -> AsyncIterator[bytes]:
+            return self._stored(item.artifact, begin + first, end if last is None else begin + last)
+
+        return Content(end - begin, item.mime_type, read)
+
+    async def _stored(
+        self, key: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._artifacts.stream(key, start, end):
+                yield chunk
+        except ArtifactMissing:
+            raise NotFound("the file is not there any more") from None
+
+
+async def _line(chunks: AsyncIterator[bytes], number: int) -> tuple[int, int]:
+    """Return where a line begins and ends, without its newline; counted from 0."""
+    begin = offset = 0
+    async for chunk in chunks:
+        position = 0
+        while (found := chunk.find(b"\n", position)) >= 0:
+            if number == 0:
+                return begin, offset + found
+            number -= 1
+            position = found + 1
+            begin = offset + position
+        offset += len(chunk)
+    return begin, offset

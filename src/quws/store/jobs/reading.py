@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from quws.domain.job import REQUEUED, Job, JobRef, JobTimes, TimelineEntry
+from quws.domain.job import (
+    COUNTS,
+    REQUEUED,
+    Job,
+    JobRef,
+    JobTimes,
+    TimelineEntry,
+    circuits_of,
+)
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.store import tables as t
@@ -104,13 +112,24 @@ class JobReading:
             return [message or "" for message in rows]
 
     async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
-        """Return where the results of a batch's finished circuits are: index to artifact key."""
-        c = t.circuits.c
+        """Return where the results of a batch's finished circuits are: index to artifact key.
+
+        Several circuits may have theirs in one artifact.
+        """
+        c, r = t.circuits.c, t.results.c
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(c.index, c.artifact).where(c.job_id == job_id, c.artifact.is_not(None))
+                select(c.index, c.artifact).where(c.job_id == job_id, c.status == "completed")
             )
-            return {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
+            done = {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
+            results = await connection.execute(
+                select(r.id, r.artifact).where(r.job_id == job_id, r.id.startswith(COUNTS))
+            )
+            for result_id, artifact in results:
+                for index in circuits_of(result_id):
+                    if index in done and done[index] is None:
+                        done[index] = artifact
+            return {index: artifact for index, artifact in done.items() if artifact is not None}
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
         """Return which of these jobs exist."""

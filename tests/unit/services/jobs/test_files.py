@@ -85,17 +85,17 @@ async def test_an_upload_stays_one_when_something_else_changes(house: House) -> 
 async def test_a_result_is_given_by_its_name(house: House) -> None:
     job = await made(house, of("CIRCUIT", CIRCUIT))
     with pytest.raises(NotFound, match="has no result 'counts'; it has: none yet"):
-        house.jobs.files.result(job, "counts")
+        await house.jobs.files.result(job, "counts")
     claim = await house.queue_and_claim(job)
     await house.artifacts.put(f"{job.id}/1/counts", b"0123456789")
     result = Result("counts", f"{job.id}/1/counts", 10, "application/json")
     await house.complete(claim, [result])
     job = await house.job(job.id)
-    found = house.jobs.files.result(job, "counts")
+    found = await house.jobs.files.result(job, "counts")
     assert (found.size, found.mime_type) == (10, "application/json")
     assert await content(found, 2, 5) == b"234"
     with pytest.raises(NotFound, match=f"job {job.id} has no result 'other'; it has: counts"):
-        house.jobs.files.result(job, "other")
+        await house.jobs.files.result(job, "other")
 
 
 # -- changing -------------------------------------------------------------------------
