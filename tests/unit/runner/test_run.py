@@ -15,7 +15,7 @@ from runner_bench import RESULT, Line, Local, a_line, work
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
-from quws.domain.outcomes import JobOutcomes, join_circuits
+from quws.domain.outcomes import END, NEXT, JobOutcomes, head_of_circuits
 from quws.domain.targets import Calibration, TargetState, TargetStatus
 from quws.runner import run as module
 from quws.runner.inspection import inspect
@@ -161,8 +161,8 @@ def test_what_circuits_of_a_batch_gave_is_told(
     texts = [item.outcome or "" for item in told]
     assert [json.loads(text)["counts"] for text in texts] == [{"0": 6, "1": 4}] * 3
     # Another attempt goes on with what there is, of one or of several, and comes to the same.
-    some = join_circuits(JobOutcomes("j", "t", 10, []), texts[:2])
-    (tmp_path / "done-0.json").write_text("".join(some))
+    head = head_of_circuits(JobOutcomes("j", "t", 10, []))
+    (tmp_path / "done-0.json").write_text(f"{head}{texts[0]}\n{NEXT}{texts[1]}\n{END}")
     a_role(target)._run(work(line, 3, done={0: "done-0.json", 1: "done-0.json"}))
     assert [item.circuit for item in line.heard() if isinstance(item, CircuitFinished)] == [2]
     assert json.loads((tmp_path / "counts.json").read_bytes()) == whole
