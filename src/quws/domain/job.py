@@ -54,7 +54,7 @@ class Parameter:
     """One parameter as it was posted; a repeated one occurs repeatedly.
 
     A value lies either here as text, or as an artifact when it is large or
-    when it is not text that XML can hold.
+    when it is not text that XML can hold. The circuits of a large batch are one parameter.
     """
 
     name: str
@@ -63,6 +63,8 @@ class Parameter:
     size: int = 0
     mime_type: str = "text/plain; charset=utf-8"
     is_post: bool = False
+    count: int = 1
+    """How many times it was posted: the values of a large batch lie in one artifact."""
 
     @property
     def by_reference(self) -> bool:

@@ -18,6 +18,9 @@ from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.times import format_instant
 
+MOST_CIRCUITS = 10_000
+"""Circuits of a job on targets that compute: so many are read, and answered, in some seconds."""
+
 
 class TargetStatus(StrEnum):
     """Whether a target takes work right now."""

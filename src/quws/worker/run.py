@@ -13,6 +13,7 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactMissing
+from quws.artifacts.facts import read_facts
 from quws.artifacts.parameters import read_circuits
 from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
@@ -173,7 +174,8 @@ class Run:
     async def _request(self, circuits: list[str], folder: Path) -> RunJob:
         held, place = self._held, self._place
         spec = held.claim.job.spec
-        facts, limits = spec.facts, self._target.circuit_limits
+        facts = await read_facts(place.artifacts, spec)
+        limits = self._target.circuit_limits
         apart = place.children.apart
         if apart:
             self._texts = Texts(circuits, [item.language for item in facts], limits)

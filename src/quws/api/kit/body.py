@@ -19,7 +19,7 @@ from quws.domain.parameters.posted import Posted
 
 SMALL_BODY = 64 * 1024
 """The most that is read where no circuits are sent."""
-_MAX_FIELDS = 10_000
+_MAX_FIELDS = 10_100
 _AT_ONCE = 64 * 1024
 """Bodies up to this are taken apart on the event loop, larger ones beside it, and piecemeal."""
 _FORM = "application/x-www-form-urlencoded"

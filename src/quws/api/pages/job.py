@@ -94,7 +94,7 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     place = read_place(index)
     if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).files.circuits(job, place)
+    (source,) = await jobs_of(request).files.circuits(job, range(place, place + 1))
     drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
@@ -114,7 +114,7 @@ def _index(request: Request, job: Job) -> int:
 def _size(job: Job) -> int:
     return max(
         (
-            item.size if item.by_reference else len(item.value or "")
+            item.size // item.count if item.by_reference else len(item.value or "")
             for item in job.parameters
             if item.name not in ("METADATA", "TAG")
         ),
@@ -127,7 +127,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).files.circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, range(index, index + 1)))[0]
     except (NotFound, IndexError):
         return None
 

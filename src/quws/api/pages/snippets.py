@@ -18,7 +18,10 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
     lines = ["curl -L"]
     files = 0
     for item in parameters:
-        if item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
+        if item.count > 1:
+            each = f"-F {item.name}=@{_FILE.format('%d')} "
+            lines.append(f"$(for n in $(seq {item.count}); do printf -- '{each}' $n; done)")
+        elif item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
             files += 1
             lines.append(f"-F {item.name}=@{_FILE.format(files)}")
         elif item.value is not None:
@@ -37,7 +40,10 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
     others: dict[str, list[str]] = {}
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
-            if item.value is None:
+            if item.count > 1:
+                texts = f'open(f"{_FILE.format("{n}")}").read()'
+                circuits.append(f"*({texts} for n in range(1, {item.count + 1}))")
+            elif item.value is None:
                 circuits.append(f'open("{_FILE.format(len(circuits) + 1)}").read()')
             else:
                 circuits.append(_literal(item.value))

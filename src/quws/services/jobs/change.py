@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.facts import keep_facts
 from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
@@ -102,10 +103,12 @@ class JobChange:
                 )
         renewed = {item.name.upper() for item in posted}
         merged = [
-            await self._files.posted(item)
+            value
             for item in job.parameters
             if item.name.upper() not in renewed
-        ] + list(posted)
+            for value in await self._files.posted(item)
+        ]
+        merged += posted
         size = sum(len(item.value) for item in merged)
         await self._room.check()
         await self._quotas.admit(job.owner, size=size)
@@ -119,10 +122,12 @@ class JobChange:
             self._policy.inline_bytes,
             self._planner.specifications,
         )
+        circuits = len(plan.request.circuits)
+        spec = await keep_facts(self._artifacts, stamp, plan.spec, circuits)
         self._quotas.add(job.owner, size=size)
         changes: dict[str, Any] = {
-            "circuits": len(plan.request.circuits),
-            "spec": plan.spec.stored(),
+            "circuits": circuits,
+            "spec": spec.stored(),
             "target": plan.target.name,
             "size": plan.work,
             "cost_ms": plan.cost_ms,

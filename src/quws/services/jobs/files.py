@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
-from quws.artifacts.parameters import read_circuits, read_parameter
+from quws.artifacts.parameters import read_circuits, read_parameter, read_some
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result, circuits_of
 from quws.domain.outcomes import NEXT
 from quws.domain.parameters.posted import Posted
 from quws.store.jobs.store import JobStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ class JobFiles:
         known = ", ".join(item.id for item in job.results) or "none yet"
         raise NotFound(f"job {job.id} has no result '{result_id[:60]}'; it has: {known}")
 
-    def parameter(self, job: Job, name: str, position: int = 0) -> Content:
+    async def parameter(self, job: Job, name: str, position: int | None = None) -> Content:
         """Return the content of a parameter; ``position`` counts the repetitions of its name.
+
+        Without a position it is the first one, or all circuits of a large batch.
 
         Raises
         ------
@@ -63,12 +68,18 @@ class JobFiles:
 
         """
         found = [item for item in job.parameters if item.name.upper() == name.upper()]
-        if position >= len(found):
+        place = position or 0
+        if place >= sum(item.count for item in found):
             raise NotFound(f"job {job.id} has no parameter '{name[:60]}'")
-        return self._content(found[position])
+        if found[0].count == 1:
+            return self._content(found[place])
+        if position is None:
+            return self._content(found[0])
+        (text,) = await self._there(read_some(self._artifacts, found[0], range(place, place + 1)))
+        return _in_memory(text.encode(), Parameter(name).mime_type)
 
-    async def circuits(self, job: Job, only: int | None = None) -> list[str]:
-        """Return the circuits of a job: all, or ``only`` the one of an index.
+    async def circuits(self, job: Job, wanted: range | None = None) -> list[str]:
+        """Return the circuits of a job: all, or those of some indices.
 
         Raises
         ------
@@ -76,13 +87,10 @@ class JobFiles:
             Their files are gone.
 
         """
-        try:
-            return await read_circuits(self._artifacts, job.parameters, only)
-        except ArtifactMissing:
-            raise NotFound("the circuits are not there any more") from None
+        return await self._there(read_circuits(self._artifacts, job.parameters, wanted))
 
-    async def posted(self, parameter: Parameter) -> Posted:
-        """Return a parameter as it was posted.
+    async def posted(self, parameter: Parameter) -> list[Posted]:
+        """Return a parameter as it was posted, as often as it was.
 
         Raises
         ------
@@ -90,11 +98,17 @@ class JobFiles:
             Its file is gone.
 
         """
+        if parameter.count > 1:
+            circuits = read_some(self._artifacts, parameter, range(parameter.count))
+            return [Posted(parameter.name, text.encode()) for text in await self._there(circuits)]
+        value = await self._there(read_parameter(self._artifacts, parameter))
+        return [Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)]
+
+    async def _there(self, reading: Awaitable[T]) -> T:
         try:
-            value = await read_parameter(self._artifacts, parameter)
+            return await reading
         except ArtifactMissing:
             raise NotFound("the file is not there any more") from None
-        return Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)
 
     async def drop(self, job_id: str) -> None:
         """Delete all files of a job that is gone, now or by the next sweep."""
@@ -107,12 +121,7 @@ class JobFiles:
     def _content(self, item: Result | Parameter) -> Content:
         if item.artifact is None:
             assert isinstance(item, Parameter)
-            content = (item.value or "").encode()
-
-            async def inline(start: int, end: int | None) -> AsyncIterator[bytes]:
-                yield content[start:end]
-
-            return Content(len(content), item.mime_type, inline)
+            return _in_memory((item.value or "").encode(), item.mime_type)
         return Content(item.size, item.mime_type, partial(self._stored, item.artifact))
 
     async def _cut(self, item: Result, place: int) -> Content:
@@ -133,6 +142,13 @@ class JobFiles:
                 yield chunk
         except ArtifactMissing:
             raise NotFound("the file is not there any more") from None
+
+
+def _in_memory(content: bytes, mime_type: str) -> Content:
+    async def read(start: int, end: int | None) -> AsyncIterator[bytes]:
+        yield content[start:end]
+
+    return Content(len(content), mime_type, read)
 
 
 async def _line(chunks: AsyncIterator[bytes], number: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.facts import keep_facts
 from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
@@ -95,7 +96,7 @@ class JobSubmission:
         await self._room.check()
         await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
-        target = plan.target
+        target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
 
         job_id = new_job_id()
@@ -131,11 +132,11 @@ class JobSubmission:
                 execution_duration=duration,
                 quote=plan.quote,
                 attempt=0,
-                circuits=len(plan.request.circuits),
+                circuits=len(facts),
                 circuits_done=0,
                 message=None,
                 parameters=parameters,
-                spec=plan.spec,
+                spec=await keep_facts(self._artifacts, job_id, plan.spec, len(facts)),
                 error=None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
