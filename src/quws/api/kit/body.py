@@ -118,7 +118,13 @@ def parse_form(data: bytes) -> list[Posted]:
     if data.count(b"&") >= _MAX_FIELDS:
         raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields")
     posted = []
-    for field in data.split(b"&"):
+    start = 0
+    while start < len(data):
+        # One by one: all of them at once would be the body once more.
+        end = data.find(b"&", start)
+        end = len(data) if end < 0 else end
+        field = data[start:end]
+        start = end + 1
         if field:
             name, _, value = field.partition(b"=")
             posted.append(Posted(_unquoted(name).decode("utf-8", "replace"), _unquoted(value)))
