@@ -10,6 +10,7 @@ from quws.store.database import Database
 from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
 from quws.store.jobs.keys import MadeBefore, Once
+from quws.store.jobs.labels import add_tags
 from quws.store.jobs.rows import parameter_json
 from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
@@ -44,6 +45,7 @@ class JobCreation:
                 id=job.id,
                 owner=job.owner or "",
                 run_id=job.run_id,
+                name=job.name,
                 target=job.target,
                 creation_time=job.creation_time,
                 queued_time=job.queued_time,
@@ -59,5 +61,7 @@ class JobCreation:
                 message=job.message,
                 stored_bytes=bytes_of(job.parameters),
             )
+            if job.spec.tags:
+                await add_tags(connection, self._database, [job.id], job.spec.tags)
             await add_circuits(connection, job.id, job.circuits)
             return None

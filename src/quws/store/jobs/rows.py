@@ -100,13 +100,20 @@ def _read(row: Row[Any], results: list[Result]) -> Job:
         circuits_done=row.circuits_done,
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
-        spec=JobSpec.load(row.spec),
+        spec=JobSpec.load(row.spec | _changed_labels(row)),
         work=row.size,
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),
         results=results,
+        name=row.name,
     )
+
+
+def _changed_labels(row: Row[Any]) -> dict[str, Any]:
+    """Return the labels that were changed after the job was sent."""
+    found = {"tags": row.tags, "metadata": row.metadata}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parameter_json(item: Parameter) -> dict[str, Any]:
