@@ -368,19 +368,6 @@ def _is_run_zygote(process: psutil.Process) -> bool:
     return "quws.sandbox.zygote" in line and "quws.runner.run:RunRole" in line
 
 
-def quws(service: Service, *arguments: str, stdin: str = "") -> str:
-    """Run a command of quws on the data of a service, and give what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "quws", *arguments],
-        env=service.environment | {"QUWS_DATA": str(service.folder)},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
 def add_users(service: Service, *names: str, operator: str) -> None:
     """Add users, whose passwords are their names and "-password".
 

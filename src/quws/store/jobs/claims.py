@@ -251,7 +251,7 @@ def _next(database: Database, *, held: bool, left: bool) -> Prepared:
         lease_until=clock + _MILLIS,
         worker=bindparam("new_worker", type_=Text()),
         claimed_time=clock,
-        start_time=func.coalesce(_j.start_time, bindparam("entry_time", type_=t.Instant())),
+        start_time=func.coalesce(_j.start_time, transition.not_before(_j.creation_time)),
         deadline=case(
             (
                 _j.execution_duration > 0,

@@ -22,6 +22,8 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    case,
+    func,
     insert,
     literal_column,
     update,
@@ -55,7 +57,19 @@ _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
 _TIME = bindparam("entry_time", type_=t.Instant())
 _MESSAGE = bindparam("entry_message", type_=Text())
-_ENDED = {**_TAKEN_BACK, "end_time": _TIME}
+
+
+def not_before(time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the time of a move, or the ``time`` of the job before it where that is later.
+
+    Each process reads the clock of its host before its statement: the job may have been made,
+    or begun, by another in the meantime, or by one whose clock is ahead. The times of a job
+    never run backwards.
+    """
+    return case((time > _TIME, time), else_=_TIME)
+
+
+_ENDED = {**_TAKEN_BACK, "end_time": not_before(func.coalesce(_j.start_time, _j.creation_time))}
 _FOLLOWS: dict[Move, dict[str, Any]] = {
     Move.QUEUE: {"queued_time": _TIME, "message": None},
     Move.HOLD: {"message": _MESSAGE},
