@@ -138,6 +138,7 @@ class JobSubmission:
                 parameters=parameters,
                 spec=await keep_facts(self._artifacts, job_id, plan.spec, len(facts)),
                 error=None,
+                name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
             )
