@@ -97,7 +97,7 @@ class Finished:
             return
         assert self._started is not None
         circuits = range(gathered[0].circuit, gathered[-1].circuit + 1)
-        if self._large:
+        if self._large and len(gathered) > 1:
             results = [await self._together(circuits, gathered)]
         else:
             results = await asyncio.gather(*map(self._alone, gathered))

@@ -137,7 +137,10 @@ async def test_circuits_that_do_not_follow_each_other_have_no_file_in_common(
     for index in (0, 1, 5, 6, 4):
         await finished.add(hands.small(index), NOW)
     await finished.publish()
-    assert await listed(bench, held) == ["counts-0-1", "counts-4", "counts-5-6"]
+    results = (await bench.job(held.id)).results
+    assert [item.id for item in results] == ["counts-0-1", "counts-4", "counts-5-6"]
+    # One that is alone is a file of its own.
+    assert (await bench.place.artifacts.read(results[1].artifact)).decode() == hands.outcome(4)
 
 
 async def test_a_worker_that_is_lost_leaves_what_is_published_and_each_circuit_once(
