@@ -89,7 +89,8 @@ async def read_circuits(
     found = []
     given = [item for item in parameters if item.name in SPECIFICATIONS["CIRCUIT"].names]
     if given and given[0].count > 1:
-        return await read_some(artifacts, given[0], wanted or range(given[0].count))
+        all_of_them = range(given[0].count)
+        return await read_some(artifacts, given[0], all_of_them if wanted is None else wanted)
     for item in given if wanted is None else given[wanted.start : wanted.stop]:
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):

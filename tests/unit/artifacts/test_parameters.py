@@ -57,7 +57,7 @@ async def test_circuits_of_a_large_batch_are_one_parameter(store: ArtifactStore)
 
 async def test_facts_of_a_large_batch_are_an_artifact(store: ArtifactStore) -> None:
     facts = CircuitFacts(language=Language.OPENQASM_2, qubits=1, clbits=1, operations=2, depth=2)
-    spec = JobSpec.of(RunOptions(), [facts] * 2)
+    spec = JobSpec.of(RunOptions(shots=1), [facts] * 2)
     assert await keep_facts(store, "job", spec, LARGE_BATCH) is spec
     assert await read_facts(store, spec) == [facts] * 2
     kept = await keep_facts(store, "job", spec, LARGE_BATCH + 1)

@@ -87,7 +87,8 @@ class JobFiles:
             Their files are gone.
 
         """
-        return await self._there(read_circuits(self._artifacts, job.parameters, wanted))
+        reading = read_circuits(self._artifacts, job.parameters, wanted)
+        return await self._there(reading, "the circuits are")
 
     async def posted(self, parameter: Parameter) -> list[Posted]:
         """Return a parameter as it was posted, as often as it was.
@@ -104,11 +105,11 @@ class JobFiles:
         value = await self._there(read_parameter(self._artifacts, parameter))
         return [Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)]
 
-    async def _there(self, reading: Awaitable[T]) -> T:
+    async def _there(self, reading: Awaitable[T], what: str = "the file is") -> T:
         try:
             return await reading
         except ArtifactMissing:
-            raise NotFound("the file is not there any more") from None
+            raise NotFound(f"{what} not there any more") from None
 
     async def drop(self, job_id: str) -> None:
         """Delete all files of a job that is gone, now or by the next sweep."""
