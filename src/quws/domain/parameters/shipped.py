@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from quws.domain.circuits import Language
+from quws.domain.errors import KindNotSupported
+from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
+from quws.domain.observables import collect, read_value
 from quws.domain.parameters import values
 from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.specification import (
@@ -14,7 +19,7 @@ from quws.domain.parameters.specification import (
     Specifications,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.domain.targets import Feature, TargetDescription
+from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.domain.times import MAX_SECONDS
 
 
@@ -27,16 +32,71 @@ def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | 
     )
 
 
-def _too_many_shots(request: JobRequest, target: TargetDescription) -> str | None:
-    if request.options.shots <= target.max_shots:
+def _no_such_kind(request: JobRequest, target: TargetDescription) -> str | None:
+    kind = request.options.kind
+    if kind in target.job_kinds:
         return None
+    return f"KIND must be {' or '.join(target.job_kinds)} on target {target.name}, not {kind}"
+
+
+def _wrong_shots(request: JobRequest, target: TargetDescription) -> str | None:
+    options = request.options
+    if options.precision is not None:
+        return None
+    if options.shots > target.max_shots:
+        return (
+            f"SHOTS must be at most {target.max_shots} on target {target.name}, not {options.shots}"
+        )
+    if options.shots:
+        return None
+    if options.kind is not JobKind.ESTIMATE:
+        return "SHOTS must be at least 1; with KIND=estimate 0 asks for exact values"
+    if Feature.EXACT not in target.features:
+        return f"SHOTS must be at least 1 on target {target.name}, which has no exact values"
+    return None
+
+
+def _wrong_observable(request: JobRequest, target: TargetDescription) -> str | None:
+    options, given = request.options, request.options.observable
+    if options.kind is not JobKind.ESTIMATE:
+        return None if given is None else f"OBSERVABLE needs KIND=estimate, not {options.kind}"
+    if given is None:
+        return "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'"
+    count = len(request.circuits)
+    if given.each and len(given.lists) != count:
+        return (
+            f"OBSERVABLE must be one list for all circuits or {count} lists, one for each, not"
+            f" {len(given.lists)}"
+        )
+    runs = sum(options.runs(index) for index in range(count))
+    if target.remote and target.kind is not TargetKind.REMOTE and runs > target.max_circuits:
+        return (
+            f"OBSERVABLE must be measured in at most {target.max_circuits} circuits on target"
+            f" {target.name}, and these take {runs}, one for each basis"
+        )
+    return None
+
+
+def _wrong_precision(request: JobRequest, target: TargetDescription) -> str | None:
+    options = request.options
+    if options.precision is None:
+        return None
+    if options.kind is not JobKind.ESTIMATE:
+        return f"PRECISION needs KIND=estimate, not {options.kind}"
+    if options.shots <= target.max_shots:
+        return None
+    # The shots grow with the square of what is asked for.
+    least = options.precision * math.sqrt(options.shots / target.max_shots)
     return (
-        f"SHOTS must be at most {target.max_shots} on target {target.name},"
-        f" not {request.options.shots}"
+        f"PRECISION must be at least {math.ceil(least * 1e6) / 1e6:.3g} on target {target.name},"
+        f" which runs at most {target.max_shots} shots; {options.precision:g} would take"
+        f" {options.shots}"
     )
 
 
 def _no_memory(request: JobRequest, target: TargetDescription) -> str | None:
+    if request.options.memory and request.options.kind is not JobKind.SAMPLE:
+        return "MEMORY must be false unless KIND=sample: other kinds keep no shots"
     if not request.options.memory or Feature.MEMORY in target.features:
         return None
     return (
@@ -97,21 +157,72 @@ SPECIFICATIONS = Specifications(
             prominent=True,
         ),
         Specification(
+            name="KIND",
+            keyword="kind",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_kind,
+            label="Kind of work",
+            help="Count what is measured, estimate expectation values, or compile only.",
+            more="A target says which kinds it takes. [Expectation values](../how-to/estimate.md).",
+            example="estimate",
+            otherwise="`sample`",
+            default=JobKind.SAMPLE,
+            choices=tuple(JobKind),
+            objection=_no_such_kind,
+            refusal=KindNotSupported,
+            forwarded=True,
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="OBSERVABLE",
+            keyword="observable",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=read_value,
+            collect=collect,
+            label="Observable",
+            help="For KIND=estimate: a sum of Pauli strings with real coefficients; repeatable.",
+            more="`0.5*Z0 Z3 - X1` names the qubits, `0.5*ZIIZ - IIXI` has a letter for each, that"
+            " of qubit 0 last; a JSON list of either, or of pairs of a label and a coefficient, or"
+            " one list for each circuit. At most 1000 terms for one circuit"
+            " ([estimate.md](../how-to/estimate.md)).",
+            example="0.5*Z0 Z3 - X1",
+            repeatable=True,
+            longest=1024 * 1024,
+            objection=_wrong_observable,
+            forwarded=True,
+        ),
+        Specification(
+            name="PRECISION",
+            keyword="precision",
+            role=Role.OPTION,
+            kind=Kind.NUMBER,
+            read=values.positive("PRECISION", 1e6, "a standard error"),
+            label="Precision",
+            help="For KIND=estimate: the standard error wanted, which plans the shots.",
+            more="It is given instead of SHOTS.",
+            example="0.01",
+            instead_of="SHOTS",
+            objection=_wrong_precision,
+            forwarded=True,
+        ),
+        Specification(
             name="SHOTS",
             keyword="shots",
             role=Role.OPTION,
             kind=Kind.INTEGER,
-            read=values.integer("SHOTS", 1, MAX_SECONDS, "runs of the circuit"),
+            read=values.integer("SHOTS", 0, MAX_SECONDS, "runs of the circuit"),
             label="Shots",
-            help="Runs of each circuit.",
-            more="Up to the limit of the target.",
+            help="Runs of each circuit; with KIND=estimate of each basis, 0 for exact values.",
+            more="Up to the limit of the target. Exact values are for simulators.",
             example="1000",
             otherwise="1000, or what the operator has set (`QUWS_POLICY__SHOTS`)",
             setting="shots",
-            low=1,
+            low=0,
             high=MAX_SECONDS,
             most=lambda target: target.max_shots,
-            objection=_too_many_shots,
+            objection=_wrong_shots,
             forwarded=True,
             shown=Shown.NUMBER,
             prominent=True,
