@@ -82,6 +82,21 @@ def parse(
     )
 
 
+def read_again(source: str, language: Language, limits: CircuitLimits) -> QuantumCircuit:
+    """Read a circuit of which all is known that there is to know, to run it.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is one that ``parse`` refuses.
+
+    """
+    circuit, language, _, _ = read(source, language, limits)
+    with _explained(source, language):
+        _check(circuit, limits)
+    return circuit
+
+
 class Read(NamedTuple):
     """A circuit that was read; ``notes`` say how, where that may not be what was meant."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from quws.domain.circuits import CircuitFacts, Register
+from quws.domain.circuits import CircuitFacts, Register, kinds_of
 from quws.domain.errors import InvalidCircuit
 
 
@@ -30,7 +30,7 @@ def check_measuring(facts: Sequence[CircuitFacts], kind: JobKind) -> None:
     """
     if kind is not JobKind.SAMPLE:
         return
-    for index, item in enumerate(facts):
+    for index, _, item in kinds_of(facts):
         if item.measurements == 0:
             which = f"circuit {index}" if len(facts) > 1 else "the circuit"
             raise InvalidCircuit(

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from quws.domain.bases import Plan
-from quws.domain.circuits import CircuitFacts
+from quws.domain.circuits import CircuitFacts, kinds_of
 from quws.domain.errors import InvalidParameter
 from quws.domain.paulis import MOST_TERMS, Observable, Unreadable, of_pairs, parse
 
@@ -64,7 +64,8 @@ class Observables(BaseModel):
 
         """
         widths: dict[tuple[int, int], int] = {}
-        for index, item in enumerate(facts):
+        found = enumerate(facts) if self.each else ((at, item) for at, _, item in kinds_of(facts))
+        for index, item in found:
             widths.setdefault((index if self.each else 0, item.qubits), index)
         for (_, qubits), index in widths.items():
             which = f"circuit {index}" if len(facts) > 1 else "the circuit"

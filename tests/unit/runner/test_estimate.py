@@ -11,7 +11,7 @@ import pytest
 from qiskit import QuantumCircuit
 from runner_bench import Device, Line, a_line, known, work
 
-from quws.circuits.parse import parse
+from quws.circuits.parse import parse, read_again
 from quws.domain.bases import Basis, Plan
 from quws.domain.circuits import CircuitLimits
 from quws.domain.kinds import JobKind
@@ -88,7 +88,9 @@ def asked(line: Line, circuits: list[str], texts: list[str] | None = None, **opt
         facts=[parse(text, None, CircuitLimits())[1] for text in circuits],
     )
     request = made.request.model_copy(update={"circuits": circuits})
-    return Work(request, made.facts, given, Texts(request, parse), line.connection, made.teller)
+    return Work(
+        request, made.facts, given, Texts(request, parse, read_again), line.connection, made.teller
+    )
 
 
 def found(target: Target, given: Work) -> list[list[Expectation]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from quws.domain.circuits import Language
 from quws.domain.errors import KindNotSupported
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
-from quws.domain.parameters import values
+from quws.domain.parameters import objections, values
 from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.specification import (
     Kind,
@@ -19,7 +17,7 @@ from quws.domain.parameters.specification import (
     Specifications,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
 
 
@@ -29,68 +27,6 @@ def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | 
     return (
         f"CIRCUIT may be given at most {target.max_circuits} times on target"
         f" {target.name}, not {len(request.circuits)} times"
-    )
-
-
-def _no_such_kind(request: JobRequest, target: TargetDescription) -> str | None:
-    kind = request.options.kind
-    if kind in target.job_kinds:
-        return None
-    return f"KIND must be {' or '.join(target.job_kinds)} on target {target.name}, not {kind}"
-
-
-def _wrong_shots(request: JobRequest, target: TargetDescription) -> str | None:
-    options = request.options
-    if options.precision is not None:
-        return None
-    if options.shots > target.max_shots:
-        return (
-            f"SHOTS must be at most {target.max_shots} on target {target.name}, not {options.shots}"
-        )
-    if options.shots:
-        return None
-    if options.kind is not JobKind.ESTIMATE:
-        return "SHOTS must be at least 1; with KIND=estimate 0 asks for exact values"
-    if Feature.EXACT not in target.features:
-        return f"SHOTS must be at least 1 on target {target.name}, which has no exact values"
-    return None
-
-
-def _wrong_observable(request: JobRequest, target: TargetDescription) -> str | None:
-    options, given = request.options, request.options.observable
-    if options.kind is not JobKind.ESTIMATE:
-        return None if given is None else f"OBSERVABLE needs KIND=estimate, not {options.kind}"
-    if given is None:
-        return "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'"
-    count = len(request.circuits)
-    if given.each and len(given.lists) != count:
-        return (
-            f"OBSERVABLE must be one list for all circuits or {count} lists, one for each, not"
-            f" {len(given.lists)}"
-        )
-    runs = sum(options.runs(index) for index in range(count))
-    if target.remote and target.kind is not TargetKind.REMOTE and runs > target.max_circuits:
-        return (
-            f"OBSERVABLE must be measured in at most {target.max_circuits} circuits on target"
-            f" {target.name}, and these take {runs}, one for each basis"
-        )
-    return None
-
-
-def _wrong_precision(request: JobRequest, target: TargetDescription) -> str | None:
-    options = request.options
-    if options.precision is None:
-        return None
-    if options.kind is not JobKind.ESTIMATE:
-        return f"PRECISION needs KIND=estimate, not {options.kind}"
-    if options.shots <= target.max_shots:
-        return None
-    # The shots grow with the square of what is asked for.
-    least = options.precision * math.sqrt(options.shots / target.max_shots)
-    return (
-        f"PRECISION must be at least {math.ceil(least * 1e6) / 1e6:.3g} on target {target.name},"
-        f" which runs at most {target.max_shots} shots; {options.precision:g} would take"
-        f" {options.shots}"
     )
 
 
@@ -169,7 +105,7 @@ SPECIFICATIONS = Specifications(
             otherwise="`sample`",
             default=JobKind.SAMPLE,
             choices=tuple(JobKind),
-            objection=_no_such_kind,
+            objection=objections.no_such_kind,
             refusal=KindNotSupported,
             forwarded=True,
             shown=Shown.CHOICE,
@@ -190,7 +126,7 @@ SPECIFICATIONS = Specifications(
             example="0.5*Z0 Z3 - X1",
             repeatable=True,
             longest=1024 * 1024,
-            objection=_wrong_observable,
+            objection=objections.wrong_observable,
             forwarded=True,
         ),
         Specification(
@@ -204,7 +140,7 @@ SPECIFICATIONS = Specifications(
             more="It is given instead of SHOTS.",
             example="0.01",
             instead_of="SHOTS",
-            objection=_wrong_precision,
+            objection=objections.wrong_precision,
             forwarded=True,
         ),
         Specification(
@@ -222,7 +158,7 @@ SPECIFICATIONS = Specifications(
             low=0,
             high=MAX_SECONDS,
             most=lambda target: target.max_shots,
-            objection=_wrong_shots,
+            objection=objections.wrong_shots,
             forwarded=True,
             shown=Shown.NUMBER,
             prominent=True,
@@ -362,6 +298,18 @@ SPECIFICATIONS = Specifications(
             example="my first",
             prominent=True,
             longest=1000,
+        ),
+        Specification(
+            name="NAME",
+            keyword="name",
+            role=Role.CONTROL,
+            kind=Kind.TEXT,
+            read=values.read_name,
+            label="Name",
+            help="What the job is called, for you alone; a run id may name several.",
+            more="At most 200 characters.",
+            example="Bell pair, second try",
+            longest=200,
         ),
         Specification(
             name="PHASE",
