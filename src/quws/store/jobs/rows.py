@@ -111,7 +111,7 @@ def _read(row: Any, results: list[Result]) -> Job:
     )
 
 
-def _changed_labels(row: Row[Any]) -> dict[str, Any]:
+def _changed_labels(row: Any) -> dict[str, Any]:
     """Return the labels that were changed after the job was sent."""
     found = {"tags": row.tags, "metadata": row.metadata}
     return {name: value for name, value in found.items() if value is not None}
