@@ -44,6 +44,7 @@ _Fields = dict[str, tuple[dict[str, Any], str]]
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.TEXT: {"type": "string"},
     Kind.INTEGER: {"type": "integer"},
+    Kind.NUMBER: {"type": "number"},
     Kind.FLAG: {"type": "boolean"},
     Kind.OBJECT: {"type": "string"},
     Kind.INSTANT: {"type": "string"},

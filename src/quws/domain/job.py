@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from uuid_utils import uuid7
 
+from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 
@@ -84,21 +85,19 @@ class Result:
 
 LARGE_BATCH = 300
 """Of a batch with more circuits, what is known of each stands in files that many have in common."""
-COUNTS = "counts-"
-"""How the id of a result begins that has the counts of circuits of a batch."""
-_COUNTS = re.compile(rf"{COUNTS}([0-9]{{1,9}})(?:-([0-9]{{1,9}}))?")
+_PART = re.compile(rf"(?:{'|'.join(DOCUMENT.values())})-([0-9]{{1,9}})(?:-([0-9]{{1,9}}))?")
 
 
-def counts_id(circuits: range) -> str:
-    """Return the id of the result that has the counts of circuits which follow each other."""
+def part_id(document: str, circuits: range) -> str:
+    """Return the id of the result that has the part of a document on circuits in a row."""
     if len(circuits) == 1:
-        return f"{COUNTS}{circuits[0]}"
-    return f"{COUNTS}{circuits[0]}-{circuits[-1]}"
+        return f"{document}-{circuits[0]}"
+    return f"{document}-{circuits[0]}-{circuits[-1]}"
 
 
 def circuits_of(result_id: str) -> range:
-    """Return of which circuits a result has the counts, by its id; of none if it has another."""
-    found = _COUNTS.fullmatch(result_id)
+    """Return of which circuits of a batch a result has what they gave, by its id."""
+    found = _PART.fullmatch(result_id)
     if found is None:
         return range(0)
     first = int(found[1])

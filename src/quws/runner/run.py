@@ -10,9 +10,10 @@ from typing import Any
 from typing_extensions import override
 
 from quws.domain.circuits import kinds_of
-from quws.domain.errors import Refusal
+from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.job import LARGE_BATCH
+from quws.domain.kinds import JobKind, as_measured
 from quws.domain.outcomes import JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
@@ -102,7 +103,7 @@ class RunRole(Role):
                 facts = [ours.facts(index) for index in range(request.count)]
             else:
                 facts = request.facts.each()
-            kinds = [item.facts for item in kinds_of(facts)]
+            kinds = [item.facts for item in kinds_of(as_measured(facts, options.kind))]
             for item in kinds:
                 self._target.check(item, options)
             confine.limit(
@@ -151,7 +152,8 @@ class RunRole(Role):
             work.teller.notes(result.notes)
             outcomes[index] = result.of_circuit(
                 index,
-                facts[index].registers,
+                # Else nobody sees what was measured.
+                facts[index].registers if work.options.kind is JobKind.SAMPLE else [],
                 compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
@@ -159,7 +161,9 @@ class RunRole(Role):
             # Of a large batch that would be as many files as it has circuits.
             text = None
             if request.count <= LARGE_BATCH:
-                text = _write_compiled(index, compiled, work.teller)
+                text = _write_compiled(
+                    index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+                )
             if text is not None:
                 allowance.take(Path(text.file))
             finished = CircuitFinished(circuit=index, engine=result.engine)
@@ -191,18 +195,26 @@ class RunRole(Role):
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:
-        if isinstance(self._target, RemoteTarget) and work.request.handover is not None:
+        handed = work.request.handover is not None and (
+            work.options.kind is not JobKind.COMPILE or self._target.forwards
+        )
+        if isinstance(self._target, RemoteTarget) and handed:
+            assert work.request.handover is not None
             return run_elsewhere(self._target, work.request.handover, work)
         return run_here(self._target, work)
 
 
-def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> ResultFile | None:
+def _write_compiled(
+    index: int, compiled: Compiled, teller: Teller, *, needed: bool
+) -> ResultFile | None:
     if not compiled.changed:
         return None
     name = f"circuit-{index}.qasm"
     try:
         write_compiled(Path(name), compiled)
     except NotWritten as error:
+        if needed:
+            raise Failed(refused(InvalidCircuit(str(error))), harmless=True) from None
         teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)

@@ -12,8 +12,8 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import BinaryIO
 
-from quws.domain.job import COUNTS, LARGE_BATCH, Result, counts_id
-from quws.domain.outcomes import END, NEXT, JobOutcomes, head_of_circuits
+from quws.domain.job import LARGE_BATCH, Result, part_id
+from quws.domain.outcomes import DOCUMENT, END, NEXT, JobOutcomes, head_of_circuits
 from quws.sandbox.messages import CircuitFinished, MessageFault, ResultsWritten
 from quws.worker.held import HeldJob
 
@@ -43,6 +43,7 @@ class Finished:
         self._held = held
         self._take = take
         self._folder = folder
+        self._document = DOCUMENT[held.claim.job.spec.kind]
         self._large = held.circuits > LARGE_BATCH
         self._most = max(_TOGETHER_CIRCUITS, held.circuits // 100)
         self._gathered: list[CircuitFinished] = []
@@ -110,10 +111,10 @@ class Finished:
     async def _alone(self, message: CircuitFinished) -> Result:
         name, index = f"circuit-{message.circuit}.json", message.circuit
         with self._content(message) as content:
-            return await self._held.put(f"{COUNTS}{index}", name, content, _MIME_TYPE)
+            return await self._held.put(f"{self._document}-{index}", name, content, _MIME_TYPE)
 
     async def _together(self, circuits: range, gathered: Sequence[CircuitFinished]) -> Result:
-        result_id = counts_id(circuits)
+        result_id = part_id(self._document, circuits)
         with TemporaryFile(dir=self._folder) as file:
             await asyncio.to_thread(self._join, file, gathered)
             return await self._held.put(result_id, f"{result_id}.json", file, _MIME_TYPE)

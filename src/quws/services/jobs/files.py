@@ -51,7 +51,7 @@ class JobFiles:
         wanted = circuits_of(result_id)
         for item in job.results if len(wanted) == 1 else ():
             circuits = circuits_of(item.id)
-            if wanted[0] in circuits:
+            if wanted[0] in circuits and item.id.startswith(result_id.partition("-")[0]):
                 return await self._cut(item, circuits.index(wanted[0]))
         known = ", ".join(item.id for item in job.results) or "none yet"
         raise NotFound(f"job {job.id} has no result '{result_id[:60]}'; it has: {known}")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from quws.domain.job import (
-    COUNTS,
     REQUEUED,
     Job,
     JobRef,
@@ -125,9 +124,7 @@ class JobReading:
                 select(c.index, c.artifact).where(c.job_id == job_id, c.status == "completed")
             )
             done = {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
-            results = await connection.execute(
-                select(r.id, r.artifact).where(r.job_id == job_id, r.id.startswith(COUNTS))
-            )
+            results = await connection.execute(select(r.id, r.artifact).where(r.job_id == job_id))
             for result_id, artifact in results:
                 for index in circuits_of(result_id):
                     if index in done and done[index] is None:
