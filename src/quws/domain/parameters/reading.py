@@ -79,6 +79,7 @@ def read_job(
         response_format=values["RESPONSEFORMAT"],
         tags=values["TAG"],
         metadata=values["METADATA"] or {},
+        webhook=values["WEBHOOK"],
         options=_planned(
             RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
         ),

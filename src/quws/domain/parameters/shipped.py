@@ -20,6 +20,7 @@ from quws.domain.parameters.specification import (
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
+from quws.domain.webhooks import read_url
 
 
 def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
@@ -289,6 +290,17 @@ SPECIFICATIONS = Specifications(
             more="At most 65,536 characters.",
             example='{"run": 7}',
             longest=64 * 1024,
+        ),
+        Specification(
+            name="WEBHOOK",
+            keyword="webhook",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=read_url,
+            label="Webhook",
+            help="The URL that is told of every change of the job's phase.",
+            more="Messages are signed ([webhooks](../how-to/webhooks.md)).",
+            example="https://example.org/told",
         ),
         Specification(
             name="RUNID",
