@@ -10,6 +10,7 @@ from quws.domain.parameters.posted import REFERENCE, Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
+from quws.domain.payloads import as_text
 
 
 async def keep_parameters(
@@ -64,7 +65,7 @@ async def read_circuits(
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
             content = await _part_of_0_1(artifacts, parameters, content)
-        found.append(content.decode())
+        found.append(as_text(content))
     return found
 
 

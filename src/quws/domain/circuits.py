@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from quws.domain.payloads import longest_text
+
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
 
@@ -17,11 +19,17 @@ class Language(StrEnum):
     OPENQASM_3 = "OPENQASM-3"
     OPENQASM_3_QISKIT = "OPENQASM-3-QISKIT"
     """OpenQASM 3 whose U, u2 and u3 have Qiskit's global phase and not that of the standard."""
+    QPY = "QPY"
+    """Qiskit's binary format, which travels as text within the service; see ``payloads``."""
 
     @property
     def grammar(self) -> Language:
         """What its text looks like, however that is read."""
         return Language.OPENQASM_3 if self is Language.OPENQASM_3_QISKIT else self
+
+
+OPENQASM = (Language.OPENQASM_2, Language.OPENQASM_3)
+"""The languages that every target takes, from the first version of the service on."""
 
 
 class CircuitLimits(BaseModel):
@@ -35,6 +43,7 @@ class CircuitLimits(BaseModel):
     """Gates, measurements and resets after all definitions and loops are written out."""
     bytes_openqasm2: int = 8 * 1024 * 1024
     bytes_openqasm3: int = 512 * 1024
+    bytes_qpy: int = 8 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -43,6 +52,12 @@ class CircuitLimits(BaseModel):
     nesting: int = 64
     unary_run: int = 64
     """Sign or negation operators in a row."""
+
+    @property
+    def characters(self) -> int:
+        """The most characters that any circuit may have as it travels within the service."""
+        texts = max(self.bytes_openqasm2, self.bytes_openqasm3)
+        return max(texts, longest_text(self.bytes_qpy))
 
 
 class Register(BaseModel):

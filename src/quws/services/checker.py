@@ -226,7 +226,7 @@ class CircuitChecker:
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
-    longest = max(limits.bytes_openqasm2, limits.bytes_openqasm3)
+    longest = limits.characters
     for text in circuits:
         if len(text) > longest:
             raise TooLarge(

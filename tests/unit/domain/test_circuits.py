@@ -22,6 +22,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "operations": 10_000_000,
         "bytes_openqasm2": 8_388_608,
         "bytes_openqasm3": 524_288,
+        "bytes_qpy": 8_388_608,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 1300,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from quws.domain.job import Parameter
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind
+from quws.domain.payloads import BINARY_TYPE
 
-_FILE = "circuit{}.qasm"
+_FILE = "circuit{}.{}"
 
 
 def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
@@ -20,7 +21,7 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
             files += 1
-            lines.append(f"-F {item.name}=@{_FILE.format(files)}")
+            lines.append(f"-F {item.name}=@{_file(item, files)}")
         elif item.value is not None:
             lines.append(f"--form-string {shlex.quote(f'{item.name}={item.value}')}")
         else:
@@ -38,7 +39,8 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
             if item.value is None:
-                circuits.append(f'open("{_FILE.format(len(circuits) + 1)}").read()')
+                mode = ', "rb"' if item.mime_type == BINARY_TYPE else ""
+                circuits.append(f'open("{_file(item, len(circuits) + 1)}"{mode}).read()')
             else:
                 circuits.append(_literal(item.value))
         elif item.value is not None:
@@ -61,6 +63,10 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
         f"job = client.submit(\n    {listed},\n)\n"
         "print(job.wait().counts())\n"
     )
+
+
+def _file(item: Parameter, number: int) -> str:
+    return _FILE.format(number, "qpy" if item.mime_type == BINARY_TYPE else "qasm")
 
 
 def _is_short(item: Parameter) -> bool:
