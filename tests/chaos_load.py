@@ -222,6 +222,8 @@ def _small(rng: random.Random, shots: int) -> tuple[bytes, Sent]:
     if kind == "batch":
         circuits = [flip(k % 3, 3) for k in range(rng.randint(2, 4))]
     more = {"MEMORY": "true"} if kind == "memory" else {}
+    # No two are alike, or what is known of one would save the reading of the next.
+    circuits = [f"{text}// {rng.getrandbits(64)}\n" for text in circuits]
     data = form(CIRCUIT=circuits, SHOTS=shots, PHASE="RUN", RUNID=kind, **more)
     return data, Sent("", kind, shots, len(circuits))
 

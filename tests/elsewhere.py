@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 import psutil
-from harness import Service, embedded, free_port, until, words
+from harness import Service, add_users, embedded, free_port, until, words
 
 PACKAGE = Path(__file__).parent / "vendor"
 """Where the package of its adapter lies; on PYTHONPATH it is installed."""
@@ -246,17 +244,9 @@ def start_site(folder: Path) -> Iterator[Site]:
         "VENDOR_TOKEN": TOKEN,
         "PYTHONPATH": str(PACKAGE),
     }
-    add = ["user", "add", "op", "--operator", "--password-stdin"]
     try:
         with embedded(folder, environment) as service:
-            subprocess.run(
-                [sys.executable, "-m", "quws", *add],
-                env=service.environment | {"QUWS_DATA": str(folder)},
-                input="op-password\n",
-                text=True,
-                check=True,
-                capture_output=True,
-            )
+            add_users(service, operator="op")
             with service.client() as http:
                 until(lambda: _all_online(http), 60, "targets that are online")
             yield Site(service, vendor)

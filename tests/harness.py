@@ -31,7 +31,7 @@ import psutil
 import psycopg
 from answers import remember
 from proxy import Proxy
-from starter import STARTER, Started
+from starter import Started, starter_of
 
 from quws.bus.server import ValkeyServer
 from quws.services.accounts import AccountService
@@ -259,8 +259,9 @@ class Process:
         self.popen: subprocess.Popen[bytes] | Started
         LOGS.add(log)
         with log.open("ab") as file:
-            if not within and not fresh and STARTER.fits(environment):
-                self.popen = STARTER.start(arguments, environment, file.fileno())
+            starter = None if within or fresh else starter_of(environment)
+            if starter is not None:
+                self.popen = starter.start(arguments, environment, file.fileno())
                 return
             self.popen = subprocess.Popen(
                 [*within, sys.executable, "-m", "quws", *arguments],
@@ -366,19 +367,6 @@ def words(process: psutil.Process) -> list[str]:
 def _is_run_zygote(process: psutil.Process) -> bool:
     line = words(process)
     return "quws.sandbox.zygote" in line and "quws.runner.run:RunRole" in line
-
-
-def quws(service: Service, *arguments: str, stdin: str = "") -> str:
-    """Run a command of quws on the data of a service, and give what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "quws", *arguments],
-        env=service.environment | {"QUWS_DATA": str(service.folder)},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def add_users(service: Service, *names: str, operator: str) -> None:

@@ -35,17 +35,40 @@ def load() -> None:
     load_installed()
 
 
-def main() -> NoReturn:
-    """Run the command that `sys.argv` names, as ``quws.cli.command`` does."""
+def main(given: str = "", folder: str = "") -> NoReturn:
+    """Run the command that `sys.argv` names, as ``quws.cli.command`` does.
+
+    Parameters
+    ----------
+    given
+        What its standard input has; nothing if it is empty.
+    folder
+        Where it runs; where this process is if it is empty.
+
+    """
     from quws.cli.command import main as run
     from quws.sandbox import pool
 
+    if folder:
+        os.chdir(folder)
+    if given:
+        _read(given)
+    sys.argv[0] = "quws"
     # What an interpreter reads when it begins, and what a library may have asked for already.
     tempfile.tempdir = None
     sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if sys.argv[1] in _WANTS:
         pool.launch = _Copy(pool.launch)
     run()
+
+
+def _read(given: str) -> None:
+    """Make a text what standard input has."""
+    file = os.memfd_create("stdin")
+    os.write(file, given.encode())
+    os.lseek(file, 0, os.SEEK_SET)
+    os.dup2(file, 0)
+    os.close(file)
 
 
 class _Copy:

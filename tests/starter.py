@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import select
@@ -22,15 +23,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from quws.sandbox.environment import environment as of_children
 
-_MOST = 1 << 17
+MOST = 1 << 17
+"""The longest request."""
 _LIMIT_SECONDS = 60.0
-
 
 _LATE = ("QUWS_", "PYTEST_", "OTEL_", "PYTHONPATH", "TMPDIR")
 """How variables begin that a copy reads for itself: nobody has read them while he was loaded."""
@@ -105,9 +106,17 @@ _WORD = 12
 
 
 class Starter:
-    """The starter of this process of tests, which begins when it is needed first."""
+    """A starter of this process of tests, which begins when it is needed first.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    release
+        The folder that quws is imported from; empty for the one that is installed.
+
+    """
+
+    def __init__(self, release: str = "") -> None:
+        self._release = release
         self._starting = threading.Lock()
         self._ours: socket.socket | None = None
         self._environment: dict[str, str] = {}
@@ -121,14 +130,19 @@ class Starter:
             if self._ours is None:
                 self._begin()
         same = foreign(environment) == foreign(self._environment)
-        places = environment.get("PYTHONPATH", "").split(os.pathsep)
-        another_release = any((Path(place) / "quws").is_dir() for place in places if place)
-        return same and not another_release and self._folder == Path.cwd()
+        return same and self._folder == Path.cwd()
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], output: int
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: int,
+        errors: int | None = None,
+        *,
+        given: str = "",
+        folder: Path | None = None,
     ) -> Started:
-        """Start ``python -m quws``, which prints to a file.
+        """Start ``python -m quws``, which reads what is given and prints to files.
 
         Raises
         ------
@@ -137,9 +151,11 @@ class Starter:
         """
         assert self._ours is not None
         read, write = os.pipe()
-        request = json.dumps([list(arguments), dict(environment)]).encode()
+        place = str(folder or self._folder)
+        request = json.dumps([list(arguments), dict(environment), given, place]).encode()
+        files = [output, output if errors is None else errors, write]
         try:
-            socket.send_fds(self._ours, [request], [output, write])
+            socket.send_fds(self._ours, [request], files)
         except OSError as error:
             os.close(read)
             raise CannotFork(f"the starter of processes is gone: {error}") from None
@@ -152,6 +168,8 @@ class Starter:
         self._folder = Path.cwd()
         # With one thread, whatever is loaded.
         environment = self._environment | of_children(sys.executable)
+        if self._release:
+            environment["PYTHONPATH"] = self._release
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # It ends with this process, whose end of the line it sees closed.
         with theirs, tempfile.TemporaryFile() as nothing:
@@ -163,11 +181,31 @@ class Starter:
                 pass_fds=[theirs.fileno()],
                 process_group=0,
             )
-        atexit.register(process.wait)
-        atexit.register(self._ours.close)
+        self._process = process
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End it, and all that it has started."""
+        if self._ours is not None:
+            self._ours.close()
+            self._process.wait()
 
 
-STARTER = Starter()
+_STARTERS: dict[str, Starter] = {}
+
+
+def starter_of(environment: Mapping[str, str]) -> Starter | None:
+    """Return the starter whose copy is what a new interpreter would be, if there is one."""
+    places = environment.get("PYTHONPATH", "").split(os.pathsep)
+    release = next((place for place in places if place and (Path(place) / "quws").is_dir()), "")
+    starter = _STARTERS.setdefault(release, Starter(release))
+    return starter if starter.fits(environment) else None
+
+
+def let_go(release: Path) -> None:
+    """End the starter of a release that nobody needs any more."""
+    if starter := _STARTERS.pop(str(release), None):
+        starter.close()
 
 
 # -- the process -----------------------------------------------------------------
@@ -178,9 +216,12 @@ def serve(line: socket.socket) -> NoReturn:
     import newborn
 
     from quws.cli import serve as parts
+    from quws.cli.app import app
+    from quws.cli.lazy import load_all
     from quws.processes.forked import Forked, can_fork, fork, share_memory
 
     parts.load_parts()
+    load_all(app)
     newborn.load()
     # The parts of ``quws serve`` are copies of copies.
     parts.main = newborn.main
@@ -198,19 +239,36 @@ def serve(line: socket.socket) -> NoReturn:
                 os.close(news)
                 os.close(ready)
                 continue
-            request, files, _, _ = socket.recv_fds(line, _MOST, 2)
+            request, files, _, _ = socket.recv_fds(line, MOST, 3)
             if not request:
                 for child, _ in children.values():
                     child.kill()
                 os._exit(0)
-            output, news = files
-            arguments, environment = json.loads(request)
-            child = fork(newborn.main, arguments, environment, output=output)
+            output, errors, news = files
+            arguments, environment, given, folder = json.loads(request)
+            main = functools.partial(newborn.main, given, folder)
+            with printing_to(output, errors):
+                child = fork(main, arguments, environment)
             os.close(output)
+            os.close(errors)
             end = os.pidfd_open(child.pid)
             waiting.register(end, select.POLLIN)
             children[end] = (child, news)
             _tell(news, child.pid)
+
+
+@contextlib.contextmanager
+def printing_to(output: int, errors: int) -> Iterator[None]:
+    """Let what this process prints, and a copy that it makes, go to other files."""
+    kept = [(number, os.dup(number)) for number in (1, 2)]
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
+    try:
+        yield
+    finally:
+        for number, file in kept:
+            os.dup2(file, number)
+            os.close(file)
 
 
 def _tell(news: int, number: int) -> None:

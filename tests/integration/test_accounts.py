@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import httpx
 import pytest
 from answers import expect
 from circuits import BELL2, ENDLESS
-from harness import Service, quws
+from commands import quws, run
+from harness import Service
 from lxml import html
 from standing import api_alone
 from uws import create, document, listed, text, wait
@@ -212,12 +212,7 @@ def test_a_proxy_that_is_trusted_says_who_asks(tmp_path: Path) -> None:
 
 
 def test_a_public_address_needs_users_or_a_flag(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "quws", "serve", "--host", "0.0.0.0", "--data", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run({**os.environ}, "serve", "--host", "0.0.0.0", "--data", str(tmp_path))
     assert done.returncode == 1
     assert "--allow-anonymous" in done.stderr
 
@@ -271,9 +266,9 @@ def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(closed: S
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(closed: Service) -> None:
-    quws(closed, "user", "add", "carol", "--password-stdin", stdin="carol-password\n")
+    quws(closed, "user", "add", "carol", "--password-stdin", given="carol-password\n")
     cookie = signed_in(closed, "carol").headers["set-cookie"].split(";")[0]
     with closed.client(headers={"Cookie": cookie}) as http:
         assert http.get("/jobs").status_code == 200
-        quws(closed, "user", "password", "carol", "--password-stdin", stdin="another-password\n")
+        quws(closed, "user", "password", "carol", "--password-stdin", given="another-password\n")
         assert http.get("/jobs").status_code == 401

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import itertools
 import socket
-import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,8 @@ import httpx
 import pytest
 from answers import expect, json_of, location_of, refusal_of
 from circuits import BELL2
-from harness import Service, quws, until
+from commands import quws, run
+from harness import Service, until
 from uws import create, listed, wait
 
 from quws.processes.connections import room_for
@@ -425,7 +425,7 @@ def read_until_it_ends(http: httpx.Client, path: str, begun: threading.Event) ->
 
 def test_who_is_removed_keeps_nothing_that_is_open(closed: Service) -> None:
     auth = ("dora", "dora-password")
-    quws(closed, "user", "add", "dora", "--password-stdin", stdin="dora-password\n")
+    quws(closed, "user", "add", "dora", "--password-stdin", given="dora-password\n")
     form = {"NAME": "dora", "PASSWORD": "dora-password"}
     with closed.client(auth=auth) as by_password, closed.client() as by_session:
         cookie = by_session.post("/account/sign-in", data=form).headers["Set-Cookie"]
@@ -452,9 +452,10 @@ def test_who_is_removed_keeps_nothing_that_is_open(closed: Service) -> None:
             expect(client.get("/jobs"), 401)
             expect(client.post("/jobs", data={"CIRCUIT": BELL2}), 401)
             expect(client.get(f"{job}/events"), 401)
-    with pytest.raises(subprocess.CalledProcessError) as refused:
-        quws(closed, "user", "add", "dora", "--password-stdin", stdin="another-password\n")
-    assert "has left jobs" in refused.value.stderr
+    again = ["user", "add", "dora", "--password-stdin", "--data", str(closed.folder)]
+    refused = run(closed.environment, *again, given="another-password\n")
+    assert refused.returncode == 1
+    assert "has left jobs" in refused.stderr
 
 
 def test_a_token_makes_nothing_that_outlives_it(closed: Service) -> None:

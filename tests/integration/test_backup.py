@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from circuits import BELL3
+from commands import run
 from harness import (
     Postgres,
     Process,
@@ -25,16 +24,6 @@ from harness import (
 from uws import create, wait
 
 
-def quws(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "quws", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def phase(http: httpx.Client, path: str) -> str:
     return http.get(f"{path}/phase").text
 
@@ -43,12 +32,11 @@ def phase(http: httpx.Client, path: str) -> str:
 def restored(service: Service, request: pytest.FixtureRequest, folder: Path) -> Iterator[Service]:
     """Back a running service up, and start another one from that."""
     if service.form == "embedded":
-        done = quws(
-            service.environment, "backup", str(folder / "copy"), "--data", str(service.folder)
-        )
+        copy = str(folder / "copy")
+        done = run(service.environment, "backup", copy, "--data", str(service.folder))
         assert done.returncode == 0, done.stderr
         new = folder / "new"
-        done = quws(service.environment, "restore", str(folder / "copy"), "--data", str(new))
+        done = run(service.environment, "restore", copy, "--data", str(new))
         assert done.returncode == 0, done.stderr
         with embedded(new) as running:
             yield running
@@ -101,7 +89,7 @@ def test_the_doctor_finds_a_service_well(service: Service) -> None:
     with service.client() as http:
         # Its worker is up, then.
         assert wait(http, create(http, PHASE="RUN")) == "COMPLETED"
-    found = quws(service.environment | {"QUWS_DATA": str(service.folder)}, "doctor")
+    found = run(service.environment | {"QUWS_DATA": str(service.folder)}, "doctor")
     assert found.returncode == 0, found.stdout + found.stderr
     assert "FAULT" not in found.stdout
     for part in ("versions", "database", "bus", "artifacts", "scratch", "clock", "targets"):

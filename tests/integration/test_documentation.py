@@ -1,6 +1,7 @@
 """Every command in README and docs is run, page by page, against a real service.
 
-A page is one shell session. Only addresses, secrets and places are replaced: by ports that are
+A page is one shell session. Its ``quws`` is a copy of one that is loaded, but in README, where it
+is what readers run. Only addresses, secrets and places are replaced: by ports that are
 free, by databases of the tests, by folders of theirs. Before a block may stand
 
 - ``<!-- test: background -->``: its last commands go on running, and are waited for;
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import door
 from harness import (
     Postgres,
     base_environment,
@@ -117,19 +119,21 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(page: Path, tmp_path: Path) -> Iterator[Path]:
     """A folder that looks like a checkout whose ``./quws`` is set up already."""
     for name in ("examples", "kubernetes"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "bin").mkdir()
-    python = f"exec {shlex.quote(sys.executable)} -P"
-    for name, program in (("quws", "-m quws"), ("bin/quws", "-m quws"), ("bin/python", "")):
-        path = tmp_path / name
-        path.write_text(f'#!/bin/sh\n{python} {program} "$@"\n')
-        path.chmod(0o755)
     if shutil.which("kubectl") is None:
         (tmp_path / "bin/kubectl").symlink_to(kubectl())
-    return tmp_path
+    python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P %s "$@"\n'
+    with door(tmp_path) as copied:
+        quws = python % "-m quws" if page.name == "README.md" else copied
+        for name, text in (("quws", quws), ("bin/quws", quws), ("bin/python", python % "")):
+            path = tmp_path / name
+            path.write_text(text)
+            path.chmod(0o755)
+        yield tmp_path
 
 
 @pytest.mark.timeout(180)
@@ -174,6 +178,7 @@ def test_the_commands_of_a_page_do_what_it_says(
             ["bash", "-c", script(found, address, replaced)],
             cwd=place,
             env=environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import httpx
 import psutil
 import pytest
 from circuits import ENDLESS, flip, slow
+from commands import quws
 from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
@@ -129,14 +128,8 @@ def test_what_fell_due_while_the_service_was_down_is_destroyed_when_it_is_back(
     assert folder.exists()
     until(lambda: datetime.now(UTC) > instant, 5, "the instant")
     # Who wants to know what the periodic task will do can ask, and nothing is done.
-    due = subprocess.run(
-        [sys.executable, "-m", "quws", "admin", "due", "--data", str(own.folder)],
-        env=own.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert due.stdout.splitlines() == [f"job {folder.name} (COMPLETED, target simulator): destroy"]
+    due = quws(own, "admin", "due")
+    assert due.splitlines() == [f"job {folder.name} (COMPLETED, target simulator): destroy"]
     assert folder.exists()
     with standing.service().client() as http:
         until(lambda: http.get(job).status_code == 404, 30, "the end of the job")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
+from commands import run
 from harness import NO_TLS, Process, Service, base_environment, free_port, until, wait_ready
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -81,13 +81,7 @@ def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
         return [(s, d["ready"], d["problems"], d["degraded"]) for s, d in documents]
 
     def health(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "quws", "health", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run(environment, "health", *arguments)
 
     try:
         wait_ready(f"http://127.0.0.1:{port}", process)

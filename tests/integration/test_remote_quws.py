@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from circuits import BELL2, slow
+from commands import run
 from elsewhere import worker_of
 from harness import Service, embedded, free_port, kill_tree, start_embedded, stop, until
 from uws import create, job_json, story, wait
@@ -138,13 +137,8 @@ def test_abort_here_aborts_there(http: httpx.Client, other: Other) -> None:
 def test_the_other_sites_target_passes_the_conformance_circuits(
     http: httpx.Client, here: Service
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "quws", "targets", "check", "site", "--quick"],
-        env=here.environment | {"QUWS_DATA": str(here.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = here.environment | {"QUWS_DATA": str(here.folder)}
+    done = run(environment, "targets", "check", "site", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed   A job that is cancelled" in done.stdout
     assert "passed   A job that is found again after a crash" in done.stdout

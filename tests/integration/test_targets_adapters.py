@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from commands import run
 from harness import Service, base_environment, embedded, until
 
 ROOT = Path(__file__).parents[2]
@@ -152,13 +153,7 @@ def counts(http: httpx.Client, job: str) -> list[dict[str, Any]]:
 
 
 def command(site: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "quws", *arguments],
-        env=site.environment | {"QUWS_DATA": str(site.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run(site.environment | {"QUWS_DATA": str(site.folder)}, *arguments)
 
 
 def test_a_device_that_calibrates_itself_takes_its_jobs_afterwards(
@@ -291,16 +286,9 @@ def test_an_operator_checks_and_lists_targets(site: Service, http: httpx.Client)
 
 
 def test_a_target_is_added_and_mistakes_are_named(tmp_path: Path) -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "quws", *arguments],
-            env=base_environment({"QUWS_DATA": str(tmp_path)}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    environment = base_environment({"QUWS_DATA": str(tmp_path)})
     added = run(
+        environment,
         *("targets", "add", "qpu", "--adapter", "emulator"),
         *("--option", "device=heather-20", "--option", "overhead=0.5"),
     )
@@ -308,14 +296,16 @@ def test_a_target_is_added_and_mistakes_are_named(tmp_path: Path) -> None:
     text = (tmp_path / "targets.toml").read_text()
     assert text.startswith("[simulator]"), "the one that there was stays"
     assert 'options.device = "heather-20"\noptions.overhead = 0.5\n' in text
-    wrong = run("targets", "add", "other", "--adapter", "emulator", "--option", "devise=x")
+    wrong = run(
+        environment, "targets", "add", "other", "--adapter", "emulator", "--option", "devise=x"
+    )
     assert wrong.returncode == 1
     assert "has no option 'devise'" in wrong.stderr
     assert (tmp_path / "targets.toml").read_text() == text
 
     (tmp_path / "targets.toml").write_text(text + "\n[lab]\nadaptor = 'qiskit'\n")
     for arguments in (("serve", "--port", "1"), ("worker", "--target", "qpu")):
-        answer = run(*arguments)
+        answer = run(environment, *arguments)
         assert answer.returncode == 1
         assert (
             answer.stderr.strip().endswith(

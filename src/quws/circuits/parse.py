@@ -72,6 +72,21 @@ def parse(
     )
 
 
+def read_again(source: str, language: Language, limits: CircuitLimits) -> QuantumCircuit:
+    """Read a circuit of which all is known that there is to know, to run it.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is one that ``parse`` refuses.
+
+    """
+    circuit, language, _, _ = read(source, language, limits)
+    with _explained(source, language):
+        _check(circuit, limits)
+    return circuit
+
+
 def read(source: str, language: Language | None, limits: CircuitLimits) -> Read:
     """Read a circuit, whether a target could run it or not; count its operations.
 

@@ -55,6 +55,11 @@ class _Commands(LazyGroup):
             "quws.cli.jobs:submit",
             "Run a circuit and print how often each outcome was measured.",
         ),
+        LazyCommand(
+            "jobs",
+            "quws.cli.selection:jobs",
+            "List, run, abort, delete and label all jobs that fit a filter.",
+        ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),
         LazyCommand("token", "quws.cli.accounts:token", "Bearer tokens of accounts."),

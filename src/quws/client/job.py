@@ -10,6 +10,7 @@ from quws.client.transport import Transport
 from quws.domain.outcomes import JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.schemas.job import JobJson
+from quws.schemas.labels import LabelsJson
 
 _WAIT_SECONDS = 30
 
@@ -64,6 +65,22 @@ class Job:
     def delete(self) -> None:
         """Delete the job with all its files."""
         self._transport.send("DELETE", self.url)
+
+    def labels(self) -> LabelsJson:
+        """Fetch name, run id, tags and metadata."""
+        return self._transport.get(f"{self.url}/labels", LabelsJson)
+
+    def label(self, **labels: Any) -> None:
+        """Change what the job is called.
+
+        Parameters
+        ----------
+        labels
+            ``name``, ``run_id``, ``metadata``, and ``tags`` (all that there shall be) or
+            ``add_tags`` and ``remove_tags``; None takes away what there is.
+
+        """
+        self._transport.send("POST", f"{self.url}/labels", json=labels)
 
     def wait(self, seconds: float | None = None) -> Job:
         """Wait until the job is done, and return the job itself.

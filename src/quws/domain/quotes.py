@@ -6,16 +6,16 @@ UWS 1.1, section 2.1.6 wants an instant, and nothing where nobody knows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-from quws.domain.circuits import CircuitFacts
+from quws.domain.circuits import CircuitFacts, kinds_of
 
 _LATE_PART = 0.25
 MEMORY = 20
 """A mean forgets: it weighs about so many of its last jobs."""
 
 
-def work_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
+def work_of(circuits: Sequence[CircuitFacts], shots: int) -> int:
     """Return how much work a job is, as a power of two.
 
     That of a state vector: operations times amplitudes, and reading the
@@ -24,9 +24,11 @@ def work_of(circuits: Iterable[CircuitFacts], shots: int) -> int:
     the same time on one target.
     """
     work = 0.0
-    for item in circuits:
-        work += float(item.operations) * _amplitudes(item)
-        work += float(shots) * item.clbits
+    for kind in kinds_of(circuits):
+        item = kind.facts
+        work += kind.circuits * (
+            float(item.operations) * _amplitudes(item) + float(shots) * item.clbits
+        )
     return math.floor(math.log2(work + 1))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, kinds_of
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.times import format_instant
@@ -157,7 +157,7 @@ class TargetDescription(BaseModel):
         InvalidCircuit
 
         """
-        for index, item in enumerate(facts):
+        for index, _, item in kinds_of(facts):
             if item.language.grammar not in self.languages:
                 which = f"circuit {index}" if len(facts) > 1 else "the circuit"
                 raise InvalidCircuit(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from harness import base_environment
+from commands import run
+from harness import base_environment, sqlite_with_schema
 from house import DESCRIPTION
 from store_helpers import NOW
 
 from quws.domain.targets import TargetRecord, TargetState, TargetStatus
 from quws.store.database import Database
-from quws.store.schema import upgrade
 from quws.store.targets import TargetStore
 
 
@@ -25,19 +25,12 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'quws.db'}"
-        upgrade(self.url)
+        shutil.copy(sqlite_with_schema(), folder / "quws.db")
         self._with_store(lambda store: store.register([DESCRIPTION], NOW, replace=True))
 
     def set(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "quws", "targets", "set", *arguments],
-            env=base_environment(
-                {"QUWS_DATA": str(self.folder), "QUWS_REDIS_URL": "redis://127.0.0.1:1/0"}
-            ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = {"QUWS_DATA": str(self.folder), "QUWS_REDIS_URL": "redis://127.0.0.1:1/0"}
+        return run(base_environment(environment), "targets", "set", *arguments)
 
     def state(self) -> TargetState:
         record: TargetRecord | None = self._with_store(lambda store: store.record("simulator"))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import run
 from harness import base_environment
 
 from quws.processes.listening import CannotListen, ensure_listenable
@@ -56,13 +55,8 @@ def test_an_address_that_is_not_here_is_said(host: str) -> None:
 def test_nothing_starts_where_another_listens(command: str, tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as other:
         port = other.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-m", "quws", command, "--port", str(port)],
-            env=base_environment({"QUWS_DATA": str(tmp_path)}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = base_environment({"QUWS_DATA": str(tmp_path)})
+        done = run(environment, command, "--port", str(port))
         other.setblocking(False)
         with pytest.raises(BlockingIOError):
             other.accept()

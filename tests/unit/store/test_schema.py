@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from harness import Postgres, base_environment, until
+from harness import Postgres, Process, base_environment, until
 from migrations import revisions, some_value, tables_of
 from plans import connected
 from sqlalchemy import (
@@ -102,28 +100,25 @@ def test_upgrading_what_is_there_already_changes_nothing(empty_url: str) -> None
         assert contents(connection) == before
 
 
-def start_upgrade(url: str) -> subprocess.Popen[bytes]:
-    # Alembic's configuration is one per process: two at once are two processes, as in real life.
-    return subprocess.Popen(
-        [sys.executable, "-m", "quws", "db", "upgrade"],
-        env=base_environment({"QUWS_DATABASE_URL": url}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+def start_upgrades(url: str, folder: Path) -> list[Process]:
+    """Start two at once; alembic's configuration is one per process, so these are two."""
+    environment = base_environment({"QUWS_DATABASE_URL": url})
+    logs = [folder / f"upgrade-{number}.log" for number in range(2)]
+    return [Process(["db", "upgrade"], environment, log) for log in logs]
 
 
-def assert_both_succeed(processes: list[subprocess.Popen[bytes]]) -> None:
-    said = [process.communicate(timeout=60)[0].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+def assert_both_succeed(processes: list[Process]) -> None:
+    for process in processes:
+        process.has_ended(60)
 
 
-def test_two_upgrades_at_once_on_postgresql(postgres: Postgres) -> None:
+def test_two_upgrades_at_once_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.database()
     with psycopg.connect(url, autocommit=True) as holder:
         # Hold them both at the door, so that they really meet.
         (key,) = holder.execute("SELECT x'71757773'::bigint").fetchone() or (0,)
         holder.execute("SELECT pg_advisory_lock(%s)", (key,))
-        processes = [start_upgrade(url) for _ in range(2)]
+        processes = start_upgrades(url, tmp_path)
 
         def waiting() -> bool:
             (count,) = holder.execute(
@@ -146,7 +141,7 @@ def test_two_upgrades_at_once_on_sqlite(tmp_path: Path) -> None:
     try:
         # Whoever only looks may do so now, and both find an empty database; writers wait.
         holder.execute("BEGIN IMMEDIATE")
-        processes = [start_upgrade(f"sqlite:///{path}") for _ in range(2)]
+        processes = start_upgrades(f"sqlite:///{path}", tmp_path)
         for process in processes:
             until(lambda pid=process.pid: has_open(pid, path), 60, "an upgrade that is there")
             until(Idle(process.pid), 60, "an upgrade that waits")

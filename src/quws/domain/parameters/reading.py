@@ -38,7 +38,7 @@ def read_control(
     for item in posted:
         found = specifications.find(item.name)
         if found is not None and found.control:
-            texts[found.name] = _text_of(item, found)
+            texts[found.name] = text_within(item, found)
         else:
             rest.append(item)
     values = {
@@ -134,16 +134,23 @@ def _value(specification: Specification, items: list[Posted], policy: Policy) ->
                 f"{name} may be given at most {specification.times} times, not {len(items)} times",
                 parameter=name,
             )
-        return [specification.read(_text_of(item, specification)) for item in items]
+        return [specification.read(text_within(item, specification)) for item in items]
     if not items:
         return specification.default_of(policy)
     if len(items) > 1:
         raise InvalidParameter(f"{name} may be given once, not {len(items)} times", parameter=name)
-    return specification.read(_text_of(items[0], specification))
+    return specification.read(text_within(items[0], specification))
 
 
-def _text_of(item: Posted, specification: Specification) -> str:
-    """Read a value as text of at most the length that its parameter may have."""
+def text_within(item: Posted, specification: Specification) -> str:
+    """Read a value as text of at most the length that its parameter may have.
+
+    Raises
+    ------
+    InvalidParameter
+        It is no text, too long, or no database holds it.
+
+    """
     text = read_value(item, specification)
     if specification.longest is not None and len(text) > specification.longest:
         raise InvalidParameter(

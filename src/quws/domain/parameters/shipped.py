@@ -256,6 +256,18 @@ SPECIFICATIONS = Specifications(
             longest=1000,
         ),
         Specification(
+            name="NAME",
+            keyword="name",
+            role=Role.CONTROL,
+            kind=Kind.TEXT,
+            read=values.read_name,
+            label="Name",
+            help="What the job is called, for you alone; a run id may name several.",
+            more="At most 200 characters.",
+            example="Bell pair, second try",
+            longest=200,
+        ),
+        Specification(
             name="PHASE",
             keyword="phase",
             role=Role.CONTROL,

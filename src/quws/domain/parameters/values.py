@@ -106,20 +106,24 @@ def stripped(text: str) -> str:
     return text.strip()
 
 
-def read_run_id(text: str) -> str:
-    """Take a run id as it is; only what the database or XML cannot hold is refused.
+def named(name: str) -> Callable[[str], str]:
+    """Make a reader of names, which takes them as they are; only what XML cannot hold is refused.
 
-    Raises
-    ------
-    InvalidParameter
-        It holds control characters.
-
+    So does the database not hold it.
     """
-    if not is_xml_text(text):
-        raise InvalidParameter(
-            "RUNID must not hold control characters, which XML cannot carry", parameter="RUNID"
-        )
-    return text
+
+    def read(text: str) -> str:
+        if not is_xml_text(text):
+            raise InvalidParameter(
+                f"{name} must not hold control characters, which XML cannot carry", parameter=name
+            )
+        return text
+
+    return read
+
+
+read_run_id = named("RUNID")
+read_name = named("NAME")
 
 
 def read_destruction(text: str) -> datetime:

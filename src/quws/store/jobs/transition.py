@@ -18,12 +18,12 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Executable,
-    Insert,
-    Row,
     ScalarSelect,
     Text,
     TextClause,
     bindparam,
+    case,
+    func,
     insert,
     literal_column,
     update,
@@ -39,6 +39,7 @@ from quws.store.jobs import outbox
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.timeline import tell, tell_of
+from quws.store.statements import Statement
 
 _j = t.jobs.c
 
@@ -56,7 +57,19 @@ _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
 _TIME = bindparam("entry_time", type_=t.Instant())
 _MESSAGE = bindparam("entry_message", type_=Text())
-_ENDED = {**_TAKEN_BACK, "end_time": _TIME}
+
+
+def not_before(time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the time of a move, or the ``time`` of the job before it where that is later.
+
+    Each process reads the clock of its host before its statement: the job may have been made,
+    or begun, by another in the meantime, or by one whose clock is ahead. The times of a job
+    never run backwards.
+    """
+    return case((time > _TIME, time), else_=_TIME)
+
+
+_ENDED = {**_TAKEN_BACK, "end_time": not_before(func.coalesce(_j.start_time, _j.creation_time))}
 _FOLLOWS: dict[Move, dict[str, Any]] = {
     Move.QUEUE: {"queued_time": _TIME, "message": None},
     Move.HOLD: {"message": _MESSAGE},
@@ -82,7 +95,7 @@ class Prepared:
     """A move as a statement that can be run again and again: to build one takes longer."""
 
     move: Move
-    statement: Executable
+    statement: Statement | Executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +103,18 @@ class Made:
     """A move that was made: the job as it is now, and what its timeline says, the move last."""
 
     move: Move
-    row: Row[Any]
+    row: Any
     entries: Sequence[TimelineEntry]
 
 
-NEW_JOB = insert(t.jobs)
+NEW_JOB = Statement(insert(t.jobs))
 
 
 async def create(
     connection: AsyncConnection,
     phase: Phase,
     entries: Sequence[TimelineEntry],
-    statement: Insert = NEW_JOB,
+    statement: Statement = NEW_JOB,
     **columns: Any,
 ) -> None:
     """Write a new job, in one of the phases in which a job may begin.
@@ -110,7 +123,7 @@ async def create(
     """
     if phase not in phases.INITIAL:
         raise ValueError(f"no job begins as {phase}")
-    await connection.execute(statement, {"phase": phase, **columns})
+    await statement.run(connection, {"phase": phase, **columns})
     await tell(connection, columns["id"], *entries)
     await happened(
         connection,
@@ -125,7 +138,7 @@ async def make(
     entry: TimelineEntry,
     *guards: ColumnElement[bool] | TextClause,
     **columns: Any,
-) -> Row[Any] | None:
+) -> Any:
     """Make a move, if it is legal for the job now and every guard holds.
 
     Parameters
@@ -143,7 +156,8 @@ async def make(
         The job as it is now; None if nothing was written.
 
     """
-    return await carry_out(connection, prepared(move, job_id, *guards, **columns), entry)
+    once = prepared(move, job_id, *guards, once=True, **columns)
+    return await carry_out(connection, once, entry)
 
 
 def prepared(
@@ -151,6 +165,7 @@ def prepared(
     job_id: str | BindParameter[str] | ScalarSelect[str],
     *guards: ColumnElement[bool] | TextClause,
     returning: Sequence[Any] = (*_REF, _j.attempt, _j.claimed_time),
+    once: bool = False,
     **columns: Any,
 ) -> Prepared:
     """Return a move for `carry_out`.
@@ -163,16 +178,18 @@ def prepared(
         As for `make`; with parameters where `carry_out` is to give the values.
     returning
         The columns of the row that is given back.
+    once
+        It is run once or seldom, or has a list of values: it is not to be kept.
 
     """
     more = (_HANDED_OVER,) if move is Move.COMPLETE else ()
-    return Prepared(
-        move,
+    statement = (
         update(t.jobs)
         .where(_j.id == job_id, in_phases(phases.sources(move)), *guards)
         .values(phase=phases.target(move), **(_FOLLOWS[move] | columns))
-        .returning(*returning, *more),
+        .returning(*returning, *more)
     )
+    return Prepared(move, statement if once else Statement(statement))
 
 
 async def carry_out(
@@ -182,7 +199,7 @@ async def carry_out(
     *,
     before: Sequence[TimelineEntry] = (),
     **values: Any,
-) -> Row[Any] | None:
+) -> Any:
     """Make a move that was prepared, if it is legal for the job now and every guard holds.
 
     Return the job as it is now; None if nothing was written. ``before`` is what else the timeline
@@ -204,8 +221,11 @@ async def change(
     **values: Any,
 ) -> Made | None:
     """Make a move as `carry_out` does, for who has several and calls `write_down` for all."""
-    said = {"entry_time": entry.time, "entry_message": entry.message}
-    row = (await connection.execute(move.statement, said | values)).first()
+    values |= {"entry_time": entry.time, "entry_message": entry.message}
+    if isinstance(move.statement, Statement):
+        row: Any = next(iter(await move.statement.run(connection, values)), None)
+    else:
+        row = (await connection.execute(move.statement, values)).first()
     if row is None:
         return None
     if move.move is Move.CLAIM:

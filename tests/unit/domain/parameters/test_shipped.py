@@ -67,7 +67,7 @@ def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
 def test_all_control_parameters_have_a_field() -> None:
     found = [item.keyword for item in SPECIFICATIONS if item.control]
     assert set(found) == set(Control.__dataclass_fields__)
-    assert SPECIFICATIONS.control == ("RUNID", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
+    assert SPECIFICATIONS.control == ("RUNID", "NAME", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
 
 
 def test_how_circuits_are_run_goes_to_another_quws_and_nothing_else_does() -> None:
@@ -89,6 +89,7 @@ KEYWORDS = {
     "TAG": "tag",
     "METADATA": "metadata",
     "RUNID": "run_id",
+    "NAME": "name",
     "PHASE": "phase",
     "DESTRUCTION": "destruction",
     "EXECUTIONDURATION": "execution_duration",

@@ -11,11 +11,14 @@ from store_actions import ACTIONS
 from store_helpers import (
     EXPIRED,
     NOW,
+    claim,
     claimed,
     drive,
     entry,
     got,
+    later,
     new_job,
+    queued,
     snapshot,
 )
 
@@ -127,3 +130,20 @@ async def test_no_job_begins_in_another_phase(
     with pytest.raises(ValueError, match=f"no job begins as {phase}"):
         await store.creation.add(new_job(phase=phase), [entry()])
     assert await snapshot(database) == before
+
+
+async def test_the_times_of_a_job_never_run_backwards(store: JobStore) -> None:
+    """A host whose clock is behind begins and ends a job that another made."""
+    job = await queued(store)
+    held = await claim(store, now=later(-5))
+    assert held.job.start_time == job.creation_time == NOW
+    await store.control.abort(held.id, entry("aborted", later(-3)))
+    assert (await got(store, held.id)).end_time == NOW
+
+
+async def test_a_job_that_began_later_than_it_was_made_ends_no_sooner(store: JobStore) -> None:
+    await queued(store)
+    held = await claim(store, now=later(5))
+    await store.control.abort(held.id, entry("aborted", later(3)))
+    job = await got(store, held.id)
+    assert (job.start_time, job.end_time) == (later(5), later(5))
