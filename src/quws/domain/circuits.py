@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from quws.domain.payloads import longest_text
+from quws.domain.payloads import BINARY_TEXT, longest_text
 
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
@@ -55,11 +55,11 @@ class CircuitLimits(BaseModel):
     unary_run: int = 64
     """Sign or negation operators in a row."""
 
-    @property
-    def characters(self) -> int:
-        """The most characters that any circuit may have as it travels within the service."""
-        texts = max(self.bytes_openqasm2, self.bytes_openqasm3)
-        return max(texts, longest_text(self.bytes_qpy))
+    def characters(self, text: str) -> int:
+        """Return the most characters that a circuit may have which travels as such a text."""
+        if text.startswith(BINARY_TEXT):
+            return longest_text(self.bytes_qpy)
+        return max(self.bytes_openqasm2, self.bytes_openqasm3)
 
 
 class Register(BaseModel):

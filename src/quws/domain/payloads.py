@@ -13,6 +13,8 @@ import re
 
 BINARY = b"QISKIT"
 """How the only format begins whose circuits are no text, QPY."""
+BINARY_TEXT = "data:"
+"""How the text begins that a binary circuit travels as; no other circuit begins so."""
 BINARY_TYPE = "application/octet-stream"
 
 _HEAD = f"data:{BINARY_TYPE};base64,"
@@ -68,7 +70,7 @@ def read_url(value: bytes) -> tuple[bytes, str] | None:
         It begins as one and is none.
 
     """
-    if not value.startswith(b"data:"):
+    if not value.startswith(BINARY_TEXT.encode()):
         return None
     head = _URL.match(value, 0, _LONGEST_HEAD)
     if head is None or head[3] is None:

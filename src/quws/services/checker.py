@@ -270,8 +270,8 @@ class CircuitChecker:
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
-    longest = limits.characters
     for text in circuits:
+        longest = limits.characters(text)
         if len(text) > longest:
             raise TooLarge(
                 f"CIRCUIT has {len(text)} characters; at most {longest} are allowed",

@@ -8,6 +8,7 @@ from quws.circuits.formats.openqasm3 import OpenQasm3
 from quws.circuits.formats.qpy import Qpy
 from quws.domain.circuits import OPENQASM, Language
 from quws.domain.errors import InvalidCircuit
+from quws.domain.payloads import BINARY_TEXT
 
 FORMATS: dict[Language, Format] = {
     Language.OPENQASM_2: OpenQasm2(),
@@ -40,6 +41,6 @@ def find(source: str, said: Language | None) -> Format:
 
 def _looks(source: str) -> Language | None:
     """Return the language by what only texts in it begin with; None for the others."""
-    if source.startswith("data:"):
+    if source.startswith(BINARY_TEXT):
         return Language.QPY
     return None
