@@ -102,9 +102,7 @@ class JobFiles:
         """
         if parameter.count > 1:
             circuits = read_some(self._artifacts, parameter, range(parameter.count))
-            return [
-                Posted(parameter.name, *_sent(text)) for text in await self._there(circuits)
-            ]
+            return [Posted(parameter.name, *_sent(text)) for text in await self._there(circuits)]
         value = await self._there(read_parameter(self._artifacts, parameter))
         return [Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)]
 
