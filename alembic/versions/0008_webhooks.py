@@ -80,7 +80,10 @@ def upgrade() -> None:
         "ix_webhook_deliveries_once", "webhook_deliveries", ["webhook", "outbox"], unique=True
     )
     pending = sa.text("state = 'pending'")
-    for name, columns in (("due", ["next_try"]), ("order", ["webhook", "job_id", "outbox"])):
+    for name, columns in (
+        ("due", ["webhook", "next_try"]),
+        ("order", ["webhook", "job_id", "outbox"]),
+    ):
         op.create_index(
             f"ix_webhook_deliveries_{name}",
             "webhook_deliveries",

@@ -277,8 +277,10 @@ webhook_deliveries = Table(
     Column("trouble", Text),
     # Each message once.
     Index("ix_webhook_deliveries_once", "webhook", "outbox", unique=True),
+    # What one webhook gets next: one that rests is not looked at.
     Index(
         "ix_webhook_deliveries_due",
+        "webhook",
         "next_try",
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),

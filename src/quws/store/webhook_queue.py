@@ -171,33 +171,26 @@ class WebhookQueue:
         ``but`` are webhooks that get none.
         """
         now = self._database.now
-        earlier = t.webhook_deliveries.alias()
-        first = ~exists(
-            select(earlier.c.id).where(
-                earlier.c.webhook == _d.webhook,
-                earlier.c.job_id == _d.job_id,
-                earlier.c.outbox < _d.outbox,
-                earlier.c.state == DeliveryState.PENDING,
-            )
-        )
-        place = func.row_number().over(partition_by=_d.webhook, order_by=(_d.next_try, _d.id))
-        ready = (
-            select(_d.id, place.label("place"))
-            .join(t.webhooks, _w.id == _d.webhook)
-            .where(*_due(now), first, _d.webhook.not_in(but))
-            .subquery()
-        )
-        chosen = select(ready.c.id).where(ready.c.place <= each).limit(limit)
-        millis = int(lease.total_seconds() * 1000)
+        ready = select(_w.id).where(_rested(now), _w.id.not_in(but), exists(_due(now)))
+        # Whoever else is ready has the next turn.
+        ready = ready.order_by(func.random()).limit(max(limit // each, 1))
+        lease_until = now + int(lease.total_seconds() * 1000)
+        ids: list[int] = []
         async with self._database.write() as connection:
-            claimed = await connection.execute(
-                update(t.webhook_deliveries)
-                .where(_d.id.in_(chosen), _PENDING)
-                .where(or_(_d.lease_until.is_(None), _d.lease_until <= now))
-                .values(lease_until=now + millis, attempts=_d.attempts + 1)
-                .returning(_d.id)
-            )
-            ids = [row.id for row in claimed]
+            for webhook in list(await connection.scalars(ready)):
+                chosen = (
+                    select(_d.id)
+                    .where(_d.webhook == webhook, *_ready(now), _first_of_its_job())
+                    .order_by(_d.next_try, _d.outbox)
+                    .limit(each)
+                )
+                claimed = await connection.execute(
+                    update(t.webhook_deliveries)
+                    .where(_d.id.in_(chosen), *_ready(now))
+                    .values(lease_until=lease_until, attempts=_d.attempts + 1)
+                    .returning(_d.id)
+                )
+                ids += (row.id for row in claimed)
             if not ids:
                 return []
             rows = await connection.execute(
@@ -242,9 +235,20 @@ class WebhookQueue:
         else:
             values["next_try"] = now + int(again.total_seconds() * 1000)
         async with self._database.write() as connection:
-            noted = await connection.execute(_held(due).values(**values))
-            if noted.rowcount == 0:
+            noted = await connection.execute(
+                _held(due).values(**values).returning(_d.job_id, _d.outbox)
+            )
+            row = noted.first()
+            if row is None:
                 return  # Somebody else has it.
+            if again is not None:
+                # What waits behind it need not be looked at before.
+                await connection.execute(
+                    update(t.webhook_deliveries)
+                    .where(_d.webhook == due.webhook, _d.job_id == row.job_id, _PENDING)
+                    .where(_d.outbox > row.outbox)
+                    .values(next_try=values["next_try"])
+                )
             await connection.execute(
                 update(t.webhooks)
                 .where(_w.id == due.webhook)
@@ -262,12 +266,28 @@ class WebhookQueue:
             )
 
 
-def _due(now: ColumnElement[int]) -> tuple[Any, ...]:
-    return (
-        _PENDING,
-        _d.next_try <= now,
-        or_(_d.lease_until.is_(None), _d.lease_until <= now),
-        or_(_w.not_before.is_(None), _w.not_before <= now),
+def _rested(now: ColumnElement[int]) -> ColumnElement[bool]:
+    return or_(_w.not_before.is_(None), _w.not_before <= now)
+
+
+def _ready(now: ColumnElement[int]) -> tuple[Any, ...]:
+    return (_PENDING, _d.next_try <= now, or_(_d.lease_until.is_(None), _d.lease_until <= now))
+
+
+def _due(now: ColumnElement[int]) -> Select[Any]:
+    """Return the query of what a webhook gets now."""
+    return select(_d.id).where(_d.webhook == _w.id, *_ready(now))
+
+
+def _first_of_its_job() -> ColumnElement[bool]:
+    earlier = t.webhook_deliveries.alias()
+    return ~exists(
+        select(earlier.c.id).where(
+            earlier.c.webhook == _d.webhook,
+            earlier.c.job_id == _d.job_id,
+            earlier.c.outbox < _d.outbox,
+            earlier.c.state == DeliveryState.PENDING,
+        )
     )
 
 
@@ -285,7 +305,7 @@ def _state(database: Database) -> Select[Any]:
         following = text("pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS following")
     else:
         oldest, following = oldest.label("oldest"), following.label("following")
-    due = select(_d.id).join(t.webhooks, _w.id == _d.webhook).where(*_due(database.now)).limit(1)
+    due = select(_w.id).where(_rested(database.now), exists(_due(database.now)))
     return select(
         p.cursor,
         p.seen,

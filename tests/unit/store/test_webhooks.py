@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from plans import Caught, connected
+from sqlalchemy import insert, text, update
 from store_helpers import NOW, added, later, new_job, queued, run
 
 from quws.domain.job import TimelineEntry
@@ -254,3 +255,26 @@ async def test_few_of_each_webhook_are_claimed_at_once(
     async with database.write() as connection:
         await connection.execute(update(t.webhooks).values(not_before=2**60))
     assert await claim(queue) == []
+
+
+async def test_what_rests_is_not_looked_at_and_each_has_an_index(
+    store: JobStore, queue: WebhookQueue, url: str
+) -> None:
+    for number in range(3):
+        await hook(store, url=f"{URL}{number}")
+    for _ in range(100):
+        await added(store)
+    await take(queue)
+    with connected(url) as connection:
+        connection.execute(text("ANALYZE"))
+    with Caught("webhook_deliveries") as caught:
+        assert len(await queue.claim(9, 3, LEASE)) == 9
+        assert await queue.look() is not None
+    # Each webhook has the same statement.
+    caught.sent = list({statement: (statement, given) for statement, given in caught.sent}.values())
+    for sent in caught.sent:
+        if sent[0].startswith("SELECT webhook_deliveries"):
+            continue  # Those that were claimed, by their keys.
+        plan = caught.plan(url, lambda statement, sent=sent: statement == sent[0])
+        assert "SCAN webhook_deliveries" not in plan, plan
+        assert "Seq Scan on webhook_deliveries" not in plan, plan
