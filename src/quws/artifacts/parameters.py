@@ -15,6 +15,7 @@ from quws.domain.parameters.posted import REFERENCE, Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
+from quws.domain.payloads import as_text
 
 
 async def keep_parameters(
@@ -59,10 +60,10 @@ async def keep_parameters(
 async def _keep_together(
     artifacts: ArtifactStore, key: str, name: str, circuits: Sequence[Posted]
 ) -> Parameter:
-    """Write the circuits of a large batch into one artifact. All of them are text by now."""
+    """Write the circuits of a large batch into one artifact, as the texts that they travel as."""
 
     def write(file: BinaryIO) -> None:
-        for line in write_lines(item.value.decode() for item in circuits):
+        for line in write_lines(as_text(item.value) for item in circuits):
             file.write(line.encode())
 
     with TemporaryFile() as file:
@@ -95,7 +96,7 @@ async def read_circuits(
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
             content = await _part_of_0_1(artifacts, parameters, content)
-        found.append(content.decode())
+        found.append(as_text(content))
     return found
 
 

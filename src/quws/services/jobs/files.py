@@ -13,6 +13,7 @@ from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result, circuits_of
 from quws.domain.outcomes import NEXT
 from quws.domain.parameters.posted import Posted
+from quws.domain.payloads import BINARY_TYPE, as_bytes
 from quws.store.jobs.store import JobStore
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class JobFiles:
         if position is None:
             return self._content(found[0])
         (text,) = await self._there(read_some(self._artifacts, found[0], range(place, place + 1)))
-        return _in_memory(text.encode(), Parameter(name).mime_type)
+        return _in_memory(*_sent(text))
 
     async def circuits(self, job: Job, wanted: range | None = None) -> list[str]:
         """Return the circuits of a job: all, or those of some indices.
@@ -101,7 +102,7 @@ class JobFiles:
         """
         if parameter.count > 1:
             circuits = read_some(self._artifacts, parameter, range(parameter.count))
-            return [Posted(parameter.name, text.encode()) for text in await self._there(circuits)]
+            return [Posted(parameter.name, *_sent(text)) for text in await self._there(circuits)]
         value = await self._there(read_parameter(self._artifacts, parameter))
         return [Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)]
 
@@ -143,6 +144,14 @@ class JobFiles:
                 yield chunk
         except ArtifactMissing:
             raise NotFound("the file is not there any more") from None
+
+
+def _sent(text: str) -> tuple[bytes, str]:
+    """Return a circuit as it was sent, and its type."""
+    binary = as_bytes(text)
+    if binary is None:
+        return text.encode(), Parameter("CIRCUIT").mime_type
+    return binary, BINARY_TYPE
 
 
 def _in_memory(content: bytes, mime_type: str) -> Content:

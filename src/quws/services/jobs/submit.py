@@ -25,6 +25,7 @@ from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.quotas import Quotas
 from quws.services.room import DiskRoom
+from quws.services.webhooks.hooks import Webhooks
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.store import JobStore
@@ -47,6 +48,7 @@ class JobSubmission:
         announcer: Announcer,
         quotas: Quotas,
         room: DiskRoom,
+        webhooks: Webhooks,
         policy: Policy,
         clock: Clock = utc_now,
     ) -> None:
@@ -58,6 +60,7 @@ class JobSubmission:
         self._announcer = announcer
         self._quotas = quotas
         self._room = room
+        self._webhooks = webhooks
         self._policy = policy
         self._clock = clock
 
@@ -96,6 +99,7 @@ class JobSubmission:
         await self._room.check()
         await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
+        await self._webhooks.admit(caller.name, plan.request.webhook)
         target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
 
@@ -142,7 +146,7 @@ class JobSubmission:
                 work=plan.work,
                 cost_ms=plan.cost_ms,
             )
-            before = await self._store.creation.add(job, entries, once)
+            before = await self._store.creation.add(job, entries, once, plan.request.webhook)
         except StoreUnavailable:
             raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:

@@ -35,13 +35,15 @@ _TIMES = Statement(
         *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
     ).where(_j.id == _WANTED)
 )
-_POSITION = Statement(
+_AHEAD = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
     .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
     .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
 )
+_POSITION = Statement(_AHEAD)
+_OF_OWNER = Statement(_AHEAD.where(_j.owner == _mine.c.owner))
 
 
 class JobReading:
@@ -101,6 +103,14 @@ class JobReading:
             if job.phase in WAITING:
                 state = state_of(connection, self._target, job.target)
             return job, timeline, position, state or TargetState()
+
+        return await self._database.look(read)
+
+    async def of_owner_ahead(self, job_id: str, target: str) -> int:
+        """Return how many jobs of its own owner go before a job."""
+
+        def read(connection: Connection) -> int:
+            return int(_OF_OWNER.first(connection, {"wanted": job_id, "at": target})[0])
 
         return await self._database.look(read)
 

@@ -111,6 +111,7 @@ KEYWORDS = {
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "WEBHOOK": "webhook",
     "RUNID": "run_id",
     "NAME": "name",
     "PHASE": "phase",

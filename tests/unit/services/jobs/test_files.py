@@ -85,6 +85,20 @@ async def test_circuits_of_a_large_batch_are_found_as_those_of_a_small_one(
     assert (await house.queue_and_claim(job)).job.spec.facts != []
 
 
+async def test_bytes_in_a_large_batch_come_back_as_they_were_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("parameters", "facts"):
+        monkeypatch.setattr(f"quws.artifacts.{module}.LARGE_BATCH", 1)
+    binary = b"QISKIT\x0d\0\xff\n"
+    job = await made(house, of("CIRCUIT", "a"), Posted("CIRCUIT", binary, uploaded=True))
+    found = await house.jobs.files.parameter(job, "CIRCUIT", 1)
+    assert await content(found) == binary
+    assert (found.size, found.mime_type) == (len(binary), "application/octet-stream")
+    posted = await house.jobs.files.posted(job.parameters[0])
+    assert [item.value for item in posted] == [b"a", binary]
+
+
 @pytest.mark.parametrize("circuit", [CIRCUIT, LARGE], ids=len)
 async def test_an_uploaded_circuit_is_a_file(house: House, circuit: str) -> None:
     part = Posted("My-Part", circuit.encode(), "text/x-qasm", uploaded=True)
