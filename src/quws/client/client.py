@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from quws.client.errors import NotUnderstood
 from quws.client.job import Job
+from quws.client.selection import Selection
 from quws.client.transport import PAUSES, Transport
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
@@ -123,6 +124,18 @@ class Client:
     def job(self, job_id: str) -> Job:
         """Return a job that is there already."""
         return Job(self._transport, f"{self.url}/jobs/{quote(job_id, safe='')}")
+
+    def jobs(self, **wanted: Any) -> Selection:
+        """Return the jobs that a filter leaves, to go through or to act on all of them.
+
+        Parameters
+        ----------
+        wanted
+            ``phase``, ``tag`` (one, or a list), ``run_id``, ``target``, ``text``, ``after``,
+            ``before``.
+
+        """
+        return Selection(self._transport, wanted)
 
     def find(self, key: str) -> Job | None:
         """Find the job that was made under a key; None if there is none."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
@@ -90,3 +92,56 @@ class CircuitFacts(BaseModel):
     delays: bool = False
     notes: list[str] = Field(default_factory=list)
     """How the circuit was read, where its writer may have meant something else."""
+
+
+class Kind(NamedTuple):
+    """What some circuits of a batch are: all of them the same."""
+
+    first: int
+    """The index of the first of them."""
+    circuits: int
+    facts: CircuitFacts
+
+
+def kinds_of(facts: Sequence[CircuitFacts]) -> list[Kind]:
+    """Put the circuits together of which one object tells, in the order of the first of each."""
+    found: dict[int, Kind] = {}
+    for index, item in enumerate(facts):
+        first, before, _ = found.get(id(item), (index, 0, item))
+        found[id(item)] = Kind(first, before + 1, item)
+    return list(found.values())
+
+
+class BatchFacts(BaseModel):
+    """The facts of many circuits, with what they have in common written once.
+
+    ``which`` has, for each circuit, the place of its facts in ``kinds``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kinds: list[CircuitFacts]
+    which: list[NonNegativeInt]
+
+    @classmethod
+    def of(cls, facts: Iterable[CircuitFacts]) -> Self:
+        """Make one of the facts of each circuit; what is one object is written once."""
+        places: dict[int, int] = {}
+        kinds: list[CircuitFacts] = []
+        which: list[int] = []
+        for item in facts:
+            place = places.setdefault(id(item), len(kinds))
+            if place == len(kinds):
+                kinds.append(item)
+            which.append(place)
+        return cls(kinds=kinds, which=which)
+
+    @model_validator(mode="after")
+    def _places(self) -> Self:
+        if self.which and max(self.which) >= len(self.kinds):
+            raise ValueError("which names a kind that there is not")
+        return self
+
+    def each(self) -> list[CircuitFacts]:
+        """Return the facts of each circuit; those of one kind are one object."""
+        return [self.kinds[place] for place in self.which]

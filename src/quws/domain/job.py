@@ -146,6 +146,7 @@ class JobRow:
     end_time: datetime | None
     destruction_time: datetime | None
     quote: datetime | None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ class Job:
     cost_ms: int = 1000
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

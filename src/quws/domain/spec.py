@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, TypeAdapter
 
 from quws.domain.circuits import CircuitFacts, Language
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 
@@ -46,6 +47,11 @@ class JobSpec(BaseModel):
     def options(self) -> RunOptions:
         """How the circuits are run."""
         return RunOptions.model_validate(self.stored_options)
+
+    @property
+    def kind(self) -> JobKind:
+        """What the job is."""
+        return JobKind(self.stored_options.get("kind", JobKind.SAMPLE))
 
     @property
     def facts(self) -> list[CircuitFacts]:

@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, kinds_of
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
+from quws.domain.kinds import JobKind
 from quws.domain.times import format_instant
 
 
@@ -54,6 +55,7 @@ class Feature(StrEnum):
     DELAY = "delay"
     NOISE = "noise models"
     METHOD = "choice of method"
+    EXACT = "exact expectation values"
 
 
 class QubitCalibration(BaseModel):
@@ -129,6 +131,8 @@ class TargetDescription(BaseModel):
     kind: TargetKind
     title: str
     qubits: int
+    job_kinds: list[JobKind] = Field(default_factory=lambda: [JobKind.SAMPLE, JobKind.ESTIMATE])
+    """What KIND may be."""
     native_gates: list[str] = Field(default_factory=list)
     """By Qiskit's names; empty where any gate will do."""
     coupling: list[tuple[int, int]] | None = None
@@ -157,7 +161,7 @@ class TargetDescription(BaseModel):
         InvalidCircuit
 
         """
-        for index, item in enumerate(facts):
+        for index, _, item in kinds_of(facts):
             for needed, feature in (
                 (item.mid_circuit, Feature.MID_CIRCUIT),
                 (item.resets, Feature.RESET),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.runner.work import is_harmless
 from quws.sandbox import confine
@@ -51,10 +52,16 @@ class CheckRole(Role):
 
     @override
     def load(self) -> None:
+        from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
 
-        self._parse = load_parsers()
+        parse = load_parsers()
+
+        def facts(source: str, language: Language | None, limits: CircuitLimits) -> CircuitFacts:
+            return parse(source, language, limits)[1]
+
+        self._alike = partial(Alike, facts)
         self._read = read
         self._draw = draw
 
@@ -75,10 +82,11 @@ class CheckRole(Role):
             if isinstance(request, DrawCircuit):
                 connection.send(self._drawn(request))
                 return True
+            alike = self._alike(request.language, request.limits)
             facts = []
             for index, source in enumerate(request.circuits):  # noqa: B007
-                facts.append(self._parse(source, request.language, request.limits)[1])
-            connection.send(CircuitsChecked(facts=facts))
+                facts.append(alike.facts(source))
+            connection.send(CircuitsChecked(facts=BatchFacts.of(facts)))
         except InvalidCircuit as refusal:
             connection.send(
                 CircuitRefused(

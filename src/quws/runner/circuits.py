@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
+Again = Callable[[str, Language, CircuitLimits], "QuantumCircuit"]
 Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
 
 
@@ -50,11 +51,19 @@ class Circuits(Protocol):
 
 
 class Texts:
-    """Circuits that are read here."""
+    """Circuits that are read here.
 
-    def __init__(self, request: RunJob, parse: Parse) -> None:
+    Parameters
+    ----------
+    again
+        Reads a circuit whose facts are known.
+
+    """
+
+    def __init__(self, request: RunJob, parse: Parse, again: Again) -> None:
         self._request = request
         self._parse = parse
+        self._again = again
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
@@ -63,8 +72,10 @@ class Texts:
     def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
         """Read a circuit."""
         request = self._request
-        language = None if request.facts is None else Language(request.facts[index].language)
-        return self._parse(request.circuits[index], language, request.limits)
+        if request.facts is None:
+            return self._parse(request.circuits[index], None, request.limits)
+        facts = request.facts[index]
+        return self._again(request.circuits[index], facts.language, request.limits), facts
 
 
 class Transcripts:

@@ -1,7 +1,8 @@
 """In a child: the result files of a job.
 
-``counts`` (JSON) is always there; ``result`` is the same as a VOTable, JSON or
-CSV, whatever RESPONSEFORMAT says; ``memory`` (JSON) lists every shot, if asked.
+``counts`` (JSON) is always there, or ``expectation`` or ``compilation`` where the job has another
+kind; ``result`` is the same as a VOTable, JSON or CSV, whatever RESPONSEFORMAT says; ``memory``
+(JSON) lists every shot, if asked.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from quws.domain.outcomes import (
+    DOCUMENT,
     CircuitOutcome,
     JobOutcomes,
     circuit_json,
-    counts_json,
     memory_json,
+    outcomes_json,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.runner import votable
+from quws.runner import tables, votable
 from quws.sandbox.messages import ResultFile
 
 _MIME = {
@@ -46,13 +48,14 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
         case ResponseFormat.VOTABLE:
             _write(folder / name, votable.document(outcomes))
         case ResponseFormat.JSON:
-            _write(folder / name, counts_json(outcomes))
+            _write(folder / name, outcomes_json(outcomes))
         case ResponseFormat.CSV:
             _write_csv(folder / name, outcomes)
-    _write(folder / "counts.json", counts_json(outcomes))
+    document = DOCUMENT[outcomes.kind]
+    _write(folder / f"{document}.json", outcomes_json(outcomes))
     files = [
         ResultFile(id="result", file=name, mime_type=mime_type),
-        ResultFile(id="counts", file="counts.json", mime_type="application/json"),
+        ResultFile(id=document, file=f"{document}.json", mime_type="application/json"),
     ]
     if outcomes.has_memory:
         _write(folder / "memory.json", memory_json(outcomes))
@@ -79,6 +82,6 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
 def _write_csv(path: Path, outcomes: JobOutcomes) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["circuit", "outcome", "count", "fraction"])
+        writer.writerow([column.name for column in tables.columns(outcomes.kind)])
         for item in outcomes.circuits:
-            writer.writerows(item.rows())
+            writer.writerows(tables.rows(item))

@@ -9,8 +9,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from quws.domain.errors import Refusal
+from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.kinds import JobKind, as_measured
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
@@ -66,7 +67,7 @@ class RunRole(Role):
 
             self._build = build
         elif not self._target.forwards:
-            from quws.circuits.parse import parse  # noqa: F401, PLC0415
+            from quws.circuits.parse import parse, read_again  # noqa: F401, PLC0415
         self._target.load()
 
     @override
@@ -98,10 +99,11 @@ class RunRole(Role):
                 # Circuits of ours, which nobody has read yet.
                 ours = self._circuits(request, connection)
                 facts = [ours.facts(index) for index in range(request.count)]
-            for item in facts:
+            run = as_measured(facts, options.kind)
+            for item in run:
                 self._target.check(item, options)
             confine.limit(
-                memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
+                memory_bytes=max(self._target.memory_bytes(item, options) for item in run)
                 + _SLACK_BYTES,
                 cpu_seconds=None,
                 file_bytes=request.file_bytes,
@@ -131,9 +133,9 @@ class RunRole(Role):
             # What is handed over is handed over whole.
             done = request.done if request.handover is None else ()
             return Transcripts(request, self._build, connection, skipped=done)
-        from quws.circuits.parse import parse  # noqa: PLC0415
+        from quws.circuits.parse import parse, read_again  # noqa: PLC0415
 
-        return Texts(request, parse)
+        return Texts(request, parse, read_again)
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts
@@ -148,12 +150,15 @@ class RunRole(Role):
             work.teller.notes(result.notes)
             outcomes[index] = result.of_circuit(
                 index,
-                facts[index].registers,
+                # Else nobody sees what was measured.
+                facts[index].registers if work.options.kind is JobKind.SAMPLE else [],
                 compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
             )
-            text = _write_compiled(index, compiled, work.teller)
+            text = _write_compiled(
+                index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+            )
             if text is not None:
                 allowance.take(Path(text.file))
             finished = CircuitFinished(circuit=index, engine=result.engine)
@@ -180,18 +185,26 @@ class RunRole(Role):
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:
-        if isinstance(self._target, RemoteTarget) and work.request.handover is not None:
+        handed = work.request.handover is not None and (
+            work.options.kind is not JobKind.COMPILE or self._target.forwards
+        )
+        if isinstance(self._target, RemoteTarget) and handed:
+            assert work.request.handover is not None
             return run_elsewhere(self._target, work.request.handover, work)
         return run_here(self._target, work)
 
 
-def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> ResultFile | None:
+def _write_compiled(
+    index: int, compiled: Compiled, teller: Teller, *, needed: bool
+) -> ResultFile | None:
     if not compiled.changed:
         return None
     name = f"circuit-{index}.qasm"
     try:
         write_compiled(Path(name), compiled)
     except NotWritten as error:
+        if needed:
+            raise Failed(refused(InvalidCircuit(str(error))), harmless=True) from None
         teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)

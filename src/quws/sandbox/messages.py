@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
@@ -312,7 +312,7 @@ class CircuitsChecked(_Message):
     """What the circuits are."""
 
     kind: Literal["circuits_checked"] = "circuits_checked"
-    facts: list[CircuitFacts]
+    facts: BatchFacts
 
 
 class CircuitsWritten(_Message):

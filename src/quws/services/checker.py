@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import math
 import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,7 +15,8 @@ from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
-from quws.sandbox.child import ChildLost, Owner
+from quws.sandbox import confine
+from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
@@ -37,12 +40,35 @@ _DEAR_AT_ONCE, _DEAR_QUEUE = 1, 8
 _SEAT_SECONDS = 30.0
 _CEILING = 6
 """How much longer than its processor time a check may take, on a machine that is busy."""
+_AT_ONCE_CHARACTERS = 512 * 1024
+"""Of many circuits, a child gets so many at once: all of them at once would be in memory again."""
 _KILLED = (None, -signal.SIGKILL)
+_Request = CheckCircuits | DrawCircuit
 _log = structlog.get_logger(__name__)
 
 
 class _OutOfTime(Exception):
     """The child has used up its processor time."""
+
+
+@dataclass(slots=True)
+class _Time:
+    """Processor time that is left for a check."""
+
+    seconds: float
+
+    def take(self, seconds: float) -> None:
+        """Count what was used.
+
+        Raises
+        ------
+        _OutOfTime
+            There is nothing left.
+
+        """
+        self.seconds -= seconds
+        if self.seconds <= 0:
+            raise _OutOfTime
 
 
 class CircuitChecker:
@@ -105,21 +131,27 @@ class CircuitChecker:
         known = self._verdicts.get(key)
         if known is not None:
             return known
-        request = CheckCircuits(
-            circuits=circuits,
-            language=language,
-            limits=limits,
-            memory_bytes=_MEMORY_BYTES,
-            cpu_seconds=math.ceil(self._seconds),
-        )
-        match await self._answer(caller, request, sum(map(len, circuits))):
-            case CircuitsChecked(facts=facts):
-                self._verdicts.put(key, facts)
-                return facts
-            case CircuitRefused() as refused:
-                raise _invalid(refused, several=len(circuits) > 1)
-            case answer:
-                raise unexpected(answer)
+        requests = [
+            CheckCircuits(
+                circuits=some,
+                language=language,
+                limits=limits,
+                memory_bytes=_MEMORY_BYTES,
+                cpu_seconds=math.ceil(self._seconds),
+            )
+            for some in _some_at_once(circuits)
+        ]
+        found: list[CircuitFacts] = []
+        for answer in await self._answers(caller, requests, sum(map(len, circuits))):
+            match answer:
+                case CircuitsChecked(facts=facts):
+                    found += facts.each()
+                case CircuitRefused() as refused:
+                    raise _invalid(refused, len(found), several=len(circuits) > 1)
+                case _:
+                    raise unexpected(answer)
+        self._verdicts.put(key, found)
+        return found
 
     async def draw(
         self, caller: Caller, circuit: str, language: Language | None, limits: CircuitLimits
@@ -146,35 +178,43 @@ class CircuitChecker:
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        match await self._answer(caller, request, len(circuit)):
+        (answer,) = await self._answers(caller, [request], len(circuit))
+        match answer:
             case CircuitDrawn(drawing=drawing):
                 return drawing
             case CircuitRefused() as refused:
-                raise _invalid(refused, several=False)
-            case answer:
+                raise _invalid(refused, 0, several=False)
+            case _:
                 raise unexpected(answer)
 
-    async def _answer(
-        self, caller: Caller, request: CheckCircuits | DrawCircuit, characters: int
-    ) -> FromChild:
+    async def _answers(
+        self, caller: Caller, requests: Sequence[_Request], characters: int
+    ) -> list[FromChild]:
+        """Return the answer to each request, up to the first one that is no facts."""
         if characters <= _CHEAP_CHARACTERS and self._seconds > _CHEAP_SECONDS:
             with contextlib.suppress(_OutOfTime):
-                cheap = request.model_copy(update={"cpu_seconds": _CHEAP_SECONDS})
-                return await self._seated(self._cheap, caller, cheap)
+                return await self._seated(self._cheap, caller, requests, _CHEAP_SECONDS)
         try:
-            return await self._seated(self._dear, caller, request)
+            return await self._seated(self._dear, caller, requests, self._seconds)
         except _OutOfTime:
             raise InvalidCircuit(
-                f"reading CIRCUIT takes more than {request.cpu_seconds} seconds of processor time;"
-                " send fewer or smaller circuits"
+                f"reading CIRCUIT takes more than {math.ceil(self._seconds)} seconds of processor"
+                " time; send fewer or smaller circuits"
             ) from None
 
     async def _seated(
-        self, seats: Seats, caller: Caller, request: CheckCircuits | DrawCircuit
-    ) -> FromChild:
+        self, seats: Seats, caller: Caller, requests: Sequence[_Request], seconds: float
+    ) -> list[FromChild]:
+        left = None if len(requests) == 1 else _Time(seconds)
+        answers: list[FromChild] = []
         try:
             async with seats.seat(caller.name):
-                return await self._asked(Owner(caller.name), request)
+                for request in requests:
+                    allowed = seconds if left is None else left.seconds
+                    limited = request.model_copy(update={"cpu_seconds": math.ceil(allowed)})
+                    answers.append(await self._asked(Owner(caller.name), limited, left))
+                    if not isinstance(answers[-1], CircuitsChecked):
+                        break
         except QueueFull:
             raise TooManyRequests(
                 "too many of your circuits wait for their check; send them one after the other"
@@ -186,11 +226,12 @@ class CircuitChecker:
                     " done"
                 ) from None
             raise Unavailable("too many circuits are being checked right now; try again") from None
+        return answers
 
-    async def _asked(self, owner: Owner, request: CheckCircuits | DrawCircuit) -> FromChild:
+    async def _asked(self, owner: Owner, request: _Request, left: _Time | None) -> FromChild:
         for last in (False, True):
             try:
-                return await self._asked_once(owner, request)
+                return await self._asked_once(owner, request, left)
             except ChildrenUnavailable as error:
                 raise Unavailable("circuits cannot be checked right now; try again") from error
             except TimeoutError:
@@ -213,11 +254,14 @@ class CircuitChecker:
                     raise Unavailable("the check was killed twice; try again later") from lost
         raise AssertionError
 
-    async def _asked_once(self, owner: Owner, request: CheckCircuits | DrawCircuit) -> FromChild:
+    async def _asked_once(self, owner: Owner, request: _Request, left: _Time | None) -> FromChild:
         child = await self._pool.acquire(owner)
         try:
+            before = 0.0 if left is None else _used_by(child)
             async with asyncio.timeout(_CEILING * (request.cpu_seconds + 1)):
                 answer = await child.ask(request)
+            if left is not None:
+                left.take(_used_by(child) - before)
         except BaseException:
             self._pool.retire(child)
             raise
@@ -235,12 +279,31 @@ def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
             )
 
 
-def _invalid(refused: CircuitRefused, *, several: bool) -> InvalidCircuit:
+def _some_at_once(circuits: list[str]) -> Iterator[list[str]]:
+    """Cut circuits into lists that are not too large, or have one circuit."""
+    some: list[str] = []
+    characters = 0
+    for text in circuits:
+        if some and characters + len(text) > _AT_ONCE_CHARACTERS:
+            yield some
+            some, characters = [], 0
+        some.append(text)
+        characters += len(text)
+    yield some
+
+
+def _used_by(child: Child) -> float:
+    return 0.0 if child.pid is None else confine.cpu_used_by(child.pid)
+
+
+def _invalid(refused: CircuitRefused, before: int, *, several: bool) -> InvalidCircuit:
+    """Return a refusal of one of the circuits after those that were read before."""
     # With several circuits the sentence must say which one is meant.
-    place = f"circuit {refused.circuit}: " if several else ""
+    index = before + refused.circuit
+    place = f"circuit {index}: " if several else ""
     return InvalidCircuit(
         f"{place}{refused.sentence}",
         line=refused.line,
         column=refused.column,
-        circuit=refused.circuit,
+        circuit=index,
     )

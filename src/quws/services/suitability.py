@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from quws.domain.circuits import CircuitFacts
+from quws.domain.circuits import CircuitFacts, kinds_of
 from quws.domain.errors import InvalidCircuit, Refusal
+from quws.domain.kinds import JobKind, as_measured
 from quws.domain.options import RunOptions
 from quws.targets import Target
 
@@ -45,7 +46,7 @@ class Suitability:
         if found is None:
             return None
         seconds = 0.0
-        for index, item in enumerate(facts):
+        for index, count, item in kinds_of(as_measured(facts, options.kind)):
             try:
                 found.check(item, options)
                 estimate = found.estimate(item, options)
@@ -61,5 +62,5 @@ class Suitability:
                 return None
             if estimate is None:
                 return None
-            seconds += estimate.seconds
-        return seconds
+            seconds += count * estimate.seconds
+        return None if options.kind is JobKind.COMPILE else seconds * options.mean_runs

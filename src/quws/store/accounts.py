@@ -13,6 +13,7 @@ from quws.domain.caller import Credential, CredentialKind
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK
+from quws.store.statements import Statement
 
 _u = t.users.c
 _t = t.tokens.c
@@ -21,13 +22,13 @@ _s = t.sessions.c
 _KEYS: BindParameter[Any] = bindparam("keys")
 _NOW = bindparam("now", type_=t.Instant)
 _KEY = bindparam("key", type_=_t.hash.type)
-_USER = select(t.users).where(_u.name == bindparam("name", type_=_u.name.type))
-_TOKEN_USER = (
+_USER = Statement(select(t.users).where(_u.name == bindparam("name", type_=_u.name.type)))
+_TOKEN_USER = Statement(
     select(t.users)
     .join(t.tokens, _t.user == _u.name)
     .where(_t.hash == _KEY, _t.expires.is_(None) | (_t.expires > _NOW))
 )
-_SESSION_USER = (
+_SESSION_USER = Statement(
     select(t.users).join(t.sessions, _s.user == _u.name).where(_s.hash == _KEY, _s.expires > _NOW)
 )
 _HOLDING: dict[CredentialKind, Select[Any]] = {
@@ -188,9 +189,9 @@ class AccountStore:
 
         return await self._database.look(read)
 
-    async def _user(self, query: Select[Any], **values: Any) -> User | None:
+    async def _user(self, query: Statement, **values: Any) -> User | None:
         def read(connection: Connection) -> User | None:
-            row = connection.execute(query, values).first()
+            row = query.first(connection, values)
             return None if row is None else User(*row)
 
         return await self._database.look(read)

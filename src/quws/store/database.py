@@ -40,6 +40,11 @@ T = TypeVar("T")
 _READERS = 4
 """How many transactions of one process read at once on SQLite."""
 
+_MISTAKES = (
+    *(psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.DataError),
+    *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
+)
+
 OLDEST_CODE = Table(
     "alembic_oldest_code", MetaData(), Column("revision", String(32), nullable=False)
 )
@@ -310,7 +315,7 @@ def telling() -> Iterator[None]:
     """Tell what the driver of a database raises when that is away as `StoreUnavailable`."""
     try:
         yield
-    except (IntegrityError, ProgrammingError, DataError):
+    except (IntegrityError, ProgrammingError, DataError, *_MISTAKES):
         raise  # Mistakes of ours, which trying again does not mend.
     except (DBAPIError, psycopg.Error, sqlite3.Error, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()

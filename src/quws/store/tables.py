@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
+from quws.domain.labels import INDEXED_RUN_ID
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -76,6 +78,7 @@ jobs = Table(
     # index whose first column is compared by IS NULL.
     Column("owner", Text, nullable=False),
     Column("run_id", Text),
+    Column("name", Text),
     Column("phase", String(10), nullable=False),
     Column("target", Text, nullable=False),
     # As with nice(1): the smaller number goes first.
@@ -112,10 +115,32 @@ jobs = Table(
     Column("spec", JSON, nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("calibration_id", Text),
+    # Labels that were changed after submission; those that were sent with the job are in ``spec``.
+    Column("tags", JSON(none_as_null=True)),
+    Column("metadata", JSON(none_as_null=True)),
     # The caller's own list, newest first, with AFTER and LAST; ids break ties in time.
     Index("ix_jobs_owner_creation", "owner", "creation_time", "id"),
     # The same with PHASE.
     Index("ix_jobs_owner_phase_creation", "owner", "phase", "creation_time", "id"),
+    # The same with TARGET, with RUNID, which may be the order too, and by the end.
+    Index("ix_jobs_owner_target_creation", "owner", "target", "creation_time", "id"),
+    Index(
+        "ix_jobs_owner_run_id",
+        "owner",
+        "run_id",
+        "creation_time",
+        "id",
+        postgresql_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        sqlite_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+    ),
+    Index(
+        "ix_jobs_owner_end",
+        "owner",
+        "end_time",
+        "id",
+        postgresql_where=text("end_time IS NOT NULL"),
+        sqlite_where=text("end_time IS NOT NULL"),
+    ),
     # The next job of a target.
     Index(
         "ix_jobs_queue",
@@ -161,6 +186,17 @@ jobs = Table(
         postgresql_where=text("phase = 'EXECUTING'"),
         sqlite_where=text("phase = 'EXECUTING'"),
     ),
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    # By which jobs are found. Owner and time stand here too, so that one index gives the list.
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("creation_time", Instant, nullable=False),
+    Index("ix_job_tags_owner_tag", "owner", "tag", "creation_time", "job_id"),
 )
 
 results = Table(

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     and_,
     bindparam,
     case,
@@ -38,6 +37,7 @@ from quws.domain.targets import (
 )
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.statements import Statement
 
 _FRESH_SECONDS = 1.0
 _c = t.targets.c
@@ -298,22 +298,24 @@ def is_online(database: Database, target: str | BindParameter[str]) -> ColumnEle
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 
 
-def select_state(database: Database) -> Select[Any]:
+def select_state(database: Database) -> Statement:
     """Return the query that `state_of` asks. What else is known of a target is far longer."""
-    return select(
-        _c.status,
-        _c.message,
-        _c.until,
-        _c.hold,
-        _c.hold_message,
-        _c.hold_until,
-        _held(database).label("is_held"),
-    ).where(_CALLED)
+    return Statement(
+        select(
+            _c.status,
+            _c.message,
+            _c.until,
+            _c.hold,
+            _c.hold_message,
+            _c.hold_until,
+            _held(database).label("is_held"),
+        ).where(_CALLED)
+    )
 
 
-def state_of(connection: Connection, query: Select[Any], target: str) -> TargetState | None:
+def state_of(connection: Connection, query: Statement, target: str) -> TargetState | None:
     """Read the state of a target that counts; None where there is no such target."""
-    row = connection.execute(query, {"called": target}).first()
+    row = query.first(connection, {"called": target})
     return None if row is None else _state(row)
 
 
@@ -330,7 +332,7 @@ def _records(database: Database) -> Any:
     return select(t.targets, _held(database).label("is_held"))
 
 
-def _state(row: Row[Any]) -> TargetState:
+def _state(row: Any) -> TargetState:
     if row.is_held:
         return TargetState(
             status=TargetStatus(row.hold), message=row.hold_message, until=row.hold_until

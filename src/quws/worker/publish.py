@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import BinaryIO
 
+from quws.domain.outcomes import DOCUMENT
 from quws.sandbox.messages import CircuitFinished, MessageFault, ResultsWritten
 from quws.worker.held import HeldJob
 
@@ -34,7 +35,7 @@ async def publish_circuit(
     if message.file is None:
         return
     with take(message.file) as file:
-        name = f"counts-{message.circuit}"
+        name = f"{DOCUMENT[held.claim.job.spec.kind]}-{message.circuit}"
         result = await held.put(name, message.file, file, "application/json")
     more = []
     if message.compiled is not None:

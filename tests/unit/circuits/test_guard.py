@@ -1,14 +1,17 @@
 """The lexical guard: what passes, what is refused, and where."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
 
 import pytest
 from hostile import HOSTILE, THREE, TWO, Hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from quws.circuits.guard import scan
+from quws.circuits.guard import _Scan, scan
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 
@@ -248,3 +251,87 @@ def test_loads_no_parser() -> None:
         "sys.exit(any(name in sys.modules for name in ('qiskit', 'openqasm3', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SIMPLE = "OPENQASM 2.0;\nqreg q[5];\ncreg c[5];\n" + "rx(-pi/2) q[0];\ncx q[0],q[1];\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("h q[5000];", "the index 5000"),
+        ("h include;", "include must be followed"),
+        ("h OPENQASM;", "may stand only once"),
+        ('h q[0]; x "a";', "only after include"),
+        ("qreg r[27];", "declares 32 qubits"),
+        ("creg d; creg e[4095];", "4101 classical bits"),
+        ("h q[0];;\nqreg r[0];", "at least one bit"),
+        ("rx((1) q[0];", "does not match|never closed"),
+        ("rx(1e999) q[0];", "too large"),
+        ("measure q[0] -> c[0]; #", "'#' has no meaning"),
+        (f"{'x' * 2000} q[0];", "longer than 1024"),
+    ],
+)
+def test_simple_statements_hide_nothing_that_stands_among_them(fault: str, sentence: str) -> None:
+    error = refusal(f"{SIMPLE}h q[0]; {fault}\nx q[0];")
+    assert re.search(sentence, error.sentence)
+    assert error.line is not None
+    assert error.line >= SIMPLE.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        CircuitLimits(qubits=5, clbits=5),
+        CircuitLimits(token_length=5),
+        CircuitLimits(number_length=2),
+        CircuitLimits(nesting=0),
+        CircuitLimits(unary_run=0),
+    ],
+)
+def test_no_statement_is_simple_where_the_limits_are_low(limits: CircuitLimits) -> None:
+    with pytest.raises(InvalidCircuit):
+        scan(f"{SIMPLE}abcdefg(--100) q[5];", None, limits)
+
+
+PIECES = [
+    ";", ";", ";", ",", " ", "\n", "\r", "(", ")", "[", "]", "{", "}", "->", "-", "+", "*", "/",
+    "//", "/*", "*/", "==", "^", "!", "~", "@", "#", '"', "'", "$1", ":", ".", "é", "q", "q[0]",
+    "q[28]", "q[999]", "q[4096]", "c[1]", "h q[0];", "rx(-pi/2) q[0];", "u3(1,.5e3,-2.5*pi) q[1];",
+    "cx q[0],q[1];", "measure q[0] -> c[0];", "barrier q;", "if(c==3) x q[0];", "qreg", "creg",
+    "gate", "opaque", "include", '"qelib1.inc"', "OPENQASM", "OPENQASM 2.0;", "pi", "0", "12",
+    "1.5", "1e5", "1e99", "1e400", "123456789012345678", "0x1f", "1_0", "a" * 31, "a" * 32,
+    "a" * 70, "a" * 1025, "9" * 41, "9" * 1400, "-" * 70, "(" * 70, "gate g a { h a; }",
+    "qreg r[3];", "qreg s[27];", "creg d[4000];", "qreg e;", "creg f;", "rx((1)) q;", "rx(1)q;",
+    "h q [0] ;", "include;", "h include;", "x qreg r[1];", "gate;", "rx(1e) q;", "rx(1.e5) q[0];",
+    "qregé r[99];",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=40),
+    st.sampled_from(["", " ", "\n"]),
+    st.sampled_from(
+        [
+            CircuitLimits(),
+            CircuitLimits(qubits=9, clbits=9),
+            CircuitLimits(token_length=40, number_length=40, nesting=1, unary_run=1),
+        ]
+    ),
+)
+def test_taken_at_once_or_word_by_word_it_is_the_same(
+    pieces: list[str], between: str, limits: CircuitLimits
+) -> None:
+    source = "OPENQASM 2.0;\nqreg q[5]; creg c[3];" + between.join(pieces)
+    found = []
+    for simple in (True, False):
+        look = _Scan(source, Language.OPENQASM_2, limits)
+        if not simple:
+            look.simple = None
+        try:
+            look.run(13)
+            found.append((look.qubits, look.clbits, look.gates))
+        except InvalidCircuit as refused:
+            found.append((refused.sentence, refused.line, refused.column))
+    assert found[0] == found[1]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language, Register
+from quws.domain.kinds import JobKind
 from quws.domain.noise import Depolarizing, Device, Noise
+from quws.domain.observables import collect
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.spec import JobSpec
@@ -71,7 +73,10 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
     stored = json.loads(json.dumps(SPEC.stored()))
     assert list(stored) == [
         "language",
+        "kind",
         "shots",
+        "observable",
+        "precision",
         "seed",
         "memory",
         "method",
@@ -93,6 +98,13 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
     assert stored["noise"]["depolarizing"] == {"p": 0.1}
     plain = JobSpec.of(RunOptions(shots=1)).stored()
     assert (plain["seed"], plain["method"], plain["noise"]) == (None, None, None)
+
+
+def test_a_job_of_before_samples() -> None:
+    assert JobSpec.load(COMMON).kind is JobKind.SAMPLE
+    estimate = RunOptions(kind=JobKind.ESTIMATE, shots=0, observable=collect(["Z0 - X1"]))
+    found = JobSpec.load(json.loads(json.dumps(JobSpec.of(estimate).stored())))
+    assert (found.kind, found.options) == (JobKind.ESTIMATE, estimate)
 
 
 def test_a_job_of_before_has_neither_method_nor_noise() -> None:
@@ -121,7 +133,10 @@ def test_jobs_of_before_have_no_origin(origin: dict[str, Any]) -> None:
 
 def test_where_nothing_is_said_the_target_decides() -> None:
     assert RunOptions(shots=1).model_dump() == {
+        "kind": "sample",
         "shots": 1,
+        "observable": None,
+        "precision": None,
         "seed": None,
         "memory": False,
         "method": None,

@@ -13,7 +13,14 @@ from astropy.io.votable import parse_single_table
 from typing_extensions import override
 
 from quws.domain.circuits import Register
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit, read_job
+from quws.domain.outcomes import (
+    CircuitOutcome,
+    Compilation,
+    Expectation,
+    JobOutcomes,
+    read_circuit,
+    read_job,
+)
 from quws.domain.parameters.values import ResponseFormat
 from quws.runner import results
 from quws.sandbox.messages import ResultFile
@@ -123,3 +130,87 @@ def test_the_total_is_asked_for_once(response_format: ResponseFormat, tmp_path: 
     counts = AskedCounts({f"{number:04b}": number + 1 for number in range(16)})
     results.write(tmp_path, JobOutcomes("j", "t", 136, [CircuitOutcome(counts)]), response_format)
     assert counts.asked == (0 if response_format is ResponseFormat.JSON else 1)
+
+
+# -- other kinds than counts ------------------------------------------------------------------
+
+ESTIMATED = JobOutcomes(
+    "01-job",
+    "star",
+    400,
+    [
+        CircuitOutcome(
+            {},
+            index=index,
+            expectations=[
+                Expectation("Z0 - X1", 0.25, 0.0125, 400),
+                Expectation("2.0", 2.0, None, 0),
+            ],
+        )
+        for index in range(2)
+    ],
+)
+COMPILED = JobOutcomes(
+    "01-job",
+    "star",
+    400,
+    [
+        CircuitOutcome(
+            {},
+            layout=[2, 0],
+            compilation=Compilation(depth=3, operations=5, joining=1, gates={"cz": 1, "r": 4}),
+        )
+    ],
+)
+
+
+def test_expectation_values_are_a_table_of_their_own(tmp_path: Path) -> None:
+    files = results.write(tmp_path, ESTIMATED, ResponseFormat.VOTABLE)
+    assert [item.id for item in files] == ["result", "expectation"]
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert [item.name for item in table.fields] == [
+        "circuit",
+        "observable",
+        "value",
+        "error",
+        "shots",
+    ]
+    first = table.array[0]
+    assert [first[name].item() for name in ("circuit", "value", "error", "shots")] == [
+        0,
+        0.25,
+        0.0125,
+        400,
+    ]
+    assert str(first["observable"]) == "Z0 - X1"
+    assert table.array.mask[1]["error"]
+    assert len(table.array) == 4
+    ids = [item.ID for item in (*table.params, *table.fields)]
+    assert len(set(ids)) == len(ids)
+    assert read_job((tmp_path / "expectation.json").read_bytes()) == ESTIMATED
+
+
+def test_expectation_values_as_csv_and_json(tmp_path: Path) -> None:
+    results.write(tmp_path, ESTIMATED, ResponseFormat.CSV)
+    rows = list(csv.reader((tmp_path / "result.csv").read_text().splitlines()))
+    assert rows[:3] == [
+        ["circuit", "observable", "value", "error", "shots"],
+        ["0", "Z0 - X1", "0.25", "0.0125", "400"],
+        ["0", "2.0", "2.0", "", "0"],
+    ]
+    results.write(tmp_path, ESTIMATED, ResponseFormat.JSON)
+    assert (tmp_path / "result.json").read_bytes() == (tmp_path / "expectation.json").read_bytes()
+
+
+def test_what_was_compiled_is_a_table_of_its_own(tmp_path: Path) -> None:
+    files = results.write(tmp_path, COMPILED, ResponseFormat.CSV)
+    assert [item.id for item in files] == ["result", "compilation"]
+    rows = list(csv.reader((tmp_path / "result.csv").read_text().splitlines()))
+    assert rows == [
+        ["circuit", "depth", "operations", "joining", "gates", "layout"],
+        ["0", "3", "5", "1", '{"cz":1,"r":4}', "[2, 0]"],
+    ]
+    results.write(tmp_path, COMPILED, ResponseFormat.VOTABLE)
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert json.loads(str(table.array[0]["gates"])) == {"cz": 1, "r": 4}
+    assert "shots" not in {item.name for item in table.params}

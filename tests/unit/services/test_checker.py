@@ -11,7 +11,7 @@ import pytest
 from house import ANNA, BERT, CIRCUIT, FACTS
 
 from quws.domain.caller import Caller
-from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.runner.check import CheckRole
@@ -86,7 +86,7 @@ With = Callable[..., tuple[CircuitChecker, Children]]
 
 
 async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
-    checker, children = checker_with(CircuitsChecked(facts=[FACTS, FACTS]))
+    checker, children = checker_with(CircuitsChecked(facts=BatchFacts.of([FACTS, FACTS])))
     assert await checker.check(ANNA, [CIRCUIT, "b"], Language.OPENQASM_2, LIMITS) == [FACTS, FACTS]
     (asked,) = children.asked
     assert isinstance(asked, CheckCircuits)
@@ -99,9 +99,9 @@ async def test_circuits_are_checked_by_one_child(checker_with: With) -> None:
 async def test_one_that_its_sender_sends_again_is_not_read_again(checker_with: With) -> None:
     other = FACTS.model_copy(update={"depth": 9})
     checker, children = checker_with(
-        CircuitsChecked(facts=[FACTS]),
-        CircuitsChecked(facts=[other]),
-        CircuitsChecked(facts=[FACTS]),
+        CircuitsChecked(facts=BatchFacts.of([FACTS])),
+        CircuitsChecked(facts=BatchFacts.of([other])),
+        CircuitsChecked(facts=BatchFacts.of([FACTS])),
     )
     for _ in range(2):
         assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
@@ -149,7 +149,7 @@ async def test_what_is_refused_is_refused_where_it_stands(checker_with: With) ->
 async def test_what_is_longer_than_any_language_allows_reaches_no_child(
     checker_with: With,
 ) -> None:
-    checker, children = checker_with(CircuitsChecked(facts=[FACTS]))
+    checker, children = checker_with(CircuitsChecked(facts=BatchFacts.of([FACTS])))
     for work in (
         checker.check(ANNA, ["a", "x" * 101], None, LIMITS),
         checker.draw(ANNA, "x" * 101, None, LIMITS),
@@ -162,7 +162,9 @@ async def test_what_is_longer_than_any_language_allows_reaches_no_child(
 
 
 async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> None:
-    checker, children = checker_with(ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=[FACTS]))
+    checker, children = checker_with(
+        ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=BatchFacts.of([FACTS]))
+    )
     with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 1
@@ -173,7 +175,9 @@ async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> 
 async def test_a_child_that_was_killed_by_others_is_replaced_once(
     checker_with: With, status: int | None
 ) -> None:
-    checker, children = checker_with(ChildLost(status), CircuitsChecked(facts=[FACTS]))
+    checker, children = checker_with(
+        ChildLost(status), CircuitsChecked(facts=BatchFacts.of([FACTS]))
+    )
     assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
     assert children.out == 0
     checker, children = checker_with(ChildLost(status), ChildLost(status), FACTS)
@@ -194,7 +198,9 @@ async def test_one_that_uses_up_its_processor_time_is_refused(checker_with: With
 
 async def test_a_small_text_that_takes_long_is_dear_after_all(checker_with: With) -> None:
     spent = ChildLost(-signal.SIGXCPU)
-    checker, children = checker_with(spent, CircuitsChecked(facts=[FACTS]), spent, spent)
+    checker, children = checker_with(
+        spent, CircuitsChecked(facts=BatchFacts.of([FACTS])), spent, spent
+    )
     assert await checker.check(ANNA, [CIRCUIT], None, LIMITS) == [FACTS]
     assert [asked.cpu_seconds for asked in children.asked] == [1, 60]
     with pytest.raises(InvalidCircuit, match="takes more than 60 seconds of processor time"):
@@ -219,7 +225,9 @@ async def test_without_children_nothing_can_be_checked_now(checker_with: With) -
 
 
 async def test_an_answer_to_another_question_is_a_fault(checker_with: With) -> None:
-    checker, _ = checker_with(CircuitDrawn(drawing=DRAWING), CircuitsChecked(facts=[]))
+    checker, _ = checker_with(
+        CircuitDrawn(drawing=DRAWING), CircuitsChecked(facts=BatchFacts.of([]))
+    )
     with pytest.raises(MessageFault):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     with pytest.raises(MessageFault):
@@ -228,13 +236,13 @@ async def test_an_answer_to_another_question_is_a_fault(checker_with: With) -> N
 
 async def answer(go: asyncio.Event) -> CircuitsChecked:
     await go.wait()
-    return CircuitsChecked(facts=[FACTS])
+    return CircuitsChecked(facts=BatchFacts.of([FACTS]))
 
 
 async def test_small_texts_pass_large_ones(checker_with: With) -> None:
     checker, children = checker_with()
     go = asyncio.Event()
-    facts = CircuitsChecked(facts=[FACTS])
+    facts = CircuitsChecked(facts=BatchFacts.of([FACTS]))
     children.answers = [lambda: answer(go), facts, lambda: answer(go)]
     large = [
         asyncio.create_task(checker.check(caller, [LARGE], None, CircuitLimits()))
@@ -252,7 +260,9 @@ async def test_small_texts_pass_large_ones(checker_with: With) -> None:
 async def test_of_one_caller_one_is_checked_at_a_time_and_few_wait(checker_with: With) -> None:
     go = asyncio.Event()
     checker, children = checker_with()
-    children.answers = [lambda: answer(go)] * 2 + [CircuitsChecked(facts=[FACTS])] * 57
+    children.answers = [lambda: answer(go)] * 2 + [
+        CircuitsChecked(facts=BatchFacts.of([FACTS]))
+    ] * 57
     checks = [
         asyncio.create_task(checker.check(ANNA, [LARGE], None, CircuitLimits())) for _ in range(9)
     ]
@@ -322,3 +332,38 @@ async def test_as_many_children_wait_as_may_check_small_texts_at_once(
     role = f"{CheckRole.__module__}:{CheckRole.__qualname__}"
     most = {"memory_bytes": 1 << 30, "cpu_seconds": 60}
     assert calls == [(role, most, 2), "start", "close"]
+
+
+async def test_many_circuits_are_read_some_at_a_time(
+    checker_with: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE_CHARACTERS", 4)
+    monkeypatch.setattr(Children, "pid", None, raising=False)
+    two = CircuitsChecked(facts=BatchFacts.of([FACTS, FACTS]))
+    one = CircuitsChecked(facts=BatchFacts.of([FACTS]))
+    checker, children = checker_with(two, one, two)
+    found = await checker.check(ANNA, ["aa", "bb", "ccccc", "d", "e"], None, LIMITS)
+    assert found == [FACTS] * 5
+    assert [item.circuits for item in children.asked] == [["aa", "bb"], ["ccccc"], ["d", "e"]]
+    refused = CircuitRefused(sentence="no such gate", line=3, column=5, circuit=1)
+    children.answers = [two, refused]
+    with pytest.raises(InvalidCircuit, match="circuit 3: no such gate") as caught:
+        await checker.check(ANNA, ["aa", "bb", "cc", "dd", "ee"], None, LIMITS)
+    assert caught.value.circuit == 3
+    assert children.out == 0
+
+
+async def test_all_of_them_have_the_time_of_one_check(
+    checker_with: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE_CHARACTERS", 1)
+    monkeypatch.setattr(Children, "pid", 1, raising=False)
+    used = iter([0.0, 40.5, 40.5, 61.0])
+    monkeypatch.setattr(module.confine, "cpu_used_by", lambda _: next(used))
+    one = CircuitsChecked(facts=BatchFacts.of([FACTS]))
+    checker, children = checker_with(one, one, one)
+    monkeypatch.setattr(module, "_CHEAP_CHARACTERS", 0)
+    with pytest.raises(InvalidCircuit, match="more than 60 seconds"):
+        await checker.check(ANNA, ["a", "b", "c"], None, LIMITS)
+    assert [item.cpu_seconds for item in children.asked] == [60, 20]
+    assert children.out == 0

@@ -12,7 +12,7 @@ from store_helpers import NOW
 from tiny_device import Counts, TinyDevice, right_counts
 from worker_bench import Bench
 
-from quws.domain.circuits import CircuitLimits
+from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.conformance import ConformanceReport, Verdict
 from quws.domain.job import ErrorType, JobError
 from quws.domain.options import RunOptions
@@ -276,7 +276,7 @@ async def nonsense(process: Process) -> None:
 
 async def of_another_role(process: Process) -> None:
     await process.hear()
-    process.say(CircuitsChecked(facts=[]))
+    process.say(CircuitsChecked(facts=BatchFacts.of([])))
     await process.killed.wait()
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from store_helpers import NOW, TARGET
 from worker_bench import CIRCUIT, FACTS, Bench
 
+from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
 from quws.domain.job import Claim, ErrorType, Parameter, Result, Said, TimelineEntry
 from quws.domain.options import RunOptions
@@ -142,7 +143,7 @@ async def test_a_child_whose_job_went_wrong_has_no_other(bench: Bench, why: str)
     if why == "too much":
         bench = bench.with_place(results_bytes=1500)
     elif why == "nonsense":
-        script = says(CircuitsChecked(facts=[]))
+        script = says(CircuitsChecked(facts=BatchFacts.of([])))
     elif why == "silence":
         script = says()
     bench.children.scripts[0] = again_and_again(script)
@@ -457,7 +458,7 @@ async def test_a_link_is_no_result(bench: Bench, stored: Stored, tmp_path: Path)
 
 
 async def test_a_message_of_another_role_is_nonsense_too(bench: Bench) -> None:
-    bench.children.scripts[0] = says(CircuitsChecked(facts=[]))
+    bench.children.scripts[0] = says(CircuitsChecked(facts=BatchFacts.of([])))
     held = await bench.hold()
     await bench.run(held)
     assert (await bench.job(held.id)).error == Failure.INTERNAL_ERROR.error()

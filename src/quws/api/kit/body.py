@@ -63,15 +63,19 @@ async def read_posted(request: Request, *, circuits: bool = False) -> list[Poste
         It is not the form that its type says.
 
     """
-    posted = parse_form(request.scope["query_string"])
+    return parse_form(request.scope["query_string"]) + await read_form(request, circuits=circuits)
+
+
+async def read_form(request: Request, *, circuits: bool = False) -> list[Posted]:
+    """Read the parameters of a body alone, as `read_posted` does."""
     body = await read_body(request, circuits=circuits)
     if not body:
-        return posted
+        return []
     content_type = request.headers.get("content-type", _FORM)
     if len(body) <= _AT_ONCE:
-        return posted + _parse(body, content_type)
+        return _parse(body, content_type)
     # Others are served meanwhile.
-    return posted + await asyncio.to_thread(_parse, body, content_type)
+    return await asyncio.to_thread(_parse, body, content_type)
 
 
 async def read_body(request: Request, *, circuits: bool = False) -> bytes:

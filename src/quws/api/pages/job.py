@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 from markupsafe import Markup
@@ -17,13 +17,21 @@ from quws.api.kit.pages import ShownJob
 from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
+from quws.api.pages.estimates import Estimates, estimates_of
 from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
 from quws.domain.job import Job
-from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
+from quws.domain.outcomes import (
+    DOCUMENT,
+    CircuitOutcome,
+    Compilation,
+    UnreadableOutcomes,
+    read_circuit,
+    read_job,
+)
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 
@@ -40,9 +48,10 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     """Show one job: where it stands, what came out, and what can be done."""
     job, urls, t = shown.found.job, shown.urls, texts_of(request)
     index = _index(request, job)
-    counts, drawing, compiled = await asyncio.gather(
-        _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
+    outcome, drawing, compiled = await asyncio.gather(
+        _outcome(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
+    counts, estimates, compilation = outcome
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
@@ -66,6 +75,8 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "marginals": [(item, marginal_svg(item, t)) for item in counts.marginals]
         if counts is not None
         else [],
+        "estimates": estimates,
+        "compilation": compilation,
         "too_large": _is_too_large(job),
         "drawing": drawing,
         "compiled": compiled,
@@ -154,29 +165,42 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
 
 
 def _is_too_large(job: Job) -> bool:
-    return any(item.id == "counts" and item.size > _SHOWN_BYTES for item in job.results)
+    return any(item.id in DOCUMENT.values() and item.size > _SHOWN_BYTES for item in job.results)
 
 
-async def _counts(request: Request, job: Job, index: int) -> Counts | None:
-    """Read the counts of one circuit back: of the whole job, or while it is still running."""
+class _Outcome(NamedTuple):
+    """What is shown of what a circuit gave; each is None where it gave none."""
+
+    counts: Counts | None = None
+    estimates: Estimates | None = None
+    compilation: Compilation | None = None
+
+
+async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
+    """Read what one circuit gave: of the whole job, or while it is still running."""
     sizes = {item.id: item.size for item in job.results}
-    for name in ("counts", f"counts-{index}"):
+    whole = DOCUMENT[job.spec.kind]
+    for name in (whole, f"{whole}-{index}"):
         if name not in sizes or sizes[name] > _SHOWN_BYTES:
             continue
         content = await _read(request, job, name)
         # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
-    return None
+        return await asyncio.to_thread(_shown, content, index, whole=name == whole)
+    return _Outcome()
 
 
-def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
+def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
     circuits: Sequence[CircuitOutcome]
     try:
         circuits = read_job(content).circuits if whole else [read_circuit(content)]
     except UnreadableOutcomes:
-        return None  # It can be downloaded as it is.
+        return _Outcome()  # It can be downloaded as it is.
     found = next((item for item in circuits if item.index == index), None)
-    return None if found is None or not found.counts else counts_of(found)
+    if found is None:
+        return _Outcome()
+    return _Outcome(
+        counts_of(found) if found.counts else None, estimates_of(found), found.compilation
+    )
 
 
 async def _read(request: Request, job: Job, name: str) -> bytes:

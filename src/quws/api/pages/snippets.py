@@ -7,10 +7,16 @@ import shlex
 from collections.abc import Sequence
 
 from quws.domain.job import Parameter
+from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind
 
 _FILE = "circuit{}.qasm"
+_RESULT = {
+    JobKind.SAMPLE: "counts()",
+    JobKind.ESTIMATE: "expectations()",
+    JobKind.COMPILE: 'result("circuit-0").decode()',
+}
 
 
 def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
@@ -43,6 +49,7 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
                 circuits.append(_literal(item.value))
         elif item.value is not None:
             others.setdefault(item.name, []).append(item.value)
+    kind = others.get("KIND", [JobKind.SAMPLE])[0].strip().lower()
     given: dict[str, str] = {}
     for name, same in others.items():
         known = SPECIFICATIONS.find(name)
@@ -59,7 +66,7 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
         "from quws.client import Client\n\n"
         f"client = Client({json.dumps(base)})\n"
         f"job = client.submit(\n    {listed},\n)\n"
-        "print(job.wait().counts())\n"
+        f"print(job.wait().{_RESULT[JobKind(kind)]})\n"
     )
 
 

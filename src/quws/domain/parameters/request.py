@@ -22,6 +22,7 @@ class Control:
     phase: str | None = None
     destruction: datetime | None = None
     execution_duration: int | None = None
+    name: str | None = None
 
     @property
     def empty(self) -> bool:

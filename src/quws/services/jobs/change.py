@@ -128,4 +128,10 @@ class JobChange:
             "cost_ms": plan.cost_ms,
             "quote": plan.quote,
         }
-        return NewParameters(parameters, changes)
+        tags = None
+        # What was said of these later holds no more, and else does.
+        if "TAG" in renewed:
+            tags, changes["tags"] = plan.spec.tags, None
+        if "METADATA" in renewed:
+            changes["metadata"] = None
+        return NewParameters(parameters, changes, tags)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
 from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
-from quws.domain.phases import Move, Phase, sources
+from quws.domain.labels import ListFilter, Place
+from quws.domain.phases import Move, sources
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
-from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
 
 _T = TypeVar("_T")
+ANY = ListFilter()
 
 
 class JobReader:
@@ -79,42 +81,19 @@ class JobReader:
         return await _seen(caller, job_id, self._snapshots.read, lambda found: found.job.owner)
 
     def refs(
-        self,
-        caller: Caller,
-        *,
-        phases: frozenset[Phase] = frozenset(),
-        after: datetime | None = None,
-        last: int | None = None,
-        key: str | None = None,
+        self, caller: Caller, wanted: ListFilter = ANY, past: Place | None = None
     ) -> AsyncIterator[list[JobRef]]:
-        """Yield the caller's jobs in chunks, newest first; ARCHIVED ones only when asked for.
+        """Yield the caller's jobs in chunks; ARCHIVED ones only when asked for.
 
-        With ``key`` only the one that a request of theirs made under this Idempotency-Key.
+        ``past`` is where the list is to go on.
         """
-        return self._store.listing.refs(
-            ListFilter(
-                owner=caller.name,
-                everybody=caller.operator,
-                phases=phases,
-                after=after,
-                last=last,
-                key=key,
-            )
-        )
+        return self._store.listing.refs(own(caller, wanted), past)
 
     async def rows(
-        self,
-        caller: Caller,
-        limit: int,
-        *,
-        older: str | None = None,
-        phases: frozenset[Phase] = frozenset(),
-        after: datetime | None = None,
-        last: int | None = None,
+        self, caller: Caller, limit: int, wanted: ListFilter = ANY, past: Place | None = None
     ) -> list[JobRow]:
-        """Return one page of the caller's jobs, newest first, with what a table says of them."""
-        wanted = ListFilter(caller.name, caller.operator, phases, after, last)
-        return await self._store.listing.rows(wanted, limit, older)
+        """Return one page of the caller's jobs, with what a table says of them."""
+        return await self._store.listing.rows(own(caller, wanted), limit, past)
 
     async def running(self) -> list[Running]:
         """Return the jobs that workers have in hand: everybody's, for operators."""
@@ -139,6 +118,11 @@ class JobReader:
         """
         job = await self.get(caller, job_id)
         raise IllegalMove(f"{rule}; job {job_id} is {job.phase}", parameter="PHASE")
+
+
+def own(caller: Caller, wanted: ListFilter) -> ListFilter:
+    """Return a filter that leaves only jobs that the caller may see."""
+    return replace(wanted, owner=caller.name, everybody=caller.operator)
 
 
 async def _seen(

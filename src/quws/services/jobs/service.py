@@ -10,11 +10,13 @@ from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
+from quws.services.jobs.bulk import JobBulk
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
@@ -94,6 +96,17 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             policy=policy,
+            clock=clock,
+        )
+        self.labels = JobLabels(
+            reader=self.reader, store=store, announcer=announcer, quotas=quotas, clock=clock
+        )
+        self.bulk = JobBulk(
+            planner=self.planner,
+            control=self.control,
+            store=store,
+            announcer=announcer,
+            quotas=quotas,
             clock=clock,
         )
         self.submission = JobSubmission(

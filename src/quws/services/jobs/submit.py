@@ -137,6 +137,7 @@ class JobSubmission:
                 parameters=parameters,
                 spec=plan.spec,
                 error=None,
+                name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
             )

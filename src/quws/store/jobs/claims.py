@@ -34,6 +34,7 @@ from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
 from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
+from quws.store.statements import Statement
 from quws.store.targets import is_online
 
 _j = t.jobs.c
@@ -63,7 +64,7 @@ class JobClaims:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._moves: dict[tuple[bool, bool], Prepared] = {}
-        self._renew = (
+        self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
             .values(lease_until=database.now + _MILLIS)
@@ -168,7 +169,7 @@ class JobClaims:
         """
         values = fenced(claim) | {"millis": int(lease_seconds * 1000)}
         async with self._database.write() as connection:
-            row = (await connection.execute(self._renew, values)).first()
+            row = next(iter(await self._renew.run(connection, values)), None)
             if row is None:
                 return None
             return replace(claim, deadline=row.deadline), t.from_stored(row.now)
@@ -243,7 +244,8 @@ def _next(database: Database, *, held: bool, left: bool) -> Prepared:
         Move.CLAIM,
         waiting,
         *([holds.exists()] if held else []),
-        returning=(t.jobs, _MORE.label("more")),
+        returning=(*t.jobs.c, _MORE.label("more")),
+        once=left,
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
         lease_until=clock + _MILLIS,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain.job import Claim
 from quws.domain.phases import Phase
 from quws.store import tables as t
+from quws.store.statements import Statement
 
 _j = t.jobs.c
 
@@ -48,7 +49,7 @@ FENCE = and_(
 )
 """The condition that a job is still in the hands of who claimed it; see `fenced`."""
 
-_HELD = update(t.jobs).where(FENCE).values(lease_until=_j.lease_until).returning(_j.id)
+_HELD = Statement(update(t.jobs).where(FENCE).values(lease_until=_j.lease_until).returning(_j.id))
 
 
 def fenced(claim: Claim) -> dict[str, Any]:
@@ -58,5 +59,4 @@ def fenced(claim: Claim) -> dict[str, Any]:
 
 async def held(connection: AsyncConnection, claim: Claim) -> bool:
     """Whether a job is still the worker's, which it then stays until the transaction ends."""
-    found = await connection.execute(_HELD, fenced(claim))
-    return found.first() is not None
+    return bool(await _HELD.run(connection, fenced(claim)))

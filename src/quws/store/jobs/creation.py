@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import insert
+
 from quws.domain.job import Job, TimelineEntry
 from quws.domain.phases import Phase
+from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
 from quws.store.jobs.keys import MadeBefore, Once
+from quws.store.jobs.labels import add_tags
 from quws.store.jobs.rows import parameter_json
 from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
+from quws.store.statements import Statement
 
 
 class JobCreation:
@@ -20,7 +25,7 @@ class JobCreation:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queued = transition.NEW_JOB.values(turn=turn_of_new(database))
+        self._queued = Statement(insert(t.jobs).values(turn=turn_of_new(database)))
 
     async def add(
         self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
@@ -44,6 +49,7 @@ class JobCreation:
                 id=job.id,
                 owner=job.owner or "",
                 run_id=job.run_id,
+                name=job.name,
                 target=job.target,
                 creation_time=job.creation_time,
                 queued_time=job.queued_time,
@@ -59,5 +65,7 @@ class JobCreation:
                 message=job.message,
                 stored_bytes=bytes_of(job.parameters),
             )
+            if job.spec.tags:
+                await add_tags(connection, self._database, [job.id], job.spec.tags)
             await add_circuits(connection, job.id, job.circuits)
             return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import Integer, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import JobRef
@@ -20,6 +20,7 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK
 from quws.store.jobs.rows import phase_of, ref_of
+from quws.store.statements import Rows, Statement
 
 _j, _o = t.jobs.c, t.outbox.c
 
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     CIRCUIT = "circuit"
     """One of its circuits is done."""
     DELETED = "deleted"
+    LABELS = "labels"
+    """It is called otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class Outbox:
 
     async def newest(self) -> int:
         """Return the id of the newest row, 0 where there is none."""
-        async with self._database.read() as connection:
-            return int(await connection.scalar(select(func.max(_o.id))) or 0)
+        row = await self._database.look(_NEWEST.first)
+        return int(row[0] or 0)
 
     async def since(self, owner: str | None, *, everybody: bool, after: int) -> list[News]:
         """Return the jobs to which something newer than an id happened, each once.
@@ -104,11 +107,10 @@ class Outbox:
 
     async def tail(self, after: int, limit: int = CHUNK) -> list[Entry]:
         """Return what was written after an id, of everybody's jobs, at most so much."""
-        query = select(_o.id, _o.job_id, _o.kind, _o.phase).where(_o.id > after)
         async with self._database.read() as connection:
             return [
                 Entry(row.id, row.job_id, None if row.kind == Kind.DELETED else phase_of(row.phase))
-                for row in await connection.execute(query.order_by(_o.id).limit(limit))
+                for row in await _TAIL.run(connection, {"after": after, "most": limit})
             ]
 
     async def prune(self, before: datetime, limit: int = CHUNK) -> int:
@@ -127,27 +129,19 @@ class Outbox:
             return pruned.rowcount
 
 
-_WRITE = insert(t.outbox).values(
-    kind=bindparam("what"),
-    time=bindparam("happened"),
-    job_id=bindparam("job"),
-    owner=bindparam("whose"),
-    phase=bindparam("then"),
+_NEWEST = Statement(select(func.max(_o.id)))
+_TAIL = Statement(
+    select(_o.id, _o.job_id, _o.kind, _o.phase)
+    .where(_o.id > bindparam("after", type_=_o.id.type))
+    .order_by(_o.id)
+    .limit(bindparam("most", type_=Integer))
 )
+_ENTRIES = Rows(t.outbox, "kind", "time", "job_id", "owner", "phase")
 
 
 async def write(connection: AsyncConnection, happenings: Sequence[Happening]) -> None:
     """Write what happened, for those who follow events."""
-    await connection.execute(
-        _WRITE,
-        [
-            {
-                "what": item.kind,
-                "happened": item.time,
-                "job": item.job_id,
-                "whose": item.owner,
-                "then": item.phase,
-            }
-            for item in happenings
-        ],
+    await _ENTRIES.add(
+        connection,
+        [(item.kind, item.time, item.job_id, item.owner, item.phase) for item in happenings],
     )

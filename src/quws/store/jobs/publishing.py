@@ -8,14 +8,12 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Executable,
     Float,
     Integer,
     Text,
     bindparam,
     case,
     func,
-    insert,
     type_coerce,
     update,
 )
@@ -33,6 +31,7 @@ from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
 from quws.store.jobs.transition import Prepared
+from quws.store.statements import Rows, Statement
 
 _j, _c = t.jobs.c, t.circuits.c
 
@@ -91,7 +90,7 @@ _ALL_STORED = (
     .where(_c.job_id == HELD_JOB, _c.status != "completed")
     .values(status="completed", attempt=bindparam("its_attempt"), end_time=bindparam("ended"))
 )
-_PUBLISH = insert(t.results)
+_RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
 
 
 class JobPublishing:
@@ -181,7 +180,7 @@ class JobPublishing:
                 # What was tried again ran on a machine that was in trouble.
                 job = claim.job
                 learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
-                await connection.execute(self._learn, learned)
+                await self._learn.run(connection, learned)
             return True
 
     async def fail(
@@ -215,7 +214,7 @@ class JobPublishing:
             return True
 
 
-def _learning(database: Database) -> Executable:
+def _learning(database: Database) -> Statement:
     """Return the statement that adds the time of a job to the mean of so much work."""
     c = t.run_times.c
     row = database.insert(t.run_times).values(
@@ -225,12 +224,14 @@ def _learning(database: Database) -> Executable:
         seconds=bindparam("took", type_=Float()),
     )
     weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
-    return row.on_conflict_do_update(
-        index_elements=["target", "size"],
-        set_={
-            "count": c.count + 1,
-            "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
-        },
+    return Statement(
+        row.on_conflict_do_update(
+            index_elements=["target", "size"],
+            set_={
+                "count": c.count + 1,
+                "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
+            },
+        )
     )
 
 
@@ -274,19 +275,18 @@ def _bytes_of(results: Sequence[Result]) -> int:
 async def _publish(
     connection: AsyncConnection, claim: Claim, results: Sequence[Result], *, first: int = 0
 ) -> None:
-    if results:
-        await connection.execute(
-            _PUBLISH,
-            [
-                {
-                    "job_id": claim.id,
-                    "id": result.id,
-                    "position": first + position,
-                    "attempt": claim.attempt,
-                    "artifact": result.artifact,
-                    "size": result.size,
-                    "mime_type": result.mime_type,
-                }
-                for position, result in enumerate(results)
-            ],
-        )
+    await _RESULTS.add(
+        connection,
+        [
+            (
+                claim.id,
+                item.id,
+                first + place,
+                claim.attempt,
+                item.artifact,
+                item.size,
+                item.mime_type,
+            )
+            for place, item in enumerate(results)
+        ],
+    )

@@ -13,22 +13,29 @@ from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
+from quws.store.statements import Statement
 from quws.store.targets import select_state, state_of
 
 _j = t.jobs.c
 _QUOTED = WAITING | {Phase.EXECUTING}
 _AT = bindparam("at", type_=_j.target.type)
-_KNOWN = select(t.run_times.c.size, t.run_times.c.seconds).where(t.run_times.c.target == _AT)
-_RUNNING = select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
-    _j.target == _AT, in_phases({Phase.EXECUTING})
+_KNOWN = Statement(
+    select(t.run_times.c.size, t.run_times.c.seconds).where(t.run_times.c.target == _AT)
 )
-_FIRST = (
+_RUNNING = Statement(
+    select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
+        _j.target == _AT, in_phases({Phase.EXECUTING})
+    )
+)
+_FIRST = Statement(
     select(_j.id, _j.size, _j.quote)
     .where(_j.target == _AT, in_phases(WAITING))
     .order_by(*QUEUE_ORDER)
     .limit(bindparam("most", type_=Integer))
 )
-_COUNT = select(func.count()).select_from(t.jobs).where(_j.target == _AT, in_phases(WAITING))
+_COUNT = Statement(
+    select(func.count()).select_from(t.jobs).where(_j.target == _AT, in_phases(WAITING))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,12 @@ class JobQuotes:
         """Return what a quote needs to know of a target: known times, running and waiting jobs."""
 
         def read(connection: Connection) -> QueueState:
-            known = connection.execute(_KNOWN, {"at": target})
-            running = connection.execute(_RUNNING, {"at": target})
-            waiting = connection.execute(_FIRST, {"at": target, "most": limit}).all()
+            known = _KNOWN.all(connection, {"at": target})
+            running = _RUNNING.all(connection, {"at": target})
+            waiting = _FIRST.all(connection, {"at": target, "most": limit})
             count = len(waiting)
             if count == limit:
-                count = connection.execute(_COUNT, {"at": target}).scalar_one()
+                count = int(_COUNT.first(connection, {"at": target})[0])
             return QueueState(
                 {row.size: row.seconds for row in known},
                 [(row.id, row.size, row.claimed_time, row.quote) for row in running],

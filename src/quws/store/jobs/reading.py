@@ -14,18 +14,21 @@ from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
 from quws.store.jobs.rows import read_job, ref_of, select_refs
 from quws.store.jobs.timeline import timeline_of
+from quws.store.statements import Statement
 from quws.store.targets import select_state, state_of
 
 _j = t.jobs.c
 _mine = t.jobs.alias("mine")
 _WANTED = bindparam("wanted", type_=_j.id.type)
 # Made once: to build a statement takes longer than to run it.
-_JOB = select(t.jobs).where(_j.id == _WANTED)
-_HEAD = select_refs().where(_j.id == _WANTED)
-_TIMES = select(
-    *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
-).where(_j.id == _WANTED)
-_POSITION = (
+_JOB = Statement(select(t.jobs).where(_j.id == _WANTED))
+_HEAD = Statement(select_refs().where(_j.id == _WANTED))
+_TIMES = Statement(
+    select(
+        *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
+    ).where(_j.id == _WANTED)
+)
+_POSITION = Statement(
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
@@ -45,7 +48,7 @@ class JobReading:
         """Return a whole job with its results."""
 
         def read(connection: Connection) -> Job | None:
-            row = connection.execute(_JOB, {"wanted": job_id}).first()
+            row = _JOB.first(connection, {"wanted": job_id})
             return None if row is None else read_job(connection, row)
 
         return await self._database.look(read)
@@ -54,7 +57,7 @@ class JobReading:
         """Return what the list says of one job: enough to decide who may see it."""
 
         def read(connection: Connection) -> JobRef | None:
-            row = connection.execute(_HEAD, {"wanted": job_id}).first()
+            row = _HEAD.first(connection, {"wanted": job_id})
             return None if row is None else ref_of(row)
 
         return await self._database.look(read)
@@ -63,7 +66,7 @@ class JobReading:
         """Return when a job is to be done and to go, with what the list says of it."""
 
         def read(connection: Connection) -> JobTimes | None:
-            row = connection.execute(_TIMES, {"wanted": job_id}).first()
+            row = _TIMES.first(connection, {"wanted": job_id})
             if row is None:
                 return None
             return JobTimes(ref_of(row), row.quote, row.destruction_time, row.execution_duration)
@@ -81,7 +84,7 @@ class JobReading:
         def read(
             connection: Connection,
         ) -> tuple[Job, list[TimelineEntry], int | None, TargetState] | None:
-            row = connection.execute(_JOB, {"wanted": job_id}).first()
+            row = _JOB.first(connection, {"wanted": job_id})
             if row is None:
                 return None
             job = read_job(connection, row)
@@ -124,5 +127,6 @@ class JobReading:
         return found
 
 
-def _position(connection: Connection, job: Job) -> int | None:
-    return connection.scalar(_POSITION, {"wanted": job.id, "at": job.target})
+def _position(connection: Connection, job: Job) -> int:
+    found = _POSITION.first(connection, {"wanted": job.id, "at": job.target})
+    return int(found[0])

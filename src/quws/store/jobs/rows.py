@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 from quws.store import tables as t
+from quws.store.statements import Statement
 
 _j = t.jobs.c
 _r = t.results.c
-_RESULTS = (
+_RESULTS = Statement(
     select(_r.id, _r.artifact, _r.size, _r.mime_type)
     .where(_r.job_id == bindparam("of", type_=_r.job_id.type))
     .order_by(_r.position, _r.id)
@@ -57,7 +58,7 @@ def refs_of(rows: Iterable[Any]) -> list[JobRef]:
     ]
 
 
-async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = False) -> Job:
+async def job_of(connection: AsyncConnection, row: Any, *, fresh: bool = False) -> Job:
     """Return a whole job, of whose results another query is asked.
 
     With ``fresh``, for a job that has not ended, only if a circuit of it is done.
@@ -70,18 +71,18 @@ async def job_of(connection: AsyncConnection, row: Row[Any], *, fresh: bool = Fa
     return await connection.run_sync(read_job, row, fresh)
 
 
-def read_job(connection: Connection, row: Row[Any], fresh: bool = False) -> Job:
+def read_job(connection: Connection, row: Any, fresh: bool = False) -> Job:
     """Return a whole job; see `job_of`."""
     results = []
     if row.circuits_done or not (fresh or row.phase in _NOT_BEGUN):
-        results = [Result(*found) for found in connection.execute(_RESULTS, {"of": row.id})]
+        results = [Result(*found) for found in _RESULTS.all(connection, {"of": row.id})]
     try:
         return _read(row, results)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnreadableJob(row.id) from error
 
 
-def _read(row: Row[Any], results: list[Result]) -> Job:
+def _read(row: Any, results: list[Result]) -> Job:
     return Job(
         id=row.id,
         owner=row.owner or None,
@@ -100,13 +101,20 @@ def _read(row: Row[Any], results: list[Result]) -> Job:
         circuits_done=row.circuits_done,
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
-        spec=JobSpec.load(row.spec),
+        spec=JobSpec.load(row.spec | _changed_labels(row)),
         work=row.size,
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),
         results=results,
+        name=row.name,
     )
+
+
+def _changed_labels(row: Any) -> dict[str, Any]:
+    """Return the labels that were changed after the job was sent."""
+    found = {"tags": row.tags, "metadata": row.metadata}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parameter_json(item: Parameter) -> dict[str, Any]:

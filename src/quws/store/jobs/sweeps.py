@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
-    Select,
     delete,
     exists,
     func,
@@ -33,6 +32,7 @@ from quws.store.jobs.clauses import WAITING, in_phases, not_archived
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
 from quws.store.jobs.rows import error_json
+from quws.store.statements import Statement
 from quws.store.tables import from_stored
 
 _j = t.jobs.c
@@ -74,7 +74,7 @@ class JobSweeps:
 
     async def duties(self) -> Duties:
         """Look what there is to do, which mostly is nothing: in one statement, unlike doing it."""
-        row = await self._database.look(lambda connection: connection.execute(self._duties).one())
+        row = await self._database.look(self._duties.first)
         time, *said = row
         return Duties(from_stored(time), *map(bool, said))
 
@@ -207,7 +207,7 @@ class JobSweeps:
             return True
 
 
-def _duties(now: ColumnElement[int]) -> Select[Any]:
+def _duties(now: ColumnElement[int]) -> Statement:
     retired = select(t.targets.c.name).where(
         or_(t.targets.c.status == TargetStatus.RETIRED, t.targets.c.hold == TargetStatus.RETIRED)
     )
@@ -223,7 +223,7 @@ def _duties(now: ColumnElement[int]) -> Select[Any]:
         exists(select(t.garbage.c.prefix)).label("garbage"),
     ]
     wanted: list[Any] = [now.label("time"), *columns]
-    return select(*wanted)
+    return Statement(select(*wanted))
 
 
 def _first(due: Any, now: ColumnElement[int], *clauses: Any) -> ScalarSelect[str]:

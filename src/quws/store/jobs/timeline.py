@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import TimelineEntry
 from quws.store import tables as t
+from quws.store.statements import Rows, Statement
 
 _c = t.timeline.c
-_TIMELINE = (
+_TIMELINE = Statement(
     select(_c.time, _c.status, _c.source, _c.message, _c.id)
     .where(_c.job_id == bindparam("of", type_=_c.job_id.type))
     .order_by(_c.id)
 )
-_TELL = insert(t.timeline)
+_ENTRIES = Rows(t.timeline, "job_id", "time", "status", "source", "message")
 
 
 async def tell(connection: AsyncConnection, job_id: str, *entries: TimelineEntry) -> None:
@@ -28,16 +29,10 @@ async def tell_of(
     connection: AsyncConnection, entries: Iterable[tuple[str, TimelineEntry]]
 ) -> None:
     """Add to the timelines of several jobs."""
-    await connection.execute(
-        _TELL,
+    await _ENTRIES.add(
+        connection,
         [
-            {
-                "job_id": job_id,
-                "time": entry.time,
-                "status": entry.status,
-                "source": entry.source,
-                "message": entry.message,
-            }
+            (job_id, entry.time, entry.status, entry.source, entry.message)
             for job_id, entry in entries
         ],
     )
@@ -45,4 +40,4 @@ async def tell_of(
 
 def timeline_of(connection: Connection, job_id: str) -> list[TimelineEntry]:
     """Return a job's timeline in the order in which it was written."""
-    return [TimelineEntry(*entry) for entry in connection.execute(_TIMELINE, {"of": job_id})]
+    return [TimelineEntry(*entry) for entry in _TIMELINE.all(connection, {"of": job_id})]

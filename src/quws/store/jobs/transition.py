@@ -18,8 +18,6 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Executable,
-    Insert,
-    Row,
     ScalarSelect,
     Text,
     TextClause,
@@ -41,6 +39,7 @@ from quws.store.jobs import outbox
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.timeline import tell, tell_of
+from quws.store.statements import Statement
 
 _j = t.jobs.c
 
@@ -96,7 +95,7 @@ class Prepared:
     """A move as a statement that can be run again and again: to build one takes longer."""
 
     move: Move
-    statement: Executable
+    statement: Statement | Executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +103,18 @@ class Made:
     """A move that was made: the job as it is now, and what its timeline says, the move last."""
 
     move: Move
-    row: Row[Any]
+    row: Any
     entries: Sequence[TimelineEntry]
 
 
-NEW_JOB = insert(t.jobs)
+NEW_JOB = Statement(insert(t.jobs))
 
 
 async def create(
     connection: AsyncConnection,
     phase: Phase,
     entries: Sequence[TimelineEntry],
-    statement: Insert = NEW_JOB,
+    statement: Statement = NEW_JOB,
     **columns: Any,
 ) -> None:
     """Write a new job, in one of the phases in which a job may begin.
@@ -124,7 +123,7 @@ async def create(
     """
     if phase not in phases.INITIAL:
         raise ValueError(f"no job begins as {phase}")
-    await connection.execute(statement, {"phase": phase, **columns})
+    await statement.run(connection, {"phase": phase, **columns})
     await tell(connection, columns["id"], *entries)
     await happened(
         connection,
@@ -139,7 +138,7 @@ async def make(
     entry: TimelineEntry,
     *guards: ColumnElement[bool] | TextClause,
     **columns: Any,
-) -> Row[Any] | None:
+) -> Any:
     """Make a move, if it is legal for the job now and every guard holds.
 
     Parameters
@@ -157,7 +156,8 @@ async def make(
         The job as it is now; None if nothing was written.
 
     """
-    return await carry_out(connection, prepared(move, job_id, *guards, **columns), entry)
+    once = prepared(move, job_id, *guards, once=True, **columns)
+    return await carry_out(connection, once, entry)
 
 
 def prepared(
@@ -165,6 +165,7 @@ def prepared(
     job_id: str | BindParameter[str] | ScalarSelect[str],
     *guards: ColumnElement[bool] | TextClause,
     returning: Sequence[Any] = (*_REF, _j.attempt, _j.claimed_time),
+    once: bool = False,
     **columns: Any,
 ) -> Prepared:
     """Return a move for `carry_out`.
@@ -177,16 +178,18 @@ def prepared(
         As for `make`; with parameters where `carry_out` is to give the values.
     returning
         The columns of the row that is given back.
+    once
+        It is run once or seldom, or has a list of values: it is not to be kept.
 
     """
     more = (_HANDED_OVER,) if move is Move.COMPLETE else ()
-    return Prepared(
-        move,
+    statement = (
         update(t.jobs)
         .where(_j.id == job_id, in_phases(phases.sources(move)), *guards)
         .values(phase=phases.target(move), **(_FOLLOWS[move] | columns))
-        .returning(*returning, *more),
+        .returning(*returning, *more)
     )
+    return Prepared(move, statement if once else Statement(statement))
 
 
 async def carry_out(
@@ -196,7 +199,7 @@ async def carry_out(
     *,
     before: Sequence[TimelineEntry] = (),
     **values: Any,
-) -> Row[Any] | None:
+) -> Any:
     """Make a move that was prepared, if it is legal for the job now and every guard holds.
 
     Return the job as it is now; None if nothing was written. ``before`` is what else the timeline
@@ -218,8 +221,11 @@ async def change(
     **values: Any,
 ) -> Made | None:
     """Make a move as `carry_out` does, for who has several and calls `write_down` for all."""
-    said = {"entry_time": entry.time, "entry_message": entry.message}
-    row = (await connection.execute(move.statement, said | values)).first()
+    values |= {"entry_time": entry.time, "entry_message": entry.message}
+    if isinstance(move.statement, Statement):
+        row: Any = next(iter(await move.statement.run(connection, values)), None)
+    else:
+        row = (await connection.execute(move.statement, values)).first()
     if row is None:
         return None
     if move.move is Move.CLAIM:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from quws.domain.job import Parameter
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import not_archived
+from quws.store.statements import Statement
 
 _j = t.jobs.c
+_USAGE = Statement(
+    select(func.count(), func.sum(_j.stored_bytes)).where(
+        _j.owner == bindparam("whose", type_=_j.owner.type), not_archived()
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,8 @@ class JobUsage:
 
     async def of(self, owner: str | None) -> Usage:
         """Count the jobs of an owner, and what is kept of them. Those that are archived are not."""
-        query = select(func.count(), func.sum(_j.stored_bytes)).where(
-            _j.owner == (owner or ""), not_archived()
-        )
         async with self._database.read() as connection:
-            jobs, stored = (await connection.execute(query)).one()
+            ((jobs, stored),) = await _USAGE.run(connection, {"whose": owner or ""})
         return Usage(jobs, int(stored or 0))
 
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
 from quws.targets.base import (
@@ -128,6 +129,7 @@ class Emulator(Target):
             kind=TargetKind.EMULATOR,
             title=f"Emulator of {device.title}",
             qubits=len(device.qubits),
+            job_kinds=list(JobKind),
             native_gates=device.native_gates,
             coupling=device.coupling,
             features=list(COMPUTED),

@@ -226,6 +226,7 @@ WANTED: dict[Part, dict[str, Any]] = {
     Part.DESTRUCTION: {"destruction": later(9)},
     Part.EXECUTION_DURATION: {"execution_duration": 7},
     Part.RUN_ID: {"run_id": "new"},
+    Part.NAME: {"name": "new"},
     Part.RUN: {"run": Run(entry("queued"), entry("held"))},
     Part.ABORT: {"abort": entry("aborted")},
 }
@@ -234,6 +235,7 @@ ALLOWED = {
     Part.DESTRUCTION: frozenset(Phase) - {Phase.ARCHIVED},
     Part.EXECUTION_DURATION: frozenset(Phase) - FINAL,
     Part.RUN_ID: frozenset(Phase) - {Phase.ARCHIVED},
+    Part.NAME: frozenset(Phase) - {Phase.ARCHIVED},
     Part.RUN: sources(Move.QUEUE),
     Part.ABORT: sources(Move.ABORT),
 }
