@@ -22,7 +22,7 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
     """Make the command, with an option for each parameter."""
 
     def submit(
-        file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
+        file: Annotated[Path, typer.Argument(help="The circuit; - for standard input.")],
         *,
         url: Annotated[
             str, typer.Option(help="The service.", envvar="QUWS_URL")
@@ -50,10 +50,13 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
 
 def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     try:
-        circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        circuit = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}")
-    job = client.submit(circuit, **parameters)
+    try:
+        job = client.submit(circuit, **parameters)
+    except UnicodeDecodeError as error:
+        stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
     typer.echo(job.url, err=True)
     (found,) = job.wait().outcomes().circuits
     for outcome, count in found.counts.items():

@@ -48,7 +48,10 @@ def as_measured(facts: Sequence[CircuitFacts], kind: JobKind) -> Sequence[Circui
     if kind is not JobKind.ESTIMATE:
         return facts
     known: dict[int, CircuitFacts] = {}
-    return [known.setdefault(id(item), _measured(item)) for item in facts]
+    for item in facts:
+        if id(item) not in known:
+            known[id(item)] = _measured(item)
+    return [known[id(item)] for item in facts]
 
 
 def _measured(facts: CircuitFacts) -> CircuitFacts:

@@ -198,6 +198,20 @@ def read_circuit(content: bytes) -> CircuitOutcome:
     return _validated(_CIRCUIT, _object(content))
 
 
+def read_circuits(content: bytes) -> Sequence[CircuitOutcome]:
+    """Read a file of one circuit, or of some that were done together.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    found = _object(content)
+    if "circuits" in found:
+        return _validated(_JOB, found).circuits
+    return [_validated(_CIRCUIT, found)]
+
+
 def read_job(outcomes: bytes, memory: bytes | None = None) -> JobOutcomes:
     """Read the result files of a job.
 
@@ -256,6 +270,19 @@ def circuit_json(outcome: CircuitOutcome) -> Iterator[str]:
         yield ',"memory":'
         yield from _array(outcome.memory)
     yield "}"
+
+
+def head_of_circuits(job: JobOutcomes) -> str:
+    """Return how a file of some circuits of a job begins.
+
+    It has a line for the beginning, one with what ``circuit_json`` wrote for each circuit, all but
+    the first after ``NEXT``, and one for the ``END``: so a circuit can be cut out of it unread.
+    """
+    return "".join(_head(job)) + "\n"
+
+
+NEXT = ","
+END = "]}"
 
 
 def outcomes_json(job: JobOutcomes) -> Iterator[str]:

@@ -19,6 +19,9 @@ from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
 from quws.domain.times import format_instant
 
+MOST_CIRCUITS = 10_000
+"""Circuits of a job on targets that compute: so many are read, and answered, in some seconds."""
+
 
 class TargetStatus(StrEnum):
     """Whether a target takes work right now."""
@@ -162,6 +165,13 @@ class TargetDescription(BaseModel):
 
         """
         for index, _, item in kinds_of(facts):
+            if item.language.grammar not in self.languages:
+                which = f"circuit {index}" if len(facts) > 1 else "the circuit"
+                raise InvalidCircuit(
+                    f"{which} is in {item.language}, and target {self.name} takes"
+                    f" {', '.join(self.languages)}",
+                    circuit=index,
+                )
             for needed, feature in (
                 (item.mid_circuit, Feature.MID_CIRCUIT),
                 (item.resets, Feature.RESET),

@@ -30,8 +30,9 @@ def run_here(target: Target, work: Work) -> Ran:
 
     """
     _tell_calibration(target, work.connection)
-    for index in work.missing():
-        work.connection.send(CircuitStarted(circuit=index))
+    for place, index in enumerate(work.missing()):
+        if place == 0:
+            work.connection.send(CircuitStarted(circuit=index))
         work.teller.circuit = index
         try:
             compiled, result = _WORK[work.options.kind](

@@ -8,7 +8,8 @@ kind; ``result`` is the same as a VOTable, JSON or CSV, whatever RESPONSEFORMAT 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 
 from quws.domain.outcomes import (
@@ -18,6 +19,7 @@ from quws.domain.outcomes import (
     circuit_json,
     memory_json,
     outcomes_json,
+    read_circuits,
 )
 from quws.domain.parameters.values import ResponseFormat
 from quws.runner import tables, votable
@@ -63,15 +65,48 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
     return files
 
 
-def write_circuit(path: Path, outcome: CircuitOutcome) -> None:
-    """Write the file of one circuit of a batch, from which the batch can go on later.
+def write_circuit(path: Path, outcome: CircuitOutcome, small: int) -> str | None:
+    """Write what one circuit of a batch gave, from which the batch can go on later.
+
+    Returns
+    -------
+    str or None
+        The text itself where it has at most so many characters; else it is in the file.
 
     Raises
     ------
     OSError
 
     """
-    _write(path, circuit_json(outcome))
+    written: list[str] = []
+    size = 0
+    pieces = circuit_json(outcome)
+    for piece in pieces:
+        written.append(piece)
+        size += len(piece)
+        if size > small:
+            _write(path, chain(written, pieces))
+            return None
+    return "".join(written)
+
+
+def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
+    """Read what circuits gave in attempts before this one, by index.
+
+    Parameters
+    ----------
+    files
+        The file that has the outcome of each; it may have those of several.
+
+    Raises
+    ------
+    OSError, UnreadableOutcomes, KeyError
+
+    """
+    found: dict[int, CircuitOutcome] = {}
+    for name in dict.fromkeys(files.values()):
+        found |= {item.index: item for item in read_circuits(Path(name).read_bytes())}
+    return {index: found[index] for index in files}
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:

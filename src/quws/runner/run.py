@@ -9,10 +9,12 @@ from typing import Any
 
 from typing_extensions import override
 
+from quws.domain.circuits import kinds_of
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind, as_measured
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
+from quws.domain.outcomes import JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
@@ -26,6 +28,7 @@ from quws.runner.teller import Teller
 from quws.runner.work import Failed, Ran, Work, is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
+    SMALL_OUTCOME,
     Cancel,
     CircuitFinished,
     Inspect,
@@ -94,16 +97,17 @@ class RunRole(Role):
         options = request.options
         try:
             os.chdir(request.folder)
-            facts = request.facts
-            if facts is None:
+            if request.facts is None:
                 # Circuits of ours, which nobody has read yet.
                 ours = self._circuits(request, connection)
                 facts = [ours.facts(index) for index in range(request.count)]
-            run = as_measured(facts, options.kind)
-            for item in run:
+            else:
+                facts = request.facts.each()
+            kinds = [item.facts for item in kinds_of(as_measured(facts, options.kind))]
+            for item in kinds:
                 self._target.check(item, options)
             confine.limit(
-                memory_bytes=max(self._target.memory_bytes(item, options) for item in run)
+                memory_bytes=max(self._target.memory_bytes(item, options) for item in kinds)
                 + _SLACK_BYTES,
                 cpu_seconds=None,
                 file_bytes=request.file_bytes,
@@ -139,9 +143,7 @@ class RunRole(Role):
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts
-        outcomes: dict[int, CircuitOutcome] = {
-            index: read_circuit(Path(name).read_bytes()) for index, name in request.done.items()
-        }
+        outcomes = documents.read_done(request.done)
         batch = request.count > 1
         files: list[ResultFile] = []
         allowance = Allowance(request.results_bytes)
@@ -156,17 +158,25 @@ class RunRole(Role):
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
             )
-            text = _write_compiled(
-                index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
-            )
+            # Of a large batch that would be as many files as it has circuits.
+            text = None
+            if request.count <= LARGE_BATCH:
+                text = _write_compiled(
+                    index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+                )
             if text is not None:
                 allowance.take(Path(text.file))
             finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
                 name = f"circuit-{index}.json"
-                documents.write_circuit(Path(name), outcomes[index])
-                allowance.take(Path(name))
-                finished = finished.model_copy(update={"file": name, "compiled": text})
+                outcome = documents.write_circuit(Path(name), outcomes[index], SMALL_OUTCOME)
+                if outcome is None:
+                    allowance.take(Path(name))
+                    update = {"file": name, "compiled": text}
+                else:
+                    allowance.add(len(outcome))
+                    update = {"outcome": outcome, "compiled": text}
+                finished = finished.model_copy(update=update)
             elif text is not None:
                 files.append(text)
             work.connection.send(finished)

@@ -69,6 +69,21 @@ def test_it_comes_back_as_it_was_stored() -> None:
     assert found.facts == FACTS
 
 
+def test_what_circuits_have_in_common_is_stored_once() -> None:
+    spec = JobSpec.of(
+        RunOptions(shots=1), [FACTS[0], FACTS[0].model_copy(update={"depth": 9}), FACTS[0]]
+    )
+    stored = JobSpec.load(json.loads(json.dumps(spec.stored())))
+    assert len(stored.stored()["circuits"]["kinds"]) == 2
+    assert [item.depth for item in stored.facts] == [FACTS[0].depth, 9, FACTS[0].depth]
+    # As a release of before has written it, each of them.
+    before = spec.stored() | {"circuits": [item.model_dump(mode="json") for item in spec.facts]}
+    assert JobSpec.load(before).facts == spec.facts
+    assert spec.artifact is None
+    assert spec.elsewhere("a/b").artifact == "a/b"
+    assert JobSpec.load(spec.elsewhere("a/b").stored()).artifact == "a/b"
+
+
 def test_what_stands_in_the_database_is_one_flat_object() -> None:
     stored = json.loads(json.dumps(SPEC.stored()))
     assert list(stored) == [
@@ -92,7 +107,8 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         7,
         "statevector",
     )
-    assert stored["circuits"][0]["registers"] == [{"name": "c", "size": 3, "qubits": [0, None, 1]}]
+    kind = stored["circuits"]["kinds"][0]
+    assert kind["registers"] == [{"name": "c", "size": 3, "qubits": [0, None, 1]}]
     # What no model says is left out.
     assert set(stored["noise"]) == {"depolarizing", "device"}
     assert stored["noise"]["depolarizing"] == {"p": 0.1}

@@ -12,7 +12,7 @@ from runner_bench import Device, Line, a_line, known, work
 from typing_extensions import override
 
 from quws.circuits.parse import parse, read_again
-from quws.domain.circuits import CircuitLimits
+from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import read_job
@@ -46,7 +46,7 @@ def asked(line: Line, circuits: int = 1) -> Work:
         line,
         circuits,
         options=RunOptions(kind=JobKind.COMPILE, shots=1000),
-        facts=[parse(CIRCUIT, None, CircuitLimits())[1]] * circuits,
+        facts=BatchFacts.of([parse(CIRCUIT, None, CircuitLimits())[1]] * circuits),
     )
     request = made.request.model_copy(update={"circuits": [CIRCUIT] * circuits})
     return dataclasses.replace(made, request=request, circuits=Texts(request, parse, read_again))
@@ -79,7 +79,7 @@ def test_each_circuit_of_a_batch_comes_with_its_own(
     monkeypatch.chdir(tmp_path)
     role._run(asked(line, 2))
     finished = [item for item in line.heard() if isinstance(item, CircuitFinished)]
-    assert [item.file for item in finished] == ["circuit-0.json", "circuit-1.json"]
+    assert [item.circuit for item in finished if item.outcome] == [0, 1]
     assert [item.compiled and item.compiled.id for item in finished] == ["circuit-0", "circuit-1"]
 
 

@@ -13,7 +13,7 @@ from runner_bench import Device, Line, a_line, known, work
 
 from quws.circuits.parse import parse, read_again
 from quws.domain.bases import Basis, Plan
-from quws.domain.circuits import CircuitLimits
+from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
@@ -85,7 +85,7 @@ def asked(line: Line, circuits: list[str], texts: list[str] | None = None, **opt
         line,
         circuits=len(circuits),
         options=given,
-        facts=[parse(text, None, CircuitLimits())[1] for text in circuits],
+        facts=BatchFacts.of(parse(text, None, CircuitLimits())[1] for text in circuits),
     )
     request = made.request.model_copy(update={"circuits": circuits})
     return Work(
@@ -199,7 +199,7 @@ def test_each_circuit_has_its_observables(simulator: Simulator, line: Line) -> N
     texts = ['[["Z0"], ["X1", "Z0"]]']
     values = found(simulator, asked(line, circuits, texts, shots=10))
     assert [[item.value for item in each] for each in values] == [[-1], [1, 1]]
-    assert [item.circuit for item in line.heard() if isinstance(item, CircuitStarted)] == [0, 1]
+    assert [item.circuit for item in line.heard() if isinstance(item, CircuitStarted)] == [0]
 
 
 def test_the_same_seed_gives_the_same_and_bases_differ(simulator: Simulator, line: Line) -> None:

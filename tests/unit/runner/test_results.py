@@ -14,10 +14,14 @@ from typing_extensions import override
 
 from quws.domain.circuits import Register
 from quws.domain.outcomes import (
+    END,
+    NEXT,
     CircuitOutcome,
     Compilation,
     Expectation,
     JobOutcomes,
+    circuit_json,
+    head_of_circuits,
     read_circuit,
     read_job,
 )
@@ -120,8 +124,21 @@ def test_shots_are_written_if_they_are_there(tmp_path: Path) -> None:
 
 def test_a_circuit_of_a_batch_can_be_read_back(tmp_path: Path) -> None:
     (outcome,) = outcomes({"0 11": 2, "1 00": 1}, memory=True).circuits
-    results.write_circuit(tmp_path / "circuit", outcome)
+    assert results.write_circuit(tmp_path / "circuit", outcome, small=10) is None
     assert read_circuit((tmp_path / "circuit").read_bytes()) == outcome
+
+
+def test_what_circuits_gave_before_is_read_from_files_of_one_or_of_some(tmp_path: Path) -> None:
+    job = outcomes({"0": 1}, {"1": 2}, {"0": 3})
+    first, *others = job.circuits
+    written = ["".join(circuit_json(item)) for item in others]
+    some = head_of_circuits(job) + f"\n{NEXT}".join(written) + f"\n{END}"
+    (tmp_path / "some").write_text(some)
+    (tmp_path / "one").write_text("".join(circuit_json(first)))
+    files = {0: str(tmp_path / "one"), 1: str(tmp_path / "some"), 2: str(tmp_path / "some")}
+    assert results.read_done(files) == dict(enumerate(job.circuits))
+    with pytest.raises(KeyError):
+        results.read_done({1: files[0]})
 
 
 @pytest.mark.parametrize("response_format", ResponseFormat)

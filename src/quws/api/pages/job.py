@@ -23,7 +23,7 @@ from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
-from quws.domain.job import Job
+from quws.domain.job import LARGE_BATCH, Job
 from quws.domain.outcomes import (
     DOCUMENT,
     CircuitOutcome,
@@ -34,6 +34,7 @@ from quws.domain.outcomes import (
 )
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
+from quws.services.jobs.files import Content
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -78,6 +79,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "estimates": estimates,
         "compilation": compilation,
         "too_large": _is_too_large(job),
+        "large_batch": job.circuits > LARGE_BATCH,
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
@@ -103,7 +105,7 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     place = read_place(index)
     if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).files.circuits(job, place)
+    (source,) = await jobs_of(request).files.circuits(job, range(place, place + 1))
     drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
@@ -123,7 +125,7 @@ def _index(request: Request, job: Job) -> int:
 def _size(job: Job) -> int:
     return max(
         (
-            item.size if item.by_reference else len(item.value or "")
+            item.size // item.count if item.by_reference else len(item.value or "")
             for item in job.parameters
             if item.name not in ("METADATA", "TAG")
         ),
@@ -136,7 +138,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).files.circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, range(index, index + 1)))[0]
     except (NotFound, IndexError):
         return None
 
@@ -156,7 +158,7 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
     found = next((item for item in job.results if item.id == f"circuit-{index}"), None)
     if found is None or found.size > _DRAWN_BYTES:
         return None
-    content = await _read(request, job, found.id)
+    content = await _whole(await jobs_of(request).files.result(job, found.id))
     text = content.decode("utf-8", "replace")
     drawn = await pictures_of(request).try_to_draw(
         caller_of(request), text, seconds=_PATIENCE_SECONDS
@@ -178,14 +180,18 @@ class _Outcome(NamedTuple):
 
 async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
     """Read what one circuit gave: of the whole job, or while it is still running."""
-    sizes = {item.id: item.size for item in job.results}
+    files = jobs_of(request).files
     whole = DOCUMENT[job.spec.kind]
-    for name in (whole, f"{whole}-{index}"):
-        if name not in sizes or sizes[name] > _SHOWN_BYTES:
+    # That of the circuit alone is the smaller one.
+    for name in (f"{whole}-{index}", whole):
+        try:
+            payload = await files.result(job, name)
+        except NotFound:
             continue
-        content = await _read(request, job, name)
-        # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_shown, content, index, whole=name == whole)
+        if payload.size <= _SHOWN_BYTES:
+            content = await _whole(payload)
+            # Many outcomes take a while, and others must not wait for that.
+            return await asyncio.to_thread(_shown, content, index, whole=name == whole)
     return _Outcome()
 
 
@@ -203,8 +209,7 @@ def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
     )
 
 
-async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).files.result(job, name)
+async def _whole(payload: Content) -> bytes:
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, tables, text_of
+from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, read_value, tables
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Specification, Specifications
@@ -79,6 +79,7 @@ def read_job(
         response_format=values["RESPONSEFORMAT"],
         tags=values["TAG"],
         metadata=values["METADATA"] or {},
+        webhook=values["WEBHOOK"],
         options=_planned(
             RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
         ),
@@ -168,7 +169,7 @@ def text_within(item: Posted, specification: Specification) -> str:
         It is no text, too long, or no database holds it.
 
     """
-    text = text_of(item)
+    text = read_value(item, specification)
     if specification.longest is not None and len(text) > specification.longest:
         raise InvalidParameter(
             f"{specification.name} must be at most {specification.longest} characters long, not"

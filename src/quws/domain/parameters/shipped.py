@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quws.domain.circuits import Language
 from quws.domain.errors import KindNotSupported
+from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
@@ -19,14 +20,19 @@ from quws.domain.parameters.specification import (
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
+from quws.domain.webhooks import read_url
 
 
 def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
-    if len(request.circuits) <= target.max_circuits:
+    most, why = target.max_circuits, ""
+    if request.options.kind is JobKind.COMPILE and most > LARGE_BATCH:
+        # Each of them gives a file.
+        most, why = LARGE_BATCH, " with KIND=compile"
+    if len(request.circuits) <= most:
         return None
     return (
-        f"CIRCUIT may be given at most {target.max_circuits} times on target"
-        f" {target.name}, not {len(request.circuits)} times"
+        f"CIRCUIT may be given at most {most} times on target {target.name}{why}, not"
+        f" {len(request.circuits)} times"
     )
 
 
@@ -67,13 +73,16 @@ SPECIFICATIONS = Specifications(
             kind=Kind.TEXT,
             read=str,
             label="Circuit",
-            help="The circuit, as OpenQASM 2 or OpenQASM 3 text; repeated for a batch.",
-            more="`param:NAME` takes the part NAME of a multipart body.",
+            help="The circuit, in one of the formats of LANG; repeated for a batch.",
+            more="`param:NAME` takes the part NAME of a multipart body, and"
+            " `data:application/octet-stream;base64,…` stands for the bytes in it"
+            " ([formats.md](formats.md)).",
             example="OPENQASM 2.0; …",
             otherwise="needed",
-            needed="the circuit as OpenQASM 2 or OpenQASM 3 text",
+            needed="the circuit, for example as OpenQASM 3 text",
             repeatable=True,
             by_part=True,
+            binary=True,
             most=lambda target: target.max_circuits,
             objection=_too_many_circuits,
             shown=Shown.CIRCUITS,
@@ -284,6 +293,17 @@ SPECIFICATIONS = Specifications(
             more="At most 65,536 characters.",
             example='{"run": 7}',
             longest=64 * 1024,
+        ),
+        Specification(
+            name="WEBHOOK",
+            keyword="webhook",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=read_url,
+            label="Webhook",
+            help="The URL that is told of every change of the job's phase.",
+            more="Messages are signed ([webhooks](../how-to/webhooks.md)).",
+            example="https://example.org/told",
         ),
         Specification(
             name="RUNID",

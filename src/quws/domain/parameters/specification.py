@@ -98,7 +98,11 @@ class Specification:
     needed: str | None = None
     """What must be sent, in words; None where nothing must."""
     by_part: bool = False
-    """Whether ``param:NAME`` stands for another part of the request."""
+    """Whether ``param:NAME`` stands for another part of the request, and a ``data:`` URL for the
+    bytes in it.
+    """
+    binary: bool = False
+    """Whether a value may be a circuit that is no text; its reader gets it as a ``data:`` URL."""
     feature: Feature | None = None
     """What a target says of itself that gives the parameter something to do."""
     suggestions: Callable[[TargetDescription], Sequence[str]] | None = None

@@ -13,7 +13,13 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
+from quws.domain.targets import (
+    MOST_CIRCUITS,
+    Calibration,
+    TargetDescription,
+    TargetKind,
+    TargetState,
+)
 from quws.targets.base import (
     COMPUTED,
     CircuitResult,
@@ -137,6 +143,7 @@ class Emulator(Target):
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000
             ),
             max_shots=100_000,
+            max_circuits=MOST_CIRCUITS,
             exclusive=True,
         )
 

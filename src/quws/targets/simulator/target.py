@@ -15,7 +15,7 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import Expectation
-from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.domain.targets import MOST_CIRCUITS, Feature, TargetDescription, TargetKind
 from quws.targets.base import (
     COMPUTED,
     CircuitResult,
@@ -92,6 +92,7 @@ class Simulator(Target):
             features=[*COMPUTED, Feature.NOISE, Feature.METHOD, Feature.EXACT],
             methods=list(Method),
             circuit_limits=CircuitLimits(qubits=limits.stabilizer_qubits),
+            max_circuits=MOST_CIRCUITS,
         )
 
     @override

@@ -333,7 +333,7 @@ def test_links_and_circuits_keep_their_order() -> None:
 
 def test_a_linked_part_must_be_utf8_too() -> None:
     parts = delivered(*posted(("CIRCUIT", "param:a")), upload("a", b"\xff"))
-    with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text; byte 0") as caught:
+    with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text.*byte 0") as caught:
         read_job(parts, POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
@@ -404,7 +404,7 @@ def test_what_may_be_given_once(name: str) -> None:
         assert error.parameter == name
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN - {"QUERY"}))
+@pytest.mark.parametrize("name", sorted(KNOWN - {"CIRCUIT", "QUERY"}))
 def test_a_value_must_be_utf8(name: str) -> None:
     error = refused((name.lower(), b"ab\xc3("))
     assert error.sentence == f"{name} must be UTF-8 text; byte 2 is not"

@@ -111,6 +111,7 @@ KEYWORDS = {
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "WEBHOOK": "webhook",
     "RUNID": "run_id",
     "NAME": "name",
     "PHASE": "phase",
@@ -375,3 +376,11 @@ def test_one_more_parameter_changes_nothing_of_the_others() -> None:
     assert found.known == SPECIFICATIONS.known | {"TWIST"}
     assert found.control == SPECIFICATIONS.control
     assert found["TWIST"] is more
+
+
+def test_fewer_circuits_are_compiled_than_run() -> None:
+    roomy = RICH.model_copy(update={"max_circuits": 10_000})
+    check_target(request(10_000), roomy)
+    check_target(request(300, kind="compile"), roomy)
+    with pytest.raises(InvalidParameter, match="at most 300 times on target qpu with KIND=compile"):
+        check_target(request(301, kind="compile"), roomy)
