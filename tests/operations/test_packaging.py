@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from circuits import BELL3
-from harness import free_port, until
+from harness import NO_TLS, free_port, until
 from programs import uv
 
 ROOT = Path(__file__).parents[2]
@@ -92,12 +92,13 @@ def test_what_is_installed_runs_a_circuit(installed: Path) -> None:
         "QUWS_SIMULATOR_QUBITS": "10",
     }
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
 
     def quws(*arguments: str, given: str = "") -> str:
         done = subprocess.run(
             [installed / "venv/bin/quws", *arguments],
             cwd=installed,
-            env=environment | {"QUWS_URL": f"http://127.0.0.1:{port}"},
+            env=environment | {"QUWS_URL": url},
             input=given,
             capture_output=True,
             text=True,
@@ -120,18 +121,17 @@ def test_what_is_installed_runs_a_circuit(installed: Path) -> None:
         def answers() -> bool:
             assert service.poll() is None, (installed / "log").read_text()
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+                return httpx.get(f"{url}/health/ready", **NO_TLS).status_code == 200
             except httpx.HTTPError:
                 return False
 
         until(answers, 120, "an answer")
         lines = quws("submit", "-", given=BELL3).splitlines()
         assert sum(int(line.split()[1]) for line in lines) == 1000
-        page = httpx.get(
-            f"http://127.0.0.1:{port}/", headers={"Accept": "text/html,application/xhtml+xml"}
-        )
+        html = {"Accept": "text/html,application/xhtml+xml"}
+        page = httpx.get(f"{url}/", headers=html, **NO_TLS)
         assert "<html" in page.text
-        assert httpx.get(f"http://127.0.0.1:{port}/static/quws.css").status_code == 200
+        assert httpx.get(f"{url}/static/quws.css", **NO_TLS).status_code == 200
         assert "FAULT" not in quws("doctor")
     finally:
         service.terminate()
