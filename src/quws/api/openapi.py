@@ -18,11 +18,20 @@ from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
+from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
+from quws.schemas.webhook import (
+    DeliveryJson,
+    MadeWebhookJson,
+    NewWebhookJson,
+    RetriedJson,
+    SecretJson,
+    WebhookJson,
+)
 
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 _PHASE = {"type": "string", "enum": list(Phase)}
@@ -44,6 +53,7 @@ _Fields = dict[str, tuple[dict[str, Any], str]]
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.TEXT: {"type": "string"},
     Kind.INTEGER: {"type": "integer"},
+    Kind.NUMBER: {"type": "number"},
     Kind.FLAG: {"type": "boolean"},
     Kind.OBJECT: {"type": "string"},
     Kind.INSTANT: {"type": "string"},
@@ -55,6 +65,13 @@ _BULK: _Fields = {
     "ACTION": (
         {"type": "string", "enum": ["RUN", "ABORT", "DELETE", "LABEL"]},
         "What is done with all of them; LABEL changes labels.",
+    ),
+}
+_WEBHOOK: _Fields = {
+    "URL": ({"type": "string"}, "The http or https URL that is told."),
+    "EVENT": (
+        _array({"type": "string", "enum": list(EventType)}),
+        "Of what it is told; of all where none is given.",
     ),
 }
 _RUN: _Fields = {
@@ -107,6 +124,9 @@ _QUERIES: dict[str, _Fields] = {
 }
 _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
+_QUERIES["/webhooks/{webhook_id}/deliveries"] = {
+    "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
@@ -123,6 +143,11 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/events": _EVENTS,
     "/events": _EVENTS,
+    "/webhooks": {"application/json": {"schema": _array(_refers(WebhookJson))}},
+    "/webhooks/{webhook_id}": {"application/json": {"schema": _refers(WebhookJson)}},
+    "/webhooks/{webhook_id}/deliveries": {
+        "application/json": {"schema": _array(_refers(DeliveryJson))},
+    },
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
     "/jobs/{job_id}/error": {
@@ -201,6 +226,12 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalibrationJson,
     LabelsJson,
     RelabelJson,
+    WebhookJson,
+    MadeWebhookJson,
+    NewWebhookJson,
+    SecretJson,
+    DeliveryJson,
+    RetriedJson,
     SelectionJson,
     ActionJson,
     DoneJson,
@@ -208,7 +239,16 @@ _MODELS: tuple[type[BaseModel], ...] = (
 _JSON_BODIES: dict[str, type[BaseModel]] = {
     "/jobs/{job_id}/labels": RelabelJson,
     "/selection": ActionJson,
+    "/webhooks": NewWebhookJson,
 }
+_ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
+    ("/selection", "post"): ("200", DoneJson, "What was done"),
+    ("/webhooks", "post"): ("201", MadeWebhookJson, "The webhook"),
+    ("/webhooks/secret", "post"): ("201", SecretJson, "The secret, told only here"),
+    ("/webhooks/{webhook_id}", "delete"): ("204", None, "It is gone"),
+    ("/webhooks/{webhook_id}/retry", "post"): ("200", RetriedJson, "How many there are"),
+}
+"""What is answered otherwise than by a redirection."""
 _KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
@@ -238,6 +278,7 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/jobs/{job_id}/parameters": job,
         "/jobs/{job_id}/labels": _labels(control | job),
         "/selection": _BULK | _labels(control | job),
+        "/webhooks": _WEBHOOK,
         "/sync": job,
         "/targets/{name}": _STATUS_FORM,
     }
@@ -282,15 +323,7 @@ def _what(specification: Specification) -> str:
 def _complete(
     path: str, method: str, operation: dict[str, Any], form: _Fields | None, query: _Fields | None
 ) -> None:
-    responses: dict[str, Any] = {}
-    redirects = method != "get" or path.startswith("/sync")
-    if path == "/selection" and method == "post":
-        done = {"application/json": {"schema": _refers(DoneJson)}}
-        responses["200"] = {"description": "What was done", "content": done}
-    if redirects:
-        responses["303"] = {"description": _STATUS["303"]}
-    else:
-        responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
+    responses = _answers(path, method)
     for status in sorted(_refusals(path, method)):
         responses[status] = {"description": _STATUS[status], "content": _ERROR}
     if _CONTENT.get(path) is _BYTES and method == "get":
@@ -320,9 +353,27 @@ def _complete(
         }
 
 
+def _answers(path: str, method: str) -> dict[str, Any]:
+    """Return what a request is answered with that is granted."""
+    responses: dict[str, Any] = {}
+    if (path, method) in _ANSWERS:
+        status, model, what = _ANSWERS[path, method]
+        responses[status] = {"description": what}
+        if model is not None:
+            content = {"application/json": {"schema": _refers(model)}}
+            responses[status]["content"] = content
+        if path != "/selection":
+            return responses
+    if method != "get" or path.startswith("/sync"):
+        responses["303"] = {"description": _STATUS["303"]}
+    else:
+        responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
+    return responses
+
+
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
-    if path.startswith(("/jobs", "/sync", "/targets", "/events", "/selection")):
+    if path.startswith(("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks")):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):
         refusals += ["413", "415"]

@@ -125,14 +125,11 @@ def _check(circuit: QuantumCircuit, limits: CircuitLimits) -> None:
         raise InvalidCircuit(
             f"the circuit has {circuit.num_clbits} classical bits, the target takes {limits.clbits}"
         )
-    if not _Inspection().run(circuit):
-        raise InvalidCircuit(
-            "the circuit measures nothing, so there would be no counts; add a 'measure' statement"
-        )
+    _Inspection().run(circuit)
 
 
 class _Inspection:
-    """A look at every instruction: whether numbers are finite, and whether anything is measured.
+    """A look at every instruction: whether its numbers are finite.
 
     The simulator makes up counts where a parameter is infinite. Definitions
     are looked at once for each set of parameters, never written out.
@@ -143,9 +140,8 @@ class _Inspection:
         self._seen: set[tuple[Any, ...]] = set()
         self._gates = 0
 
-    def run(self, circuit: QuantumCircuit) -> bool:
-        """Look at the whole circuit; say whether it measures a qubit."""
-        measures = False
+    def run(self, circuit: QuantumCircuit) -> None:
+        """Look at the whole circuit."""
         own = True  # whether what is looked at is written in the circuit and not a definition
         self._waiting.append(circuit)
         while self._waiting:
@@ -153,8 +149,8 @@ class _Inspection:
             self._finite("global phase", (body.global_phase,))
             for instruction in body.data:
                 if instruction.name == "measure":
-                    measures = True
-                elif instruction.is_standard_gate():
+                    continue
+                if instruction.is_standard_gate():
                     self._finite(instruction.name, instruction.params)
                 else:
                     self._operation(instruction.operation)
@@ -166,7 +162,6 @@ class _Inspection:
                         " than can be checked"
                     )
             own = False
-        return measures
 
     def _operation(self, operation: Any) -> None:
         if operation.name == "box":

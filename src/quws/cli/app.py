@@ -53,7 +53,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "submit",
             "quws.cli.jobs:submit",
-            "Run a circuit and print how often each outcome was measured.",
+            "Run a circuit and print what came out.",
         ),
         LazyCommand(
             "jobs",

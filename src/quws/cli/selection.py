@@ -16,7 +16,9 @@ from quws.domain.phases import Phase
 from quws.domain.words import counted
 from quws.schemas.labels import DoneJson
 
-jobs = typer.Typer(help="All jobs that fit a filter.", no_args_is_help=True)
+jobs = typer.Typer(
+    help="List, run, abort, delete and label all jobs that fit a filter.", no_args_is_help=True
+)
 
 _Phase = Annotated[list[Phase] | None, typer.Option("--phase", help="In one of these phases.")]
 _Tag = Annotated[list[str] | None, typer.Option("--tag", help="With all of these tags.")]

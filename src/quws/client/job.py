@@ -7,7 +7,8 @@ from typing import Any
 
 from quws.client.errors import JobFailed
 from quws.client.transport import Transport
-from quws.domain.outcomes import JobOutcomes, read_job
+from quws.domain.kinds import JobKind
+from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.schemas.job import JobJson
 from quws.schemas.labels import LabelsJson
@@ -122,8 +123,9 @@ class Job:
 
         """
         listed = {item.id for item in self.read().results}
-        counts = self._document("counts")
-        return read_job(counts, self._document("memory") if "memory" in listed else None)
+        name = next((item for item in DOCUMENT.values() if item in listed), "counts")
+        document = self._document(name)
+        return read_job(document, self._document("memory") if "memory" in listed else None)
 
     def counts(self, circuit: int = 0) -> dict[str, int]:
         """Fetch how often each outcome of a circuit was measured, the most frequent first.
@@ -135,6 +137,18 @@ class Job:
 
         """
         return read_job(self._document("counts")).circuits[circuit].counts
+
+    def expectations(self, circuit: int = 0) -> list[Expectation]:
+        """Fetch the expectation values of a circuit, in the order of OBSERVABLE.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            A service that is newer than this client writes them otherwise.
+
+        """
+        found = read_job(self._document(DOCUMENT[JobKind.ESTIMATE]))
+        return found.circuits[circuit].expectations or []
 
     def _document(self, name: str) -> bytes:
         return self._transport.document(f"{self.url}/results/{name}")

@@ -10,6 +10,7 @@ import pytest
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
 from quws.domain.errors import InvalidCircuit
+from quws.domain.kinds import JobKind
 from quws.domain.targets import (
     Feature,
     TargetDescription,
@@ -206,4 +207,6 @@ def test_what_stands_in_documents_and_in_the_list_of_targets() -> None:
         "delay",
         "noise models",
         "choice of method",
+        "exact expectation values",
     }
+    assert list(JobKind) == ["sample", "estimate", "compile"]

@@ -341,22 +341,24 @@ async def post_parameters(request: Request, job_id: str) -> Response:
     return see_other(urls_of(request).job(job_id))
 
 
-async def get_parameter(request: Request, job_id: str, name: str, position: str = "0") -> Response:
+async def get_parameter(
+    request: Request, job_id: str, name: str, position: str | None = None
+) -> Response:
     """Show the value of a parameter, byte for byte as it was posted."""
     jobs = jobs_of(request)
     job = await _job(request, job_id)
-    place = read_place(position)
-    if place is None:
+    place = None if position is None else read_place(position)
+    if position is not None and place is None:
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
-    payload = jobs.files.parameter(job, name, place)
-    stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
+    payload = await jobs.files.parameter(job, name, place)
+    stamp = hashlib.sha256(repr((position, job.parameters)).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)
 
 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
-    jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
+    await jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
     await jobs.change.set_parameters(
         caller, job_id, [Posted(name, await read_body(request, circuits=True))]
     )
@@ -375,7 +377,7 @@ async def get_results(request: Request, job_id: str) -> Response:
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
-    payload = jobs_of(request).files.result(job, result_id)
+    payload = await jobs_of(request).files.result(job, result_id)
     return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 

@@ -41,3 +41,4 @@ class JobRequest:
     response_format: ResponseFormat = ResponseFormat.VOTABLE
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    webhook: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from quws.domain.circuits import Language
-from quws.domain.errors import InvalidParameter
+from quws.domain.errors import InvalidParameter, KindNotSupported
+from quws.domain.kinds import JobKind
 from quws.domain.times import MAX_SECONDS, parse_instant
 
 ANY_LANGUAGE = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1", "AUTO"})
@@ -86,6 +88,41 @@ def flag(name: str) -> Callable[[str], bool]:
                 )
 
     return read
+
+
+def positive(name: str, most: float, what: str) -> Callable[[str], float]:
+    """Make a reader of numbers above 0."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 < number <= most:
+            raise InvalidParameter(
+                f"{name} must be a number above 0 and up to {most:g} ({what}), not '{text[:40]}'",
+                parameter=name,
+            )
+        return number
+
+    return read
+
+
+def read_kind(text: str) -> JobKind:
+    """Read the name of a kind of work.
+
+    Raises
+    ------
+    KindNotSupported
+        There is no such kind.
+
+    """
+    try:
+        return JobKind(text.strip().lower())
+    except ValueError:
+        raise KindNotSupported(
+            f"KIND must be one of {', '.join(JobKind)}, not '{text[:40]}'", parameter="KIND"
+        ) from None
 
 
 def one_of(name: str, *choices: str) -> Callable[[str], str]:

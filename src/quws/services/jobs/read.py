@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
 from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
@@ -14,6 +15,7 @@ from quws.domain.labels import ListFilter, Place
 from quws.domain.phases import Move, sources
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
+from quws.services.waiting import Waiting
 from quws.store.jobs.store import JobStore
 
 _T = TypeVar("_T")
@@ -23,9 +25,9 @@ ANY = ListFilter()
 class JobReader:
     """Reads jobs for callers who may see them: their owners, and operators."""
 
-    def __init__(self, store: JobStore, quotes: Quotes) -> None:
+    def __init__(self, store: JobStore, quotes: Quotes, announcer: Announcer) -> None:
         self._store = store
-        self._snapshots = Snapshots(store.reading)
+        self._snapshots = Snapshots(store.reading, Waiting(store.reading, announcer))
         self._quotes = quotes
 
     async def get(self, caller: Caller, job_id: str) -> Job:

@@ -26,6 +26,7 @@ from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
+from quws.services.webhooks.hooks import Webhooks
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
@@ -63,7 +64,8 @@ class JobService:
         self.policy = policy
         self.standing = standing
         quotas, room = Quotas(store.usage, policy), room or DiskRoom()
-        self.reader = JobReader(store, quotes)
+        self.webhooks = Webhooks(store.webhooks, policy, clock)
+        self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
             targets=targets,
@@ -85,7 +87,9 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            webhooks=self.webhooks,
             policy=policy,
+            clock=clock,
         )
         self.control = JobControl(
             reader=self.reader,
@@ -118,6 +122,7 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            webhooks=self.webhooks,
             policy=policy,
             clock=clock,
         )

@@ -16,6 +16,7 @@ from quws.domain import phases
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
+from quws.store import webhooks
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.circuits import replace_circuits
@@ -54,6 +55,15 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """The URL that is told of a job of an owner, from an instant on."""
+
+    owner: str
+    url: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewParameters:
     """All parameters that a job is to have, with the columns that follow from them.
 
@@ -64,6 +74,7 @@ class NewParameters:
     parameters: Sequence[Parameter]
     columns: Mapping[str, Any]
     tags: Sequence[str] | None = None
+    webhook: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,10 @@ class JobControl:
             await replace_circuits(connection, job_id, new.columns["circuits"])
             if new.tags is not None:
                 await replace_tags(connection, self._database, job_id, new.tags)
+            if (hook := new.webhook) is not None:
+                await webhooks.link(
+                    connection, self._database, job_id, hook.owner, hook.url, hook.since
+                )
         if change.destruction is not None:
             await _update(
                 connection,

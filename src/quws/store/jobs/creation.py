@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from quws.domain.job import Job, TimelineEntry
 from quws.domain.phases import Phase
 from quws.store import tables as t
+from quws.store import webhooks
 from quws.store.database import Database
 from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
@@ -28,18 +29,28 @@ class JobCreation:
         self._queued = Statement(insert(t.jobs).values(turn=turn_of_new(database)))
 
     async def add(
-        self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
+        self,
+        job: Job,
+        entries: Sequence[TimelineEntry],
+        once: Once | None = None,
+        webhook: str | None = None,
     ) -> MadeBefore | None:
         """Write a new job (PENDING, or QUEUED when it is to run at once).
 
         With ``once`` only if its key is new to the owner; else nothing is
-        written, and what the key stands for is given.
+        written, and what the key stands for is given. ``webhook`` is the URL that is told of it.
         """
         async with self._database.write() as connection:
             if once is not None:
                 before = await keys.take(connection, self._database, job, once)
                 if before is not None:
                     return before
+            # First, so that it is told of the making too.
+            if webhook is not None:
+                now = entries[-1].time
+                await webhooks.link(
+                    connection, self._database, job.id, job.owner or "", webhook, now
+                )
             queued = job.phase is Phase.QUEUED
             await transition.create(
                 connection,

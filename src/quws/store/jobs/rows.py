@@ -127,7 +127,7 @@ def parameter_json(item: Parameter) -> dict[str, Any]:
         "size": item.size,
         "mime_type": item.mime_type,
         "is_post": item.is_post,
-    }
+    } | ({"count": item.count} if item.count > 1 else {})
 
 
 def error_json(error: JobError) -> dict[str, Any]:

@@ -87,7 +87,8 @@ async def test_a_document_says_where_a_job_stands(house: House) -> None:
     assert [entry.status for entry in found.details.timeline] == [
         *("received", "validated", "queued"),
     ]
-    assert found.details.status is None
+    said = "1 job goes before it on target simulator, of the same owner"
+    assert found.details.status == said
     state = TargetState(status=TargetStatus.OFFLINE, message="new fridge")
     await house.targets.found(TARGET, state, NOW)
     found = await house.jobs.reader.snapshot(ANNA, first.id)

@@ -111,7 +111,7 @@ async def test_delete_takes_everything_and_leaves_garbage(
 ) -> None:
     kept = await added(store, circuits=2)
     held = await claimed(store, circuits=2)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     await store.publishing.say(held, Said([entry("noted")]))
     assert await store.control.delete(held.id, later(5))
     rows = await everything(database)
