@@ -4,6 +4,7 @@ import io
 
 import httpx
 import pytest
+from circuits import BELL2, BELL3
 from harness import Service
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy
 from uws import wait
@@ -35,12 +36,14 @@ def _submitted(http: httpx.Client, way: str) -> httpx.Response:
         case "part":
             fields["CIRCUIT"] = "param:upload"
             return http.post("/jobs", data=fields, files={"upload": ("c.qpy", QPY)})
+        case "json":
+            return http.post("/jobs", json=fields | {"CIRCUIT": [as_text(QPY)]})
         case "form":
             return http.post("/jobs", data=fields | {"CIRCUIT": as_text(QPY)})
     raise AssertionError(way)
 
 
-@pytest.mark.parametrize("way", ["file", "part", "form"])
+@pytest.mark.parametrize("way", ["file", "part", "form", "json"])
 def test_qpy_runs_and_comes_back_byte_for_byte(http: httpx.Client, way: str) -> None:
     answer = _submitted(http, way)
     assert answer.status_code == 303, answer.text
@@ -56,6 +59,32 @@ def test_qpy_runs_and_comes_back_byte_for_byte(http: httpx.Client, way: str) -> 
     page = http.get(job, headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert "<svg" in page.text
+
+
+def test_a_job_of_several_circuits_as_json(http: httpx.Client) -> None:
+    sent = {
+        "CIRCUIT": [BELL2, BELL3, as_text(QPY)],
+        "SHOTS": 20,
+        "MEMORY": True,
+        "METADATA": {"run": 7},
+        "PHASE": "RUN",
+    }
+    job = http.post("/jobs", json=sent).headers["location"]
+    kept = [http.get(f"{job}/parameters/CIRCUIT/{place}") for place in range(3)]
+    assert [item.content for item in kept] == [BELL2.encode(), BELL3.encode(), QPY]
+    wait(http, job)
+    told = http.get(job, headers={"Accept": "application/json"}).json()
+    assert told["phase"] == "COMPLETED", told
+    assert told["metadata"] == {"run": 7}
+    counts = http.get(f"{job}/results/counts").json()["circuits"]
+    assert [set(item["counts"]) <= {"00", "11"} for item in counts] == [True, True, False]
+    assert counts[2]["counts"] == COUNTS
+
+
+def test_json_that_is_none_is_refused_with_the_place(http: httpx.Client) -> None:
+    answer = http.post("/jobs", content='{"SHOTS": ', headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert "line 1, column 11" in answer.text
 
 
 def test_the_client_takes_bytes(service: Service) -> None:

@@ -149,7 +149,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service)
 
 
 def test_other_content_types_are_refused(http: httpx.Client) -> None:
-    answer = http.post("/jobs", json={"CIRCUIT": BELL2})
+    answer = http.post("/jobs", content=BELL2, headers={"Content-Type": "text/plain"})
     assert "multipart/form-data" in refusal_of(answer, 415, "unsupported_media_type")
 
 

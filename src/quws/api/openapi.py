@@ -209,7 +209,7 @@ _STATUS = {
     "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
-    "415": "The body is no form",
+    "415": "The body is neither a form nor JSON",
     "429": "The caller has too many requests under way, or has tried wrong passwords",
     "503": "Not right now",
     "507": "The disk of the service is nearly full",
@@ -392,4 +392,5 @@ def _form(fields: _Fields) -> dict[str, Any]:
     return {
         "application/x-www-form-urlencoded": {"schema": schema},
         "multipart/form-data": {"schema": schema},
+        "application/json": {"schema": schema},
     }

@@ -1,4 +1,4 @@
-"""The parameters of a request, byte for byte: from the query, a form, or a multipart form.
+"""The parameters of a request, byte for byte: from the query, a form, a multipart form, or JSON.
 
 Starlette's own form parser cuts fields at 1 MiB and replaces bytes that are
 not UTF-8; a job's parameters must come back as they were sent.
@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from quws.api.kit.json_fields import NoJson, parse_json
 from quws.api.kit.services import http_settings
 from quws.domain.errors import Refusal, TooLarge
 from quws.domain.parameters.posted import Posted
@@ -24,6 +25,7 @@ _AT_ONCE = 64 * 1024
 """Bodies up to this are taken apart on the event loop, larger ones beside it, and piecemeal."""
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+_JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 _BINARY = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w.+-]+=\"?[\w .+-]+\"?)*", re.ASCII)
@@ -58,9 +60,9 @@ async def read_posted(request: Request, *, circuits: bool = False) -> list[Poste
     TooLarge
         Before the body is read, when its length is announced.
     UnsupportedMediaType
-        The body is no form, or it is compressed.
+        The body is neither a form nor JSON, or it is compressed.
     MalformedBody
-        It is not the form that its type says.
+        It is not what its type says.
 
     """
     return parse_form(request.scope["query_string"]) + await read_form(request, circuits=circuits)
@@ -142,9 +144,14 @@ def _parse(body: bytes, content_type: str) -> list[Posted]:
             return parse_form(body)
         case "multipart/form-data":
             return _parse_multipart(body, options.get(b"boundary", b""))
+        case "application/json":
+            try:
+                return parse_json(body, _MAX_FIELDS)
+            except NoJson as fault:
+                raise MalformedBody(str(fault)) from None
         case other:
             raise UnsupportedMediaType(
-                f"the body must be {_FORM} or {_MULTIPART}, not '{other[:60]}'"
+                f"the body must be {_FORM}, {_MULTIPART} or {_JSON}, not '{other[:60]}'"
             )
 
 

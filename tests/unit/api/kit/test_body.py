@@ -168,11 +168,19 @@ def test_types_of_a_form(content_type: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/json", "multipart/mixed; boundary=x", "x", ";", ""]
+    "content_type", ["text/plain", "text/json", "multipart/mixed; boundary=x", "x", ";", ""]
 )
 def test_what_has_no_parameters_in_it(content_type: str) -> None:
     with pytest.raises(UnsupportedMediaType, match="the body must be application/x-www-form"):
         Sent(b"A=1", content_type).posted()
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_json(content_type: str) -> None:
+    found = Sent(b'{"A": ["1", 2]}', content_type, query=b"B=3").posted()
+    assert found == [Posted("B", b"3"), Posted("A", b"1"), Posted("A", b"2")]
+    with pytest.raises(MalformedBody, match="line 1, column 7"):
+        Sent(b'{"A": ', content_type).posted()
 
 
 def test_a_form_has_so_many_fields() -> None:

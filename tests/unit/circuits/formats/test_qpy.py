@@ -255,7 +255,6 @@ def _nongate() -> QuantumCircuit:
         (_shared(), "two classical registers share bits, one of them 'b'"),
         (_named(), "the name 'c d' of a register"),
         (_nongate(), "a gate is defined by 'reset', which is no gate"),
-        (QuantumCircuit(1, 1), "the circuit measures nothing"),
     ],
 )
 def test_what_no_target_knows(circuit: QuantumCircuit, sentence: str) -> None:
