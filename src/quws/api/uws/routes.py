@@ -61,12 +61,13 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
             response_model=None,
         )
 
-    get("", get_list, "List jobs")
-    change("POST", "", create_job, "Create a job")
+    # Routes are tried one after the other: those that are asked for most stand first.
+    get("/{job_id}/phase", get_phase, "Show the phase")
     get("/{job_id}", get_job, "Show a job, or wait for its phase to change")
+    change("POST", "", create_job, "Create a job")
+    get("", get_list, "List jobs")
     change("POST", "/{job_id}", change_job, "Delete a job, or change what belongs to it")
     change("DELETE", "/{job_id}", delete_job, "Delete a job")
-    get("/{job_id}/phase", get_phase, "Show the phase")
     change("POST", "/{job_id}/phase", post_control("PHASE"), "Run or abort a job")
     get("/{job_id}/executionduration", get_duration, "Show the execution duration in seconds")
     change(
