@@ -25,9 +25,9 @@ from plans import Caught, assert_uses, connected
 from sqlalchemy import text
 
 from quws.domain.job import TimelineEntry
+from quws.domain.labels import ListFilter
 from quws.domain.phases import Phase
 from quws.store.database import Database
-from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
 from quws.store.schema import upgrade
 

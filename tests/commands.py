@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Service
-from starter import MOST, STARTER, Started
+from starter import MOST, Started, Starter, starter_of
 from typing_extensions import override
 
 LIMIT_SECONDS = 100
@@ -31,7 +31,8 @@ def run(
     environment: Mapping[str, str], *arguments: str, given: str = "", fresh: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, which reads what is given; return how it ended, and what it printed."""
-    if fresh or not STARTER.fits(environment):
+    starter = None if fresh else starter_of(environment)
+    if starter is None:
         return subprocess.run(
             [sys.executable, "-m", "quws", *arguments],
             env=environment,
@@ -42,7 +43,7 @@ def run(
         )
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         files = output.fileno(), errors.fileno()
-        process = STARTER.start(arguments, environment, *files, given=given)
+        process = starter.start(arguments, environment, *files, given=given)
         try:
             status = process.wait(LIMIT_SECONDS)
         finally:
@@ -66,7 +67,11 @@ def quws(service: Service, *arguments: str, given: str = "") -> str:
 def door(folder: Path) -> Iterator[str]:
     """Return the text of a program that is ``quws`` for a shell, and works within the block."""
     path = folder / "door"
-    with _Door(str(path), _Visit) as server:
+    starter = starter_of(os.environ)
+    if starter is None:
+        yield f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m quws "$@"\n'
+        return
+    with _Door(starter, str(path), _Visit) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         words = [sys.executable, "-I", "-S", str(Path(__file__).with_name("shim.py")), str(path)]
         try:
@@ -82,8 +87,9 @@ class _Door(socketserver.ThreadingUnixStreamServer):
 
     socket_type = socket.SOCK_SEQPACKET  # A request is one message.
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, starter: Starter, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.starter = starter
         self.begun: list[Started] = []
 
 
@@ -97,7 +103,9 @@ class _Visit(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         asked, files, _, _ = socket.recv_fds(self.request, MOST, 2)
         arguments, environment, given, folder = json.loads(asked)
-        process = STARTER.start(arguments, environment, *files, given=given, folder=Path(folder))
+        process = self.server.starter.start(
+            arguments, environment, *files, given=given, folder=Path(folder)
+        )
         self.server.begun.append(process)
         for file in files:
             os.close(file)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,6 +156,17 @@ class Exact:
             key = " ".join(reversed(groups))
             found[key] = found.get(key, 0.0) + float(np.trace(state).real)
         return found
+
+    def expectation(self, terms: Iterable[tuple[float, Mapping[int, str]]]) -> float:
+        """Tell the expectation value of a sum of Paulis by qubit, whatever bits were measured."""
+        state = sum(self.branches.values())
+        value = 0.0
+        for coefficient, paulis in terms:
+            whole = np.eye(2**self.qubits, dtype=complex)
+            for qubit, pauli in paulis.items():
+                whole = whole @ self._widened(PAULIS["IXYZ".index(pauli)], [qubit])
+            value += coefficient * float(np.trace(state @ whole).real)
+        return value
 
 
 def depolarizing(p: float, p2: float) -> Callable[[int], list[np.ndarray]]:

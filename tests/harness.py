@@ -31,7 +31,7 @@ import psutil
 import psycopg
 from answers import remember
 from proxy import Proxy
-from starter import STARTER, Started
+from starter import Started, starter_of
 
 from quws.bus.server import ValkeyServer
 from quws.services.accounts import AccountService
@@ -259,8 +259,9 @@ class Process:
         self.popen: subprocess.Popen[bytes] | Started
         LOGS.add(log)
         with log.open("ab") as file:
-            if not within and not fresh and STARTER.fits(environment):
-                self.popen = STARTER.start(arguments, environment, file.fileno())
+            starter = None if within or fresh else starter_of(environment)
+            if starter is not None:
+                self.popen = starter.start(arguments, environment, file.fileno())
                 return
             self.popen = subprocess.Popen(
                 [*within, sys.executable, "-m", "quws", *arguments],

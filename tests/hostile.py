@@ -350,7 +350,6 @@ _OPENQASM_3 = [
     _three("garbage", lambda: "x " * 100_000, guarded=False),
     _three("binary-garbage", lambda: "".join(chr(160 + i % 90) for i in range(200_000))),
     Hostile("3-nothing", Language.OPENQASM_3, lambda: "OPENQASM 3.0;", guarded=False),
-    Hostile("3-no-measurement", Language.OPENQASM_3, lambda: THREE + "x q[0];", guarded=False),
     Hostile("3-other-header", Language.OPENQASM_3, lambda: TWO + MEASURE_TWO),
 ]
 

@@ -23,9 +23,10 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 class Caught:
-    """The statements about jobs that were sent while the block lasted."""
+    """The statements about a table that were sent while the block lasted."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: str = "jobs") -> None:
+        self._about = about
         self.sent: list[tuple[str, Any]] = []
 
     def __enter__(self) -> Caught:

@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
+from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Calibration, TargetDescription, TargetKind
@@ -218,7 +218,7 @@ def work(line: Line, circuits: int = 1, *, seed: int | None = None, **changes: A
         **{
             "job": "j",
             "circuits": [f"circuit {index}" for index in range(circuits)],
-            "facts": [FACTS] * circuits,
+            "facts": BatchFacts.of([FACTS] * circuits),
             "limits": CircuitLimits(),
             "options": RunOptions(shots=10, seed=seed),
             "response_format": ResponseFormat.JSON,
@@ -229,7 +229,7 @@ def work(line: Line, circuits: int = 1, *, seed: int | None = None, **changes: A
     )
     return Work(
         request,
-        request.facts or [],
+        [] if request.facts is None else request.facts.each(),
         request.options,
         Written(request),
         line.connection,

@@ -106,9 +106,17 @@ _WORD = 12
 
 
 class Starter:
-    """The starter of this process of tests, which begins when it is needed first."""
+    """A starter of this process of tests, which begins when it is needed first.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    release
+        The folder that quws is imported from; empty for the one that is installed.
+
+    """
+
+    def __init__(self, release: str = "") -> None:
+        self._release = release
         self._starting = threading.Lock()
         self._ours: socket.socket | None = None
         self._environment: dict[str, str] = {}
@@ -122,9 +130,7 @@ class Starter:
             if self._ours is None:
                 self._begin()
         same = foreign(environment) == foreign(self._environment)
-        places = environment.get("PYTHONPATH", "").split(os.pathsep)
-        another_release = any((Path(place) / "quws").is_dir() for place in places if place)
-        return same and not another_release and self._folder == Path.cwd()
+        return same and self._folder == Path.cwd()
 
     def start(
         self,
@@ -162,6 +168,8 @@ class Starter:
         self._folder = Path.cwd()
         # With one thread, whatever is loaded.
         environment = self._environment | of_children(sys.executable)
+        if self._release:
+            environment["PYTHONPATH"] = self._release
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # It ends with this process, whose end of the line it sees closed.
         with theirs, tempfile.TemporaryFile() as nothing:
@@ -173,11 +181,31 @@ class Starter:
                 pass_fds=[theirs.fileno()],
                 process_group=0,
             )
-        atexit.register(process.wait)
-        atexit.register(self._ours.close)
+        self._process = process
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End it, and all that it has started."""
+        if self._ours is not None:
+            self._ours.close()
+            self._process.wait()
 
 
-STARTER = Starter()
+_STARTERS: dict[str, Starter] = {}
+
+
+def starter_of(environment: Mapping[str, str]) -> Starter | None:
+    """Return the starter whose copy is what a new interpreter would be, if there is one."""
+    places = environment.get("PYTHONPATH", "").split(os.pathsep)
+    release = next((place for place in places if place and (Path(place) / "quws").is_dir()), "")
+    starter = _STARTERS.setdefault(release, Starter(release))
+    return starter if starter.fits(environment) else None
+
+
+def let_go(release: Path) -> None:
+    """End the starter of a release that nobody needs any more."""
+    if starter := _STARTERS.pop(str(release), None):
+        starter.close()
 
 
 # -- the process -----------------------------------------------------------------

@@ -64,8 +64,9 @@ ACTIONS = {
     "archive": move(Move.ARCHIVE, lambda s, c: s.sweeps.archive(c.id, later(90_000)), False),
     "renew": Action(lambda s, c: s.claims.renew(c, LONG), EXECUTING),
     "say": Action(lambda s, c: s.publishing.say(c, Said([entry("noted")])), EXECUTING),
-    "store_circuit": Action(
-        lambda s, c: s.publishing.store_circuit(c, 0, a_result("counts-0"), entry(), NOW), EXECUTING
+    "store_circuits": Action(
+        lambda s, c: s.publishing.store_circuits(c, range(1), [a_result("counts-0")], entry(), NOW),
+        EXECUTING,
     ),
     "set_run_id": Action(
         lambda s, c: apply(s, c.id, run_id="new"), frozenset(Phase) - {Phase.ARCHIVED}
@@ -87,4 +88,4 @@ ACTIONS = {
 }
 
 
-WORKER = ("renew", "say", "store_circuit", "complete", "fail", "retry", "hand_back")
+WORKER = ("renew", "say", "store_circuits", "complete", "fail", "retry", "hand_back")

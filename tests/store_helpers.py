@@ -21,6 +21,7 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
+from quws.domain.labels import ListFilter
 from quws.domain.options import RunOptions
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
@@ -28,7 +29,6 @@ from quws.store import tables as t
 from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.control import Change, Refused, Run
-from quws.store.jobs.listing import ListFilter
 from quws.store.jobs.store import JobStore
 from quws.store.jobs.sweeps import Overdue
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripted_children import Process
 
 from quws.domain.job import ErrorType, JobError
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, counts_json, memory_json
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, memory_json, outcomes_json
 from quws.sandbox.messages import (
     Cancel,
     CancelAnswer,
@@ -155,7 +155,7 @@ class TinyDevice:
             return
         outcomes = self._outcomes(request)
         folder = Path(request.folder)
-        (folder / "counts.json").write_text("".join(counts_json(outcomes)))
+        (folder / "counts.json").write_text("".join(outcomes_json(outcomes)))
         if outcomes.has_memory:
             (folder / "memory.json").write_text("".join(memory_json(outcomes)))
         process.say(CircuitStarted(circuit=0), CircuitFinished(circuit=0, engine="tiny"))

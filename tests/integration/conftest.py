@@ -39,6 +39,10 @@ def turn(item: pytest.Item) -> int:
     return 2 if item.get_closest_marker("last") else 1
 
 
+TO_LOOPBACK = {"QUWS_POLICY__WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
+"""Where the receivers of webhooks are that tests start."""
+
+
 @pytest.fixture(scope="session", params=FORMS)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -46,11 +50,11 @@ def service(
     """The service in both of its forms; every test that uses it runs on both."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
-        with embedded(folder, new=True) as running:
+        with embedded(folder, TO_LOOPBACK, new=True) as running:
             yield running
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
-        with cluster(folder, postgres.migrated()) as running:
+        with cluster(folder, postgres.migrated(), TO_LOOPBACK) as running:
             yield running
 
 

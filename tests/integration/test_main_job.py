@@ -98,6 +98,37 @@ def test_a_batch_gives_a_result_for_each_circuit(http: httpx.Client) -> None:
     assert job_json(http, job)["circuits_done"] == 3
 
 
+def test_a_large_batch_is_listed_in_parts_and_found_circuit_by_circuit(http: httpx.Client) -> None:
+    count = 301
+    circuits = [f"{flip(place % 2, 2)}// {place}" for place in range(count)]
+    job = create(http, circuits, SHOTS=20, PHASE="RUN")
+    wait(http, job)
+    told = job_json(http, job)
+    assert (told["phase"], told["circuits_done"]) == ("COMPLETED", count)
+    listed = [item["id"] for item in told["results"]]
+    assert listed[:2] == ["result", "counts"]
+    parts = [list(map(int, name.split("-")[1:])) for name in listed[2:]]
+    assert [k for part in parts for k in range(part[0], part[-1] + 1)] == [*range(count)]
+    assert len(parts) < count
+    for place in (0, 7, 150, 300):
+        bits = ("01", "10")[place % 2]
+        found = http.get(f"{job}/results/counts-{place}")
+        assert (found.json()["index"], found.json()["counts"]) == (place, {bits: 20})
+        part = http.get(f"{job}/results/counts-{place}", headers={"Range": "bytes=1-5"})
+        assert (part.status_code, part.content) == (206, found.content[1:6])
+        assert http.get(f"{job}/parameters/CIRCUIT/{place}").text == circuits[place]
+    assert http.get(f"{job}/results/counts-{count}").status_code == 404
+    assert http.get(f"{job}/parameters/CIRCUIT/{count}").status_code == 404
+    # All of them stand in the document as one parameter, by reference.
+    (parameter,) = [
+        e for e in document(http, job).iterfind("uws:parameters/*", NS) if e.get("id") == "CIRCUIT"
+    ]
+    assert parameter.get("byReference") == "true"
+    assert http.get(parameter.text or "").json() == circuits
+    page = http.get(f"{job}?SHOW=150", headers={"Accept": "text/html"})
+    assert (page.status_code, "// 150" in page.text) == (200, True)
+
+
 @pytest.mark.parametrize(
     ("wanted", "mime_type"),
     [

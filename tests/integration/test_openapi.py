@@ -52,8 +52,11 @@ CHECKS = [not_a_server_error, status_code_conformance]
 
 def test_no_answer_is_a_fault_or_undocumented(api_schema: Any) -> None:
     tried = 0
-    # /events has no end to wait for.
-    for found in api_schema.exclude(path="/events").get_all_operations():
+    # /events has no end to wait for; the others would change what other tests have made.
+    safe = api_schema.exclude(path="/events")
+    for path in ("/selection", "/webhooks"):
+        safe = safe.exclude(path=path, method="POST")
+    for found in safe.get_all_operations():
         operation = found.ok()
 
         @settings(

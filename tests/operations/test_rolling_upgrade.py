@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,10 +26,12 @@ import psycopg
 import pytest
 from circuits import BELL3 as BELL
 from circuits import slow
+from commands import run
 from harness import NO_TLS, Postgres, Process, base_environment, free_port, until, wait_ready
 from manifests import container, environment, of_kind, workloads
 from programs import debian
 from prometheus_client.parser import text_string_to_metric_families
+from starter import let_go
 
 from quws.bus.server import ValkeyServer
 from quws.store.revision import REVISION
@@ -63,8 +64,10 @@ def downgrade() -> None:
 '''
 
 
-def later_release(folder: Path) -> Path:
-    """Make the next release of this code: where it is to be imported from."""
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[Path]:
+    """The next release of this code: where it is to be imported from."""
+    folder = tmp_path / "later"
     package = folder / "quws"
     # With what was compiled of it: all times of files are kept.
     shutil.copytree(ROOT / "src/quws", package)
@@ -77,7 +80,8 @@ def later_release(folder: Path) -> Path:
         text = (package / name).read_text()
         assert old in text
         (package / name).write_text(text.replace(old, new))
-    return folder
+    yield folder
+    let_go(folder)
 
 
 @dataclass
@@ -295,13 +299,7 @@ class Standard:
 
     def quws(self, *arguments: str, release: Path | None = None) -> str:
         more = {} if release is None else {"PYTHONPATH": str(release)}
-        done = subprocess.run(
-            [sys.executable, "-m", "quws", *arguments],
-            env=self.environment | more,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(self.environment | more, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -390,8 +388,7 @@ def slow_batch(circuits: int) -> dict[str, list[str]]:
 
 
 @pytest.mark.timeout(400)
-def test_an_upgrade_by_rolling_restart_loses_nothing(standard: Standard, tmp_path: Path) -> None:
-    release = later_release(tmp_path / "later")
+def test_an_upgrade_by_rolling_restart_loses_nothing(standard: Standard, release: Path) -> None:
     with standard.client() as client:
         sender = Client(standard.url, standard.token)
         until(lambda: len(sender.jobs) > 5, 30, "jobs")

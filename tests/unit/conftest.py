@@ -5,8 +5,18 @@ from collections.abc import Iterator
 import pytest
 from engines import compiled_once
 
+from quws.domain import accounts
+
 
 @pytest.fixture(scope="session", autouse=True)
 def statements_are_compiled_once() -> Iterator[None]:
     with compiled_once():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def passwords_cost_little() -> Iterator[None]:
+    """Hash passwords in no time: what it costs is a claim of the domain, whose tests pay it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_COST", 2)
         yield

@@ -33,8 +33,10 @@ from quws.api.pages.templates import FOLDER
 from quws.api.targets.routes import router as targets_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
+from quws.api.uws.selection import router as selection_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
+from quws.api.webhooks import router as webhooks_router
 from quws.domain.errors import Refusal
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
@@ -102,7 +104,15 @@ def build_app(
         app.router.routes.extend(router.routes)
     app.add_api_route("/", home, methods=["GET"], include_in_schema=False)
     app.router.routes.extend(pages_router.routes)
-    for part in (sync_router, events_router, targets_router, vosi_router, metrics_router):
+    parts = (
+        sync_router,
+        events_router,
+        selection_router,
+        webhooks_router,
+        targets_router,
+        vosi_router,
+    )
+    for part in (*parts, metrics_router):
         app.router.routes.extend(part.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app, specifications)  # type: ignore[method-assign]

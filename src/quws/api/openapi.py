@@ -13,13 +13,25 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from quws.api.kit.filters import MOST_OF_A_PAGE
+from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
+from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
+from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
+from quws.schemas.webhook import (
+    DeliveryJson,
+    MadeWebhookJson,
+    NewWebhookJson,
+    RetriedJson,
+    SecretJson,
+    WebhookJson,
+)
 
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 _PHASE = {"type": "string", "enum": list(Phase)}
@@ -41,12 +53,26 @@ _Fields = dict[str, tuple[dict[str, Any], str]]
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.TEXT: {"type": "string"},
     Kind.INTEGER: {"type": "integer"},
+    Kind.NUMBER: {"type": "number"},
     Kind.FLAG: {"type": "boolean"},
     Kind.OBJECT: {"type": "string"},
     Kind.INSTANT: {"type": "string"},
 }
 _ACTION: _Fields = {
     "ACTION": ({"type": "string", "enum": ["DELETE"]}, "DELETE deletes the job."),
+}
+_BULK: _Fields = {
+    "ACTION": (
+        {"type": "string", "enum": ["RUN", "ABORT", "DELETE", "LABEL"]},
+        "What is done with all of them; LABEL changes labels.",
+    ),
+}
+_WEBHOOK: _Fields = {
+    "URL": ({"type": "string"}, "The http or https URL that is told."),
+    "EVENT": (
+        _array({"type": "string", "enum": list(EventType)}),
+        "Of what it is told; of all where none is given.",
+    ),
 }
 _RUN: _Fields = {
     "PHASE": ({"type": "string", "enum": ["RUN"]}, "RUN starts the job at once."),
@@ -64,7 +90,24 @@ _QUERIES: dict[str, _Fields] = {
     "/jobs": {
         "PHASE": (_array(_PHASE), "Only jobs in one of these phases."),
         "AFTER": ({"type": "string"}, "Only jobs created later than this ISO 8601 instant."),
-        "LAST": ({"type": "integer", "minimum": 1}, "Only the newest so many, newest first."),
+        "BEFORE": ({"type": "string"}, "Only jobs created earlier than this instant."),
+        "LAST": ({"type": "integer", "minimum": 1}, "Only the first so many of the list."),
+        "TAG": (_array({"type": "string"}), "Only jobs that have all of these tags."),
+        "RUNID": ({"type": "string"}, "Only jobs of this run id."),
+        "TARGET": ({"type": "string"}, "Only jobs of this target."),
+        "TEXT": ({"type": "string"}, "Only jobs with this in their name, run id or a tag."),
+        "SORT": (
+            {"type": "string", "enum": list(Order)},
+            "The order, as JSON; with a minus sign the largest first.",
+        ),
+        "LIMIT": (
+            {"type": "integer", "minimum": 1, "maximum": MOST_OF_A_PAGE},
+            "As JSON, a page of so many; the header Link has the next one.",
+        ),
+        "PAST": (
+            {"type": "string"},
+            "As JSON, where a page begins, by the link to it.",
+        ),
         "IDEMPOTENCY-KEY": (
             {"type": "string"},
             "Only the job that the caller made with this Idempotency-Key.",
@@ -78,6 +121,11 @@ _QUERIES: dict[str, _Fields] = {
         ),
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
+}
+_FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
+_QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
+_QUERIES["/webhooks/{webhook_id}/deliveries"] = {
+    "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
 }
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
@@ -95,6 +143,13 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/events": _EVENTS,
     "/events": _EVENTS,
+    "/webhooks": {"application/json": {"schema": _array(_refers(WebhookJson))}},
+    "/webhooks/{webhook_id}": {"application/json": {"schema": _refers(WebhookJson)}},
+    "/webhooks/{webhook_id}/deliveries": {
+        "application/json": {"schema": _array(_refers(DeliveryJson))},
+    },
+    "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
+    "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,
         "application/json": {"schema": _refers(ErrorJson)},
@@ -169,7 +224,31 @@ _MODELS: tuple[type[BaseModel], ...] = (
     WholeTargetJson,
     CalibrationRefJson,
     CalibrationJson,
+    LabelsJson,
+    RelabelJson,
+    WebhookJson,
+    MadeWebhookJson,
+    NewWebhookJson,
+    SecretJson,
+    DeliveryJson,
+    RetriedJson,
+    SelectionJson,
+    ActionJson,
+    DoneJson,
 )
+_JSON_BODIES: dict[str, type[BaseModel]] = {
+    "/jobs/{job_id}/labels": RelabelJson,
+    "/selection": ActionJson,
+    "/webhooks": NewWebhookJson,
+}
+_ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
+    ("/selection", "post"): ("200", DoneJson, "What was done"),
+    ("/webhooks", "post"): ("201", MadeWebhookJson, "The webhook"),
+    ("/webhooks/secret", "post"): ("201", SecretJson, "The secret, told only here"),
+    ("/webhooks/{webhook_id}", "delete"): ("204", None, "It is gone"),
+    ("/webhooks/{webhook_id}/retry", "post"): ("200", RetriedJson, "How many there are"),
+}
+"""What is answered otherwise than by a redirection."""
 _KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
@@ -197,6 +276,9 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": control["EXECUTIONDURATION"]},
         "/jobs/{job_id}/destruction": {"DESTRUCTION": control["DESTRUCTION"]},
         "/jobs/{job_id}/parameters": job,
+        "/jobs/{job_id}/labels": _labels(control | job),
+        "/selection": _BULK | _labels(control | job),
+        "/webhooks": _WEBHOOK,
         "/sync": job,
         "/targets/{name}": _STATUS_FORM,
     }
@@ -210,6 +292,17 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
 
 def _described(specifications: Iterable[Specification]) -> _Fields:
     return {item.name: (_schema(item), _what(item)) for item in specifications}
+
+
+def _labels(known: _Fields) -> _Fields:
+    """Return the labels of a job as fields of a form."""
+    tags, what = known["TAG"][0], known["TAG"][1]
+    return {
+        **{name: known[name] for name in ("NAME", "RUNID", "METADATA")},
+        "TAG": (tags, f"{what} These are all that there shall be."),
+        "ADDTAG": (tags, "A tag that there shall be beside the others."),
+        "REMOVETAG": (tags, "A tag that there shall not be."),
+    }
 
 
 def _schema(specification: Specification) -> dict[str, Any]:
@@ -230,12 +323,7 @@ def _what(specification: Specification) -> str:
 def _complete(
     path: str, method: str, operation: dict[str, Any], form: _Fields | None, query: _Fields | None
 ) -> None:
-    responses: dict[str, Any] = {}
-    redirects = method != "get" or path.startswith("/sync")
-    if redirects:
-        responses["303"] = {"description": _STATUS["303"]}
-    else:
-        responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
+    responses = _answers(path, method)
     for status in sorted(_refusals(path, method)):
         responses[status] = {"description": _STATUS[status], "content": _ERROR}
     if _CONTENT.get(path) is _BYTES and method == "get":
@@ -247,7 +335,7 @@ def _complete(
     if path == "/jobs" and method == "post":
         del responses["404"]
     operation["responses"] = responses
-    if method == "get" and query is not None:
+    if (method == "get" or path == "/selection") and query is not None:
         operation.setdefault("parameters", []).extend(
             {"name": name, "in": "query", "schema": schema, "description": what}
             for name, (schema, what) in query.items()
@@ -256,15 +344,36 @@ def _complete(
         operation.setdefault("parameters", []).append(_KEY)
     if method == "post" and form is not None:
         operation["requestBody"] = {"content": _form(form)}
+        if model := _JSON_BODIES.get(path):
+            content = operation["requestBody"]["content"]
+            content["application/json"] = {"schema": _refers(model)}
     if method == "put":
         operation["requestBody"] = {
             "content": {"application/octet-stream": {"schema": {"type": "string"}}}
         }
 
 
+def _answers(path: str, method: str) -> dict[str, Any]:
+    """Return what a request is answered with that is granted."""
+    responses: dict[str, Any] = {}
+    if (path, method) in _ANSWERS:
+        status, model, what = _ANSWERS[path, method]
+        responses[status] = {"description": what}
+        if model is not None:
+            content = {"application/json": {"schema": _refers(model)}}
+            responses[status]["content"] = content
+        if path != "/selection":
+            return responses
+    if method != "get" or path.startswith("/sync"):
+        responses["303"] = {"description": _STATUS["303"]}
+    else:
+        responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
+    return responses
+
+
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
-    if path.startswith(("/jobs", "/sync", "/targets", "/events")):
+    if path.startswith(("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks")):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):
         refusals += ["413", "415"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
+from quws.artifacts import lines
+from quws.artifacts.lines import read_lines, write_lines
 from quws.artifacts.store import ArtifactMissing, ArtifactStore
-from quws.domain.job import Parameter
+from quws.domain.job import LARGE_BATCH, Parameter
 from quws.domain.parameters.posted import REFERENCE, Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
+from quws.domain.payloads import as_text
 
 
 async def keep_parameters(
@@ -30,9 +36,15 @@ async def keep_parameters(
 
     """
     kept: list[Parameter] = []
+    names = SPECIFICATIONS["CIRCUIT"].names
+    circuits = [item for item in posted if specifications.canonical(item.name) in names]
     for position, item in enumerate(posted):
         # Names of ours are known in any case; those of uploaded parts are the user's.
         name = specifications.canonical(item.name)
+        if name in names and len(circuits) > LARGE_BATCH:
+            if item is circuits[0]:
+                kept.append(await _keep_together(artifacts, f"{prefix}/circuits", name, circuits))
+            continue
         text = _inline(item, inline_bytes)
         if text is not None:
             kept.append(Parameter(name=name, value=text))
@@ -45,10 +57,27 @@ async def keep_parameters(
     return kept
 
 
+async def _keep_together(
+    artifacts: ArtifactStore, key: str, name: str, circuits: Sequence[Posted]
+) -> Parameter:
+    """Write the circuits of a large batch into one artifact, as the texts that they travel as."""
+
+    def write(file: BinaryIO) -> None:
+        for line in write_lines(as_text(item.value) for item in circuits):
+            file.write(line.encode())
+
+    with TemporaryFile() as file:
+        await asyncio.to_thread(write, file)
+        size = await artifacts.put(key, file)
+    return Parameter(
+        name=name, artifact=key, size=size, mime_type=lines.MIME_TYPE, count=len(circuits)
+    )
+
+
 async def read_circuits(
-    artifacts: ArtifactStore, parameters: Sequence[Parameter], only: int | None = None
+    artifacts: ArtifactStore, parameters: Sequence[Parameter], wanted: range | None = None
 ) -> list[str]:
-    """Return the circuits among a job's parameters: all, or ``only`` the one of an index.
+    """Return the circuits among a job's parameters: all, or those of some places.
 
     Raises
     ------
@@ -60,12 +89,28 @@ async def read_circuits(
     """
     found = []
     given = [item for item in parameters if item.name in SPECIFICATIONS["CIRCUIT"].names]
-    for item in given if only is None else given[only : only + 1]:
+    if given and given[0].count > 1:
+        all_of_them = range(given[0].count)
+        return await read_some(artifacts, given[0], all_of_them if wanted is None else wanted)
+    for item in given if wanted is None else given[wanted.start : wanted.stop]:
         content = await read_parameter(artifacts, item)
         if content.startswith(REFERENCE):
             content = await _part_of_0_1(artifacts, parameters, content)
-        found.append(content.decode())
+        found.append(as_text(content))
     return found
+
+
+async def read_some(artifacts: ArtifactStore, item: Parameter, wanted: range) -> list[str]:
+    """Return values of a parameter that has many in one artifact.
+
+    Raises
+    ------
+    ArtifactMissing, ArtifactStoreUnavailable
+        As ``read_parameter``.
+
+    """
+    assert item.artifact is not None
+    return await read_lines(artifacts.stream(item.artifact), wanted)
 
 
 async def _part_of_0_1(

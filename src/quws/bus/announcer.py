@@ -15,6 +15,7 @@ from quws.domain.phases import Phase
 from quws.telemetry import metrics
 
 _SECONDS = 1.0
+_ASK_SECONDS = 0.2
 _log = structlog.get_logger(__name__)
 
 
@@ -45,6 +46,14 @@ class Announcer:
         """Spread that a job was deleted, and count it."""
         metrics.deleted()
         await self._publish(JobEvent(job_id, None))
+
+    async def attended(self, target: str) -> bool | None:
+        """Return whether a worker of a target is alive; None while the bus does not tell."""
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                return await self._dispatcher.attended(target)
+        except (BusUnavailable, TimeoutError):
+            return None
 
     async def work(self, target: str) -> None:
         """Wake a worker of a target: a job waits for it."""

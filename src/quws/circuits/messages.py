@@ -89,7 +89,7 @@ def explain(error: BaseException, source: str, language: Language) -> InvalidCir
 def _missing_library(sentence: str, source: str, language: Language) -> str:
     """Say what to include where a gate of the library is not defined."""
     found = _NOT_DEFINED.search(sentence)
-    library, gates = _LIBRARIES[language.grammar]
+    library, gates = _LIBRARIES.get(language.grammar, ("", frozenset[str]()))
     if found is None or found[1] not in gates or library in source:
         return ""
     return f"; 'include \"{library}\";' defines it"

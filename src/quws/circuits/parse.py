@@ -9,30 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import openqasm3
-from openqasm3 import ast
-from openqasm3.parser import QASM3ParsingError
-from qiskit import QuantumCircuit, qasm2
+from qiskit import QuantumCircuit
 from qiskit.circuit import ControlFlowOp, Gate, ParameterExpression
-from qiskit.circuit.library import IGate
 
-from quws.circuits.conditions import decided
-from quws.circuits.count import count_openqasm2
-from quws.circuits.count_openqasm3 import count_openqasm3
+from quws.circuits.formats.format import Read
+from quws.circuits.formats.known import FORMATS, find
 from quws.circuits.gates import DefinedGate
-from quws.circuits.guard import scan
 from quws.circuits.language import BYTE_ORDER_MARK
-from quws.circuits.loader import LARGEST, load
+from quws.circuits.loader import LARGEST
 from quws.circuits.messages import explain
-from quws.circuits.names import QELIB1, rename_gates, with_old_names
 from quws.circuits.survey import survey
-from quws.circuits.tokens import quote
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.errors import InvalidCircuit
 
@@ -97,15 +87,6 @@ def read_again(source: str, language: Language, limits: CircuitLimits) -> Quantu
     return circuit
 
 
-class Read(NamedTuple):
-    """A circuit that was read; ``notes`` say how, where that may not be what was meant."""
-
-    circuit: QuantumCircuit
-    language: Language
-    operations: int
-    notes: list[str]
-
-
 def read(source: str, language: Language | None, limits: CircuitLimits) -> Read:
     """Read a circuit, whether a target could run it or not; count its operations.
 
@@ -114,12 +95,10 @@ def read(source: str, language: Language | None, limits: CircuitLimits) -> Read:
     InvalidCircuit
 
     """
-    language = scan(source, language, limits)
+    language = find(source, language).guard(source, language, limits)
     source = source.removeprefix(BYTE_ORDER_MARK)
     with _explained(source, language):
-        if language is Language.OPENQASM_2:
-            return _read_openqasm2(source, limits)
-        return _read_openqasm3(source, language, limits)
+        return FORMATS[language.grammar].read(source, language, limits)
 
 
 @contextlib.contextmanager
@@ -130,98 +109,6 @@ def _explained(source: str, language: Language) -> Iterator[None]:
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust parser is no Exception
         raise explain(error, source, language) from None
-
-
-# Reading --------------------------------------------------------------------------------------
-
-
-def _idle(_lengths: float) -> Gate:
-    """Make ``u0`` a plain identity: Qiskit's would write out one for each unit of time."""
-    return IGate()
-
-
-_INSTRUCTIONS = [
-    qasm2.CustomInstruction("u0", 1, 1, _idle, builtin=True) if known.name == "u0" else known
-    for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS
-]
-
-
-_FUNCTIONS = {"asin": math.asin, "acos": math.acos, "atan": math.atan}
-
-
-def _functions(taken: frozenset[str]) -> Sequence[qasm2.CustomClassical]:
-    """List the functions that Qiskit has added, but for those whose names are taken."""
-    if taken.isdisjoint(_FUNCTIONS):
-        known: Sequence[qasm2.CustomClassical] = qasm2.LEGACY_CUSTOM_CLASSICAL
-        return known  # these do not tell their names
-    return [
-        qasm2.CustomClassical(name, 1, function)
-        for name, function in _FUNCTIONS.items()
-        if name not in taken
-    ]
-
-
-def _read_openqasm2(source: str, limits: CircuitLimits) -> Read:
-    count = count_openqasm2(source, limits)
-    text, new = rename_gates(source, count.gates)
-    # What Qiskit has added to the language gives way to the circuit's own names.
-    own = count.registers | (count.gates - QELIB1)
-    try:
-        circuit = qasm2.loads(
-            text,
-            include_path=(),  # the default reads files of this machine
-            custom_instructions=[item for item in _INSTRUCTIONS if item.name not in own],
-            custom_classical=_functions(own),
-        )
-    except qasm2.QASM2ParseError as error:
-        raise qasm2.QASM2ParseError(with_old_names(error.message, text, new)) from None
-    return Read(decided(circuit), Language.OPENQASM_2, count.operations, [])
-
-
-def _read_openqasm3(source: str, language: Language, limits: CircuitLimits) -> Read:
-    program = _syntax_tree(source)
-    inputs = [
-        node
-        for node in program.statements
-        if isinstance(node, ast.IODeclaration) and node.io_identifier is ast.IOKeyword.input
-    ]
-    if inputs:
-        names = ", ".join(node.identifier.name for node in inputs[:5])
-        first = inputs[0].identifier.name
-        raise InvalidCircuit(
-            f"the circuit has input parameters {names}{', …' if len(inputs) > 5 else ''}, and a job"
-            f" cannot give them values; write for example 'const float {first} = 0.5;'"
-        )
-    count = count_openqasm3(program, limits)
-    circuit, notes = load(
-        program, source, count.loops, qiskit=language is Language.OPENQASM_3_QISKIT
-    )
-    return Read(circuit, language, count.operations, notes)
-
-
-_LOOP = re.compile(r"\bfor\s+\Z")
-
-
-def _syntax_tree(source: str) -> ast.Program:
-    try:
-        # What is wrong is also printed, which nobody would read.
-        with contextlib.redirect_stderr(io.StringIO()):
-            return openqasm3.parse(source)
-    except QASM3ParsingError as error:
-        if str(error) or error.__cause__ is None:
-            raise
-        # Its message is empty; the place is in what ANTLR raised, sometimes one level deeper.
-        cause: Any = error.__cause__
-        token = getattr(cause.args[0] if cause.args else cause, "offendingToken", None)
-        token = token or getattr(cause, "offendingToken", None)
-        if token is None:
-            raise
-        if token.text == "<EOF>":
-            raise InvalidCircuit("the circuit ends in the middle of a statement") from None
-        sentence = f"{quote(token.text)} is not expected here"
-        if _LOOP.search(source, 0, token.start):
-            sentence = "a loop's variable needs a type, as in 'for int i in [0:4]'"
-        raise InvalidCircuit(sentence, line=token.line, column=token.column + 1) from None
 
 
 # Checking -------------------------------------------------------------------------------------
@@ -238,14 +125,11 @@ def _check(circuit: QuantumCircuit, limits: CircuitLimits) -> None:
         raise InvalidCircuit(
             f"the circuit has {circuit.num_clbits} classical bits, the target takes {limits.clbits}"
         )
-    if not _Inspection().run(circuit):
-        raise InvalidCircuit(
-            "the circuit measures nothing, so there would be no counts; add a 'measure' statement"
-        )
+    _Inspection().run(circuit)
 
 
 class _Inspection:
-    """A look at every instruction: whether numbers are finite, and whether anything is measured.
+    """A look at every instruction: whether its numbers are finite.
 
     The simulator makes up counts where a parameter is infinite. Definitions
     are looked at once for each set of parameters, never written out.
@@ -256,9 +140,8 @@ class _Inspection:
         self._seen: set[tuple[Any, ...]] = set()
         self._gates = 0
 
-    def run(self, circuit: QuantumCircuit) -> bool:
-        """Look at the whole circuit; say whether it measures a qubit."""
-        measures = False
+    def run(self, circuit: QuantumCircuit) -> None:
+        """Look at the whole circuit."""
         own = True  # whether what is looked at is written in the circuit and not a definition
         self._waiting.append(circuit)
         while self._waiting:
@@ -266,8 +149,8 @@ class _Inspection:
             self._finite("global phase", (body.global_phase,))
             for instruction in body.data:
                 if instruction.name == "measure":
-                    measures = True
-                elif instruction.is_standard_gate():
+                    continue
+                if instruction.is_standard_gate():
                     self._finite(instruction.name, instruction.params)
                 else:
                     self._operation(instruction.operation)
@@ -279,7 +162,6 @@ class _Inspection:
                         " than can be checked"
                     )
             own = False
-        return measures
 
     def _operation(self, operation: Any) -> None:
         if operation.name == "box":

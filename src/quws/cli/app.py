@@ -53,7 +53,12 @@ class _Commands(LazyGroup):
         LazyCommand(
             "submit",
             "quws.cli.jobs:submit",
-            "Run a circuit and print how often each outcome was measured.",
+            "Run a circuit and print what came out.",
+        ),
+        LazyCommand(
+            "jobs",
+            "quws.cli.selection:jobs",
+            "List, run, abort, delete and label all jobs that fit a filter.",
         ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),

@@ -15,14 +15,14 @@ from quws.client import Client, ClientError
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
 
-_TYPES: dict[Kind, type] = {Kind.INTEGER: int, Kind.FLAG: bool}
+_TYPES: dict[Kind, type] = {Kind.INTEGER: int, Kind.NUMBER: float, Kind.FLAG: bool}
 
 
 def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[..., None]:
     """Make the command, with an option for each parameter."""
 
     def submit(
-        file: Annotated[Path, typer.Argument(help="OpenQASM 2 or 3 text; - for standard input.")],
+        file: Annotated[Path, typer.Argument(help="The circuit; - for standard input.")],
         *,
         url: Annotated[
             str, typer.Option(help="The service.", envvar="QUWS_URL")
@@ -32,7 +32,7 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
         ] = None,
         **parameters: Any,
     ) -> None:
-        """Run a circuit and print how often each outcome was measured."""
+        """Run a circuit and print what came out."""
         try:
             with Client(url, token=token, specifications=specifications) as client:
                 _submit(client, file, parameters)
@@ -50,13 +50,21 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
 
 def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     try:
-        circuit = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        circuit = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         stop(f"{file} cannot be read: {error.strerror}")
-    job = client.submit(circuit, **parameters)
+    try:
+        job = client.submit(circuit, **parameters)
+    except UnicodeDecodeError as error:
+        stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
     typer.echo(job.url, err=True)
-    for outcome, count in job.wait().counts().items():
+    (found,) = job.wait().outcomes().circuits
+    for outcome, count in found.counts.items():
         typer.echo(f"{outcome} {count}")
+    for item in found.expectations or []:
+        typer.echo(f"{item.observable}: {item.value} ± {item.error}")
+    if found.compilation is not None:
+        typer.echo(job.result(f"circuit-{found.index}").decode())
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

@@ -10,10 +10,12 @@ from uuid import uuid4
 
 from quws.client.errors import NotUnderstood
 from quws.client.job import Job
+from quws.client.selection import Selection
 from quws.client.transport import PAUSES, Transport
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.writing import form
+from quws.domain.payloads import as_text
 from quws.domain.targets import Calibration
 from quws.schemas.job import RefJson
 
@@ -83,15 +85,17 @@ class Client:
 
     def submit(
         self,
-        *circuits: str,
+        *circuits: str | bytes,
         run: bool = True,
         key: str | None = None,
         **parameters: Any,
     ) -> Job:
-        """Send circuits (OpenQASM 2 or 3 text) as one job.
+        """Send circuits as one job, in any format that the service takes.
 
         Parameters
         ----------
+        circuits
+            Text, or the bytes of a file.
         run
             Start it at once; else it stays PENDING until ``Job.run``.
         key
@@ -103,6 +107,8 @@ class Client:
 
         Raises
         ------
+        UnicodeDecodeError
+            Bytes are neither UTF-8 text nor QPY.
         Refused
             The service refused the job: there is none.
         Unreachable
@@ -110,7 +116,7 @@ class Client:
 
         """
         given = form(parameters, self._specifications)
-        given["CIRCUIT"] = list(circuits)
+        given["CIRCUIT"] = [item if isinstance(item, str) else as_text(item) for item in circuits]
         if run:
             given["PHASE"] = "RUN"
         answer = self._transport.send("POST", "jobs", form=given, key=key or uuid4().hex)
@@ -123,6 +129,18 @@ class Client:
     def job(self, job_id: str) -> Job:
         """Return a job that is there already."""
         return Job(self._transport, f"{self.url}/jobs/{quote(job_id, safe='')}")
+
+    def jobs(self, **wanted: Any) -> Selection:
+        """Return the jobs that a filter leaves, to go through or to act on all of them.
+
+        Parameters
+        ----------
+        wanted
+            ``phase``, ``tag`` (one, or a list), ``run_id``, ``target``, ``text``, ``after``,
+            ``before``.
+
+        """
+        return Selection(self._transport, wanted)
 
     def find(self, key: str) -> Job | None:
         """Find the job that was made under a key; None if there is none."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from quws.client.errors import JobFailed
 from quws.client.transport import Transport
-from quws.domain.outcomes import JobOutcomes, read_job
+from quws.domain.kinds import JobKind
+from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.schemas.job import JobJson
+from quws.schemas.labels import LabelsJson
 
 _WAIT_SECONDS = 30
 
@@ -65,6 +67,22 @@ class Job:
         """Delete the job with all its files."""
         self._transport.send("DELETE", self.url)
 
+    def labels(self) -> LabelsJson:
+        """Fetch name, run id, tags and metadata."""
+        return self._transport.get(f"{self.url}/labels", LabelsJson)
+
+    def label(self, **labels: Any) -> None:
+        """Change what the job is called.
+
+        Parameters
+        ----------
+        labels
+            ``name``, ``run_id``, ``metadata``, and ``tags`` (all that there shall be) or
+            ``add_tags`` and ``remove_tags``; None takes away what there is.
+
+        """
+        self._transport.send("POST", f"{self.url}/labels", json=labels)
+
     def wait(self, seconds: float | None = None) -> Job:
         """Wait until the job is done, and return the job itself.
 
@@ -105,8 +123,9 @@ class Job:
 
         """
         listed = {item.id for item in self.read().results}
-        counts = self._document("counts")
-        return read_job(counts, self._document("memory") if "memory" in listed else None)
+        name = next((item for item in DOCUMENT.values() if item in listed), "counts")
+        document = self._document(name)
+        return read_job(document, self._document("memory") if "memory" in listed else None)
 
     def counts(self, circuit: int = 0) -> dict[str, int]:
         """Fetch how often each outcome of a circuit was measured, the most frequent first.
@@ -118,6 +137,18 @@ class Job:
 
         """
         return read_job(self._document("counts")).circuits[circuit].counts
+
+    def expectations(self, circuit: int = 0) -> list[Expectation]:
+        """Fetch the expectation values of a circuit, in the order of OBSERVABLE.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            A service that is newer than this client writes them otherwise.
+
+        """
+        found = read_job(self._document(DOCUMENT[JobKind.ESTIMATE]))
+        return found.circuits[circuit].expectations or []
 
     def _document(self, name: str) -> bytes:
         return self._transport.document(f"{self.url}/results/{name}")

@@ -119,8 +119,10 @@ class Transport:
         path: str,
         *,
         form: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         key: str | None = None,
+        harmless: bool = False,
     ) -> httpx.Response:
         """Send a request and return the answer.
 
@@ -130,6 +132,8 @@ class Transport:
             Below the service's own URL, or a URL that it gave.
         key
             Under it the service takes the same request for one, however often it comes.
+        harmless
+            Whether it may be sent twice all the same.
 
         Raises
         ------
@@ -140,12 +144,13 @@ class Transport:
 
         """
         headers = {} if key is None else {IDEMPOTENCY_KEY: key}
-        harmless = method == "GET" or key is not None
+        harmless = harmless or method == "GET" or key is not None
         request = self._http.build_request(
             method,
             urljoin(f"{self.url}/", path),
             data=form,
-            params=query or None,
+            json=json,
+            params=query if query is None or isinstance(query, Mapping) else list(query),
             headers=headers,
         )
         for pause in (*self._pauses, None):

@@ -8,6 +8,8 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
+from quws.domain.payloads import BINARY_TEXT, longest_text
+
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
 
@@ -19,11 +21,17 @@ class Language(StrEnum):
     OPENQASM_3 = "OPENQASM-3"
     OPENQASM_3_QISKIT = "OPENQASM-3-QISKIT"
     """OpenQASM 3 whose U, u2 and u3 have Qiskit's global phase and not that of the standard."""
+    QPY = "QPY"
+    """Qiskit's binary format, which travels as text within the service; see ``payloads``."""
 
     @property
     def grammar(self) -> Language:
         """What its text looks like, however that is read."""
         return Language.OPENQASM_3 if self is Language.OPENQASM_3_QISKIT else self
+
+
+OPENQASM = (Language.OPENQASM_2, Language.OPENQASM_3)
+"""The languages that every target takes, from the first version of the service on."""
 
 
 class CircuitLimits(BaseModel):
@@ -37,6 +45,7 @@ class CircuitLimits(BaseModel):
     """Gates, measurements and resets after all definitions and loops are written out."""
     bytes_openqasm2: int = 8 * 1024 * 1024
     bytes_openqasm3: int = 512 * 1024
+    bytes_qpy: int = 8 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -45,6 +54,12 @@ class CircuitLimits(BaseModel):
     nesting: int = 64
     unary_run: int = 64
     """Sign or negation operators in a row."""
+
+    def characters(self, text: str) -> int:
+        """Return the most characters that a circuit may have which travels as such a text."""
+        if text.startswith(BINARY_TEXT):
+            return longest_text(self.bytes_qpy)
+        return max(self.bytes_openqasm2, self.bytes_openqasm3)
 
 
 class Register(BaseModel):

@@ -26,6 +26,12 @@ class InvalidParameter(Refusal):
     code = "invalid_parameter"
 
 
+class KindNotSupported(InvalidParameter):
+    """KIND asks for work that the target does not do."""
+
+    code = "job_type_not_supported"
+
+
 class InvalidFilter(Refusal):
     """A query parameter of a reading request (PHASE, AFTER, LAST, WAIT) is malformed."""
 

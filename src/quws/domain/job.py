@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from uuid_utils import uuid7
 
+from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 
@@ -54,7 +55,7 @@ class Parameter:
     """One parameter as it was posted; a repeated one occurs repeatedly.
 
     A value lies either here as text, or as an artifact when it is large or
-    when it is not text that XML can hold.
+    when it is not text that XML can hold. The circuits of a large batch are one parameter.
     """
 
     name: str
@@ -63,6 +64,8 @@ class Parameter:
     size: int = 0
     mime_type: str = "text/plain; charset=utf-8"
     is_post: bool = False
+    count: int = 1
+    """How many times it was posted: the values of a large batch lie in one artifact."""
 
     @property
     def by_reference(self) -> bool:
@@ -78,6 +81,27 @@ class Result:
     artifact: str
     size: int
     mime_type: str
+
+
+LARGE_BATCH = 300
+"""Of a batch with more circuits, what is known of each stands in files that many have in common."""
+_PART = re.compile(rf"(?:{'|'.join(DOCUMENT.values())})-([0-9]{{1,9}})(?:-([0-9]{{1,9}}))?")
+
+
+def part_id(document: str, circuits: range) -> str:
+    """Return the id of the result that has the part of a document on circuits in a row."""
+    if len(circuits) == 1:
+        return f"{document}-{circuits[0]}"
+    return f"{document}-{circuits[0]}-{circuits[-1]}"
+
+
+def circuits_of(result_id: str) -> range:
+    """Return of which circuits of a batch a result has what they gave, by its id."""
+    found = _PART.fullmatch(result_id)
+    if found is None:
+        return range(0)
+    first = int(found[1])
+    return range(first, int(found[2] or first) + 1)
 
 
 REQUEUED = "requeued"
@@ -146,6 +170,7 @@ class JobRow:
     end_time: datetime | None
     destruction_time: datetime | None
     quote: datetime | None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +218,7 @@ class Job:
     cost_ms: int = 1000
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from quws.domain.kinds import JobKind
 from quws.domain.noise import Noise
+from quws.domain.observables import Observables
 
 
 class RunOptions(BaseModel):
@@ -18,7 +21,12 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
+    kind: JobKind = JobKind.SAMPLE
     shots: int
+    """Runs of each circuit; to estimate, of each basis that is measured, and 0 for exact values."""
+    observable: Observables | None = None
+    precision: float | None = None
+    """The standard error that was asked for; ``shots`` is what it takes."""
     seed: int | None = None
     memory: bool = False
     method: str | None = None
@@ -31,3 +39,21 @@ class RunOptions(BaseModel):
     @field_serializer("noise", when_used="json")
     def _without_gaps(self, noise: Noise | None) -> dict[str, Any] | None:
         return None if noise is None else noise.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def exact(self) -> bool:
+        """Whether expectation values are to be computed, without shots."""
+        return self.kind is JobKind.ESTIMATE and self.shots == 0
+
+    def runs(self, circuit: int) -> int:
+        """Return how often a circuit is run for its shots: once for each basis that it needs."""
+        if self.observable is None or self.exact:
+            return 1
+        return len(self.observable.plan(circuit).bases)
+
+    @property
+    def mean_runs(self) -> float:
+        """How often a circuit is run for its shots, on the average."""
+        if self.observable is None or self.exact:
+            return 1.0
+        return fmean(len(plan.bases) for plan in self.observable.plans)

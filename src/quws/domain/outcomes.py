@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from quws.domain.circuits import Register
+from quws.domain.kinds import JobKind
 
 T = TypeVar("T")
 
@@ -26,6 +27,13 @@ VERSION = 1
 """The format on disk. It counts up when a reader of before would misread a file, and only then:
 a field that is added leaves it. A file without a version has this format, too.
 """
+
+DOCUMENT = {
+    JobKind.SAMPLE: "counts",
+    JobKind.ESTIMATE: "expectation",
+    JobKind.COMPILE: "compilation",
+}
+"""The result, as JSON, that holds what a job of each kind gave."""
 
 BIT_ORDER = (
     "one group of bits per classical register, the register that was declared last first;"
@@ -42,8 +50,32 @@ class UnreadableOutcomes(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """The expectation value of an observable in the state at the end of a circuit."""
+
+    observable: str
+    value: float
+    error: float | None
+    """Its standard error, 0 for an exact value; None where one shot tells nothing of it."""
+    shots: int
+    """In how many shots its terms were measured, 0 for an exact value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What a circuit was compiled to. The circuit itself is a file of its own."""
+
+    depth: int
+    operations: int
+    joining: int
+    """Gates that join qubits."""
+    gates: dict[str, int]
+    """How often each operation is in it, by Qiskit's names."""
+
+
+@dataclass(frozen=True, slots=True)
 class CircuitOutcome:
-    """What running one circuit gave.
+    """What running one circuit gave: counts, expectation values, or what it was compiled to.
 
     Keys of ``counts`` and entries of ``memory`` (one per shot) are bit
     strings, one group per classical register: the register that was declared
@@ -65,6 +97,10 @@ class CircuitOutcome:
     registers: list[Register] = field(default_factory=list, kw_only=True)
     layout: list[int] | None = field(default=None, kw_only=True)
     """For each qubit of the circuit the one of the target that carried it; None for the same."""
+    expectations: list[Expectation] | None = field(default=None, kw_only=True)
+    """Of each observable, in their order; None where nobody asked for them."""
+    compilation: Compilation | None = field(default=None, kw_only=True)
+    """What the target will run; None where nothing was compiled alone."""
 
     @property
     def shots(self) -> int:
@@ -96,6 +132,8 @@ class CircuitOutcome:
             index=index,
             registers=registers,
             layout=layout,
+            expectations=self.expectations,
+            compilation=self.compilation,
         )
 
     def rows(self) -> Iterator[tuple[int, str, int, float]]:
@@ -113,6 +151,16 @@ class JobOutcomes:
     shots: int
     """Runs of each circuit, as they were asked for."""
     circuits: Sequence[CircuitOutcome]
+
+    @property
+    def kind(self) -> JobKind:
+        """What the job was."""
+        first = next(iter(self.circuits), None)
+        if first is None:
+            return JobKind.SAMPLE
+        if first.expectations is not None:
+            return JobKind.ESTIMATE
+        return JobKind.SAMPLE if first.compilation is None else JobKind.COMPILE
 
     @property
     def has_memory(self) -> bool:
@@ -150,13 +198,27 @@ def read_circuit(content: bytes) -> CircuitOutcome:
     return _validated(_CIRCUIT, _object(content))
 
 
-def read_job(counts: bytes, memory: bytes | None = None) -> JobOutcomes:
+def read_circuits(content: bytes) -> Sequence[CircuitOutcome]:
+    """Read a file of one circuit, or of some that were done together.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    found = _object(content)
+    if "circuits" in found:
+        return _validated(_JOB, found).circuits
+    return [_validated(_CIRCUIT, found)]
+
+
+def read_job(outcomes: bytes, memory: bytes | None = None) -> JobOutcomes:
     """Read the result files of a job.
 
     Parameters
     ----------
-    counts
-        The result ``counts``.
+    outcomes
+        The result ``counts``, ``expectation`` or ``compilation``.
     memory
         The result ``memory``, for the bits of each shot.
 
@@ -165,7 +227,7 @@ def read_job(counts: bytes, memory: bytes | None = None) -> JobOutcomes:
     UnreadableOutcomes
 
     """
-    found = _validated(_JOB, _object(counts))
+    found = _validated(_JOB, _object(outcomes))
     if memory is None:
         return found
     shots = {item.index: item.memory for item in _validated(_MEMORY, _object(memory)).circuits}
@@ -210,8 +272,21 @@ def circuit_json(outcome: CircuitOutcome) -> Iterator[str]:
     yield "}"
 
 
-def counts_json(job: JobOutcomes) -> Iterator[str]:
-    """Write the result ``counts`` of a job, piece by piece."""
+def head_of_circuits(job: JobOutcomes) -> str:
+    """Return how a file of some circuits of a job begins.
+
+    It has a line for the beginning, one with what ``circuit_json`` wrote for each circuit, all but
+    the first after ``NEXT``, and one for the ``END``: so a circuit can be cut out of it unread.
+    """
+    return "".join(_head(job)) + "\n"
+
+
+NEXT = ","
+END = "]}"
+
+
+def outcomes_json(job: JobOutcomes) -> Iterator[str]:
+    """Write what a job gave, without the bits of each shot, piece by piece."""
     yield from _head(job)
     for place, outcome in enumerate(job.circuits):
         yield ",{" if place else "{"
@@ -251,6 +326,10 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
         after["layout"] = outcome.layout
     if outcome.approximate is not None:
         after["approximate"] = outcome.approximate
+    if outcome.compilation is not None:
+        after["compilation"] = dataclasses.asdict(outcome.compilation)
+    if outcome.expectations is not None:
+        after["expectations"] = [dataclasses.asdict(item) for item in outcome.expectations]
     yield f'{_text(before)[1:-1]},"counts":{{'
     for place, piece in enumerate(pieces(outcome.counts.items())):
         yield f"{',' if place else ''}{_text(dict(piece))[1:-1]}"

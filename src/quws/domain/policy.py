@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,6 +71,15 @@ class Policy(BaseModel):
         4 * 1024**3,
         ge=0,
         description="How many bytes all results of one job may have together, 0 for any number.",
+    )
+
+    max_webhooks: int = Field(
+        20, ge=0, description="How many standing webhooks one owner may have, 0 for none."
+    )
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Networks that are not public, and to which webhooks may go all the same, as a"
+        " JSON list.",
     )
 
     def duration(self, wanted: int | None) -> int:

@@ -15,13 +15,19 @@ MEMORY = 20
 """A mean forgets: it weighs about so many of its last jobs."""
 
 
-def work_of(circuits: Sequence[CircuitFacts], shots: int) -> int:
+def work_of(circuits: Sequence[CircuitFacts], shots: int, runs: float = 1.0) -> int:
     """Return how much work a job is, as a power of two.
 
     That of a state vector: operations times amplitudes, and reading the
     shots. Circuits of Clifford gates alone, and those whose gates hardly join
     the two sides of any cut, need less. Jobs of as much work take about
     the same time on one target.
+
+    Parameters
+    ----------
+    runs
+        How often each circuit is run for so many shots, on the average.
+
     """
     work = 0.0
     for kind in kinds_of(circuits):
@@ -29,7 +35,7 @@ def work_of(circuits: Sequence[CircuitFacts], shots: int) -> int:
         work += kind.circuits * (
             float(item.operations) * _amplitudes(item) + float(shots) * item.clbits
         )
-    return math.floor(math.log2(work + 1))
+    return math.floor(math.log2(work * runs + 1))
 
 
 def _amplitudes(facts: CircuitFacts) -> float:

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, TypeAdapter
 
-from quws.domain.circuits import CircuitFacts, Language
+from quws.domain.circuits import BatchFacts, CircuitFacts, Language
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 
@@ -31,14 +32,17 @@ class JobSpec(BaseModel):
     origin: dict[str, str] = Field(default_factory=dict)
     """The request that made it, for logs and traces."""
     stored_options: SkipValidation[dict[str, Any]] = Field(default_factory=dict)
-    stored_circuits: SkipValidation[list[Any]] = Field(default_factory=list)
+    stored_circuits: SkipValidation[list[Any] | dict[str, Any]] = Field(default_factory=list)
+    """The facts of each circuit, with what they have in common written once; jobs of before have
+    a list. Those of a large batch lie in an artifact.
+    """
 
     @classmethod
     def of(cls, options: RunOptions, facts: Sequence[CircuitFacts] = (), **more: Any) -> Self:
         """Make one from its parts; ``more`` are the other fields."""
         return cls(
             stored_options=options.model_dump(mode="json"),
-            stored_circuits=[item.model_dump(mode="json") for item in facts],
+            stored_circuits=BatchFacts.of(facts).model_dump(mode="json") if facts else [],
             **more,
         )
 
@@ -48,9 +52,27 @@ class JobSpec(BaseModel):
         return RunOptions.model_validate(self.stored_options)
 
     @property
+    def kind(self) -> JobKind:
+        """What the job is."""
+        return JobKind(self.stored_options.get("kind", JobKind.SAMPLE))
+
+    @property
     def facts(self) -> list[CircuitFacts]:
-        """What is known of each circuit."""
+        """What is known of each circuit, if that does not lie in an artifact."""
+        if isinstance(self.stored_circuits, dict):
+            return BatchFacts.model_validate(self.stored_circuits).each()
         return _FACTS.validate_python(self.stored_circuits)
+
+    @property
+    def artifact(self) -> str | None:
+        """Where the facts lie of a large batch: its key in the artifact store."""
+        if isinstance(self.stored_circuits, dict):
+            return self.stored_circuits.get("artifact")
+        return None
+
+    def elsewhere(self, key: str) -> Self:
+        """Return it without the facts of its circuits, which lie in an artifact."""
+        return self.model_copy(update={"stored_circuits": {"artifact": key}})
 
     @property
     def request(self) -> str | None:

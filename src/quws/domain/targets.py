@@ -16,7 +16,11 @@ from quws import __version__
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, kinds_of
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
+from quws.domain.kinds import JobKind
 from quws.domain.times import format_instant
+
+MOST_CIRCUITS = 10_000
+"""Circuits of a job on targets that compute: so many are read, and answered, in some seconds."""
 
 
 class TargetStatus(StrEnum):
@@ -54,6 +58,7 @@ class Feature(StrEnum):
     DELAY = "delay"
     NOISE = "noise models"
     METHOD = "choice of method"
+    EXACT = "exact expectation values"
 
 
 class QubitCalibration(BaseModel):
@@ -129,6 +134,8 @@ class TargetDescription(BaseModel):
     kind: TargetKind
     title: str
     qubits: int
+    job_kinds: list[JobKind] = Field(default_factory=lambda: [JobKind.SAMPLE, JobKind.ESTIMATE])
+    """What KIND may be."""
     native_gates: list[str] = Field(default_factory=list)
     """By Qiskit's names; empty where any gate will do."""
     coupling: list[tuple[int, int]] | None = None
@@ -158,6 +165,13 @@ class TargetDescription(BaseModel):
 
         """
         for index, _, item in kinds_of(facts):
+            if item.language.grammar not in self.languages:
+                which = f"circuit {index}" if len(facts) > 1 else "the circuit"
+                raise InvalidCircuit(
+                    f"{which} is in {item.language}, and target {self.name} takes"
+                    f" {', '.join(self.languages)}",
+                    circuit=index,
+                )
             for needed, feature in (
                 (item.mid_circuit, Feature.MID_CIRCUIT),
                 (item.resets, Feature.RESET),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
@@ -18,11 +19,16 @@ from quws.services.health import Health
 from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
 from quws.services.targets import TargetService
+from quws.services.webhooks.sender import WebhookSender
 from quws.settings import Settings
 from quws.store.clock import StoreClock
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
+from quws.store.webhook_queue import WebhookQueue
+
+if TYPE_CHECKING:
+    from quws.services.webhooks.post import Poster
 
 _SCHEMA_POLL_SECONDS = 0.05
 
@@ -140,6 +146,18 @@ async def open_target_service(settings: Settings) -> AsyncIterator[TargetService
         yield TargetService(TargetStore(database), Quotes(JobStore(database).quotes), None)
     finally:
         await database.close()
+
+
+def make_sender(backends: Backends, settings: Settings) -> WebhookSender:
+    """Return what sends to webhooks, for the sweeper."""
+
+    def poster() -> Poster:
+        # Loaded where there are webhooks only.
+        from quws.services.webhooks.post import Poster  # noqa: PLC0415
+
+        return Poster(settings.policy.webhook_networks)
+
+    return WebhookSender(WebhookQueue(backends.database), poster, settings.public_url)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:

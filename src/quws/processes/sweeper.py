@@ -9,20 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
 
 import structlog
 
 from quws.domain.errors import Unavailable
-from quws.processes.backends import make_health, make_sweeps, make_target_service, open_backends
+from quws.processes.backends import (
+    Backends,
+    make_health,
+    make_sender,
+    make_sweeps,
+    make_target_service,
+    open_backends,
+)
 from quws.processes.monitor import monitored
 from quws.processes.runtime import stop_event
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.sweeps import Sweeps
 from quws.services.targets import TargetService
+from quws.services.webhooks.sender import WebhookSender
 from quws.settings import Settings
 from quws.store.queues import QueueStore
 from quws.telemetry import metrics
@@ -43,8 +52,25 @@ async def sweeper(settings: Settings) -> None:
         targets = make_target_service(backends)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
-        async with monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh):
-            await run_sweeper(sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age)
+        async with (
+            monitored(settings.monitor_host, settings.monitor_port, health, queues.refresh),
+            sending(backends, settings) as sender,
+        ):
+            await run_sweeper(
+                sweeps, quotes, targets, stop, settings.sweep, settings.orphan_age, sender
+            )
+
+
+@asynccontextmanager
+async def sending(backends: Backends, settings: Settings) -> AsyncIterator[WebhookSender]:
+    """Send to webhooks while the block lasts."""
+    sender = make_sender(backends, settings)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def run_sweeper(
@@ -54,12 +80,15 @@ async def run_sweeper(
     stop: asyncio.Event,
     pause_seconds: float,
     orphan_seconds: float,
+    sender: WebhookSender | None = None,
 ) -> None:
     """Sweep until told to stop."""
     next_waiting = next_orphans = next_quotes = next_load = 0.0
     while not stop.is_set():
         if (found := await _attempt("clock", sweeps.look)) is not None:
             metrics.swept("clock", 0)
+            if found.webhooks and sender is not None:
+                sender.wake()
             for name, due, sweep in (
                 ("overrun", found.overrun, sweeps.overrun),
                 ("lost", found.lost, sweeps.lost),
@@ -82,6 +111,7 @@ async def run_sweeper(
             await _try("orphans", sweeps.orphans)
             await _try("keys", sweeps.keys)
             await _try("outbox", sweeps.outbox)
+            await _try("webhooks", sweeps.webhooks)
         if monotonic() >= next_load:
             next_load = monotonic() + _LOAD_SECONDS
             await _try("load", targets.sample_load)

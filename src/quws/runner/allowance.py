@@ -31,6 +31,17 @@ class Allowance:
             All of them have more than they may.
 
         """
-        self._used += path.stat().st_size
+        self.add(path.stat().st_size)
+
+    def add(self, size: int) -> None:
+        """Count bytes.
+
+        Raises
+        ------
+        Failed
+            All of them are more than there may be.
+
+        """
+        self._used += size
         if self._most and self._used > self._most:
             raise Failed(Failure.RESULTS_TOO_LARGE.error(bytes=self._most))

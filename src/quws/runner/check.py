@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
+from quws.domain.payloads import as_text
 from quws.runner.work import is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -37,9 +39,20 @@ def load_parsers() -> Parse:
     """Import the parsers in the zygote, use each once, and return what reads a circuit."""
     from quws.circuits.parse import parse  # noqa: PLC0415
 
-    for language, sample in _SAMPLE.items():
+    for language, sample in (*_SAMPLE.items(), (Language.QPY, _qpy())):
         parse(sample, language, CircuitLimits())
     return parse
+
+
+def _qpy() -> str:
+    from qiskit import QuantumCircuit, qpy  # noqa: PLC0415
+
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    file = io.BytesIO()
+    qpy.dump(circuit, file)
+    return as_text(file.getvalue())
 
 
 class CheckRole(Role):

@@ -62,6 +62,7 @@ class Texts:
 
     def __init__(self, request: RunJob, parse: Parse, again: Again) -> None:
         self._request = request
+        self._known = None if request.facts is None else request.facts.each()
         self._parse = parse
         self._again = again
 
@@ -71,11 +72,11 @@ class Texts:
 
     def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
         """Read a circuit."""
-        request = self._request
-        if request.facts is None:
-            return self._parse(request.circuits[index], None, request.limits)
-        facts = request.facts[index]
-        return self._again(request.circuits[index], facts.language, request.limits), facts
+        source, limits = self._request.circuits[index], self._request.limits
+        if self._known is None:
+            return self._parse(source, None, limits)
+        facts = self._known[index]
+        return self._again(source, facts.language, limits), facts
 
 
 class Transcripts:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import time
 import traceback
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
+from quws.domain.outcomes import Compilation
+from quws.runner.estimate import estimated, plan_of, sampling
 from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
-from quws.targets import Target
+from quws.targets import CircuitResult, Target
+from quws.targets.base import Compiled
 
 
 def run_here(target: Target, work: Work) -> Ran:
@@ -24,14 +30,14 @@ def run_here(target: Target, work: Work) -> Ran:
 
     """
     _tell_calibration(target, work.connection)
-    for index in work.missing():
-        work.connection.send(CircuitStarted(circuit=index))
+    for place, index in enumerate(work.missing()):
+        if place == 0:
+            work.connection.send(CircuitStarted(circuit=index))
         work.teller.circuit = index
         try:
-            options = _of_circuit(work.options, index)
-            compiled = work.compiled(target, index, options)
-            work.teller.notes(compiled.notes)
-            result = target.run(compiled, options, work.teller.progress)
+            compiled, result = _WORK[work.options.kind](
+                target, work, index, _of_circuit(work.options, index)
+            )
         except Refusal as refusal:
             raise Failed(refused(refusal), harmless=is_harmless(refusal)) from None
         except (Failed, MemoryError):
@@ -46,6 +52,67 @@ def run_here(target: Target, work: Work) -> Ran:
                 )
             ) from error
         yield index, compiled, result
+
+
+def _sample(
+    target: Target, work: Work, index: int, options: RunOptions
+) -> tuple[Compiled, CircuitResult]:
+    compiled = work.compiled(target, index, options)
+    work.teller.notes(compiled.notes)
+    return compiled, target.run(compiled, options, work.teller.progress)
+
+
+def _estimate(
+    target: Target, work: Work, index: int, options: RunOptions
+) -> tuple[Compiled, CircuitResult]:
+    """Find the expectation values of a circuit; of many bases the first stands for all."""
+    if options.exact:
+        circuit, notes = work.unmeasured(index)
+        work.teller.notes(notes)
+        observables = plan_of(options, index).observables
+        return Compiled(circuit), target.expectations(circuit, observables, options)
+    circuits, notes = work.measured(index)
+    work.teller.notes(notes)
+    first, results = Compiled(None), []
+    for run, circuit in enumerate(circuits):
+        asked = sampling(options, run)
+        compiled = target.compile(circuit, asked)
+        first = first if run else compiled
+
+        def progress(part: float, sentence: str | None, run: int = run) -> None:
+            where = f"basis {run} of {len(circuits)}"
+            work.teller.progress(
+                (run + part) / len(circuits), None if sentence is None else f"{where}: {sentence}"
+            )
+
+        results.append(target.run(compiled, asked, progress))
+    if len(circuits) > 1:
+        work.teller.notes([f"its observables are measured in {len(circuits)} bases"])
+    work.teller.notes(first.notes)
+    return first, estimated(plan_of(options, index), results)
+
+
+def _compile(
+    target: Target, work: Work, index: int, options: RunOptions
+) -> tuple[Compiled, CircuitResult]:
+    started = time.perf_counter()
+    compiled = work.compiled(target, index, options)
+    work.teller.notes(compiled.notes)
+    made = compiled.circuit
+    return dataclasses.replace(compiled, changed=True), CircuitResult(
+        {},
+        engine="compiler",
+        seconds=time.perf_counter() - started,
+        compilation=Compilation(
+            depth=made.depth(),
+            operations=made.size(),
+            joining=made.num_nonlocal_gates(),
+            gates={str(name): int(count) for name, count in made.count_ops().items()},
+        ),
+    )
+
+
+_WORK = {JobKind.SAMPLE: _sample, JobKind.ESTIMATE: _estimate, JobKind.COMPILE: _compile}
 
 
 def _tell_calibration(target: Target, connection: Connection) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from itertools import accumulate
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
+from quws.domain.kinds import JobKind
+from quws.runner.estimate import estimated, plan_of, sampling
 from quws.runner.handover import RemoteRun
 from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import KnownHandover
@@ -20,16 +23,24 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
     Failed
 
     """
-    circuits: list[Compiled] = []
+    circuits: list[list[Compiled]] = []
+    estimates = work.options.kind is JobKind.ESTIMATE and not target.forwards
+    options = sampling(work.options) if estimates else work.options
+    runs = [work.options.runs(index) if estimates else 1 for index in range(len(work.facts))]
+
+    def compiled(index: int) -> list[Compiled]:
+        if not estimates:
+            return [work.compiled(target, index, options)]
+        measured, notes = work.measured(index)
+        work.teller.notes(notes)
+        return [target.compile(circuit, options) for circuit in measured]
 
     def ready() -> list[Compiled]:
         # Once handed over they are not needed any more.
-        circuits.extend(
-            work.compiled(target, index, work.options) for index in range(len(work.facts))
-        )
-        return circuits
+        circuits.extend(compiled(index) for index in range(len(work.facts)))
+        return [item for each in circuits for item in each]
 
-    run = RemoteRun(target, known, ready, work.options, work.connection, count=len(work.facts))
+    run = RemoteRun(target, known, ready, options, work.connection, count=sum(runs))
     try:
         results = run.results()
     except Refusal as refusal:
@@ -45,7 +56,9 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
                 detail=traceback.format_exc(limit=-5),
             )
         ) from error
+    ends = list(accumulate(runs))
     for index in work.missing():
         # What an attempt before this one has handed over, nobody has here.
-        compiled = circuits[index] if circuits else Compiled(None)
-        yield index, compiled, results[index]
+        first = circuits[index][0] if circuits and circuits[index] else Compiled(None)
+        mine = results[ends[index] - runs[index] : ends[index]]
+        yield index, first, estimated(plan_of(work.options, index), mine) if estimates else mine[0]

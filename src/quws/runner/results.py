@@ -1,24 +1,28 @@
 """In a child: the result files of a job.
 
-``counts`` (JSON) is always there; ``result`` is the same as a VOTable, JSON or
-CSV, whatever RESPONSEFORMAT says; ``memory`` (JSON) lists every shot, if asked.
+``counts`` (JSON) is always there, or ``expectation`` or ``compilation`` where the job has another
+kind; ``result`` is the same as a VOTable, JSON or CSV, whatever RESPONSEFORMAT says; ``memory``
+(JSON) lists every shot, if asked.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 
 from quws.domain.outcomes import (
+    DOCUMENT,
     CircuitOutcome,
     JobOutcomes,
     circuit_json,
-    counts_json,
     memory_json,
+    outcomes_json,
+    read_circuits,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.runner import votable
+from quws.runner import tables, votable
 from quws.sandbox.messages import ResultFile
 
 _MIME = {
@@ -46,13 +50,14 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
         case ResponseFormat.VOTABLE:
             _write(folder / name, votable.document(outcomes))
         case ResponseFormat.JSON:
-            _write(folder / name, counts_json(outcomes))
+            _write(folder / name, outcomes_json(outcomes))
         case ResponseFormat.CSV:
             _write_csv(folder / name, outcomes)
-    _write(folder / "counts.json", counts_json(outcomes))
+    document = DOCUMENT[outcomes.kind]
+    _write(folder / f"{document}.json", outcomes_json(outcomes))
     files = [
         ResultFile(id="result", file=name, mime_type=mime_type),
-        ResultFile(id="counts", file="counts.json", mime_type="application/json"),
+        ResultFile(id=document, file=f"{document}.json", mime_type="application/json"),
     ]
     if outcomes.has_memory:
         _write(folder / "memory.json", memory_json(outcomes))
@@ -60,15 +65,48 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
     return files
 
 
-def write_circuit(path: Path, outcome: CircuitOutcome) -> None:
-    """Write the file of one circuit of a batch, from which the batch can go on later.
+def write_circuit(path: Path, outcome: CircuitOutcome, small: int) -> str | None:
+    """Write what one circuit of a batch gave, from which the batch can go on later.
+
+    Returns
+    -------
+    str or None
+        The text itself where it has at most so many characters; else it is in the file.
 
     Raises
     ------
     OSError
 
     """
-    _write(path, circuit_json(outcome))
+    written: list[str] = []
+    size = 0
+    pieces = circuit_json(outcome)
+    for piece in pieces:
+        written.append(piece)
+        size += len(piece)
+        if size > small:
+            _write(path, chain(written, pieces))
+            return None
+    return "".join(written)
+
+
+def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
+    """Read what circuits gave in attempts before this one, by index.
+
+    Parameters
+    ----------
+    files
+        The file that has the outcome of each; it may have those of several.
+
+    Raises
+    ------
+    OSError, UnreadableOutcomes, KeyError
+
+    """
+    found: dict[int, CircuitOutcome] = {}
+    for name in dict.fromkeys(files.values()):
+        found |= {item.index: item for item in read_circuits(Path(name).read_bytes())}
+    return {index: found[index] for index in files}
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
@@ -79,6 +117,6 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
 def _write_csv(path: Path, outcomes: JobOutcomes) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["circuit", "outcome", "count", "fraction"])
+        writer.writerow([column.name for column in tables.columns(outcomes.kind)])
         for item in outcomes.circuits:
-            writer.writerows(item.rows())
+            writer.writerows(tables.rows(item))

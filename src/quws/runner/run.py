@@ -9,9 +9,12 @@ from typing import Any
 
 from typing_extensions import override
 
-from quws.domain.errors import Refusal
+from quws.domain.circuits import kinds_of
+from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.failures import Failure, refused
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit
+from quws.domain.job import LARGE_BATCH
+from quws.domain.kinds import JobKind, as_measured
+from quws.domain.outcomes import JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
@@ -25,6 +28,7 @@ from quws.runner.teller import Teller
 from quws.runner.work import Failed, Ran, Work, is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
+    SMALL_OUTCOME,
     Cancel,
     CircuitFinished,
     Inspect,
@@ -93,15 +97,17 @@ class RunRole(Role):
         options = request.options
         try:
             os.chdir(request.folder)
-            facts = request.facts
-            if facts is None:
+            if request.facts is None:
                 # Circuits of ours, which nobody has read yet.
                 ours = self._circuits(request, connection)
                 facts = [ours.facts(index) for index in range(request.count)]
-            for item in facts:
+            else:
+                facts = request.facts.each()
+            kinds = [item.facts for item in kinds_of(as_measured(facts, options.kind))]
+            for item in kinds:
                 self._target.check(item, options)
             confine.limit(
-                memory_bytes=max(self._target.memory_bytes(item, options) for item in facts)
+                memory_bytes=max(self._target.memory_bytes(item, options) for item in kinds)
                 + _SLACK_BYTES,
                 cpu_seconds=None,
                 file_bytes=request.file_bytes,
@@ -137,9 +143,7 @@ class RunRole(Role):
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts
-        outcomes: dict[int, CircuitOutcome] = {
-            index: read_circuit(Path(name).read_bytes()) for index, name in request.done.items()
-        }
+        outcomes = documents.read_done(request.done)
         batch = request.count > 1
         files: list[ResultFile] = []
         allowance = Allowance(request.results_bytes)
@@ -148,20 +152,31 @@ class RunRole(Role):
             work.teller.notes(result.notes)
             outcomes[index] = result.of_circuit(
                 index,
-                facts[index].registers,
+                # Else nobody sees what was measured.
+                facts[index].registers if work.options.kind is JobKind.SAMPLE else [],
                 compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
             )
-            text = _write_compiled(index, compiled, work.teller)
+            # Of a large batch that would be as many files as it has circuits.
+            text = None
+            if request.count <= LARGE_BATCH:
+                text = _write_compiled(
+                    index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+                )
             if text is not None:
                 allowance.take(Path(text.file))
             finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
                 name = f"circuit-{index}.json"
-                documents.write_circuit(Path(name), outcomes[index])
-                allowance.take(Path(name))
-                finished = finished.model_copy(update={"file": name, "compiled": text})
+                outcome = documents.write_circuit(Path(name), outcomes[index], SMALL_OUTCOME)
+                if outcome is None:
+                    allowance.take(Path(name))
+                    update = {"file": name, "compiled": text}
+                else:
+                    allowance.add(len(outcome))
+                    update = {"outcome": outcome, "compiled": text}
+                finished = finished.model_copy(update=update)
             elif text is not None:
                 files.append(text)
             work.connection.send(finished)
@@ -180,18 +195,26 @@ class RunRole(Role):
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:
-        if isinstance(self._target, RemoteTarget) and work.request.handover is not None:
+        handed = work.request.handover is not None and (
+            work.options.kind is not JobKind.COMPILE or self._target.forwards
+        )
+        if isinstance(self._target, RemoteTarget) and handed:
+            assert work.request.handover is not None
             return run_elsewhere(self._target, work.request.handover, work)
         return run_here(self._target, work)
 
 
-def _write_compiled(index: int, compiled: Compiled, teller: Teller) -> ResultFile | None:
+def _write_compiled(
+    index: int, compiled: Compiled, teller: Teller, *, needed: bool
+) -> ResultFile | None:
     if not compiled.changed:
         return None
     name = f"circuit-{index}.qasm"
     try:
         write_compiled(Path(name), compiled)
     except NotWritten as error:
+        if needed:
+            raise Failed(refused(InvalidCircuit(str(error))), harmless=True) from None
         teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)

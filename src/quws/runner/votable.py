@@ -1,50 +1,64 @@
-"""In a child: the counts of a job as a VOTable."""
+"""In a child: what a job gave as a VOTable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from quws.domain.outcomes import BIT_ORDER, JobOutcomes, pieces
+from quws.domain.kinds import JobKind
+from quws.domain.outcomes import DOCUMENT, JobOutcomes, pieces
 from quws.domain.words import counted
+from quws.runner.tables import ABOUT, Row, columns, rows
 from quws.schemas.votable import field, param, votable
 
 
 def document(outcomes: JobOutcomes) -> Iterator[str]:
     """Write the VOTable, piece by piece: all of it would be in memory several times."""
     before, after = votable(_frame(outcomes)).rsplit("<TABLEDATA/>", 1)
+    write = _count if outcomes.kind is JobKind.SAMPLE else _row
     yield f"{before}<TABLEDATA>\n"
     for item in outcomes.circuits:
-        for piece in pieces(item.rows()):
-            yield "".join(map(_row, piece))
+        for piece in pieces(rows(item)):
+            yield "".join(map(write, piece))
     yield f"</TABLEDATA>{after}"
 
 
-def _row(row: tuple[int, str, int, float]) -> str:
+def _count(row: Row) -> str:
+    # There may be millions.
     circuit, bits, count, fraction = row
-    return (
-        f"<TR><TD>{circuit}</TD><TD>{escape(bits)}</TD><TD>{count}</TD><TD>{fraction!r}</TD></TR>\n"
-    )
+    text = escape(str(bits))
+    return f"<TR><TD>{circuit}</TD><TD>{text}</TD><TD>{count}</TD><TD>{fraction!r}</TD></TR>\n"
+
+
+def _row(row: Row) -> str:
+    cells = ("" if value is None else escape(str(value)) for value in row)
+    return f"<TR>{''.join(f'<TD>{cell}</TD>' for cell in cells)}</TR>\n"
 
 
 def _frame(outcomes: JobOutcomes) -> str:
     """Write all but the rows."""
-    about = f"How often each outcome was measured. Bit strings: {BIT_ORDER}."
+    kind = outcomes.kind
+    name = DOCUMENT[kind]
     return "\n".join(
         [
             '<INFO name="QUERY_STATUS" value="OK"/>',
-            f'<TABLE ID="counts" name="counts"><DESCRIPTION>{escape(about)}</DESCRIPTION>',
-            field("circuit", "int", "index of the circuit in the job, from 0", id="circuit"),
-            field("outcome", "char", "the bits that were measured", id="outcome"),
-            field("count", "long", "in how many shots", id="count"),
-            field("fraction", "double", "in which part of the shots", id="fraction"),
+            f'<TABLE ID="{name}" name="{name}"><DESCRIPTION>{escape(ABOUT[kind])}</DESCRIPTION>',
+            *(field(item.name, item.datatype, item.about, id=item.name) for item in columns(kind)),
             param("job", "char", outcomes.job, "the job that made this table", id="job"),
             param("target", "char", outcomes.target, "what ran the circuits", id="target"),
-            param("shots", "long", outcomes.shots, "runs of each circuit", id="shots"),
+            *_shots(outcomes),
             *_registers(outcomes),
             "<DATA><TABLEDATA/></DATA></TABLE>",
         ]
     )
+
+
+def _shots(outcomes: JobOutcomes) -> Iterator[str]:
+    match outcomes.kind:
+        case JobKind.SAMPLE:
+            yield param("shots", "long", outcomes.shots, "runs of each circuit", id="shots")
+        case JobKind.ESTIMATE:
+            yield param("runs", "long", outcomes.shots, "shots of each basis", id="runs")
 
 
 def _registers(outcomes: JobOutcomes) -> Iterator[str]:

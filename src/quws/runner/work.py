@@ -11,6 +11,7 @@ from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import Refusal
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
+from quws.runner.estimate import LEFT_OUT, measuring, plan_of, without_last_measurements
 from quws.runner.teller import Teller
 from quws.sandbox.messages import RunJob
 from quws.sandbox.roles import Connection
@@ -18,6 +19,8 @@ from quws.targets import CircuitResult, Target
 from quws.targets.base import Compiled
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
     from quws.runner.circuits import Circuits
 
 Ran = Iterator[tuple[int, Compiled, CircuitResult]]
@@ -60,8 +63,7 @@ class Work:
             The target cannot run it after all.
 
         """
-        language = Language(self.facts[index].language)
-        source = None if self.request.apart else self.request.circuits[index]
+        source, language = self._text(index)
         if target.forwards:
             notes = self.facts[index].notes
             return Compiled(None, source=source, language=language, notes=notes)
@@ -69,6 +71,36 @@ class Work:
         compiled = target.compile(circuit, options)
         notes = [*facts.notes, *compiled.notes]
         return dataclasses.replace(compiled, source=source, language=language, notes=notes)
+
+    def measured(self, index: int) -> tuple[list[QuantumCircuit], list[str]]:
+        """Read a circuit, and measure in turn all bases that its observables need.
+
+        Returns
+        -------
+        list of QuantumCircuit
+            One for each basis.
+        list of str
+            What is to be said of how the circuit was read.
+
+        Raises
+        ------
+        InvalidCircuit, Failed
+
+        """
+        circuit, notes = self.unmeasured(index)
+        bases = plan_of(self.options, index).bases
+        return [measuring(circuit, basis) for basis in bases], notes
+
+    def unmeasured(self, index: int) -> tuple[QuantumCircuit, list[str]]:
+        """Read a circuit whose observables are wanted, and what is to be said of that."""
+        circuit, facts = self.circuits.of(index)
+        bare = without_last_measurements(circuit)
+        more = [] if bare is circuit else [LEFT_OUT]
+        return bare, [*facts.notes, *more]
+
+    def _text(self, index: int) -> tuple[str | None, Language]:
+        source = None if self.request.apart else self.request.circuits[index]
+        return source, Language(self.facts[index].language)
 
 
 def is_harmless(refusal: Refusal) -> bool:

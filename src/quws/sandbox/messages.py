@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
+from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
@@ -25,6 +25,8 @@ FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
 _MIME_TYPE = r"^[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?$"
 _MOST_FILES = 100
+SMALL_OUTCOME = 16 * 1024
+"""Characters of an outcome that need no file of their own."""
 MOST_WANTED = 100
 """Circuits that are read at once for a child that must not read them itself."""
 
@@ -58,8 +60,9 @@ class RunJob(_Message):
 
     Of circuits that are read apart, ``apart`` says how many there are, and ``circuits`` is empty:
     the child asks for them by ``CircuitsWanted`` when it needs them.
-    ``facts`` is None for circuits that nobody has read yet. ``done`` names the files of circuits
-    that have their result from an attempt before this one. ``handover`` is for remote targets.
+    ``facts`` is None for circuits that nobody has read yet. ``done`` names, by index, the files of
+    circuits that have their result from an attempt before this one; a file may be of several.
+    ``handover`` is for remote targets.
     No file may have more than ``file_bytes``, nor all together more than ``results_bytes`` (0 for
     any number).
     """
@@ -68,7 +71,7 @@ class RunJob(_Message):
     job: str
     circuits: list[str]
     apart: NonNegativeInt = 0
-    facts: list[CircuitFacts] | None
+    facts: BatchFacts | None
     limits: CircuitLimits
     options: RunOptions
     response_format: ResponseFormat
@@ -168,7 +171,7 @@ class CircuitsWanted(_Message):
 
 
 class CircuitStarted(_Message):
-    """A circuit is being compiled and run."""
+    """A circuit is being compiled and run: the first one of an attempt."""
 
     kind: Literal["circuit_started"] = "circuit_started"
     circuit: NonNegativeInt
@@ -185,13 +188,15 @@ class ResultFile(_Message):
 class CircuitFinished(_Message):
     """A circuit has its result.
 
-    ``file`` holds it and ``compiled`` the circuit as it ran, both for a circuit of a batch only:
-    those of a job with one circuit come with its other results.
+    ``outcome`` is it where it is small, else ``file`` holds it, and ``compiled`` the circuit as it
+    ran; all for a circuit of a batch only: those of a job with one circuit come with its other
+    results.
     """
 
     kind: Literal["circuit_finished"] = "circuit_finished"
     circuit: NonNegativeInt
     engine: str
+    outcome: Annotated[str, Field(max_length=SMALL_OUTCOME)] | None = None
     file: FileName | None = None
     compiled: ResultFile | None = None
 

@@ -84,6 +84,7 @@ class JobJson(RefJson):
     circuits: int
     circuits_done: int
     queue_position: int | None = Field(description="How many jobs go before this one.")
+    name: str | None = Field(None, description="What the owner calls it.")
     tags: list[str]
     metadata: dict[str, Any]
     timeline: list[EntryJson]

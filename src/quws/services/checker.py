@@ -270,8 +270,8 @@ class CircuitChecker:
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
-    longest = max(limits.bytes_openqasm2, limits.bytes_openqasm3)
     for text in circuits:
+        longest = limits.characters(text)
         if len(text) > longest:
             raise TooLarge(
                 f"CIRCUIT has {len(text)} characters; at most {longest} are allowed",

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from quws.domain.job import Job, TimelineEntry
+from quws.services.waiting import Waiting
 from quws.store.jobs.reading import JobReading
 
 
@@ -20,7 +21,8 @@ class JobDetails:
     timeline: list[TimelineEntry]
     queue_position: int | None
     status: str | None = None
-    """Why the job is where it is, in words: its own, or its target's while that takes no work."""
+    """Why the job is where it is, in words: its target's while that takes no work, its own, or its
+    place in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Snapshot:
 class Snapshots:
     """Reads jobs for everybody who asks within one turn of the event loop."""
 
-    def __init__(self, store: JobReading) -> None:
+    def __init__(self, store: JobReading, waiting: Waiting) -> None:
         self._store = store
+        self._waiting = waiting
         self._pending: dict[str, asyncio.Future[Snapshot | None]] = {}
         self._reads: set[asyncio.Task[None]] = set()
 
@@ -46,7 +49,7 @@ class Snapshots:
         if found is None:
             return None
         job, timeline, position, state = found
-        status = state.sentence(job.target) or job.message
+        status = await self._waiting.why(job, position, state)
         return Snapshot(job, JobDetails(timeline, position, status))
 
     async def read(self, job_id: str) -> Snapshot | None:

@@ -8,6 +8,7 @@ import structlog
 
 from quws.domain.circuits import CircuitFacts, kinds_of
 from quws.domain.errors import InvalidCircuit, Refusal
+from quws.domain.kinds import JobKind, as_measured
 from quws.domain.options import RunOptions
 from quws.targets import Target
 
@@ -45,7 +46,7 @@ class Suitability:
         if found is None:
             return None
         seconds = 0.0
-        for index, count, item in kinds_of(facts):
+        for index, count, item in kinds_of(as_measured(facts, options.kind)):
             try:
                 found.check(item, options)
                 estimate = found.estimate(item, options)
@@ -62,4 +63,4 @@ class Suitability:
             if estimate is None:
                 return None
             seconds += count * estimate.seconds
-        return seconds
+        return None if options.kind is JobKind.COMPILE else seconds * options.mean_runs

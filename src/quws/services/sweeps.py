@@ -29,6 +29,7 @@ from quws.store.targets import TargetStore
 from quws.telemetry import logs
 
 _OUTBOX_KEPT = timedelta(days=1)
+_DEAD_KEPT = timedelta(days=8)
 _KEYS_KEPT = timedelta(days=7)
 _ARCHIVABLE = sources(Move.ARCHIVE) | sources(Move.ABORT)
 """Of a job in any other phase nobody knows how it could be kept."""
@@ -205,6 +206,14 @@ class Sweeps:
         count = 0
         before = self._clock() - _OUTBOX_KEPT
         while pruned := await self._store.outbox.prune(before):
+            count += pruned
+        return count
+
+    async def webhooks(self) -> int:
+        """Forget messages to webhooks that were taken a day ago, or that nobody took a week ago."""
+        now = self._clock()
+        count = 0
+        while pruned := await self._store.webhooks.prune(now - _OUTBOX_KEPT, now - _DEAD_KEPT):
             count += pruned
         return count
 

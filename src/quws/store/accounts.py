@@ -12,6 +12,7 @@ from quws.domain.accounts import Session, Token, User
 from quws.domain.caller import Credential, CredentialKind
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.instants import Instant
 from quws.store.jobs.clauses import CHUNK
 from quws.store.statements import Statement
 
@@ -20,7 +21,7 @@ _t = t.tokens.c
 _s = t.sessions.c
 
 _KEYS: BindParameter[Any] = bindparam("keys")
-_NOW = bindparam("now", type_=t.Instant)
+_NOW = bindparam("now", type_=Instant)
 _KEY = bindparam("key", type_=_t.hash.type)
 _USER = Statement(select(t.users).where(_u.name == bindparam("name", type_=_u.name.type)))
 _TOKEN_USER = Statement(
@@ -94,8 +95,14 @@ class AccountStore:
             return changed.rowcount == 1
 
     async def remove_user(self, name: str) -> bool:
-        """Remove a user with all tokens; jobs stay. False when there is none of this name."""
+        """Remove a user with all tokens and webhooks; jobs stay.
+
+        False when there is none of this name.
+        """
         async with self._database.write() as connection:
+            await connection.execute(delete(t.webhooks).where(t.webhooks.c.owner == name))
+            hidden = t.webhook_secrets.c.owner == name
+            await connection.execute(delete(t.webhook_secrets).where(hidden))
             removed = await connection.execute(delete(t.users).where(_u.name == name))
             return removed.rowcount == 1
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from quws.domain.times import to_millis
 from quws.store.database import Database
-from quws.store.tables import from_stored
+from quws.store.instants import from_stored
 
 _TOLERANCE_SECONDS = 1.0
 _TOLERANCE_PART = 0.001

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -19,10 +15,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     text,
 )
-from typing_extensions import override
+
+from quws.domain.labels import INDEXED_RUN_ID
+from quws.store.instants import Instant
 
 metadata = MetaData(
     naming_convention={
@@ -32,42 +29,6 @@ metadata = MetaData(
     }
 )
 
-
-class Instant(TypeDecorator[datetime]):
-    """An aware instant, kept as whole milliseconds since 1970 in UTC.
-
-    An integer is the same on both databases, compares exactly and cannot have
-    more precision than what is printed.
-    """
-
-    impl = BigInteger
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Turn an instant into milliseconds."""
-        return None if value is None else to_stored(value)
-
-    @override
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Turn milliseconds into an instant."""
-        return None if value is None else from_stored(value)
-
-
-def to_stored(instant: datetime) -> int:
-    """Turn an aware instant into milliseconds since 1970."""
-    delta = instant - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
-
-
-def from_stored(millis: int) -> datetime:
-    """Turn milliseconds since 1970 into an aware instant."""
-    # By place: the third and fourth are microseconds and milliseconds.
-    return _EPOCH + timedelta(0, 0, 0, millis)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 jobs = Table(
     "jobs",
     metadata,
@@ -76,6 +37,7 @@ jobs = Table(
     # index whose first column is compared by IS NULL.
     Column("owner", Text, nullable=False),
     Column("run_id", Text),
+    Column("name", Text),
     Column("phase", String(10), nullable=False),
     Column("target", Text, nullable=False),
     # As with nice(1): the smaller number goes first.
@@ -112,10 +74,32 @@ jobs = Table(
     Column("spec", JSON, nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("calibration_id", Text),
+    # Labels that were changed after submission; those that were sent with the job are in ``spec``.
+    Column("tags", JSON(none_as_null=True)),
+    Column("metadata", JSON(none_as_null=True)),
     # The caller's own list, newest first, with AFTER and LAST; ids break ties in time.
     Index("ix_jobs_owner_creation", "owner", "creation_time", "id"),
     # The same with PHASE.
     Index("ix_jobs_owner_phase_creation", "owner", "phase", "creation_time", "id"),
+    # The same with TARGET, with RUNID, which may be the order too, and by the end.
+    Index("ix_jobs_owner_target_creation", "owner", "target", "creation_time", "id"),
+    Index(
+        "ix_jobs_owner_run_id",
+        "owner",
+        "run_id",
+        "creation_time",
+        "id",
+        postgresql_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        sqlite_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+    ),
+    Index(
+        "ix_jobs_owner_end",
+        "owner",
+        "end_time",
+        "id",
+        postgresql_where=text("end_time IS NOT NULL"),
+        sqlite_where=text("end_time IS NOT NULL"),
+    ),
     # The next job of a target.
     Index(
         "ix_jobs_queue",
@@ -161,6 +145,17 @@ jobs = Table(
         postgresql_where=text("phase = 'EXECUTING'"),
         sqlite_where=text("phase = 'EXECUTING'"),
     ),
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    # By which jobs are found. Owner and time stand here too, so that one index gives the list.
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("creation_time", Instant, nullable=False),
+    Index("ix_job_tags_owner_tag", "owner", "tag", "creation_time", "job_id"),
 )
 
 results = Table(
@@ -218,6 +213,97 @@ outbox = Table(
     Column("phase", String(10), nullable=False),
     # An id is a place in the stream of events: it must not come back after a deletion.
     sqlite_autoincrement=True,
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    # With what messages to an owner's webhooks are signed: the receiver has it too.
+    Column("owner", Text, primary_key=True),
+    Column("secret", Text, nullable=False),
+    # The one of before, which signs too for a while.
+    Column("previous", Text),
+    Column("previous_until", Instant),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    # Whether it is told of all jobs of its owner, and of what came behind which row of the outbox.
+    Column("standing", Boolean, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("events", JSON(none_as_null=True)),
+    Column("created", Instant, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    # By the clock of the database.
+    Column("not_before", BigInteger),
+    Column("last_success", Instant),
+    Column("last_failure", Instant),
+    Column("trouble", Text),
+    Index("ix_webhooks_owner_url", "owner", "url", unique=True),
+)
+
+job_webhooks = Table(
+    "job_webhooks",
+    metadata,
+    # Which webhook a job names. No foreign key to it: a deletion is told of when it is gone.
+    Column("job_id", String(36), primary_key=True),
+    Column("webhook", ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("webhook", ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    # Of which row of the outbox it tells.
+    Column("outbox", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("job_id", String(36), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # By the clock of the database: since when it is tried, when next, and until when somebody does.
+    Column("since", BigInteger, nullable=False),
+    Column("next_try", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("trouble", Text),
+    # Each message once.
+    Index("ix_webhook_deliveries_once", "webhook", "outbox", unique=True),
+    # What one webhook gets next: one that rests is not looked at.
+    Index(
+        "ix_webhook_deliveries_due",
+        "webhook",
+        "next_try",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    # Whether an earlier one of the job is on its way.
+    Index(
+        "ix_webhook_deliveries_order",
+        "webhook",
+        "job_id",
+        "outbox",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+)
+
+webhook_place = Table(
+    "webhook_place",
+    metadata,
+    # How far the outbox was read for webhooks: the one row of it.
+    Column("id", Integer, primary_key=True),
+    Column("cursor", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("horizon", BigInteger, nullable=False),
 )
 
 targets = Table(

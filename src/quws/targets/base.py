@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from quws.domain.circuits import CircuitFacts, Language
     from quws.domain.options import RunOptions
+    from quws.domain.paulis import Observable
     from quws.domain.targets import Calibration, TargetDescription
 
 
@@ -170,6 +171,21 @@ class Target(ABC):
             It asks for more than the target can give.
 
         """
+
+    def expectations(
+        self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
+    ) -> CircuitResult:
+        """Compute exact expectation values; asked of targets with ``Feature.EXACT`` only.
+
+        The circuit measures nothing at its end.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+            They cannot be computed for this circuit.
+
+        """
+        raise NotImplementedError(f"{self.name} computes no exact values")
 
 
 class RemoteStatus(StrEnum):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from quws.domain.circuits import Language
+from quws.domain.circuits import OPENQASM, Language
 from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 
@@ -122,7 +122,7 @@ def checks(target: TargetDescription, *, quick: bool) -> Iterator[Check]:
         Fewer positions, for targets that are checked at each start.
 
     """
-    language = next(item for item in reversed(Language) if item in target.languages)
+    language = _written(target)[-1]
     write = Writer(language).circuit
     wrong = 0.0 if target.kind is TargetKind.SIMULATOR else _NOISY
     yield _flips(target, write, wrong, quick=quick)
@@ -189,6 +189,11 @@ _FEATURES: tuple[tuple[Feature, str, str, tuple[int, Registers, Sequence[Stateme
 )
 
 
+def _written(target: TargetDescription) -> list[Language]:
+    """List the languages of a target that circuits are written in here."""
+    return [item for item in OPENQASM if item in target.languages]
+
+
 def _room(target: TargetDescription) -> int:
     return min(target.qubits, target.circuit_limits.qubits)
 
@@ -223,8 +228,8 @@ def _languages(target: TargetDescription, wrong: float) -> Check:
         return Check("registers", title, skipped="it takes only one qubit")
     # Each qubit is measured twice.
     if Feature.MID_CIRCUIT not in target.features:
-        return Check("registers", title, (_plain_registers(target.languages[0], wrong),))
-    probes = tuple(registers_probe(language, wrong) for language in target.languages)
+        return Check("registers", title, (_plain_registers(_written(target)[0], wrong),))
+    probes = tuple(registers_probe(language, wrong) for language in _written(target))
     return Check("registers", title, probes)
 
 

@@ -174,27 +174,36 @@ class HeldJob:
             raise TooMuch(Failure.QUOTA_EXCEEDED.error(why=exceeded.sentence)) from None
         place.quotas.add(owner, size=size)
 
-    async def add_circuit(
-        self, index: int, result: Result, engine: str, started: datetime, more: Sequence[Result]
+    async def add_circuits(
+        self,
+        circuits: range,
+        results: Sequence[Result],
+        engine: str,
+        started: datetime,
+        more: Sequence[Result] = (),
     ) -> None:
-        """Publish the result of one circuit, with what else came of it.
+        """Publish the results of circuits that follow each other, with what else came of them.
 
         Raises
         ------
         Fenced
 
         """
-        entry = self._entry("circuit done", f"circuit {index} of {self._circuits} on {engine}")
+        which = f"circuit {circuits[0]}"
+        if len(circuits) > 1:
+            which = f"circuits {circuits[0]} to {circuits[-1]}"
+        entry = self._entry("circuit done", f"{which} of {self.circuits} on {engine}")
         said = await self._gathered.take()
         await self._write(
-            lambda: self._place.jobs.publishing.store_circuit(
-                self.claim, index, result, entry, started, list(more), said
+            lambda: self._place.jobs.publishing.store_circuits(
+                self.claim, circuits, list(results), entry, started, list(more), said
             )
         )
         await self.announce(Phase.EXECUTING)
 
     @property
-    def _circuits(self) -> int:
+    def circuits(self) -> int:
+        """How many circuits the job has."""
         return self.claim.job.circuits
 
     # -- how it ends ------------------------------------------------------------------------------

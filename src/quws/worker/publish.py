@@ -1,48 +1,152 @@
-"""Publishes the files that a child has made."""
+"""Publishes what a child has made: of each circuit of a batch, and the results of a job."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import monotonic
 from typing import BinaryIO
 
+from quws.domain.job import LARGE_BATCH, Result, part_id
+from quws.domain.outcomes import DOCUMENT, END, NEXT, JobOutcomes, head_of_circuits
 from quws.sandbox.messages import CircuitFinished, MessageFault, ResultsWritten
 from quws.worker.held import HeldJob
 
 Take = Callable[[str], BinaryIO]
 """Opens a file that a child says it has written."""
+_MIME_TYPE = "application/json"
+_TOGETHER_SECONDS = 0.5
+_TOGETHER_PART = 0.02
+_TOGETHER_CIRCUITS = 100
 
 
-async def publish_circuit(
-    held: HeldJob, take: Take, message: CircuitFinished, started: datetime
-) -> None:
-    """Publish what came of a circuit of a batch. What comes of a single one is among the results.
+class Finished:
+    """Circuits of a batch that have their results, published together.
 
-    Raises
-    ------
-    Fenced, TooMuch
-    MessageFault
-        The job has no such circuit, or it is no file of the job that is named.
-    OSError
-        The folder is gone.
+    As many as are done within half a second; of a large batch, within a fiftieth of the time that
+    the job has run, and in one file: so there are never more than some hundred results to be
+    listed. What comes of a single circuit is among the results of the job.
+
+    Parameters
+    ----------
+    folder
+        Where there is room for a file.
 
     """
-    if message.circuit >= held.claim.job.circuits:
-        raise MessageFault(f"a circuit that the job has not: {message.circuit}")
-    if message.file is None:
-        return
-    with take(message.file) as file:
-        name = f"counts-{message.circuit}"
-        result = await held.put(name, message.file, file, "application/json")
-    more = []
-    if message.compiled is not None:
+
+    def __init__(self, held: HeldJob, take: Take, folder: Path) -> None:
+        self._held = held
+        self._take = take
+        self._folder = folder
+        self._document = DOCUMENT[held.claim.job.spec.kind]
+        self._large = held.circuits > LARGE_BATCH
+        self._most = max(_TOGETHER_CIRCUITS, held.circuits // 100)
+        self._gathered: list[CircuitFinished] = []
+        self._started: datetime | None = None
+        self._since = 0.0
+
+    def wait_seconds(self) -> float | None:
+        """Return in how many seconds to publish what is gathered; None where nothing is."""
+        if not self._gathered:
+            return None
+        together = _TOGETHER_SECONDS
+        if self._large:
+            together = max(together, _TOGETHER_PART * (self._since - self._held.began))
+        return max(0.0, self._since + together - monotonic())
+
+    async def add(self, message: CircuitFinished, started: datetime) -> None:
+        """Take a circuit that has its result, and publish what is to be published by now.
+
+        Raises
+        ------
+        Fenced, TooMuch
+        MessageFault
+            The job has no such circuit, or it is no file of the job that is named.
+        OSError
+            The folder is gone, or there is no room.
+
+        """
+        if message.circuit >= self._held.circuits:
+            raise MessageFault(f"a circuit that the job has not: {message.circuit}")
+        if message.file is None and message.outcome is None:
+            return
+        # What is too large for a message could be too much for the job, without those before it.
+        alone = message.file is not None and not self._large
+        if self._gathered and (alone or message.circuit != self._gathered[-1].circuit + 1):
+            await self.publish()
+        if not self._gathered:
+            self._since, self._started = monotonic(), started
+        self._gathered.append(message)
+        if alone or len(self._gathered) >= self._most or self.wait_seconds() == 0:
+            await self.publish()
+
+    async def publish(self) -> None:
+        """Publish what is gathered.
+
+        Raises
+        ------
+        Fenced, TooMuch, MessageFault, OSError
+
+        """
+        gathered, self._gathered = self._gathered, []
+        if not gathered:
+            return
+        assert self._started is not None
+        circuits = range(gathered[0].circuit, gathered[-1].circuit + 1)
+        if self._large and len(gathered) > 1:
+            results = [await self._together(circuits, gathered)]
+        else:
+            results = await asyncio.gather(*map(self._alone, gathered))
+        more = await asyncio.gather(*map(self._compiled, gathered))
+        kept = [item for item in more if item is not None]
+        await self._held.admit([*results, *kept])
+        engines = ", ".join(dict.fromkeys(item.engine for item in gathered))
+        await self._held.add_circuits(circuits, results, engines, self._started, kept)
+
+    async def _alone(self, message: CircuitFinished) -> Result:
+        name, index = f"circuit-{message.circuit}.json", message.circuit
+        with self._content(message) as content:
+            return await self._held.put(f"{self._document}-{index}", name, content, _MIME_TYPE)
+
+    async def _together(self, circuits: range, gathered: Sequence[CircuitFinished]) -> Result:
+        result_id = part_id(self._document, circuits)
+        with TemporaryFile(dir=self._folder) as file:
+            await asyncio.to_thread(self._join, file, gathered)
+            return await self._held.put(result_id, f"{result_id}.json", file, _MIME_TYPE)
+
+    def _join(self, file: BinaryIO, gathered: Sequence[CircuitFinished]) -> None:
+        job = self._held.claim.job
+        head = head_of_circuits(JobOutcomes(job.id, job.target, job.spec.options.shots, []))
+        file.write(head.encode())
+        for place, item in enumerate(gathered):
+            file.write(NEXT.encode() if place else b"")
+            with self._content(item) as content:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    shutil.copyfileobj(content, file)
+            file.write(b"\n")
+        file.write(END.encode())
+
+    @contextlib.contextmanager
+    def _content(self, message: CircuitFinished) -> Iterator[bytes | BinaryIO]:
+        if message.file is None:
+            yield (message.outcome or "").encode()
+        else:
+            with self._take(message.file) as file:
+                yield file
+
+    async def _compiled(self, message: CircuitFinished) -> Result | None:
         text = message.compiled
-        with take(text.file) as file:
-            more.append(await held.put(text.id, text.file, file, text.mime_type))
-    await held.admit([result, *more])
-    await held.add_circuit(message.circuit, result, message.engine, started, more)
+        if text is None:
+            return None
+        with self._take(text.file) as file:
+            return await self._held.put(text.id, text.file, file, text.mime_type)
 
 
 async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) -> None:

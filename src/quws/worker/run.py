@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,9 @@ from time import monotonic
 import structlog
 
 from quws.artifacts import ArtifactMissing
+from quws.artifacts.facts import read_facts
 from quws.artifacts.parameters import read_circuits
+from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
 from quws.domain.job import JobError
 from quws.domain.targets import TargetDescription
@@ -44,7 +46,7 @@ from quws.worker import lease
 from quws.worker.end import child_died, sweep_up
 from quws.worker.handover import hear_of_handover, known_handover
 from quws.worker.held import Fenced, HeldJob, TooMuch
-from quws.worker.publish import publish_circuit, publish_results
+from quws.worker.publish import Finished, publish_results
 from quws.worker.reading import Texts
 from quws.worker.workplace import Workplace
 
@@ -172,7 +174,8 @@ class Run:
     async def _request(self, circuits: list[str], folder: Path) -> RunJob:
         held, place = self._held, self._place
         spec = held.claim.job.spec
-        facts, limits = spec.facts, self._target.circuit_limits
+        facts = await read_facts(place.artifacts, spec)
+        limits = self._target.circuit_limits
         apart = place.children.apart
         if apart:
             self._texts = Texts(circuits, [item.language for item in facts], limits)
@@ -180,7 +183,7 @@ class Run:
             job=held.id,
             circuits=[] if apart else circuits,
             apart=len(circuits) if apart else 0,
-            facts=facts,
+            facts=BatchFacts.of(facts),
             limits=limits,
             options=spec.options,
             response_format=spec.response_format,
@@ -196,11 +199,13 @@ class Run:
         done: dict[int, str] = {}
         if self._held.claim.job.circuits_done:
             found = await self._place.jobs.reading.circuit_artifacts(self._held.id)
+            names: dict[str, str] = {}
             for index, key in found.items():
-                name = f"done-{index}.json"
-                content = await self._place.artifacts.read(key)
-                await asyncio.to_thread((folder / name).write_bytes, content)
-                done[index] = name
+                if key not in names:
+                    names[key] = f"done-{index}.json"
+                    content = await self._place.artifacts.read(key)
+                    await asyncio.to_thread((folder / names[key]).write_bytes, content)
+                done[index] = names[key]
         return done
 
     async def _converse(self, child: Child, request: RunJob) -> JobError | None:
@@ -209,13 +214,23 @@ class Run:
         self._circuit_started = self._place.clock()
         failure: JobError | None = None
         ended = False
-        async for message in child.messages():
+        take = partial(child.folder.open, most_bytes=self._place.result_bytes)
+        finished = Finished(self._held, take, child.folder.path)
+        coming = child.messages()
+        while message := await _next(coming, finished):
+            if isinstance(message, JobFailed | ResultsWritten):
+                await finished.publish()
             if isinstance(message, JobFailed):
                 failure = message.error
             elif isinstance(message, CircuitsWanted):
                 if refusal := await self._read(message, child):
                     child.kill()  # It waits for what will not come.
+                    await finished.publish()
                     return refusal
+            elif isinstance(message, CircuitFinished):
+                self._trace(message, child, self._circuit_started)
+                await finished.add(message, self._circuit_started)
+                self._circuit_started = self._place.clock()
             else:
                 await self._hear(child, message)
             ended = ended or isinstance(message, JobFailed | ResultsWritten)
@@ -236,13 +251,9 @@ class Run:
 
     async def _hear(self, child: Child, message: FromChild) -> None:
         held = self._held
-        take = partial(child.folder.open, most_bytes=self._place.result_bytes)
         match message:
             case CircuitStarted():
                 self._begin_circuit()
-            case CircuitFinished():
-                self._trace(message, child, self._circuit_started)
-                await publish_circuit(held, take, message, self._circuit_started)
             case Note(sentence=sentence):
                 held.note(sentence)
             case Progress(sentence=sentence):
@@ -250,6 +261,7 @@ class Run:
             case Calibrated(calibration=calibration):
                 await held.calibrate(calibration)
             case ResultsWritten():
+                take = partial(child.folder.open, most_bytes=self._place.result_bytes)
                 await publish_results(held, take, message)
             case NoRoom(sentence=sentence):
                 raise _Unfit(_NO_ROOM, sentence)
@@ -267,3 +279,28 @@ class Run:
     def _trace(self, message: CircuitFinished, child: Child, started: datetime) -> None:
         facts = {"circuit": message.circuit, "engine": message.engine, "pid": child.pid}
         tracing.tell("circuit", started, self._place.clock(), **facts)
+
+
+async def _next(coming: AsyncIterator[FromChild], finished: Finished) -> FromChild | None:
+    """Return what a child says next, None if it says no more.
+
+    What it has done meanwhile is published in time, also where it does not say anything for long.
+    """
+    seconds = finished.wait_seconds()
+    if seconds is None:
+        return await anext(coming, None)
+    message = asyncio.ensure_future(_first(coming))
+    try:
+        await asyncio.wait({message}, timeout=seconds)
+        if not message.done():
+            await finished.publish()
+        return await message
+    except ChildLost:
+        await finished.publish()
+        raise
+    finally:
+        message.cancel()
+
+
+async def _first(coming: AsyncIterator[FromChild]) -> FromChild | None:
+    return await anext(coming, None)

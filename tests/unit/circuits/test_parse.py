@@ -492,11 +492,10 @@ def test_names_the_inputs_without_values() -> None:
     )
 
 
-@pytest.mark.parametrize("source", [TWO + "h q;", THREE + "h q;"])
-def test_asks_for_a_measurement(source: str) -> None:
-    assert refusal(source).sentence == (
-        "the circuit measures nothing, so there would be no counts; add a 'measure' statement"
-    )
+@pytest.mark.parametrize("source", [TWO + "h q;", THREE + "h q;", "OPENQASM 3.0; qubit q;"])
+def test_takes_what_measures_nothing_and_says_so(source: str) -> None:
+    _, facts = parse(source, None, LIMITS)
+    assert (facts.measurements, facts.sampled) == (0, True)
 
 
 def test_keeps_sentences_short_and_without_file_names() -> None:

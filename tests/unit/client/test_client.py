@@ -12,7 +12,7 @@ from scripted import HANG_UP, JOB, Answer, Scripted, document, page, problem, se
 
 from quws.client import Client, InvalidUrl, JobFailed, NotUnderstood, Refused, Unreachable
 from quws.domain.job import ErrorType
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes, counts_json
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes, outcomes_json
 from quws.domain.outcomes import memory_json as shots_json
 from quws.domain.phases import Phase
 
@@ -269,7 +269,7 @@ def result(name: str) -> dict[str, object]:
 
 
 def test_counts_are_those_of_the_circuit(service: Scripted, client: Client) -> None:
-    service.will(written(counts_json(OUTCOMES)))
+    service.will(written(outcomes_json(OUTCOMES)))
     assert client.job(JOB).counts(1) == {"1": 2, "0": 1}
     assert service.asked[0].path == f"/jobs/{JOB}/results/counts"
 
@@ -280,10 +280,10 @@ def test_outcomes_have_the_bits_of_each_shot_where_they_are(
     results = [result("result"), result("counts"), result("memory")]
     service.will(
         scripted.job(Phase.COMPLETED, results=results),
-        written(counts_json(OUTCOMES)),
+        written(outcomes_json(OUTCOMES)),
         written(shots_json(OUTCOMES)),
         scripted.job(Phase.COMPLETED, results=results[:2]),
-        written(counts_json(OUTCOMES)),
+        written(outcomes_json(OUTCOMES)),
     )
     assert client.job(JOB).outcomes() == OUTCOMES
     assert [item.memory for item in client.job(JOB).outcomes().circuits] == [None, None]

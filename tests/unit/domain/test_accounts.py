@@ -11,6 +11,11 @@ from quws.domain.accounts import check_name, hash_password, hash_token, new_toke
 from quws.domain.errors import InvalidParameter
 
 
+@pytest.fixture(scope="module", autouse=True)
+def passwords_cost_little() -> None:
+    """Here they cost what they do."""
+
+
 @pytest.mark.parametrize("password", ["", "1234567", "x" * 1025])
 def test_a_password_has_a_least_and_a_greatest_length(password: str) -> None:
     with pytest.raises(InvalidParameter, match="a password has 8 to 1024 characters") as caught:

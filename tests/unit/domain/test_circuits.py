@@ -8,10 +8,10 @@ def test_the_languages_by_the_names_that_lang_takes() -> None:
         "OPENQASM-2",
         "OPENQASM-3",
         "OPENQASM-3-QISKIT",
+        "QPY",
     ]
-    assert {language.grammar for language in Language} == {
-        Language.OPENQASM_2,
-        Language.OPENQASM_3,
+    assert {language for language in Language if language.grammar is not language} == {
+        Language.OPENQASM_3_QISKIT
     }
 
 
@@ -22,6 +22,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "operations": 10_000_000,
         "bytes_openqasm2": 8_388_608,
         "bytes_openqasm3": 524_288,
+        "bytes_qpy": 8_388_608,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 1300,

@@ -9,6 +9,7 @@ from quws.domain import errors
 CODES = {
     errors.Refusal: "refused",
     errors.InvalidParameter: "invalid_parameter",
+    errors.KindNotSupported: "job_type_not_supported",
     errors.InvalidFilter: "invalid_filter",
     errors.InvalidCircuit: "invalid_payload",
     errors.UnknownTarget: "unknown_target",

@@ -15,8 +15,10 @@ from quws.domain.job import (
     JobError,
     Parameter,
     TimelineEntry,
+    circuits_of,
     is_job_id,
     new_job_id,
+    part_id,
 )
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
@@ -122,3 +124,24 @@ def test_what_a_job_is_where_nothing_else_is_said() -> None:
     assert Parameter("SHOTS", value="10").mime_type == "text/plain; charset=utf-8"
     assert not Parameter("SHOTS", value="10").is_post
     assert Parameter("SHOTS", value="10").size == 0
+
+
+@pytest.mark.parametrize(
+    ("result_id", "circuits"),
+    [
+        ("counts-0", range(1)),
+        ("counts-7-9", range(7, 10)),
+        ("expectation-100-199", range(100, 200)),
+        ("compilation-3", range(3, 4)),
+        ("counts", range(0)),
+        ("circuit-3", range(0)),
+        ("counts-a", range(0)),
+        ("counts-1-2-3", range(0)),
+        ("counts--1", range(0)),
+        (f"counts-{10**9}", range(0)),
+    ],
+)
+def test_the_id_of_a_result_says_of_which_circuits_it_is(result_id: str, circuits: range) -> None:
+    assert circuits_of(result_id) == circuits
+    if circuits:
+        assert part_id(result_id.partition("-")[0], circuits) == result_id

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import Register
+from quws.domain.kinds import JobKind
 from quws.domain.outcomes import (
     BIT_ORDER,
     CircuitOutcome,
+    Compilation,
+    Expectation,
     JobOutcomes,
     UnreadableOutcomes,
     circuit_json,
-    counts_json,
     memory_json,
+    outcomes_json,
     read_circuit,
     read_job,
 )
@@ -74,7 +77,7 @@ def test_documents_are_those_of_before_with_a_version() -> None:
     head = {"version": 1} | HEAD
     assert written(circuit_json(FULL)) == listed({"version": 1} | FULL_JSON | {"memory": MEMORY})
     assert written(circuit_json(PLAIN)) == listed({"version": 1} | PLAIN_JSON)
-    assert written(counts_json(JOB)) == listed(head | {"circuits": [PLAIN_JSON, FULL_JSON]})
+    assert written(outcomes_json(JOB)) == listed(head | {"circuits": [PLAIN_JSON, FULL_JSON]})
     shots = {"index": 1, "registers": REGISTERS_JSON, "memory": MEMORY}
     assert written(memory_json(JOB)) == listed(head | {"circuits": [shots]})
 
@@ -92,7 +95,7 @@ def test_files_are_read_with_and_without_a_version(version: dict[str, int]) -> N
 
 def test_what_is_written_is_read_back() -> None:
     assert read_circuit("".join(circuit_json(FULL)).encode()) == FULL
-    counts, memory = "".join(counts_json(JOB)).encode(), "".join(memory_json(JOB)).encode()
+    counts, memory = "".join(outcomes_json(JOB)).encode(), "".join(memory_json(JOB)).encode()
     assert read_job(counts, memory) == JOB
 
 
@@ -107,7 +110,7 @@ def test_long_counts_and_shots_are_whole(bits: int) -> None:
 
 
 def test_what_a_newer_version_adds_is_no_trouble() -> None:
-    document = {"version": 1} | FULL_JSON | {"memory": MEMORY, "expectations": {"ZZ": 0.5}}
+    document = {"version": 1} | FULL_JSON | {"memory": MEMORY, "mitigated": {"00": 0.5}}
     assert read_circuit(json.dumps(document).encode()) == FULL
 
 
@@ -130,7 +133,7 @@ def test_what_cannot_be_read_is_refused(content: bytes, why: str) -> None:
 
 
 def test_the_memory_of_another_format_is_refused() -> None:
-    counts = "".join(counts_json(JOB)).encode()
+    counts = "".join(outcomes_json(JOB)).encode()
     for memory in (b'{"version": 2, "circuits": []}', b'{"circuits": [{"index": 0}]}'):
         with pytest.raises(UnreadableOutcomes):
             read_job(counts, memory)
@@ -163,3 +166,64 @@ def test_whether_there_are_shots_and_what_is_taken_where_nothing_is_said() -> No
     assert (bare.index, bare.seconds, bare.engine, bare.memory) == (0, 0.0, "", None)
     assert (bare.registers, bare.layout, bare.approximate) == ([], None, None)
     assert bare == CircuitOutcome({"0": 1})
+
+
+# -- other kinds than counts ------------------------------------------------------------------
+
+ESTIMATED = CircuitOutcome(
+    {},
+    engine="aer/statevector",
+    seconds=0.5,
+    expectations=[Expectation("Z0 - X1", 0.25, 0.01, 400), Expectation("ZI", 1.0, None, 1)],
+)
+COMPILED = CircuitOutcome(
+    {},
+    engine="compiler",
+    index=1,
+    layout=[2, 0],
+    compilation=Compilation(depth=3, operations=5, joining=1, gates={"cz": 1, "r": 4}),
+)
+
+
+def test_expectation_values_stand_in_the_place_of_counts() -> None:
+    assert written(circuit_json(ESTIMATED)) == listed(
+        {
+            "version": 1,
+            "index": 0,
+            "registers": [],
+            "counts": {},
+            "engine": "aer/statevector",
+            "seconds": 0.5,
+            "expectations": [
+                {"observable": "Z0 - X1", "value": 0.25, "error": 0.01, "shots": 400},
+                {"observable": "ZI", "value": 1.0, "error": None, "shots": 1},
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [(PLAIN, JobKind.SAMPLE), (ESTIMATED, JobKind.ESTIMATE), (COMPILED, JobKind.COMPILE)],
+)
+def test_what_each_kind_gave_is_read_as_it_was_written(
+    outcome: CircuitOutcome, kind: JobKind
+) -> None:
+    assert read_circuit("".join(circuit_json(outcome)).encode()) == outcome
+    job = JobOutcomes("01-a", "star", 4, [outcome])
+    assert read_job("".join(outcomes_json(job)).encode()) == job
+    assert job.kind is kind
+
+
+def test_a_job_without_circuits_has_no_counts() -> None:
+    assert JobOutcomes("01-a", "star", 4, []).kind is JobKind.SAMPLE
+
+
+def test_what_a_target_gave_keeps_its_values() -> None:
+    for outcome in (ESTIMATED, COMPILED):
+        found = outcome.of_circuit(7, [], [1], memory=True)
+        assert (found.expectations, found.compilation) == (
+            outcome.expectations,
+            outcome.compilation,
+        )
+        assert (found.index, found.layout, found.counts) == (7, [1], {})

@@ -109,6 +109,8 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "max_jobs": 1_000_000,
         "max_stored_bytes": 21_474_836_480,
         "max_results_bytes": 4_294_967_296,
+        "max_webhooks": 20,
+        "webhook_networks": (),
     }
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import CircuitFacts, Language, Register
+from quws.domain.kinds import JobKind
 from quws.domain.noise import Depolarizing, Device, Noise
+from quws.domain.observables import collect
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.spec import JobSpec
@@ -67,11 +69,29 @@ def test_it_comes_back_as_it_was_stored() -> None:
     assert found.facts == FACTS
 
 
+def test_what_circuits_have_in_common_is_stored_once() -> None:
+    spec = JobSpec.of(
+        RunOptions(shots=1), [FACTS[0], FACTS[0].model_copy(update={"depth": 9}), FACTS[0]]
+    )
+    stored = JobSpec.load(json.loads(json.dumps(spec.stored())))
+    assert len(stored.stored()["circuits"]["kinds"]) == 2
+    assert [item.depth for item in stored.facts] == [FACTS[0].depth, 9, FACTS[0].depth]
+    # As a release of before has written it, each of them.
+    before = spec.stored() | {"circuits": [item.model_dump(mode="json") for item in spec.facts]}
+    assert JobSpec.load(before).facts == spec.facts
+    assert spec.artifact is None
+    assert spec.elsewhere("a/b").artifact == "a/b"
+    assert JobSpec.load(spec.elsewhere("a/b").stored()).artifact == "a/b"
+
+
 def test_what_stands_in_the_database_is_one_flat_object() -> None:
     stored = json.loads(json.dumps(SPEC.stored()))
     assert list(stored) == [
         "language",
+        "kind",
         "shots",
+        "observable",
+        "precision",
         "seed",
         "memory",
         "method",
@@ -87,12 +107,20 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         7,
         "statevector",
     )
-    assert stored["circuits"][0]["registers"] == [{"name": "c", "size": 3, "qubits": [0, None, 1]}]
+    kind = stored["circuits"]["kinds"][0]
+    assert kind["registers"] == [{"name": "c", "size": 3, "qubits": [0, None, 1]}]
     # What no model says is left out.
     assert set(stored["noise"]) == {"depolarizing", "device"}
     assert stored["noise"]["depolarizing"] == {"p": 0.1}
     plain = JobSpec.of(RunOptions(shots=1)).stored()
     assert (plain["seed"], plain["method"], plain["noise"]) == (None, None, None)
+
+
+def test_a_job_of_before_samples() -> None:
+    assert JobSpec.load(COMMON).kind is JobKind.SAMPLE
+    estimate = RunOptions(kind=JobKind.ESTIMATE, shots=0, observable=collect(["Z0 - X1"]))
+    found = JobSpec.load(json.loads(json.dumps(JobSpec.of(estimate).stored())))
+    assert (found.kind, found.options) == (JobKind.ESTIMATE, estimate)
 
 
 def test_a_job_of_before_has_neither_method_nor_noise() -> None:
@@ -121,7 +149,10 @@ def test_jobs_of_before_have_no_origin(origin: dict[str, Any]) -> None:
 
 def test_where_nothing_is_said_the_target_decides() -> None:
     assert RunOptions(shots=1).model_dump() == {
+        "kind": "sample",
         "shots": 1,
+        "observable": None,
+        "precision": None,
         "seed": None,
         "memory": False,
         "method": None,

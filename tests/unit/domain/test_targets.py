@@ -10,6 +10,7 @@ import pytest
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.conformance import ConformanceCheck, ConformanceReport, ConformanceRule, Verdict
 from quws.domain.errors import InvalidCircuit
+from quws.domain.kinds import JobKind
 from quws.domain.targets import (
     Feature,
     TargetDescription,
@@ -70,7 +71,9 @@ def test_of_several_circuits_the_one_is_named() -> None:
 
 def test_what_is_assumed_of_a_target_that_says_little() -> None:
     said = description()
-    assert said.languages == [Language.OPENQASM_2, Language.OPENQASM_3]
+    assert said.languages == [
+        language for language in Language if language is not Language.OPENQASM_3_QISKIT
+    ]
     assert (said.max_shots, said.max_circuits) == (1_000_000, 300)
     assert (said.exclusive, said.remote, said.coupling) == (False, False, None)
     assert said.circuit_limits == CircuitLimits()
@@ -204,4 +207,6 @@ def test_what_stands_in_documents_and_in_the_list_of_targets() -> None:
         "delay",
         "noise models",
         "choice of method",
+        "exact expectation values",
     }
+    assert list(JobKind) == ["sample", "estimate", "compile"]

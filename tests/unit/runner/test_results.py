@@ -13,7 +13,18 @@ from astropy.io.votable import parse_single_table
 from typing_extensions import override
 
 from quws.domain.circuits import Register
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, read_circuit, read_job
+from quws.domain.outcomes import (
+    END,
+    NEXT,
+    CircuitOutcome,
+    Compilation,
+    Expectation,
+    JobOutcomes,
+    circuit_json,
+    head_of_circuits,
+    read_circuit,
+    read_job,
+)
 from quws.domain.parameters.values import ResponseFormat
 from quws.runner import results
 from quws.sandbox.messages import ResultFile
@@ -113,8 +124,21 @@ def test_shots_are_written_if_they_are_there(tmp_path: Path) -> None:
 
 def test_a_circuit_of_a_batch_can_be_read_back(tmp_path: Path) -> None:
     (outcome,) = outcomes({"0 11": 2, "1 00": 1}, memory=True).circuits
-    results.write_circuit(tmp_path / "circuit", outcome)
+    assert results.write_circuit(tmp_path / "circuit", outcome, small=10) is None
     assert read_circuit((tmp_path / "circuit").read_bytes()) == outcome
+
+
+def test_what_circuits_gave_before_is_read_from_files_of_one_or_of_some(tmp_path: Path) -> None:
+    job = outcomes({"0": 1}, {"1": 2}, {"0": 3})
+    first, *others = job.circuits
+    written = ["".join(circuit_json(item)) for item in others]
+    some = head_of_circuits(job) + f"\n{NEXT}".join(written) + f"\n{END}"
+    (tmp_path / "some").write_text(some)
+    (tmp_path / "one").write_text("".join(circuit_json(first)))
+    files = {0: str(tmp_path / "one"), 1: str(tmp_path / "some"), 2: str(tmp_path / "some")}
+    assert results.read_done(files) == dict(enumerate(job.circuits))
+    with pytest.raises(KeyError):
+        results.read_done({1: files[0]})
 
 
 @pytest.mark.parametrize("response_format", ResponseFormat)
@@ -123,3 +147,87 @@ def test_the_total_is_asked_for_once(response_format: ResponseFormat, tmp_path: 
     counts = AskedCounts({f"{number:04b}": number + 1 for number in range(16)})
     results.write(tmp_path, JobOutcomes("j", "t", 136, [CircuitOutcome(counts)]), response_format)
     assert counts.asked == (0 if response_format is ResponseFormat.JSON else 1)
+
+
+# -- other kinds than counts ------------------------------------------------------------------
+
+ESTIMATED = JobOutcomes(
+    "01-job",
+    "star",
+    400,
+    [
+        CircuitOutcome(
+            {},
+            index=index,
+            expectations=[
+                Expectation("Z0 - X1", 0.25, 0.0125, 400),
+                Expectation("2.0", 2.0, None, 0),
+            ],
+        )
+        for index in range(2)
+    ],
+)
+COMPILED = JobOutcomes(
+    "01-job",
+    "star",
+    400,
+    [
+        CircuitOutcome(
+            {},
+            layout=[2, 0],
+            compilation=Compilation(depth=3, operations=5, joining=1, gates={"cz": 1, "r": 4}),
+        )
+    ],
+)
+
+
+def test_expectation_values_are_a_table_of_their_own(tmp_path: Path) -> None:
+    files = results.write(tmp_path, ESTIMATED, ResponseFormat.VOTABLE)
+    assert [item.id for item in files] == ["result", "expectation"]
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert [item.name for item in table.fields] == [
+        "circuit",
+        "observable",
+        "value",
+        "error",
+        "shots",
+    ]
+    first = table.array[0]
+    assert [first[name].item() for name in ("circuit", "value", "error", "shots")] == [
+        0,
+        0.25,
+        0.0125,
+        400,
+    ]
+    assert str(first["observable"]) == "Z0 - X1"
+    assert table.array.mask[1]["error"]
+    assert len(table.array) == 4
+    ids = [item.ID for item in (*table.params, *table.fields)]
+    assert len(set(ids)) == len(ids)
+    assert read_job((tmp_path / "expectation.json").read_bytes()) == ESTIMATED
+
+
+def test_expectation_values_as_csv_and_json(tmp_path: Path) -> None:
+    results.write(tmp_path, ESTIMATED, ResponseFormat.CSV)
+    rows = list(csv.reader((tmp_path / "result.csv").read_text().splitlines()))
+    assert rows[:3] == [
+        ["circuit", "observable", "value", "error", "shots"],
+        ["0", "Z0 - X1", "0.25", "0.0125", "400"],
+        ["0", "2.0", "2.0", "", "0"],
+    ]
+    results.write(tmp_path, ESTIMATED, ResponseFormat.JSON)
+    assert (tmp_path / "result.json").read_bytes() == (tmp_path / "expectation.json").read_bytes()
+
+
+def test_what_was_compiled_is_a_table_of_its_own(tmp_path: Path) -> None:
+    files = results.write(tmp_path, COMPILED, ResponseFormat.CSV)
+    assert [item.id for item in files] == ["result", "compilation"]
+    rows = list(csv.reader((tmp_path / "result.csv").read_text().splitlines()))
+    assert rows == [
+        ["circuit", "depth", "operations", "joining", "gates", "layout"],
+        ["0", "3", "5", "1", '{"cz":1,"r":4}', "[2, 0]"],
+    ]
+    results.write(tmp_path, COMPILED, ResponseFormat.VOTABLE)
+    table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
+    assert json.loads(str(table.array[0]["gates"])) == {"cz": 1, "r": 4}
+    assert "shots" not in {item.name for item in table.params}

@@ -15,6 +15,7 @@ from runner_bench import RESULT, Line, Local, a_line, work
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
+from quws.domain.outcomes import END, NEXT, JobOutcomes, head_of_circuits
 from quws.domain.targets import Calibration, TargetState, TargetStatus
 from quws.runner import run as module
 from quws.runner.inspection import inspect
@@ -65,7 +66,7 @@ def test_circuits_are_run_one_after_the_other(target: Local, line: Line) -> None
     assert [item.source for item in target.compiled] == ["circuit 0", "circuit 1", "circuit 2"]
     assert line.heard() == [
         Calibrated(calibration=CALIBRATION),
-        *(CircuitStarted(circuit=index) for index in range(3)),
+        CircuitStarted(circuit=0),
     ]
 
 
@@ -149,10 +150,29 @@ def test_a_single_circuit_comes_with_the_results(
         assert (tmp_path / item.file).exists()
 
 
-def test_circuits_of_a_batch_have_files_of_their_own(
+def test_what_circuits_of_a_batch_gave_is_told(
     target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    a_role(target)._run(work(line, 3))
+    told = [item for item in line.heard() if isinstance(item, CircuitFinished)]
+    whole = json.loads((tmp_path / "counts.json").read_bytes())
+    assert [item.file for item in told] == [None] * 3
+    texts = [item.outcome or "" for item in told]
+    assert [json.loads(text)["counts"] for text in texts] == [{"0": 6, "1": 4}] * 3
+    # Another attempt goes on with what there is, of one or of several, and comes to the same.
+    head = head_of_circuits(JobOutcomes("j", "t", 10, []))
+    (tmp_path / "done-0.json").write_text(f"{head}{texts[0]}\n{NEXT}{texts[1]}\n{END}")
+    a_role(target)._run(work(line, 3, done={0: "done-0.json", 1: "done-0.json"}))
+    assert [item.circuit for item in line.heard() if isinstance(item, CircuitFinished)] == [2]
+    assert json.loads((tmp_path / "counts.json").read_bytes()) == whole
+
+
+def test_large_circuits_of_a_batch_have_files_of_their_own(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "SMALL_OUTCOME", 10)
     first = work(line, 2)
     a_role(target)._run(first)
     said = line.heard()
@@ -173,8 +193,7 @@ def test_a_batch_ends_with_the_circuit_that_makes_it_too_large(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     a_role(target)._run(work(line, 3))
-    each = (tmp_path / "circuit-0.json").stat().st_size
-    line.heard()
+    (each,) = {len(x.outcome or "") for x in line.heard() if isinstance(x, CircuitFinished)}
     with pytest.raises(Failed) as failed:
         a_role(target)._run(work(line, 3, results_bytes=2 * each))
     assert failed.value.error == Failure.RESULTS_TOO_LARGE.error(bytes=2 * each)

@@ -47,12 +47,15 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ChildPool]:
     return pool
 
 
-@pytest.fixture
-async def pool(make: Callable[..., ChildPool]) -> AsyncIterator[ChildPool]:
-    made = make()
-    made.start()
-    yield made
-    await made.close()
+@pytest.fixture(scope="module")
+async def pool() -> AsyncIterator[ChildPool]:
+    """One whose children may be killed, and its zygote too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(HERE))
+        made = ChildPool("roles_of_tests:TestedRole", spares=1)
+        made.start()
+        yield made
+        await made.close()
 
 
 def check(*circuits: str) -> CheckCircuits:
@@ -185,9 +188,11 @@ async def test_a_child_that_dies_is_told_with_its_status(pool: ChildPool) -> Non
 async def test_a_child_that_says_nonsense_before_it_is_ready_is_never_used(
     make: Callable[..., ChildPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quws.sandbox.pool._START_SECONDS", 3.0)
     pool = make({"warm": "nonsense"})
     pool.start()
+    async with pool._changed:
+        await pool._changed.wait_for(lambda: pool._loaded)
+    monkeypatch.setattr("quws.sandbox.pool._START_SECONDS", 0.5)
     with pytest.raises(ChildrenUnavailable):
         await pool.acquire()
     await pool.close()
@@ -392,10 +397,12 @@ async def test_a_user_whom_the_system_does_not_know_is_at_home_somewhere(
 
 
 async def test_a_spare_that_has_died_unheard_is_replaced(
-    pool: ChildPool, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., ChildPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between its last word and its end, it was taken for one that is ready."""
     monkeypatch.setattr("quws.sandbox.pool._REFILL_SECONDS", 3600.0)
+    pool = make()
+    pool.start()
     dead = await pool.acquire()
     dead.kill()
     await dead.exited
@@ -404,3 +411,4 @@ async def test_a_spare_that_has_died_unheard_is_replaced(
         child = await pool.acquire()
     assert child is not dead
     await child.close()
+    await pool.close()

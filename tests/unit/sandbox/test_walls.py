@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -40,8 +41,11 @@ def user(request: pytest.FixtureRequest) -> int | None:
 @pytest.fixture
 def interpreter(user: int | None) -> str:
     """A Python of this version that the user may run."""
-    if user is None:
-        return sys.executable
+    return sys.executable if user is None else _interpreter_of(user)
+
+
+@functools.cache
+def _interpreter_of(user: int) -> str:
     version = "python{}.{}".format(*sys.version_info)
     found = (shutil.which(version, path=folder) for folder in os.environ["PATH"].split(":"))
     for path in filter(None, [sys.executable, *found]):

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from harness import sqlite_with_schema
 from house import House
 
 from quws.store.database import Database
-from quws.store.schema import upgrade
 
 
 @pytest.fixture(scope="session")
@@ -18,17 +18,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the schema and nothing in it: making it takes long."""
-    path = tmp_path_factory.mktemp("schema") / "made.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def database(made_once: Path, tmp_path: Path) -> AsyncIterator[Database]:
-    shutil.copy(made_once, tmp_path / "quws.db")
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(sqlite_with_schema(), tmp_path / "quws.db")
     opened = Database(f"sqlite:///{tmp_path / 'quws.db'}")
     yield opened
     await opened.close()

@@ -258,7 +258,7 @@ async def test_of_an_attempt_that_was_lost_what_results_name_stays(house: House)
     for name in ("circuit-0", "half-done"):
         await house.artifacts.put(f"{claim.id}/1/{name}", b"1")
     result = Result("circuit-0", f"{claim.id}/1/circuit-0", 1, "application/json")
-    assert await house.store.publishing.store_circuit(claim, 0, result, entry(), NOW)
+    assert await house.store.publishing.store_circuits(claim, range(1), [result], entry(), NOW)
     await lose(house)
     await house.sweeps().lost()
     assert await house.sweeps().garbage() == 1

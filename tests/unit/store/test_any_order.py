@@ -187,14 +187,16 @@ class Jobs(RuleBasedStateMachine):
                 self.known[claim.id].expired = False
 
     @rule(claim=claims, index=st.integers(0, CIRCUITS - 1))
-    def store_circuit(self, claim: Claim | None, index: int) -> None:
+    def store_circuits(self, claim: Claim | None, index: int) -> None:
         if claim is None:
             return
         key = f"{claim.id}/{claim.attempt}/{index}"
         result = Result(f"counts-{index}", key, 1, "application/json")
         before = self.run(self.store.reading.circuit_artifacts(claim.id))
         did = self.run(
-            self.store.publishing.store_circuit(claim, index, result, entry("circuit done"), NOW)
+            self.store.publishing.store_circuits(
+                claim, range(index, index + 1), [result], entry("circuit done"), NOW
+            )
         )
         assert did is self.holds(claim)
         if did and index not in before:

@@ -12,6 +12,7 @@ from store_helpers import NOW, TARGET, later
 
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable, driver_url, too_new, works_with
+from quws.store.instants import from_stored
 from quws.store.jobs.store import JobStore
 from quws.store.revision import REVISION
 
@@ -101,7 +102,7 @@ async def test_its_clock_counts_milliseconds(database: Database) -> None:
     async with database.read() as connection:
         one, two = (await connection.execute(select(database.now, database.now))).one()
     assert one == two
-    assert later(-86_400 * 365) < t.from_stored(one) < later(86_400 * 365 * 50)
+    assert later(-86_400 * 365) < from_stored(one) < later(86_400 * 365 * 50)
 
 
 async def test_mistakes_of_ours_are_not_taken_for_an_outage(database: Database) -> None:

@@ -12,8 +12,9 @@ from plans import connected
 from sqlalchemy import Connection, inspect, text
 
 from quws.store import tables as t
+from quws.store.instants import Instant, from_stored, to_stored
 from quws.store.schema import differences, upgrade
-from quws.store.tables import from_stored, metadata, to_stored
+from quws.store.tables import metadata
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(empty_url: str) -> None:
@@ -98,4 +99,4 @@ def test_an_instant_is_kept_in_whole_milliseconds(instant: datetime, millis: int
 
 
 def test_statements_with_instants_are_compiled_once() -> None:
-    assert t.Instant.cache_ok
+    assert Instant.cache_ok

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from harness import sqlite_with_schema
 from scripted_children import ScriptedChildren
 from store_helpers import NOW, TARGET
 from worker_bench import Bench, Bus, ShakyClaims, WholeClock
@@ -21,7 +22,6 @@ from quws.services.quotas import Quotas
 from quws.store.database import Database
 from quws.store.handovers import HandoverStore
 from quws.store.jobs.store import JobStore
-from quws.store.schema import upgrade
 from quws.store.targets import TargetStore
 from quws.worker.reading import Readers
 from quws.worker.scratch import Scratch
@@ -43,16 +43,9 @@ def plain_tracebacks() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
-def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("schema") / "made.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def database(schema: Path, tmp_path: Path) -> AsyncIterator[Database]:
-    shutil.copy(schema, tmp_path / "quws.db")
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(sqlite_with_schema(), tmp_path / "quws.db")
     opened = Database(f"sqlite:///{tmp_path / 'quws.db'}")
     yield opened
     await opened.close()

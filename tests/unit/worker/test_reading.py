@@ -12,6 +12,7 @@ import pytest
 from scripted_children import Process, until
 from worker_bench import CIRCUIT, FACTS, Bench
 
+from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
 from quws.domain.phases import Phase
@@ -88,7 +89,8 @@ async def test_a_child_that_must_not_read_never_gets_a_text(bench: Bench) -> Non
     assert "got a transcript" in await bench.sentences(job.id)
     first, second = bench.children.processes[0].heard
     assert isinstance(first, RunJob)
-    assert (first.circuits, first.apart, first.count, first.facts) == ([], 3, 3, [FACTS] * 3)
+    assert (first.circuits, first.apart, first.count) == ([], 3, 3)
+    assert first.facts == BatchFacts.of([FACTS] * 3)
     assert "OPENQASM 2" not in first.model_dump_json() + second.model_dump_json()
     (request,) = bench.readers.processes[0].heard
     assert isinstance(request, ReadCircuits)

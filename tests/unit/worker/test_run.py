@@ -165,7 +165,7 @@ async def test_the_child_gets_what_the_job_asks_for(bench: Bench) -> None:
     assert request == RunJob(
         job=held.id,
         circuits=[CIRCUIT],
-        facts=[FACTS],
+        facts=BatchFacts.of([FACTS]),
         limits=bench.target.circuit_limits,
         options=RunOptions(shots=100, seed=7),
         response_format=ResponseFormat.JSON,
@@ -207,7 +207,7 @@ async def test_what_earlier_attempts_have_published_counts(bench: Bench) -> None
     held = await bench.hold(circuits=4)
     before = Result("counts-3", f"{held.id}/1/circuit-3.json", 1000, "application/json")
     await bench.place.artifacts.put(before.artifact, b"x" * 1000)
-    await held.add_circuit(3, before, "aer", NOW, [])
+    await held.add_circuits(range(3, 4), [before], "aer", NOW)
     await held.hand_back("the worker shuts down")
     bench.children.scripts[0] = three_circuits(1000)
     held = await bench.claim()

@@ -19,7 +19,7 @@ from quws.domain.parameters.posted import Posted
 
 SMALL_BODY = 64 * 1024
 """The most that is read where no circuits are sent."""
-_MAX_FIELDS = 10_000
+_MAX_FIELDS = 10_100
 _AT_ONCE = 64 * 1024
 """Bodies up to this are taken apart on the event loop, larger ones beside it, and piecemeal."""
 _FORM = "application/x-www-form-urlencoded"
@@ -63,15 +63,19 @@ async def read_posted(request: Request, *, circuits: bool = False) -> list[Poste
         It is not the form that its type says.
 
     """
-    posted = parse_form(request.scope["query_string"])
+    return parse_form(request.scope["query_string"]) + await read_form(request, circuits=circuits)
+
+
+async def read_form(request: Request, *, circuits: bool = False) -> list[Posted]:
+    """Read the parameters of a body alone, as `read_posted` does."""
     body = await read_body(request, circuits=circuits)
     if not body:
-        return posted
+        return []
     content_type = request.headers.get("content-type", _FORM)
     if len(body) <= _AT_ONCE:
-        return posted + _parse(body, content_type)
+        return _parse(body, content_type)
     # Others are served meanwhile.
-    return posted + await asyncio.to_thread(_parse, body, content_type)
+    return await asyncio.to_thread(_parse, body, content_type)
 
 
 async def read_body(request: Request, *, circuits: bool = False) -> bytes:
@@ -118,7 +122,13 @@ def parse_form(data: bytes) -> list[Posted]:
     if data.count(b"&") >= _MAX_FIELDS:
         raise MalformedBody(f"the form has more than {_MAX_FIELDS} fields")
     posted = []
-    for field in data.split(b"&"):
+    start = 0
+    while start < len(data):
+        # One by one: all of them at once would be the body once more.
+        end = data.find(b"&", start)
+        end = len(data) if end < 0 else end
+        field = data[start:end]
+        start = end + 1
         if field:
             name, _, value = field.partition(b"=")
             posted.append(Posted(_unquoted(name).decode("utf-8", "replace"), _unquoted(value)))

@@ -25,6 +25,7 @@ from quws.domain.errors import (
     InvalidFilter,
     InvalidParameter,
     KeyUsed,
+    KindNotSupported,
     NotFound,
     QuotaExceeded,
     Refusal,
@@ -40,6 +41,7 @@ from quws.schemas.problem import PROBLEM_TYPE, Problem
 STATUS: dict[type[Refusal], int] = {
     # UWS 1.1, section 2.2.3.1: a job that is refused is a 403.
     InvalidParameter: 403,
+    KindNotSupported: 403,
     InvalidCircuit: 403,
     UnknownTarget: 403,
     KeyUsed: 403,

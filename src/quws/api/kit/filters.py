@@ -1,4 +1,4 @@
-"""The query parameters of reading requests: PHASE, AFTER, LAST and WAIT.
+"""The query parameters of reading requests: what is listed, in which order, and WAIT.
 
 Names are case-insensitive, as everywhere in DALI.
 """
@@ -12,9 +12,13 @@ from starlette.requests import Request
 
 from quws.api.kit.body import parse_form
 from quws.domain.errors import InvalidFilter
+from quws.domain.labels import ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.domain.times import parse_instant
 
+MOST_OF_A_PAGE = 1000
+_MOST_CHARACTERS = 1000
+_MOST_TAGS = 20
 _PLACE = re.compile(r"0|[1-9][0-9]{0,8}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -52,22 +56,101 @@ def read_phases(query: dict[str, list[str]]) -> frozenset[Phase]:
     return frozenset(phases)
 
 
-def read_after(query: dict[str, list[str]]) -> datetime | None:
-    """Return AFTER, an instant. The latest counts where it is given repeatedly.
+def read_filter(query: dict[str, list[str]]) -> ListFilter:
+    """Return which jobs are meant.
 
     Raises
     ------
     InvalidFilter
-        One of them is no instant.
+        One of the parameters is malformed, or given twice where it can be given once.
 
     """
+    return ListFilter(
+        phases=read_phases(query),
+        after=max(_instants(query, "AFTER"), default=None),
+        before=min(_instants(query, "BEFORE"), default=None),
+        last=read_last(query),
+        tags=_tags(query),
+        run_id=_once(query, "RUNID"),
+        target=_once(query, "TARGET"),
+        text=_once(query, "TEXT"),
+    )
+
+
+def read_order(query: dict[str, list[str]]) -> Order:
+    """Return SORT, by which a list is ordered; newest first where it is not given.
+
+    Raises
+    ------
+    InvalidFilter
+        It is none of the orders that there are.
+
+    """
+    text = _once(query, "SORT")
+    try:
+        return Order.NEWEST if text is None else Order(text)
+    except ValueError:
+        raise InvalidFilter(
+            f"SORT must be one of {', '.join(Order)}, not '{(text or '')[:40]}'", parameter="SORT"
+        ) from None
+
+
+def read_page(query: dict[str, list[str]]) -> tuple[int | None, Place | None]:
+    """Return LIMIT and PAST: how many jobs a page has, and behind which place it begins.
+
+    Raises
+    ------
+    InvalidFilter
+        They are not a number within its limits, and a place that an answer has told.
+
+    """
+    limit, past = _once(query, "LIMIT"), _once(query, "PAST")
+    if limit is not None and not (_INTEGER.fullmatch(limit) and 1 <= int(limit) <= MOST_OF_A_PAGE):
+        raise InvalidFilter(
+            f"LIMIT must be a whole number from 1 to {MOST_OF_A_PAGE}, not '{limit[:40]}'",
+            parameter="LIMIT",
+        )
+    try:
+        place = None if past is None else Place.read(past)
+    except ValueError:
+        raise InvalidFilter(
+            "PAST must be what the link to the next page has", parameter="PAST"
+        ) from None
+    return None if limit is None else int(limit), place
+
+
+def _once(query: dict[str, list[str]], name: str) -> str | None:
+    values = query.get(name, [])
+    if len(values) > 1:
+        raise InvalidFilter(f"{name} may be given once", parameter=name)
+    return _text(name, values[0]) if values else None
+
+
+def _text(name: str, text: str) -> str:
+    if len(text) > _MOST_CHARACTERS or "\0" in text:
+        raise InvalidFilter(
+            f"{name} must be text of at most {_MOST_CHARACTERS} characters without NUL",
+            parameter=name,
+        )
+    return text
+
+
+def _tags(query: dict[str, list[str]]) -> frozenset[str]:
+    tags = frozenset(_text("TAG", text) for text in query.get("TAG", []))
+    if len(tags) > _MOST_TAGS:
+        raise InvalidFilter(f"TAG may be given at most {_MOST_TAGS} times", parameter="TAG")
+    return tags
+
+
+def _instants(query: dict[str, list[str]], name: str) -> list[datetime]:
+    """Return instants; who gives several means all of them."""
     found = []
-    for text in query.get("AFTER", []):
+    for text in query.get(name, []):
         try:
             found.append(parse_instant(text))
         except ValueError as error:
-            raise InvalidFilter(f"AFTER: {error}", parameter="AFTER") from None
-    return max(found, default=None)
+            raise InvalidFilter(f"{name}: {error}", parameter=name) from None
+    return found
 
 
 def read_last(query: dict[str, list[str]]) -> int | None:

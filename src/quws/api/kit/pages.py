@@ -15,6 +15,7 @@ from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.urls import Urls
 from quws.domain.targets import Calibration, Load
 from quws.schemas.problem import Problem
+from quws.services.jobs.bulk import Done, Selection
 from quws.services.snapshots import Snapshot
 from quws.services.targets import TargetReport
 
@@ -43,6 +44,8 @@ class Pages:
     problem: Callable[[Request, Problem, Mapping[str, str]], Response]
     sign_in: Callable[[Request, str], Awaitable[Response]]
     jobs: Callable[[Request, Urls], Awaitable[Response]]
+    selection: Callable[[Request, Selection], Response]
+    acted: Callable[[Request, Done], Response]
     job: Callable[[Request, ShownJob], Awaitable[Response]]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
     target: Callable[

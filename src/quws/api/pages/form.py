@@ -40,7 +40,12 @@ class JobForm:
     ) -> list[Posted]:
         """Make the parameters of a job; what is empty is left out."""
         found = [Posted("CIRCUIT", item.encode()) for item in circuits or self.circuits]
-        for item in _with_input(specifications):
+        shown = _with_input(specifications)
+        # The form has filled in what is not to be given besides.
+        replaced = {item.instead_of for item in shown if self.one(item.name)}
+        for item in shown:
+            if item.name in replaced:
+                continue
             typed = self.values.get(item.name, ())
             if item.shown is Shown.WORDS:
                 typed = [word for line in typed for word in split_words(line)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 from markupsafe import Markup
@@ -17,15 +17,24 @@ from quws.api.kit.pages import ShownJob
 from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
+from quws.api.pages.estimates import Estimates, estimates_of
 from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
 from quws.domain.errors import NotFound
-from quws.domain.job import Job
-from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_circuit, read_job
+from quws.domain.job import LARGE_BATCH, Job
+from quws.domain.outcomes import (
+    DOCUMENT,
+    CircuitOutcome,
+    Compilation,
+    UnreadableOutcomes,
+    read_circuit,
+    read_job,
+)
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
+from quws.services.jobs.files import Content
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -40,9 +49,10 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     """Show one job: where it stands, what came out, and what can be done."""
     job, urls, t = shown.found.job, shown.urls, texts_of(request)
     index = _index(request, job)
-    counts, drawing, compiled = await asyncio.gather(
-        _counts(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
+    outcome, drawing, compiled = await asyncio.gather(
+        _outcome(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
+    counts, estimates, compilation = outcome
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
@@ -66,7 +76,10 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "marginals": [(item, marginal_svg(item, t)) for item in counts.marginals]
         if counts is not None
         else [],
+        "estimates": estimates,
+        "compilation": compilation,
         "too_large": _is_too_large(job),
+        "large_batch": job.circuits > LARGE_BATCH,
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
@@ -92,7 +105,7 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     place = read_place(index)
     if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).files.circuits(job, place)
+    (source,) = await jobs_of(request).files.circuits(job, range(place, place + 1))
     drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
@@ -112,7 +125,7 @@ def _index(request: Request, job: Job) -> int:
 def _size(job: Job) -> int:
     return max(
         (
-            item.size if item.by_reference else len(item.value or "")
+            item.size // item.count if item.by_reference else len(item.value or "")
             for item in job.parameters
             if item.name not in ("METADATA", "TAG")
         ),
@@ -125,7 +138,7 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).files.circuits(job, index))[0]
+        return (await jobs_of(request).files.circuits(job, range(index, index + 1)))[0]
     except (NotFound, IndexError):
         return None
 
@@ -145,7 +158,7 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
     found = next((item for item in job.results if item.id == f"circuit-{index}"), None)
     if found is None or found.size > _DRAWN_BYTES:
         return None
-    content = await _read(request, job, found.id)
+    content = await _whole(await jobs_of(request).files.result(job, found.id))
     text = content.decode("utf-8", "replace")
     drawn = await pictures_of(request).try_to_draw(
         caller_of(request), text, seconds=_PATIENCE_SECONDS
@@ -154,33 +167,49 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
 
 
 def _is_too_large(job: Job) -> bool:
-    return any(item.id == "counts" and item.size > _SHOWN_BYTES for item in job.results)
+    return any(item.id in DOCUMENT.values() and item.size > _SHOWN_BYTES for item in job.results)
 
 
-async def _counts(request: Request, job: Job, index: int) -> Counts | None:
-    """Read the counts of one circuit back: of the whole job, or while it is still running."""
-    sizes = {item.id: item.size for item in job.results}
-    for name in ("counts", f"counts-{index}"):
-        if name not in sizes or sizes[name] > _SHOWN_BYTES:
+class _Outcome(NamedTuple):
+    """What is shown of what a circuit gave; each is None where it gave none."""
+
+    counts: Counts | None = None
+    estimates: Estimates | None = None
+    compilation: Compilation | None = None
+
+
+async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
+    """Read what one circuit gave: of the whole job, or while it is still running."""
+    files = jobs_of(request).files
+    whole = DOCUMENT[job.spec.kind]
+    # That of the circuit alone is the smaller one.
+    for name in (f"{whole}-{index}", whole):
+        try:
+            payload = await files.result(job, name)
+        except NotFound:
             continue
-        content = await _read(request, job, name)
-        # Many outcomes take a while, and others must not wait for that.
-        return await asyncio.to_thread(_shown, content, index, whole=name == "counts")
-    return None
+        if payload.size <= _SHOWN_BYTES:
+            content = await _whole(payload)
+            # Many outcomes take a while, and others must not wait for that.
+            return await asyncio.to_thread(_shown, content, index, whole=name == whole)
+    return _Outcome()
 
 
-def _shown(content: bytes, index: int, *, whole: bool) -> Counts | None:
+def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
     circuits: Sequence[CircuitOutcome]
     try:
         circuits = read_job(content).circuits if whole else [read_circuit(content)]
     except UnreadableOutcomes:
-        return None  # It can be downloaded as it is.
+        return _Outcome()  # It can be downloaded as it is.
     found = next((item for item in circuits if item.index == index), None)
-    return None if found is None or not found.counts else counts_of(found)
+    if found is None:
+        return _Outcome()
+    return _Outcome(
+        counts_of(found) if found.counts else None, estimates_of(found), found.compilation
+    )
 
 
-async def _read(request: Request, job: Job, name: str) -> bytes:
-    payload = jobs_of(request).files.result(job, name)
+async def _whole(payload: Content) -> bytes:
     return b"".join([chunk async for chunk in payload.read(0, None)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -10,46 +11,45 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
-from quws.api.kit.filters import query_of, read_after, read_last, read_phases
+from quws.api.kit.filters import query_of, read_filter, read_order, read_page
 from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
-from quws.domain.errors import InvalidFilter, InvalidParameter, Refusal
-from quws.domain.job import JobRef, is_job_id
+from quws.domain.errors import InvalidParameter, Refusal
+from quws.domain.job import JobRef
+from quws.domain.labels import Order, Place
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
 
 _ROWS = 50
 _BULK = 200
+_TOLD = ("run", "abort", "delete", "label")
+_FILTERS = ("PHASE", "TEXT", "TAG", "RUNID", "TARGET", "AFTER", "BEFORE", "LAST", "SORT")
 
 
 async def list_page(request: Request, urls: Urls) -> Response:
     """Show the job list: one page of what the filters leave."""
     # A form sends its empty fields too.
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
-    older = next(iter(query.get("OLDER", [])), None)
-    if older is not None and not is_job_id(older):
-        raise InvalidFilter("OLDER must be the id of a job", parameter="OLDER")
-    phases, after, last = read_phases(query), read_after(query), read_last(query)
-    rows = await jobs_of(request).reader.rows(
-        caller_of(request), _ROWS + 1, older=older, phases=phases, after=after, last=last
-    )
-    filters = [("PHASE", str(phase)) for phase in sorted(phases)]
-    filters += [("AFTER", format_instant(after))] if after is not None else []
-    filters += [("LAST", str(last))] if last is not None else []
+    wanted = replace(read_filter(query), order=read_order(query))
+    _, past = read_page(query)
+    rows = await jobs_of(request).reader.rows(caller_of(request), _ROWS + 1, wanted, past)
+    filters = [(name, text) for name in _FILTERS for text in query.get(name, [])]
     more = len(rows) > _ROWS
     context = {
         "rows": rows[:_ROWS],
-        "older": urlencode([*filters, ("OLDER", rows[_ROWS - 1].ref.id)])
-        if more and last is None
+        "older": urlencode([*filters, ("PAST", Place.of(rows[_ROWS - 1]).written())])
+        if more and wanted.last is None
         else None,
-        "newest": urlencode(filters) if older else None,
+        "newest": urlencode(filters) if past else None,
         "filters": filters,
-        "phases": phases,
+        "selection": urlencode([item for item in filters if item[0] not in ("LAST", "SORT")]),
+        "wanted": wanted,
         "all_phases": list(Phase),
-        "after": None if after is None else format_instant(after),
-        "last": last,
+        "orders": list(Order),
+        "given": {name: next(iter(query.get(name, [])), "") for name in _FILTERS},
+        "tags": sorted(wanted.tags),
         "list_url": urls.list,
         "told": _done(request, query),
         "now": utc_now(),
@@ -113,9 +113,11 @@ def _ask(request: Request, refs: list[JobRef], back: bytes) -> Response:
 def _done(request: Request, query: dict[str, list[str]]) -> str | None:
     """Write what a bulk action did."""
     action, _, numbers = next(iter(query.get("DONE", [])), "").partition("-")
-    done, _, failed = numbers.partition("-")
-    if action not in ("abort", "delete") or not (done.isdecimal() and failed.isdecimal()):
+    done, _, failed = numbers.removesuffix("-more").partition("-")
+    if action not in _TOLD or not (done.isdecimal() and failed.isdecimal()):
         return None
     words = texts_of(request)
     text = words.n(words.list[f"told_{action}"], int(done[:6]))
-    return f"{text} {words.n(words.list['told_failed'], int(failed[:6]))}" if int(failed) else text
+    if int(failed):
+        text += f" {words.n(words.list['told_failed'], int(failed[:6]))}"
+    return f"{text} {words.list['told_more']}" if "more" in query.get("DONE", [""])[0] else text

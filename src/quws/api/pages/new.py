@@ -190,17 +190,17 @@ async def _page(
 async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     jobs, specifications = jobs_of(request), specifications_of(request)
     job = await jobs.reader.get(caller_of(request), job_id)
-    circuits = await jobs.files.circuits(job)
+    circuits = await jobs.files.circuits(job, range(MOST_CIRCUITS))
     notice = None
-    if len(circuits) > MOST_CIRCUITS:
-        notice = texts_of(request).new["copied_part"].format(n=MOST_CIRCUITS, m=len(circuits))
+    if job.circuits > MOST_CIRCUITS:
+        notice = texts_of(request).new["copied_part"].format(n=MOST_CIRCUITS, m=job.circuits)
     parameters: dict[str, list[str]] = {}
     for item in job.parameters:
         specification = specifications.find(item.name)
         if specification is not None and specification.shown is not Shown.CIRCUITS:
-            posted = await jobs.files.posted(item)
             same = parameters.setdefault(specification.name, [])
-            same.append(posted.value.decode("utf-8", "replace"))
+            for posted in await jobs.files.posted(item):
+                same.append(posted.value.decode("utf-8", "replace"))
     return copied(job, circuits, parameters, specifications, jobs.policy), notice
 
 

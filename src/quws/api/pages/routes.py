@@ -16,6 +16,7 @@ from quws.api.pages.job import circuit_page, job_page
 from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
+from quws.api.pages.selection import acted, selection_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
 
@@ -23,6 +24,8 @@ PAGES = Pages(
     problem=problem_page,
     sign_in=account.sign_in_page,
     jobs=list_page,
+    selection=selection_page,
+    acted=acted,
     job=job_page,
     targets=targets_page,
     target=target_page,

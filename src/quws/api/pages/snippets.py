@@ -7,10 +7,17 @@ import shlex
 from collections.abc import Sequence
 
 from quws.domain.job import Parameter
+from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind
+from quws.domain.payloads import BINARY_TYPE
 
-_FILE = "circuit{}.qasm"
+_FILE = "circuit{}.{}"
+_RESULT = {
+    JobKind.SAMPLE: "counts()",
+    JobKind.ESTIMATE: "expectations()",
+    JobKind.COMPILE: 'result("circuit-0").decode()',
+}
 
 
 def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
@@ -18,9 +25,12 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
     lines = ["curl -L"]
     files = 0
     for item in parameters:
-        if item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
+        if item.count > 1:
+            each = f"-F {item.name}=@{_FILE.format('%d', 'qasm')} "
+            lines.append(f"$(for n in $(seq {item.count}); do printf -- '{each}' $n; done)")
+        elif item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
             files += 1
-            lines.append(f"-F {item.name}=@{_FILE.format(files)}")
+            lines.append(f"-F {item.name}=@{_file(item, files)}")
         elif item.value is not None:
             lines.append(f"--form-string {shlex.quote(f'{item.name}={item.value}')}")
         else:
@@ -37,12 +47,17 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
     others: dict[str, list[str]] = {}
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
-            if item.value is None:
-                circuits.append(f'open("{_FILE.format(len(circuits) + 1)}").read()')
+            if item.count > 1:
+                texts = f'open(f"{_FILE.format("{n}", "qasm")}").read()'
+                circuits.append(f"*({texts} for n in range(1, {item.count + 1}))")
+            elif item.value is None:
+                mode = ', "rb"' if item.mime_type == BINARY_TYPE else ""
+                circuits.append(f'open("{_file(item, len(circuits) + 1)}"{mode}).read()')
             else:
                 circuits.append(_literal(item.value))
         elif item.value is not None:
             others.setdefault(item.name, []).append(item.value)
+    kind = others.get("KIND", [JobKind.SAMPLE])[0].strip().lower()
     given: dict[str, str] = {}
     for name, same in others.items():
         known = SPECIFICATIONS.find(name)
@@ -59,8 +74,12 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
         "from quws.client import Client\n\n"
         f"client = Client({json.dumps(base)})\n"
         f"job = client.submit(\n    {listed},\n)\n"
-        "print(job.wait().counts())\n"
+        f"print(job.wait().{_RESULT[JobKind(kind)]})\n"
     )
+
+
+def _file(item: Parameter, number: int) -> str:
+    return _FILE.format(number, "qpy" if item.mime_type == BINARY_TYPE else "qasm")
 
 
 def _is_short(item: Parameter) -> bool:

@@ -56,6 +56,7 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         circuits=job.circuits,
         circuits_done=job.circuits_done,
         queue_position=details.queue_position,
+        name=job.name,
         tags=job.spec.tags,
         metadata=job.spec.metadata,
         timeline=[

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from quws.api.kit.body import read_body, read_posted
+from quws.api.kit.body import parse_form, read_body, read_posted
 from quws.api.kit.bytes import serve_payload
-from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_place, read_wait
+from quws.api.kit.filters import (
+    query_of,
+    read_filter,
+    read_order,
+    read_page,
+    read_phases,
+    read_place,
+    read_wait,
+)
 from quws.api.kit.idempotency import read_key, read_key_filter
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
@@ -25,14 +35,17 @@ from quws.api.uws import xml
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
+from quws.api.uws.labels import get_labels, post_labels
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
+from quws.domain.labels import ListFilter, Place
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
 
 XML = "application/xml"
 JSON = "application/json"
+_OF_PAGES = ("LIMIT", "PAST")
 
 
 @cache
@@ -90,6 +103,8 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
         "POST", "/{job_id}/destruction", post_control("DESTRUCTION"), "Change the destruction time"
     )
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
+    get("/{job_id}/labels", get_labels, "Show what the job is called")
+    change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
     get("/{job_id}/error", get_error, "Show why a job failed")
@@ -109,28 +124,52 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
 async def get_list(request: Request) -> Response:
     """List the caller's jobs, newest first.
 
-    PHASE (repeatable: any of them), AFTER (created later than this instant) and
-    LAST (the newest so many) restrict the list, all together where several are
-    given; IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
-    jobs are listed only when PHASE asks for them.
+    PHASE (repeatable: any of them), AFTER and BEFORE (created later or earlier than this
+    instant), LAST (the first so many), TAG (repeatable: all of them), RUNID, TARGET and TEXT (in
+    name, run id or a tag) restrict the list, all together where several are given;
+    IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
+    jobs are listed only when PHASE asks for them. As JSON the list may be ordered (SORT)
+    and come in pages (LIMIT); the header Link then has the next one.
     """
     urls = urls_of(request)
     if pages := pages_for(request):
         return await pages.jobs(request, urls)
     query = query_of(request)
-    refs = jobs_of(request).reader.refs(
-        caller_of(request),
-        phases=read_phases(query),
-        after=read_after(query),
-        last=read_last(query),
-        key=read_key_filter(query),
-    )
-    write, media_type = _list_xml, XML
-    if wants_json(request):
-        write, media_type = _list_json, JSON
+    wanted = replace(read_filter(query), key=read_key_filter(query))
+    jobs, caller = jobs_of(request), caller_of(request)
+    if not wants_json(request):
+        write, media_type, refs = _list_xml, XML, jobs.reader.refs(caller, wanted)
+    else:
+        wanted, limit, past = replace(wanted, order=read_order(query)), *read_page(query)
+        if limit is not None:
+            return await _page(request, wanted, limit, past, urls)
+        write, media_type, refs = _list_json, JSON, jobs.reader.refs(caller, wanted, past)
     # Read before the answer begins: a fault must not become a document that breaks off.
     first: list[JobRef] = await anext(refs, [])
     return StreamingResponse(write(first, refs, urls), media_type=media_type)
+
+
+async def _page(
+    request: Request, wanted: ListFilter, limit: int, past: Place | None, urls: Urls
+) -> Response:
+    """Write one page of the list, and say where the next one is."""
+    most = limit + 1 if wanted.last is None else min(limit + 1, wanted.last)
+    found = await jobs_of(request).reader.rows(caller_of(request), most, wanted, past)
+    headers = {}
+    if len(found) > limit:
+        found = found[:limit]
+        query = [
+            (item.name, item.value)
+            for item in parse_form(request.scope["query_string"])
+            if item.name.upper() not in (*_OF_PAGES, *(["LAST"] if wanted.last else []))
+        ]
+        left = [] if wanted.last is None else [("LAST", wanted.last - limit)]
+        following = urlencode(
+            [*query, *left, ("LIMIT", limit), ("PAST", Place.of(found[-1]).written())]
+        )
+        headers["Link"] = f'<{urls.list}?{following}>; rel="next"'
+    content = f"[{','.join(as_json.refs_json([row.ref for row in found], urls))}]"
+    return Response(content, media_type=JSON, headers=headers)
 
 
 async def _list_xml(
@@ -312,22 +351,24 @@ async def post_parameters(request: Request, job_id: str) -> Response:
     return see_other(urls_of(request).job(job_id))
 
 
-async def get_parameter(request: Request, job_id: str, name: str, position: str = "0") -> Response:
+async def get_parameter(
+    request: Request, job_id: str, name: str, position: str | None = None
+) -> Response:
     """Show the value of a parameter, byte for byte as it was posted."""
     jobs = jobs_of(request)
     job = await _job(request, job_id)
-    place = read_place(position)
-    if place is None:
+    place = None if position is None else read_place(position)
+    if position is not None and place is None:
         raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
-    payload = jobs.files.parameter(job, name, place)
-    stamp = hashlib.sha256(repr(job.parameters).encode()).hexdigest()[:16]
+    payload = await jobs.files.parameter(job, name, place)
+    stamp = hashlib.sha256(repr((position, job.parameters)).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)
 
 
 async def put_parameter(request: Request, job_id: str, name: str) -> Response:
     """Give an existing parameter of a PENDING job a new value: the body, as it is."""
     jobs, caller = jobs_of(request), caller_of(request)
-    jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
+    await jobs.files.parameter(await jobs.reader.get(caller, job_id), name)
     await jobs.change.set_parameters(
         caller, job_id, [Posted(name, await read_body(request, circuits=True))]
     )
@@ -346,7 +387,7 @@ async def get_results(request: Request, job_id: str) -> Response:
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
     """Download a result. Ranges and HEAD work."""
     job = await _job(request, job_id)
-    payload = jobs_of(request).files.result(job, result_id)
+    payload = await jobs_of(request).files.result(job, result_id)
     return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
 
 

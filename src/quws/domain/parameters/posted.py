@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quws.domain.errors import InvalidParameter
-from quws.domain.parameters.specification import Specifications
+from quws.domain.parameters.specification import Specification, Specifications
+from quws.domain.payloads import BINARY_TYPE, NoPayload, as_text, is_binary, read_url
 
 MOST_OF_NO_EFFECT = 4096
 """The most bytes of a value that clients of other protocols send, and that nobody reads."""
@@ -48,16 +49,40 @@ def text_of(item: Posted) -> str:
     return text
 
 
-def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list[Posted]:
-    """Put what was uploaded in the place of the parameters that refer to it.
-
-    ``CIRCUIT=param:NAME`` is the part NAME (UWS 1.1, section 2.2.3.1.1), which is then no
-    parameter of its own, unless it is also one of the tables that are uploaded to TAP.
+def read_value(item: Posted, specification: Specification) -> str:
+    """Read the value of a parameter as its reader gets it.
 
     Raises
     ------
     InvalidParameter
-        There is no such part, or two parameters refer to it.
+        It is no text, and neither what else the parameter may be.
+
+    """
+    if specification.binary:
+        if is_binary(item.value):
+            return as_text(item.value)
+        try:
+            item.value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidParameter(
+                f"{specification.name} must be UTF-8 text, or QPY, which begins with 'QISKIT'; byte"
+                f" {error.start} is no UTF-8",
+                parameter=specification.name,
+            ) from None
+    return text_of(item)
+
+
+def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list[Posted]:
+    """Put what was uploaded in the place of the parameters that refer to it.
+
+    ``CIRCUIT=param:NAME`` is the part NAME (UWS 1.1, section 2.2.3.1.1), which is then no
+    parameter of its own, unless it is also one of the tables that are uploaded to TAP. A value
+    that is a ``data:`` URL becomes what is in it.
+
+    Raises
+    ------
+    InvalidParameter
+        There is no such part, two parameters refer to it, or a ``data:`` URL is none.
 
     """
     parts: dict[str, Posted] = {}
@@ -82,7 +107,22 @@ def with_parts(posted: Sequence[Posted], specifications: Specifications) -> list
         part = parts[name]
         found.append(Posted(item.name, part.value, part.mime_type, uploaded=True))
     gone = {id(parts[name]) for name in used - tables(posted)}
-    return [item for item in found if id(item) not in gone]
+    return [_unpacked(item, specifications) for item in found if id(item) not in gone]
+
+
+def _unpacked(item: Posted, specifications: Specifications) -> Posted:
+    if not _by_part(item, specifications):
+        return item
+    try:
+        found = read_url(item.value)
+    except NoPayload as fault:
+        name = item.name.upper()
+        raise InvalidParameter(f"{name} {fault}", parameter=name) from None
+    if found is not None:
+        return Posted(item.name, *found, uploaded=True)
+    if is_binary(item.value) and not item.uploaded:
+        return Posted(item.name, item.value, BINARY_TYPE, uploaded=True)
+    return item
 
 
 def tables(posted: Sequence[Posted]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, tables, text_of
+from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, read_value, tables
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Specification, Specifications
@@ -38,7 +38,7 @@ def read_control(
     for item in posted:
         found = specifications.find(item.name)
         if found is not None and found.control:
-            texts[found.name] = _text_of(item, found)
+            texts[found.name] = text_within(item, found)
         else:
             rest.append(item)
     values = {
@@ -63,6 +63,12 @@ def read_job(
 
     """
     given = _sorted(posted, specifications)
+    for item in specifications.job:
+        if item.instead_of in given and item.name in given:
+            raise InvalidParameter(
+                f"{item.name} is given instead of {item.instead_of}; send one of them",
+                parameter=item.name,
+            )
     values = {
         item.name: _value(item, given.get(item.name, []), policy) for item in specifications.job
     }
@@ -73,7 +79,10 @@ def read_job(
         response_format=values["RESPONSEFORMAT"],
         tags=values["TAG"],
         metadata=values["METADATA"] or {},
-        options=RunOptions(**{item.keyword: values[item.name] for item in specifications.options}),
+        webhook=values["WEBHOOK"],
+        options=_planned(
+            RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
+        ),
     )
 
 
@@ -92,7 +101,15 @@ def check_target(
     for item in specifications.job:
         objection = None if item.objection is None else item.objection(request, target)
         if objection is not None:
-            raise InvalidParameter(objection, parameter=item.name)
+            raise item.refusal(objection, parameter=item.name)
+
+
+def _planned(options: RunOptions) -> RunOptions:
+    """Find how many shots the precision takes that was asked for."""
+    if options.precision is None or options.observable is None:
+        return options
+    shots = max(plan.shots(options.precision) for plan in options.observable.plans)
+    return options.model_copy(update={"shots": shots})
 
 
 def _sorted(posted: Sequence[Posted], specifications: Specifications) -> dict[str, list[Posted]]:
@@ -134,17 +151,25 @@ def _value(specification: Specification, items: list[Posted], policy: Policy) ->
                 f"{name} may be given at most {specification.times} times, not {len(items)} times",
                 parameter=name,
             )
-        return [specification.read(_text_of(item, specification)) for item in items]
+        values = [specification.read(text_within(item, specification)) for item in items]
+        return values if specification.collect is None else specification.collect(values)
     if not items:
         return specification.default_of(policy)
     if len(items) > 1:
         raise InvalidParameter(f"{name} may be given once, not {len(items)} times", parameter=name)
-    return specification.read(_text_of(items[0], specification))
+    return specification.read(text_within(items[0], specification))
 
 
-def _text_of(item: Posted, specification: Specification) -> str:
-    """Read a value as text of at most the length that its parameter may have."""
-    text = text_of(item)
+def text_within(item: Posted, specification: Specification) -> str:
+    """Read a value as text of at most the length that its parameter may have.
+
+    Raises
+    ------
+    InvalidParameter
+        It is no text, too long, or no database holds it.
+
+    """
+    text = read_value(item, specification)
     if specification.longest is not None and len(text) > specification.longest:
         raise InvalidParameter(
             f"{specification.name} must be at most {specification.longest} characters long, not"

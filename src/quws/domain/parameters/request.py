@@ -22,6 +22,7 @@ class Control:
     phase: str | None = None
     destruction: datetime | None = None
     execution_duration: int | None = None
+    name: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -40,3 +41,4 @@ class JobRequest:
     response_format: ResponseFormat = ResponseFormat.VOTABLE
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    webhook: str | None = None

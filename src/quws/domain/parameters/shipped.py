@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from quws.domain.circuits import Language
+from quws.domain.errors import KindNotSupported
+from quws.domain.job import LARGE_BATCH
+from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
-from quws.domain.parameters import values
+from quws.domain.observables import collect, read_value
+from quws.domain.parameters import objections, values
 from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.specification import (
     Kind,
@@ -16,27 +20,25 @@ from quws.domain.parameters.specification import (
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
+from quws.domain.webhooks import read_url
 
 
 def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
-    if len(request.circuits) <= target.max_circuits:
+    most, why = target.max_circuits, ""
+    if request.options.kind is JobKind.COMPILE and most > LARGE_BATCH:
+        # Each of them gives a file.
+        most, why = LARGE_BATCH, " with KIND=compile"
+    if len(request.circuits) <= most:
         return None
     return (
-        f"CIRCUIT may be given at most {target.max_circuits} times on target"
-        f" {target.name}, not {len(request.circuits)} times"
-    )
-
-
-def _too_many_shots(request: JobRequest, target: TargetDescription) -> str | None:
-    if request.options.shots <= target.max_shots:
-        return None
-    return (
-        f"SHOTS must be at most {target.max_shots} on target {target.name},"
-        f" not {request.options.shots}"
+        f"CIRCUIT may be given at most {most} times on target {target.name}{why}, not"
+        f" {len(request.circuits)} times"
     )
 
 
 def _no_memory(request: JobRequest, target: TargetDescription) -> str | None:
+    if request.options.memory and request.options.kind is not JobKind.SAMPLE:
+        return "MEMORY must be false unless KIND=sample: other kinds keep no shots"
     if not request.options.memory or Feature.MEMORY in target.features:
         return None
     return (
@@ -71,13 +73,16 @@ SPECIFICATIONS = Specifications(
             kind=Kind.TEXT,
             read=str,
             label="Circuit",
-            help="The circuit, as OpenQASM 2 or OpenQASM 3 text; repeated for a batch.",
-            more="`param:NAME` takes the part NAME of a multipart body.",
+            help="The circuit, in one of the formats of LANG; repeated for a batch.",
+            more="`param:NAME` takes the part NAME of a multipart body, and"
+            " `data:application/octet-stream;base64,…` stands for the bytes in it"
+            " ([formats.md](formats.md)).",
             example="OPENQASM 2.0; …",
             otherwise="needed",
-            needed="the circuit as OpenQASM 2 or OpenQASM 3 text",
+            needed="the circuit, for example as OpenQASM 3 text",
             repeatable=True,
             by_part=True,
+            binary=True,
             most=lambda target: target.max_circuits,
             objection=_too_many_circuits,
             shown=Shown.CIRCUITS,
@@ -97,21 +102,72 @@ SPECIFICATIONS = Specifications(
             prominent=True,
         ),
         Specification(
+            name="KIND",
+            keyword="kind",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_kind,
+            label="Kind of work",
+            help="Count what is measured, estimate expectation values, or compile only.",
+            more="A target says which kinds it takes. [Expectation values](../how-to/estimate.md).",
+            example="estimate",
+            otherwise="`sample`",
+            default=JobKind.SAMPLE,
+            choices=tuple(JobKind),
+            objection=objections.no_such_kind,
+            refusal=KindNotSupported,
+            forwarded=True,
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="OBSERVABLE",
+            keyword="observable",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=read_value,
+            collect=collect,
+            label="Observable",
+            help="For KIND=estimate: a sum of Pauli strings with real coefficients; repeatable.",
+            more="`0.5*Z0 Z3 - X1` names the qubits, `0.5*ZIIZ - IIXI` has a letter for each, that"
+            " of qubit 0 last; a JSON list of either, or of pairs of a label and a coefficient, or"
+            " one list for each circuit. At most 1000 terms for one circuit"
+            " ([estimate.md](../how-to/estimate.md)).",
+            example="0.5*Z0 Z3 - X1",
+            repeatable=True,
+            longest=1024 * 1024,
+            objection=objections.wrong_observable,
+            forwarded=True,
+        ),
+        Specification(
+            name="PRECISION",
+            keyword="precision",
+            role=Role.OPTION,
+            kind=Kind.NUMBER,
+            read=values.positive("PRECISION", 1e6, "a standard error"),
+            label="Precision",
+            help="For KIND=estimate: the standard error wanted, which plans the shots.",
+            more="It is given instead of SHOTS.",
+            example="0.01",
+            instead_of="SHOTS",
+            objection=objections.wrong_precision,
+            forwarded=True,
+        ),
+        Specification(
             name="SHOTS",
             keyword="shots",
             role=Role.OPTION,
             kind=Kind.INTEGER,
-            read=values.integer("SHOTS", 1, MAX_SECONDS, "runs of the circuit"),
+            read=values.integer("SHOTS", 0, MAX_SECONDS, "runs of the circuit"),
             label="Shots",
-            help="Runs of each circuit.",
-            more="Up to the limit of the target.",
+            help="Runs of each circuit; with KIND=estimate of each basis, 0 for exact values.",
+            more="Up to the limit of the target. Exact values are for simulators.",
             example="1000",
             otherwise="1000, or what the operator has set (`QUWS_POLICY__SHOTS`)",
             setting="shots",
-            low=1,
+            low=0,
             high=MAX_SECONDS,
             most=lambda target: target.max_shots,
-            objection=_too_many_shots,
+            objection=objections.wrong_shots,
             forwarded=True,
             shown=Shown.NUMBER,
             prominent=True,
@@ -239,6 +295,17 @@ SPECIFICATIONS = Specifications(
             longest=64 * 1024,
         ),
         Specification(
+            name="WEBHOOK",
+            keyword="webhook",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=read_url,
+            label="Webhook",
+            help="The URL that is told of every change of the job's phase.",
+            more="Messages are signed ([webhooks](../how-to/webhooks.md)).",
+            example="https://example.org/told",
+        ),
+        Specification(
             name="RUNID",
             aliases=("JOBNAME",),
             keyword="run_id",
@@ -251,6 +318,18 @@ SPECIFICATIONS = Specifications(
             example="my first",
             prominent=True,
             longest=1000,
+        ),
+        Specification(
+            name="NAME",
+            keyword="name",
+            role=Role.CONTROL,
+            kind=Kind.TEXT,
+            read=values.read_name,
+            label="Name",
+            help="What the job is called, for you alone; a run id may name several.",
+            more="At most 200 characters.",
+            example="Bell pair, second try",
+            longest=200,
         ),
         Specification(
             name="PHASE",

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum, auto
 from functools import cached_property
 from typing import Any
 
+from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.request import JobRequest
 from quws.domain.policy import Policy
 from quws.domain.targets import Feature, TargetDescription
@@ -29,6 +30,7 @@ class Kind(Enum):
 
     TEXT = auto()
     INTEGER = auto()
+    NUMBER = auto()
     FLAG = auto()
     OBJECT = auto()
     """A JSON object, or a text that stands for one."""
@@ -96,7 +98,11 @@ class Specification:
     needed: str | None = None
     """What must be sent, in words; None where nothing must."""
     by_part: bool = False
-    """Whether ``param:NAME`` stands for another part of the request."""
+    """Whether ``param:NAME`` stands for another part of the request, and a ``data:`` URL for the
+    bytes in it.
+    """
+    binary: bool = False
+    """Whether a value may be a circuit that is no text; its reader gets it as a ``data:`` URL."""
     feature: Feature | None = None
     """What a target says of itself that gives the parameter something to do."""
     suggestions: Callable[[TargetDescription], Sequence[str]] | None = None
@@ -105,6 +111,12 @@ class Specification:
     """The largest number that a target takes."""
     objection: Callable[[JobRequest, TargetDescription], str | None] | None = None
     """Says why a target does not take what a request says of it; None if it does."""
+    refusal: type[InvalidParameter] = InvalidParameter
+    """What is raised for the objection."""
+    collect: Callable[[list[Any]], Any] | None = None
+    """Makes one value of all that were given; raises ``InvalidParameter``."""
+    instead_of: str | None = None
+    """The parameter that must not be given besides."""
     forwarded: bool = False
     """Whether a job that another quws runs carries it there."""
     shown: Shown = Shown.LINE

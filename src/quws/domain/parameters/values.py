@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from quws.domain.circuits import Language
-from quws.domain.errors import InvalidParameter
+from quws.domain.errors import InvalidParameter, KindNotSupported
+from quws.domain.kinds import JobKind
 from quws.domain.times import MAX_SECONDS, parse_instant
 
 ANY_LANGUAGE = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1", "AUTO"})
@@ -88,6 +90,41 @@ def flag(name: str) -> Callable[[str], bool]:
     return read
 
 
+def positive(name: str, most: float, what: str) -> Callable[[str], float]:
+    """Make a reader of numbers above 0."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 < number <= most:
+            raise InvalidParameter(
+                f"{name} must be a number above 0 and up to {most:g} ({what}), not '{text[:40]}'",
+                parameter=name,
+            )
+        return number
+
+    return read
+
+
+def read_kind(text: str) -> JobKind:
+    """Read the name of a kind of work.
+
+    Raises
+    ------
+    KindNotSupported
+        There is no such kind.
+
+    """
+    try:
+        return JobKind(text.strip().lower())
+    except ValueError:
+        raise KindNotSupported(
+            f"KIND must be one of {', '.join(JobKind)}, not '{text[:40]}'", parameter="KIND"
+        ) from None
+
+
 def one_of(name: str, *choices: str) -> Callable[[str], str]:
     """Make a reader of texts of which there are few, spelled exactly."""
 
@@ -106,20 +143,24 @@ def stripped(text: str) -> str:
     return text.strip()
 
 
-def read_run_id(text: str) -> str:
-    """Take a run id as it is; only what the database or XML cannot hold is refused.
+def named(name: str) -> Callable[[str], str]:
+    """Make a reader of names, which takes them as they are; only what XML cannot hold is refused.
 
-    Raises
-    ------
-    InvalidParameter
-        It holds control characters.
-
+    So does the database not hold it.
     """
-    if not is_xml_text(text):
-        raise InvalidParameter(
-            "RUNID must not hold control characters, which XML cannot carry", parameter="RUNID"
-        )
-    return text
+
+    def read(text: str) -> str:
+        if not is_xml_text(text):
+            raise InvalidParameter(
+                f"{name} must not hold control characters, which XML cannot carry", parameter=name
+            )
+        return text
+
+    return read
+
+
+read_run_id = named("RUNID")
+read_name = named("NAME")
 
 
 def read_destruction(text: str) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from quws.domain.observables import Observables
 from quws.domain.options import RunOptions
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
@@ -25,12 +26,21 @@ def text(value: Any) -> str:
             return "true" if value else "false"
         case datetime():
             return format_instant(value)
+        case Observables():
+            return json.dumps(value.lists if value.each else value.lists[0])
         case BaseModel():
             return value.model_dump_json(exclude_none=True)
-        case dict():
-            return json.dumps(value)
+        case dict() | list() | tuple():
+            return json.dumps(value, default=_real)
         case _:
             return str(value)
+
+
+def _real(value: Any) -> float:
+    """Write the coefficients of Qiskit's observables, which are complex numbers without need."""
+    if isinstance(value, complex) and not value.imag:
+        return value.real
+    raise TypeError(f"{value!r} cannot be sent")
 
 
 def form(keywords: Mapping[str, Any], specifications: Specifications = SPECIFICATIONS) -> Form:
@@ -55,9 +65,9 @@ def forwarded(
         for item in specifications.options
         if item.forwarded
     }
-    return {
-        name: text(value) for name, value in values.items() if value != specifications[name].default
-    }
+    given = {name: value for name, value in values.items() if value != specifications[name].default}
+    replaced = {specifications[name].instead_of for name in given}
+    return {name: text(value) for name, value in given.items() if name not in replaced}
 
 
 def _field(value: Any) -> str | list[str]:

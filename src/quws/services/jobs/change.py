@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.facts import keep_facts
 from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
+from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter
 from quws.domain.job import new_job_id
 from quws.domain.parameters.posted import Posted, with_parts
@@ -19,7 +21,8 @@ from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
 from quws.services.quotas import Quotas
 from quws.services.room import DiskRoom
-from quws.store.jobs.control import Change, NewParameters, Refused
+from quws.services.webhooks.hooks import Webhooks
+from quws.store.jobs.control import Change, Link, NewParameters, Refused
 from quws.store.jobs.store import JobStore
 
 PENDING_ONLY = "parameters can be changed while PENDING only"
@@ -39,7 +42,9 @@ class JobChange:
         announcer: Announcer,
         quotas: Quotas,
         room: DiskRoom,
+        webhooks: Webhooks,
         policy: Policy,
+        clock: Clock = utc_now,
     ) -> None:
         self._reader = reader
         self._planner = planner
@@ -49,6 +54,8 @@ class JobChange:
         self._announcer = announcer
         self._quotas = quotas
         self._room = room
+        self._webhooks = webhooks
+        self._clock = clock
         self._policy = policy
 
     async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
@@ -102,10 +109,12 @@ class JobChange:
                 )
         renewed = {item.name.upper() for item in posted}
         merged = [
-            await self._files.posted(item)
+            value
             for item in job.parameters
             if item.name.upper() not in renewed
-        ] + list(posted)
+            for value in await self._files.posted(item)
+        ]
+        merged += posted
         size = sum(len(item.value) for item in merged)
         await self._room.check()
         await self._quotas.admit(job.owner, size=size)
@@ -119,13 +128,25 @@ class JobChange:
             self._policy.inline_bytes,
             self._planner.specifications,
         )
+        circuits = len(plan.request.circuits)
+        spec = await keep_facts(self._artifacts, stamp, plan.spec, circuits)
         self._quotas.add(job.owner, size=size)
         changes: dict[str, Any] = {
-            "circuits": len(plan.request.circuits),
-            "spec": plan.spec.stored(),
+            "circuits": circuits,
+            "spec": spec.stored(),
             "target": plan.target.name,
             "size": plan.work,
             "cost_ms": plan.cost_ms,
             "quote": plan.quote,
         }
-        return NewParameters(parameters, changes)
+        tags = None
+        # What was said of these later holds no more, and else does.
+        if "TAG" in renewed:
+            tags, changes["tags"] = plan.spec.tags, None
+        if "METADATA" in renewed:
+            changes["metadata"] = None
+        hook = None
+        if "WEBHOOK" in renewed and (url := plan.request.webhook) is not None:
+            await self._webhooks.admit(job.owner, url)
+            hook = Link(job.owner or "", url, self._clock())
+        return NewParameters(parameters, changes, tags, hook)

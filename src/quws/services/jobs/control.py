@@ -1,4 +1,4 @@
-"""Run, abort and delete a job; change its run id, destruction and execution duration."""
+"""Run, abort and delete a job; change its run id, name, destruction and execution duration."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _RULES = {
     Part.DESTRUCTION: "DESTRUCTION cannot be changed any more",
     Part.EXECUTION_DURATION: "EXECUTIONDURATION needs a job that is not over",
     Part.RUN_ID: "RUNID cannot be changed any more",
+    Part.NAME: "NAME cannot be changed any more",
     Part.RUN: "RUN needs PENDING or HELD",
     Part.ABORT: "ABORT needs a job that is not over",
 }
@@ -123,12 +124,13 @@ class JobControl:
             destruction=None if destruction is None else self._policy.destruction(destruction, now),
             execution_duration=None if seconds is None else self._policy.duration(seconds),
             run_id=control.run_id,
+            name=control.name,
         )
         match control.phase:
             case "RUN":
                 if job.phase in sources(Move.QUEUE):
                     await self._planner.in_service(target)
-                change = replace(change, run=await self._run(job.owner, target, now))
+                change = replace(change, run=await self.run_of(job.owner, target, now))
             case "ABORT":
                 entry = TimelineEntry(now, "aborted", caller.name or "user", "abort requested")
                 change = replace(change, abort=entry)
@@ -146,7 +148,7 @@ class JobControl:
         if head.phase is Phase.QUEUED:
             await self._announcer.work(target)
 
-    async def _run(self, owner: str | None, target: str, now: datetime) -> Run:
+    async def run_of(self, owner: str | None, target: str, now: datetime) -> Run:
         """Return what RUN is to do: without room for any results the job is held."""
         most, hold = self._policy.max_queued, False
         why = counted(most, "job of this owner waits or runs", "jobs of this owner wait or run")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
-from quws.artifacts.parameters import read_circuits, read_parameter
+from quws.artifacts.parameters import read_circuits, read_parameter, read_some
 from quws.domain.errors import NotFound
-from quws.domain.job import Job, Parameter, Result
+from quws.domain.job import Job, Parameter, Result, circuits_of
+from quws.domain.outcomes import NEXT
 from quws.domain.parameters.posted import Posted
+from quws.domain.payloads import BINARY_TYPE, as_bytes
 from quws.store.jobs.store import JobStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,10 @@ class JobFiles:
         self._store = store
         self._artifacts = artifacts
 
-    def result(self, job: Job, result_id: str) -> Content:
+    async def result(self, job: Job, result_id: str) -> Content:
         """Return the content of one result of a job.
+
+        That of a circuit of a large batch is cut out of the file that it has in common with others.
 
         Raises
         ------
@@ -41,11 +49,18 @@ class JobFiles:
         for item in job.results:
             if item.id == result_id:
                 return self._content(item)
+        wanted = circuits_of(result_id)
+        for item in job.results if len(wanted) == 1 else ():
+            circuits = circuits_of(item.id)
+            if wanted[0] in circuits and item.id.startswith(result_id.partition("-")[0]):
+                return await self._cut(item, circuits.index(wanted[0]))
         known = ", ".join(item.id for item in job.results) or "none yet"
         raise NotFound(f"job {job.id} has no result '{result_id[:60]}'; it has: {known}")
 
-    def parameter(self, job: Job, name: str, position: int = 0) -> Content:
+    async def parameter(self, job: Job, name: str, position: int | None = None) -> Content:
         """Return the content of a parameter; ``position`` counts the repetitions of its name.
+
+        Without a position it is the first one, or all circuits of a large batch.
 
         Raises
         ------
@@ -54,12 +69,18 @@ class JobFiles:
 
         """
         found = [item for item in job.parameters if item.name.upper() == name.upper()]
-        if position >= len(found):
+        place = position or 0
+        if place >= sum(item.count for item in found):
             raise NotFound(f"job {job.id} has no parameter '{name[:60]}'")
-        return self._content(found[position])
+        if found[0].count == 1:
+            return self._content(found[place])
+        if position is None:
+            return self._content(found[0])
+        (text,) = await self._there(read_some(self._artifacts, found[0], range(place, place + 1)))
+        return _in_memory(*_sent(text))
 
-    async def circuits(self, job: Job, only: int | None = None) -> list[str]:
-        """Return the circuits of a job: all, or ``only`` the one of an index.
+    async def circuits(self, job: Job, wanted: range | None = None) -> list[str]:
+        """Return the circuits of a job: all, or those of some indices.
 
         Raises
         ------
@@ -67,13 +88,11 @@ class JobFiles:
             Their files are gone.
 
         """
-        try:
-            return await read_circuits(self._artifacts, job.parameters, only)
-        except ArtifactMissing:
-            raise NotFound("the circuits are not there any more") from None
+        reading = read_circuits(self._artifacts, job.parameters, wanted)
+        return await self._there(reading, "the circuits are")
 
-    async def posted(self, parameter: Parameter) -> Posted:
-        """Return a parameter as it was posted.
+    async def posted(self, parameter: Parameter) -> list[Posted]:
+        """Return a parameter as it was posted, as often as it was.
 
         Raises
         ------
@@ -81,11 +100,17 @@ class JobFiles:
             Its file is gone.
 
         """
+        if parameter.count > 1:
+            circuits = read_some(self._artifacts, parameter, range(parameter.count))
+            return [Posted(parameter.name, *_sent(text)) for text in await self._there(circuits)]
+        value = await self._there(read_parameter(self._artifacts, parameter))
+        return [Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)]
+
+    async def _there(self, reading: Awaitable[T], what: str = "the file is") -> T:
         try:
-            value = await read_parameter(self._artifacts, parameter)
+            return await reading
         except ArtifactMissing:
-            raise NotFound("the file is not there any more") from None
-        return Posted(parameter.name, value, parameter.mime_type, parameter.by_reference)
+            raise NotFound(f"{what} not there any more") from None
 
     async def drop(self, job_id: str) -> None:
         """Delete all files of a job that is gone, now or by the next sweep."""
@@ -98,19 +123,54 @@ class JobFiles:
     def _content(self, item: Result | Parameter) -> Content:
         if item.artifact is None:
             assert isinstance(item, Parameter)
-            content = (item.value or "").encode()
+            return _in_memory((item.value or "").encode(), item.mime_type)
+        return Content(item.size, item.mime_type, partial(self._stored, item.artifact))
 
-            async def inline(start: int, end: int | None) -> AsyncIterator[bytes]:
-                yield content[start:end]
+    async def _cut(self, item: Result, place: int) -> Content:
+        """Return one of the circuits in a file of some."""
+        begin, end = await _line(self._stored(item.artifact), place + 1)
+        begin += len(NEXT) if place else 0
 
-            return Content(len(content), item.mime_type, inline)
-        key = item.artifact
+        def read(first: int, last: int | None) -> AsyncIterator[bytes]:
+            return self._stored(item.artifact, begin + first, end if last is None else begin + last)
 
-        async def stored(start: int, end: int | None) -> AsyncIterator[bytes]:
-            try:
-                async for chunk in self._artifacts.stream(key, start, end):
-                    yield chunk
-            except ArtifactMissing:
-                raise NotFound("the file is not there any more") from None
+        return Content(end - begin, item.mime_type, read)
 
-        return Content(item.size, item.mime_type, stored)
+    async def _stored(
+        self, key: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._artifacts.stream(key, start, end):
+                yield chunk
+        except ArtifactMissing:
+            raise NotFound("the file is not there any more") from None
+
+
+def _sent(text: str) -> tuple[bytes, str]:
+    """Return a circuit as it was sent, and its type."""
+    binary = as_bytes(text)
+    if binary is None:
+        return text.encode(), Parameter("CIRCUIT").mime_type
+    return binary, BINARY_TYPE
+
+
+def _in_memory(content: bytes, mime_type: str) -> Content:
+    async def read(start: int, end: int | None) -> AsyncIterator[bytes]:
+        yield content[start:end]
+
+    return Content(len(content), mime_type, read)
+
+
+async def _line(chunks: AsyncIterator[bytes], number: int) -> tuple[int, int]:
+    """Return where a line begins and ends, without its newline; counted from 0."""
+    begin = offset = 0
+    async for chunk in chunks:
+        position = 0
+        while (found := chunk.find(b"\n", position)) >= 0:
+            if number == 0:
+                return begin, offset + found
+            number -= 1
+            position = found + 1
+            begin = offset + position
+        offset += len(chunk)
+    return begin, offset

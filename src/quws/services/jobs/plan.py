@@ -10,6 +10,7 @@ from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
+from quws.domain.kinds import check_measuring
 from quws.domain.noise import Noise
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import check_target, read_control, read_job
@@ -160,6 +161,9 @@ class Planner:
         await self._standing.confirm(caller)
         target.check(facts)
         options = request.options
+        check_measuring(facts, options.kind)
+        if options.observable is not None:
+            options.observable.check(facts)
         if options.noise is not None:
             noise = await self._noise(options.noise, target)
             options = options.model_copy(update={"noise": noise})
@@ -173,7 +177,7 @@ class Planner:
             metadata=request.metadata,
             origin=logs.origin() | tracing.carrier(),
         )
-        work = work_of(facts, options.shots)
+        work = work_of(facts, options.shots, options.mean_runs)
         record = await self._found(target.name)
         state = None if record is None else record.state
         outlook = await self._quotes.outlook(target.name, state)

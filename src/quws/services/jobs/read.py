@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
+from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
 from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
-from quws.domain.phases import Move, Phase, sources
+from quws.domain.labels import ListFilter, Place
+from quws.domain.phases import Move, sources
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
-from quws.store.jobs.listing import ListFilter
+from quws.services.waiting import Waiting
 from quws.store.jobs.store import JobStore
 
 _T = TypeVar("_T")
+ANY = ListFilter()
 
 
 class JobReader:
     """Reads jobs for callers who may see them: their owners, and operators."""
 
-    def __init__(self, store: JobStore, quotes: Quotes) -> None:
+    def __init__(self, store: JobStore, quotes: Quotes, announcer: Announcer) -> None:
         self._store = store
-        self._snapshots = Snapshots(store.reading)
+        self._snapshots = Snapshots(store.reading, Waiting(store.reading, announcer))
         self._quotes = quotes
 
     async def get(self, caller: Caller, job_id: str) -> Job:
@@ -92,42 +96,19 @@ class JobReader:
         return await _seen(caller, job_id, self._snapshots.read, _owner_of)
 
     def refs(
-        self,
-        caller: Caller,
-        *,
-        phases: frozenset[Phase] = frozenset(),
-        after: datetime | None = None,
-        last: int | None = None,
-        key: str | None = None,
+        self, caller: Caller, wanted: ListFilter = ANY, past: Place | None = None
     ) -> AsyncIterator[list[JobRef]]:
-        """Yield the caller's jobs in chunks, newest first; ARCHIVED ones only when asked for.
+        """Yield the caller's jobs in chunks; ARCHIVED ones only when asked for.
 
-        With ``key`` only the one that a request of theirs made under this Idempotency-Key.
+        ``past`` is where the list is to go on.
         """
-        return self._store.listing.refs(
-            ListFilter(
-                owner=caller.name,
-                everybody=caller.operator,
-                phases=phases,
-                after=after,
-                last=last,
-                key=key,
-            )
-        )
+        return self._store.listing.refs(own(caller, wanted), past)
 
     async def rows(
-        self,
-        caller: Caller,
-        limit: int,
-        *,
-        older: str | None = None,
-        phases: frozenset[Phase] = frozenset(),
-        after: datetime | None = None,
-        last: int | None = None,
+        self, caller: Caller, limit: int, wanted: ListFilter = ANY, past: Place | None = None
     ) -> list[JobRow]:
-        """Return one page of the caller's jobs, newest first, with what a table says of them."""
-        wanted = ListFilter(caller.name, caller.operator, phases, after, last)
-        return await self._store.listing.rows(wanted, limit, older)
+        """Return one page of the caller's jobs, with what a table says of them."""
+        return await self._store.listing.rows(own(caller, wanted), limit, past)
 
     async def running(self) -> list[Running]:
         """Return the jobs that workers have in hand: everybody's, for operators."""
@@ -156,6 +137,11 @@ class JobReader:
 
 def _owner_of(found: Snapshot) -> str | None:
     return found.job.owner
+
+
+def own(caller: Caller, wanted: ListFilter) -> ListFilter:
+    """Return a filter that leaves only jobs that the caller may see."""
+    return replace(wanted, owner=caller.name, everybody=caller.operator)
 
 
 async def _seen(

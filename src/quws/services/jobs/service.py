@@ -10,11 +10,13 @@ from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
+from quws.services.jobs.bulk import JobBulk
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
@@ -24,6 +26,7 @@ from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
+from quws.services.webhooks.hooks import Webhooks
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
@@ -61,7 +64,8 @@ class JobService:
         self.policy = policy
         self.standing = standing
         quotas, room = Quotas(store.usage, policy), room or DiskRoom()
-        self.reader = JobReader(store, quotes)
+        self.webhooks = Webhooks(store.webhooks, policy, clock)
+        self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
             targets=targets,
@@ -83,7 +87,9 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            webhooks=self.webhooks,
             policy=policy,
+            clock=clock,
         )
         self.control = JobControl(
             reader=self.reader,
@@ -96,6 +102,17 @@ class JobService:
             policy=policy,
             clock=clock,
         )
+        self.labels = JobLabels(
+            reader=self.reader, store=store, announcer=announcer, quotas=quotas, clock=clock
+        )
+        self.bulk = JobBulk(
+            planner=self.planner,
+            control=self.control,
+            store=store,
+            announcer=announcer,
+            quotas=quotas,
+            clock=clock,
+        )
         self.submission = JobSubmission(
             planner=self.planner,
             control=self.control,
@@ -105,6 +122,7 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            webhooks=self.webhooks,
             policy=policy,
             clock=clock,
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from quws.artifacts import ArtifactStore
+from quws.artifacts.facts import keep_facts
 from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
@@ -24,6 +25,7 @@ from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.quotas import Quotas
 from quws.services.room import DiskRoom
+from quws.services.webhooks.hooks import Webhooks
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.store import JobStore
@@ -46,6 +48,7 @@ class JobSubmission:
         announcer: Announcer,
         quotas: Quotas,
         room: DiskRoom,
+        webhooks: Webhooks,
         policy: Policy,
         clock: Clock = utc_now,
     ) -> None:
@@ -57,6 +60,7 @@ class JobSubmission:
         self._announcer = announcer
         self._quotas = quotas
         self._room = room
+        self._webhooks = webhooks
         self._policy = policy
         self._clock = clock
 
@@ -95,7 +99,8 @@ class JobSubmission:
         await self._room.check()
         await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
-        target = plan.target
+        await self._webhooks.admit(caller.name, plan.request.webhook)
+        target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
 
         job_id = new_job_id()
@@ -131,16 +136,17 @@ class JobSubmission:
                 execution_duration=duration,
                 quote=plan.quote,
                 attempt=0,
-                circuits=len(plan.request.circuits),
+                circuits=len(facts),
                 circuits_done=0,
                 message=None,
                 parameters=parameters,
-                spec=plan.spec,
+                spec=await keep_facts(self._artifacts, job_id, plan.spec, len(facts)),
                 error=None,
+                name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
             )
-            before = await self._store.creation.add(job, entries, once)
+            before = await self._store.creation.add(job, entries, once, plan.request.webhook)
         except StoreUnavailable:
             raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:

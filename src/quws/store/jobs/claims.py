@@ -30,6 +30,7 @@ from quws.domain.job import Claim, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.instants import from_stored
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
 from quws.store.jobs.rows import UnreadableJob, job_of
@@ -172,7 +173,7 @@ class JobClaims:
             row = next(iter(await self._renew.run(connection, values)), None)
             if row is None:
                 return None
-            return replace(claim, deadline=row.deadline), t.from_stored(row.now)
+            return replace(claim, deadline=row.deadline), from_stored(row.now)
 
     async def shift(self, claim: Claim, seconds: float) -> Claim | None:
         """Move the deadline of a running job with the clock, after that was set.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -15,12 +16,14 @@ from quws.domain import phases
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
+from quws.store import webhooks
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.circuits import replace_circuits
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.garbage import discard
-from quws.store.jobs.removal import remove
+from quws.store.jobs.labels import replace_tags
+from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
 from quws.store.jobs.turns import next_turn
 from quws.store.jobs.usage import bytes_of
@@ -38,6 +41,7 @@ class Part(Enum):
     DESTRUCTION = auto()
     EXECUTION_DURATION = auto()
     RUN_ID = auto()
+    NAME = auto()
     RUN = auto()
     ABORT = auto()
 
@@ -51,15 +55,26 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """The URL that is told of a job of an owner, from an instant on."""
+
+    owner: str
+    url: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewParameters:
     """All parameters that a job is to have, with the columns that follow from them.
 
     ``columns`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
-    ``quote``.
+    ``quote``. ``tags`` are by which the job is found, if they are among what changes.
     """
 
     parameters: Sequence[Parameter]
     columns: Mapping[str, Any]
+    tags: Sequence[str] | None = None
+    webhook: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +93,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one request wants of a job; None is left as it is. An empty run id takes it away."""
+    """What one request wants of a job; None is left as it is.
+
+    An empty run id or name takes it away.
+    """
 
     parameters: NewParameters | None = None
     destruction: datetime | None = None
     execution_duration: int | None = None
     run_id: str | None = None
+    name: str | None = None
     run: Run | None = None
     abort: TimelineEntry | None = None
 
@@ -133,6 +152,35 @@ class JobControl:
         async with self._database.write() as connection:
             return await remove(connection, self._database, job_id, now)
 
+    async def run_all(self, jobs: Sequence[tuple[str, str | None, Run]]) -> list[JobRef]:
+        """Run jobs in one transaction: each with its owner and what RUN is to do with it.
+
+        Those are left out whose phase forbids it by now, and the others of an owner of whom one had
+        to be held. Return the ones that are queued or held.
+        """
+        moved: list[JobRef] = []
+        full: set[str | None] = set()
+        async with self._database.write() as connection:
+            for job_id, owner, run in jobs:
+                if owner in full:
+                    continue
+                with suppress(Refused):
+                    moved.append(await self._run(connection, job_id, run))
+                    if moved[-1].phase is Phase.HELD:
+                        full.add(owner)
+        return moved
+
+    async def abort_all(self, job_ids: Sequence[str], entry: TimelineEntry) -> list[JobRef]:
+        """Abort jobs in one transaction, and return those that were not over."""
+        async with self._database.write() as connection:
+            found = [await self._abort(connection, job_id, entry) for job_id in job_ids]
+        return [ref for ref in found if ref is not None]
+
+    async def delete_all(self, job_ids: Sequence[str], now: datetime) -> list[str]:
+        """Remove jobs in one transaction, and return those that were there."""
+        async with self._database.write() as connection:
+            return await remove_all(connection, self._database, job_ids, now)
+
     async def _set(self, connection: AsyncConnection, job_id: str, change: Change) -> None:
         """Set what a request wants to be set, each if the job's phase allows it."""
         new = change.parameters
@@ -148,6 +196,12 @@ class JobControl:
                 **new.columns,
             )
             await replace_circuits(connection, job_id, new.columns["circuits"])
+            if new.tags is not None:
+                await replace_tags(connection, self._database, job_id, new.tags)
+            if (hook := new.webhook) is not None:
+                await webhooks.link(
+                    connection, self._database, job_id, hook.owner, hook.url, hook.since
+                )
         if change.destruction is not None:
             await _update(
                 connection,
@@ -173,6 +227,9 @@ class JobControl:
             await _update(
                 connection, job_id, Part.RUN_ID, _NOT_ARCHIVED, run_id=change.run_id or None
             )
+
+        if change.name is not None:
+            await _update(connection, job_id, Part.NAME, _NOT_ARCHIVED, name=change.name or None)
 
     async def _run(self, connection: AsyncConnection, job_id: str, run: Run) -> JobRef:
         """Put a job into its target's queue, at its owner's next turn, or hold it."""

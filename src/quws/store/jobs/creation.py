@@ -9,10 +9,12 @@ from sqlalchemy import insert
 from quws.domain.job import Job, TimelineEntry
 from quws.domain.phases import Phase
 from quws.store import tables as t
+from quws.store import webhooks
 from quws.store.database import Database
 from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
 from quws.store.jobs.keys import MadeBefore, Once
+from quws.store.jobs.labels import add_tags
 from quws.store.jobs.rows import parameter_json
 from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
@@ -27,18 +29,28 @@ class JobCreation:
         self._queued = Statement(insert(t.jobs).values(turn=turn_of_new(database)))
 
     async def add(
-        self, job: Job, entries: Sequence[TimelineEntry], once: Once | None = None
+        self,
+        job: Job,
+        entries: Sequence[TimelineEntry],
+        once: Once | None = None,
+        webhook: str | None = None,
     ) -> MadeBefore | None:
         """Write a new job (PENDING, or QUEUED when it is to run at once).
 
         With ``once`` only if its key is new to the owner; else nothing is
-        written, and what the key stands for is given.
+        written, and what the key stands for is given. ``webhook`` is the URL that is told of it.
         """
         async with self._database.write() as connection:
             if once is not None:
                 before = await keys.take(connection, self._database, job, once)
                 if before is not None:
                     return before
+            # First, so that it is told of the making too.
+            if webhook is not None:
+                now = entries[-1].time
+                await webhooks.link(
+                    connection, self._database, job.id, job.owner or "", webhook, now
+                )
             queued = job.phase is Phase.QUEUED
             await transition.create(
                 connection,
@@ -48,6 +60,7 @@ class JobCreation:
                 id=job.id,
                 owner=job.owner or "",
                 run_id=job.run_id,
+                name=job.name,
                 target=job.target,
                 creation_time=job.creation_time,
                 queued_time=job.queued_time,
@@ -63,5 +76,7 @@ class JobCreation:
                 message=job.message,
                 stored_bytes=bytes_of(job.parameters),
             )
+            if job.spec.tags:
+                await add_tags(connection, self._database, [job.id], job.spec.tags)
             await add_circuits(connection, job.id, job.circuits)
             return None

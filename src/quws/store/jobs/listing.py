@@ -4,41 +4,75 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Integer, bindparam, literal, null, select, tuple_
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Integer,
+    Select,
+    TextClause,
+    bindparam,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import JobRef, JobRow, Running
+from quws.domain.labels import INDEXED_RUN_ID, ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
-from quws.store.jobs.rows import ref_of, refs_of, select_refs
+from quws.store.jobs.rows import phase_of, ref_of, refs_of, select_refs
 
-_j = t.jobs.c
+_j, _tags = t.jobs.c, t.job_tags.c
 _MOST = bindparam("most", type_=Integer)
-_OLDER = tuple_(_j.creation_time, _j.id) < tuple_(
-    bindparam("seen_time", type_=t.Instant), bindparam("seen_id", type_=_j.id.type)
-)
-_TAGS = _j.spec["tags"].label("tags")
+_TAGS = func.coalesce(_j.tags, _j.spec["tags"], type_=JSON).label("tags")
+# Written as in the indexes: only then do both databases see that those fit.
+_SHORT_RUN_ID = text(f"length(jobs.run_id) <= {INDEXED_RUN_ID}")
+_OTHER_RUN_ID = text(f"(jobs.run_id IS NULL OR length(jobs.run_id) > {INDEXED_RUN_ID})")
+_ENDED = text("jobs.end_time IS NOT NULL")
+_NOT_ENDED = text("jobs.end_time IS NULL")
+_REF = len(select_refs().selected_columns)
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ListFilter:
-    """Which jobs to list. ``owner`` counts only when ``everybody`` is False."""
+class _Stretch:
+    """Jobs that an index has in their order."""
 
-    owner: str | None = None
-    everybody: bool = False
-    phases: frozenset[Phase] = field(default_factory=frozenset)
-    after: datetime | None = None
-    last: int | None = None
-    key: str | None = None
-    """Only the job that ``owner`` made under this idempotency key."""
+    keys: tuple[ColumnElement[Any], ...]
+    descending: bool
+    only: tuple[ColumnElement[bool] | TextClause, ...] = ()
+
+    @property
+    def order(self) -> list[ColumnElement[Any]]:
+        return [item.desc() if self.descending else item for item in self.keys]
+
+    @property
+    def beyond(self) -> ColumnElement[bool]:
+        """The condition that a job comes behind one that was seen."""
+        keys = tuple_(*self.keys)
+        seen = tuple_(
+            *(bindparam(f"seen_{k}", type_=item.type) for k, item in enumerate(self.keys))
+        )
+        return keys < seen if self.descending else keys > seen
+
+    def place(self, row: Any) -> dict[str, Any]:
+        """Return with what `beyond` is run, behind a job of which a row has all the keys."""
+        names = (item.key for item in self.keys)
+        return {
+            f"seen_{k}": getattr(row, "id" if name == "job_id" else str(name))
+            for k, name in enumerate(names)
+        }
 
 
 class JobListing:
@@ -47,45 +81,46 @@ class JobListing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def refs(self, wanted: ListFilter) -> AsyncIterator[list[JobRef]]:
-        """List jobs, newest first, in chunks.
+    async def refs(
+        self, wanted: ListFilter, past: Place | None = None
+    ) -> AsyncIterator[list[JobRef]]:
+        """List jobs in chunks, behind a place if one is given.
 
         Holds no connection between them, so that a slow reader of a long list blocks nobody.
         """
         left = wanted.last
-        query = first = (
-            select_refs()
-            .where(*_clauses(wanted))
-            .order_by(_j.creation_time.desc(), _j.id.desc())
-            .limit(_MOST)
-        )
-        values: dict[str, Any] = {}
-        while left is None or left > 0:
-            size = CHUNK if left is None else min(left, CHUNK)
-            async with self._database.read() as connection:
-                rows = (await connection.execute(query, values | {"most": size})).all()
-            refs = refs_of(rows)
-            if refs:
-                yield refs
-            if len(refs) < size:
-                return
-            query = first.where(_OLDER)
-            values = {"seen_time": refs[-1].creation_time, "seen_id": refs[-1].id}
-            if left is not None:
-                left -= size
-            # Each of them takes some milliseconds: others are served between two.
-            await asyncio.sleep(0)
+        for stretch, start in _stretches_behind(wanted, past):
+            values = start
+            columns = [*select_refs().selected_columns]
+            if _j.end_time in stretch.keys:
+                columns.append(_j.end_time)
+            first = _query(wanted, stretch, columns).limit(_MOST)
+            following = first.where(stretch.beyond)
+            while left is None or left > 0:
+                size = CHUNK if left is None else min(left, CHUNK)
+                query = following if values else first
+                async with self._database.read() as connection:
+                    rows = (await connection.execute(query, values | {"most": size})).all()
+                if rows:
+                    yield refs_of(rows if len(columns) == _REF else (row[:_REF] for row in rows))
+                if left is not None:
+                    left -= len(rows)
+                if len(rows) < size:
+                    break
+                values = stretch.place(rows[-1])
+                # Each of them takes some milliseconds: others are served between two.
+                await asyncio.sleep(0)
 
-    async def rows(self, wanted: ListFilter, limit: int, older: str | None = None) -> list[JobRow]:
-        """Return one page of a table of jobs, newest first.
+    async def rows(self, wanted: ListFilter, limit: int, past: Place | None = None) -> list[JobRow]:
+        """Return one page of a table of jobs.
 
-        ``older`` is the last job of the page before it.
+        ``past`` is where the page before it ended.
         """
         try:
-            found = [(row, row.tags) for row in await self._page(wanted, limit, older, _TAGS)]
+            found = [(row, row.tags) for row in await self._page(wanted, limit, past, _TAGS)]
         except (DBAPIError, StoreUnavailable):
             # What one job says of itself cannot be read: the others are shown all the same.
-            rows = await self._page(wanted, limit, older, null().label("tags"))
+            rows = await self._page(wanted, limit, past, null().label("tags"))
             found = [(row, await self._tags(row.id)) for row in rows]
         return [
             JobRow(
@@ -98,9 +133,24 @@ class JobListing:
                 row.end_time,
                 row.destruction_time,
                 row.quote,
+                row.name,
             )
             for row, tags in found
         ]
+
+    async def count(self, wanted: ListFilter) -> dict[Phase, int]:
+        """Count the jobs that a filter leaves, by phase; ``last`` does not count."""
+        query = select(_j.phase, func.count()).where(*_clauses(wanted))
+        query = query.where(*map(_has_tag, sorted(wanted.tags))).group_by(_j.phase)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return {phase_of(phase): number for phase, number in rows}
+
+    async def targets(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Return for which targets jobs are, by their ids."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(_j.id, _j.target).where(_j.id.in_(job_ids)))
+            return {job_id: target for job_id, target in rows}  # noqa: C416 - rows, no pairs
 
     async def running(self, limit: int = 200) -> list[Running]:
         """List the jobs that workers hold, longest first."""
@@ -119,26 +169,34 @@ class JobListing:
             ]
 
     async def _page(
-        self, wanted: ListFilter, limit: int, older: str | None, tags: Any
+        self, wanted: ListFilter, limit: int, past: Place | None, tags: Any
     ) -> Sequence[Any]:
-        query = select(
-            *select_refs().selected_columns,
-            _j.target,
-            tags,
-            _j.circuits,
-            _j.circuits_done,
-            _j.start_time,
-            _j.end_time,
-            _j.destruction_time,
-            _j.quote,
-        ).where(*_clauses(wanted))
-        if older is not None:
-            created = select(_j.creation_time).where(_j.id == older).scalar_subquery()
-            query = query.where(tuple_(_j.creation_time, _j.id) < tuple_(created, literal(older)))
-        query = query.order_by(_j.creation_time.desc(), _j.id.desc())
-        query = query.limit(limit if wanted.last is None else min(limit, wanted.last))
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).all()
+        found: list[Any] = []
+        most = limit if wanted.last is None else min(limit, wanted.last)
+        for stretch, values in _stretches_behind(wanted, past):
+            query = _query(
+                wanted,
+                stretch,
+                [
+                    *select_refs().selected_columns,
+                    _j.target,
+                    tags,
+                    _j.circuits,
+                    _j.circuits_done,
+                    _j.start_time,
+                    _j.end_time,
+                    _j.destruction_time,
+                    _j.quote,
+                    _j.name,
+                ],
+            ).limit(most - len(found))
+            if values:
+                query = query.where(stretch.beyond)
+            async with self._database.read() as connection:
+                found += (await connection.execute(query, values)).all()
+            if len(found) >= most:
+                break
+        return found
 
     async def _tags(self, job_id: str) -> list[str] | None:
         try:
@@ -152,6 +210,71 @@ class JobListing:
             return None
 
 
+def _stretches(wanted: ListFilter) -> list[_Stretch]:
+    newest = (_j.creation_time, _j.id)
+    if wanted.tags:
+        newest = (_tags.creation_time, _tags.job_id)
+    match wanted.order:
+        case Order.NEWEST | Order.OLDEST:
+            return [_Stretch(newest, wanted.order is Order.NEWEST)]
+        case Order.RUN_ID | Order.RUN_ID_BACK:
+            keys: tuple[Any, ...] = (_j.run_id, _j.creation_time, _j.id)
+            only, others = _SHORT_RUN_ID, _OTHER_RUN_ID
+        case Order.ENDED | Order.ENDED_LAST:
+            keys = (_j.end_time, _j.id)
+            only, others = _ENDED, _NOT_ENDED
+    first = _Stretch(keys, wanted.order.startswith("-"), (only,))
+    return [first, _Stretch(newest, True, (others,))]
+
+
+def _stretches_behind(
+    wanted: ListFilter, past: Place | None
+) -> list[tuple[_Stretch, dict[str, Any]]]:
+    """Return of what a list is made behind a place, and with what the first of it goes on."""
+    first, *others = _stretches(wanted)
+    if past is None:
+        return [(item, {}) for item in (first, *others)]
+    by_run_id = wanted.order in (Order.RUN_ID, Order.RUN_ID_BACK)
+    if others and (past.run_id if by_run_id else past.end_time) is None:
+        # It stood among those that have not by what the list is ordered.
+        first, *others = others
+    return [(first, first.place(past)), *((item, {}) for item in others)]
+
+
+def _query(wanted: ListFilter, stretch: _Stretch, columns: Sequence[Any]) -> Select[Any]:
+    query = select(*columns).where(*_clauses(wanted), *stretch.only)
+    if wanted.tags:
+        # Of one tag the index gives the list, in its order; of the others each job is asked.
+        first, *others = sorted(wanted.tags)
+        query = query.join_from(t.jobs, t.job_tags, _tags.job_id == _j.id)
+        query = query.where(_tags.tag == first)
+        if not wanted.everybody:
+            query = query.where(_tags.owner == (wanted.owner or ""))
+        query = query.where(*map(_has_tag, others))
+    return query.order_by(*stretch.order)
+
+
+def _has_tag(tag: str) -> ColumnElement[bool]:
+    other = t.job_tags.alias()
+    return exists(select(other.c.tag).where(other.c.job_id == _j.id, other.c.tag == tag))
+
+
+def _says(wanted: ListFilter, words: str) -> ColumnElement[bool]:
+    other = t.job_tags.alias()
+    tags = select(other.c.tag).where(
+        other.c.job_id == _j.id, other.c.tag.icontains(words, autoescape=True)
+    )
+    if not wanted.everybody:
+        # PostgreSQL may look for all that fit first: among those of one owner.
+        tags = tags.where(other.c.owner == (wanted.owner or ""))
+    of_tags = exists(tags)
+    return or_(
+        _j.name.icontains(words, autoescape=True),
+        _j.run_id.icontains(words, autoescape=True),
+        of_tags,
+    )
+
+
 def _clauses(wanted: ListFilter) -> list[Any]:
     clauses: list[Any] = []
     if not wanted.everybody:
@@ -159,6 +282,16 @@ def _clauses(wanted: ListFilter) -> list[Any]:
     clauses.append(in_phases(wanted.phases) if wanted.phases else not_archived())
     if wanted.after is not None:
         clauses.append(_j.creation_time > wanted.after)
+    if wanted.before is not None:
+        clauses.append(_j.creation_time < wanted.before)
+    if wanted.run_id is not None:
+        clauses.append(_j.run_id == wanted.run_id)
+        if len(wanted.run_id) <= INDEXED_RUN_ID:
+            clauses.append(_SHORT_RUN_ID)
+    if wanted.target is not None:
+        clauses.append(_j.target == wanted.target)
+    if wanted.text is not None:
+        clauses.append(_says(wanted, wanted.text))
     if wanted.key is not None:
         k = t.idempotency_keys.c
         made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CIRCUIT = "circuit"
     """One of its circuits is done."""
     DELETED = "deleted"
+    LABELS = "labels"
+    """It is called otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

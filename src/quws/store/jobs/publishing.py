@@ -71,11 +71,14 @@ _SAY = (
 )
 _STORE = (
     update(t.circuits)
-    .where(_c.job_id == HELD_JOB, _c.index == bindparam("its_index"), _c.status != "completed")
+    .where(
+        _c.job_id == HELD_JOB,
+        _c.index.between(bindparam("first", type_=Integer()), bindparam("last", type_=Integer())),
+        _c.status != "completed",
+    )
     .values(
         status="completed",
         attempt=bindparam("its_attempt"),
-        artifact=bindparam("its_artifact"),
         start_time=bindparam("started"),
         end_time=bindparam("ended"),
     )
@@ -83,7 +86,10 @@ _STORE = (
 _COUNT = (
     update(t.jobs)
     .where(_j.id == HELD_JOB)
-    .values(circuits_done=_j.circuits_done + 1, stored_bytes=_j.stored_bytes + _MORE_BYTES)
+    .values(
+        circuits_done=_j.circuits_done + bindparam("more_circuits", type_=Integer()),
+        stored_bytes=_j.stored_bytes + _MORE_BYTES,
+    )
 )
 _ALL_STORED = (
     update(t.circuits)
@@ -113,19 +119,20 @@ class JobPublishing:
         async with self._database.write() as connection:
             return await _say(connection, claim, said)
 
-    async def store_circuit(
+    async def store_circuits(
         self,
         claim: Claim,
-        index: int,
-        result: Result,
+        circuits: range,
+        results: Sequence[Result],
         entry: TimelineEntry,
         started: datetime,
         more: Sequence[Result] = (),
         said: Said = NOTHING_SAID,
     ) -> bool:
-        """Keep the result of one circuit of a batch and list it as a result of the job.
+        """Keep the results of circuits of a batch that follow each other, and list them.
 
-        ``more`` are further files of the circuit, listed after the results of all circuits.
+        Those among them that had a result before keep theirs. ``more`` are further files of the
+        circuits, listed after the results of all circuits.
         """
         async with self._database.write() as connection:
             if not await _say(connection, claim, said):
@@ -134,19 +141,19 @@ class JobPublishing:
                 _STORE,
                 {
                     "held_job": claim.id,
-                    "its_index": index,
+                    "first": circuits[0],
+                    "last": circuits[-1],
                     "its_attempt": claim.attempt,
-                    "its_artifact": result.artifact,
                     "started": started,
                     "ended": entry.time,
                 },
             )
             if stored.rowcount == 0:
                 return True  # Done before, but the news of its commit was lost.
-            size = _bytes_of([result, *more])
-            await connection.execute(_COUNT, {"held_job": claim.id, "more_bytes": size})
-            await _publish(connection, claim, [result], first=index + _BATCH_OFFSET)
-            await _publish(connection, claim, more, first=index + _MORE_OFFSET)
+            done = {"more_bytes": _bytes_of([*results, *more]), "more_circuits": stored.rowcount}
+            await connection.execute(_COUNT, {"held_job": claim.id} | done)
+            await _publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
+            await _publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
             await transition.happened(
                 connection,

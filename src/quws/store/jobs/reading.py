@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from quws.domain.job import REQUEUED, Job, JobRef, JobTimes, TimelineEntry
+from quws.domain.job import (
+    REQUEUED,
+    Job,
+    JobRef,
+    JobTimes,
+    TimelineEntry,
+    circuits_of,
+)
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.store import tables as t
@@ -28,13 +35,15 @@ _TIMES = Statement(
         *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
     ).where(_j.id == _WANTED)
 )
-_POSITION = Statement(
+_AHEAD = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
     .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
     .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
 )
+_POSITION = Statement(_AHEAD)
+_OF_OWNER = Statement(_AHEAD.where(_j.owner == _mine.c.owner))
 
 
 class JobReading:
@@ -97,6 +106,14 @@ class JobReading:
 
         return await self._database.look(read)
 
+    async def of_owner_ahead(self, job_id: str, target: str) -> int:
+        """Return how many jobs of its own owner go before a job."""
+
+        def read(connection: Connection) -> int:
+            return int(_OF_OWNER.first(connection, {"wanted": job_id, "at": target})[0])
+
+        return await self._database.look(read)
+
     async def troubles(self, job_id: str) -> list[str]:
         """Return, oldest first, what went wrong in attempts of a job that were not its last."""
         c = t.timeline.c
@@ -107,13 +124,22 @@ class JobReading:
             return [message or "" for message in rows]
 
     async def circuit_artifacts(self, job_id: str) -> dict[int, str]:
-        """Return where the results of a batch's finished circuits are: index to artifact key."""
-        c = t.circuits.c
+        """Return where the results of a batch's finished circuits are: index to artifact key.
+
+        Several circuits may have theirs in one artifact.
+        """
+        c, r = t.circuits.c, t.results.c
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(c.index, c.artifact).where(c.job_id == job_id, c.artifact.is_not(None))
+                select(c.index, c.artifact).where(c.job_id == job_id, c.status == "completed")
             )
-            return {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
+            done = {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
+            results = await connection.execute(select(r.id, r.artifact).where(r.job_id == job_id))
+            for result_id, artifact in results:
+                for index in circuits_of(result_id):
+                    if index in done and done[index] is None:
+                        done[index] = artifact
+            return {index: artifact for index, artifact in done.items() if artifact is not None}
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
         """Return which of these jobs exist."""

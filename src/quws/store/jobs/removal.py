@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete
@@ -29,14 +30,28 @@ async def remove(
 
     Returns whether it was there and is gone.
     """
+    return bool(await remove_all(connection, database, [job_id], now, *guards))
+
+
+async def remove_all(
+    connection: AsyncConnection,
+    database: Database,
+    job_ids: Sequence[str],
+    now: datetime,
+    *guards: ColumnElement[bool],
+) -> list[str]:
+    """Remove jobs, each if every guard holds, and return those that were there and are gone."""
     removed = await connection.execute(
-        delete(t.jobs).where(_j.id == job_id, *guards).returning(_j.owner, _j.phase)
+        delete(t.jobs).where(_j.id.in_(job_ids), *guards).returning(_j.id, _j.owner, _j.phase)
     )
-    row = removed.first()
-    if row is None:
-        return False
-    gone = Happening(Kind.DELETED, now, job_id, row.owner, phase_of(row.phase))
-    await happened(connection, gone)
-    await handovers.forget(connection, job_id, now)
-    await discard(connection, database, job_id, now)
-    return True
+    rows = removed.all()
+    if not rows:
+        return []
+    await happened(
+        connection,
+        *(Happening(Kind.DELETED, now, row.id, row.owner, phase_of(row.phase)) for row in rows),
+    )
+    for row in rows:
+        await handovers.forget(connection, row.id, now)
+        await discard(connection, database, row.id, now)
+    return [row.id for row in rows]

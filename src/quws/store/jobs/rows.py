@@ -101,13 +101,20 @@ def _read(row: Any, results: list[Result]) -> Job:
         circuits_done=row.circuits_done,
         message=row.message,
         parameters=[Parameter(**item) for item in row.parameters],
-        spec=JobSpec.load(row.spec),
+        spec=JobSpec.load(row.spec | _changed_labels(row)),
         work=row.size,
         calibration_id=row.calibration_id,
         cost_ms=row.cost_ms,
         error=None if row.error is None else _error_of(row.error),
         results=results,
+        name=row.name,
     )
+
+
+def _changed_labels(row: Any) -> dict[str, Any]:
+    """Return the labels that were changed after the job was sent."""
+    found = {"tags": row.tags, "metadata": row.metadata}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def parameter_json(item: Parameter) -> dict[str, Any]:
@@ -120,7 +127,7 @@ def parameter_json(item: Parameter) -> dict[str, Any]:
         "size": item.size,
         "mime_type": item.mime_type,
         "is_post": item.is_post,
-    }
+    } | ({"count": item.count} if item.count > 1 else {})
 
 
 def error_json(error: JobError) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from quws.store.jobs.control import JobControl
 from quws.store.jobs.creation import JobCreation
 from quws.store.jobs.garbage import Garbage
 from quws.store.jobs.keys import IdempotencyKeys
+from quws.store.jobs.labels import JobLabels
 from quws.store.jobs.listing import JobListing
 from quws.store.jobs.outbox import Outbox
 from quws.store.jobs.publishing import JobPublishing
@@ -15,6 +16,7 @@ from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.usage import JobUsage
+from quws.store.webhooks import WebhookStore
 
 
 class JobStore:
@@ -34,9 +36,11 @@ class JobStore:
         self.keys = IdempotencyKeys(database)
         self.creation = JobCreation(database)
         self.control = JobControl(database)
+        self.labels = JobLabels(database)
         self.claims = JobClaims(database)
         self.publishing = JobPublishing(database)
         self.quotes = JobQuotes(database)
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
+        self.webhooks = WebhookStore(database)

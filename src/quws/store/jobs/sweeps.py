@@ -27,13 +27,13 @@ from quws.domain.phases import Move, Phase
 from quws.domain.targets import TargetStatus
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
+from quws.store.instants import from_stored
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import WAITING, in_phases, not_archived
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
 from quws.store.jobs.rows import error_json
 from quws.store.statements import Statement
-from quws.store.tables import from_stored
 
 _j = t.jobs.c
 
@@ -63,6 +63,7 @@ class Duties:
     destruction: bool
     retired: bool
     garbage: bool
+    webhooks: bool
 
 
 class JobSweeps:
@@ -221,6 +222,7 @@ def _duties(now: ColumnElement[int]) -> Statement:
     columns += [
         exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label("retired"),
         exists(select(t.garbage.c.prefix)).label("garbage"),
+        exists(select(t.webhooks.c.id)).label("webhooks"),
     ]
     wanted: list[Any] = [now.label("time"), *columns]
     return Statement(select(*wanted))

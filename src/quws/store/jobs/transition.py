@@ -35,6 +35,7 @@ from quws.domain.job import TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.store import handovers
 from quws.store import tables as t
+from quws.store.instants import Instant
 from quws.store.jobs import outbox
 from quws.store.jobs.clauses import in_phases
 from quws.store.jobs.outbox import Happening, Kind
@@ -55,7 +56,7 @@ writes the rows for them.
 _REF = (_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
 _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
-_TIME = bindparam("entry_time", type_=t.Instant())
+_TIME = bindparam("entry_time", type_=Instant())
 _MESSAGE = bindparam("entry_message", type_=Text())
 
 

@@ -11,8 +11,15 @@ from typing_extensions import override
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
+from quws.domain.targets import (
+    MOST_CIRCUITS,
+    Calibration,
+    TargetDescription,
+    TargetKind,
+    TargetState,
+)
 from quws.targets.base import (
     COMPUTED,
     CircuitResult,
@@ -128,6 +135,7 @@ class Emulator(Target):
             kind=TargetKind.EMULATOR,
             title=f"Emulator of {device.title}",
             qubits=len(device.qubits),
+            job_kinds=list(JobKind),
             native_gates=device.native_gates,
             coupling=device.coupling,
             features=list(COMPUTED),
@@ -135,6 +143,7 @@ class Emulator(Target):
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000
             ),
             max_shots=100_000,
+            max_circuits=MOST_CIRCUITS,
             exclusive=True,
         )
 

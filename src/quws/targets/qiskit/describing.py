@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quws.domain.circuits import CircuitLimits
+from quws.domain.kinds import JobKind
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -71,6 +72,7 @@ def describe(
         kind=kind,
         title=title or name_of(backend),
         qubits=qubits,
+        job_kinds=list(JobKind),
         native_gates=[] if coupling is None else gates_of(target),
         coupling=None
         if coupling is None

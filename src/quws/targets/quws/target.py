@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from quws.domain.circuits import Language
 from quws.domain.job import ErrorType
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.parameters.writing import forwarded
 from quws.domain.phases import ACTIVE, Phase
@@ -33,6 +34,7 @@ from quws.targets.base import (
 if TYPE_CHECKING:
     from quws.targets.quws.site import Site
 
+_KINDS = (JobKind.SAMPLE, JobKind.ESTIMATE)
 _WAIT_SECONDS = 5
 """How long the other side may keep a look until the phase changes."""
 
@@ -91,6 +93,10 @@ class Remote(RemoteTarget):
         # A newer quws may know more than we can understand.
         known = {
             "languages": [item for item in document["languages"] if item in set(Language)],
+            # One of before knows no other kind. What it has compiled is not fetched.
+            "job_kinds": [
+                item for item in _KINDS if item in document.get("job_kinds", [JobKind.SAMPLE])
+            ],
             "features": [item for item in document["features"] if item in set(Feature)],
         }
         return TargetDescription.model_validate(
@@ -196,6 +202,7 @@ class Remote(RemoteTarget):
                 f"{item.engine} at {self._host}",
                 item.seconds,
                 item.approximate,
+                expectations=item.expectations,
             )
             for item in self._site.outcomes(handle).circuits
         ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import (
     BasisTranslator,
@@ -18,6 +20,7 @@ from qiskit.transpiler.passes import (
 )
 from typing_extensions import override
 
+from quws.domain.paulis import Observable
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS, Errors
 from quws.targets.simulator.program import seconds_of
@@ -37,6 +40,7 @@ class AerEngine(Engine):
     """Qiskit Aer with the method that the router chose; never its ``automatic``."""
 
     name = "aer"
+    exact = True
 
     def __init__(self) -> None:
         self._log = 0
@@ -88,13 +92,7 @@ class AerEngine(Engine):
         if tensors:
             options["matrix_product_state_max_bond_dimension"] = order.bond_dimension
             options["mps_log_data"] = logged
-        method = _AER.get(order.method, str(order.method))
-        result = _simulator(method).run(prepared, **options).result()
-        if not result.success:
-            status = str(result.results[0].status if result.results else result.status)
-            if "memory" in status.lower():
-                raise MemoryError
-            raise RuntimeError(f"Aer could not run the circuit: {status}")
+        result = _result(prepared, order, options)
         approximate = None
         if tensors:
             log = self._new_log(result) if logged else None
@@ -105,12 +103,80 @@ class AerEngine(Engine):
         refuse_if_too_large(len(counts), len(next(iter(counts), "")))
         return Measured(counts, list(result.get_memory()) if order.memory else None, approximate)
 
+    @override
+    def expectations(
+        self, prepared: QuantumCircuit, order: Order, observables: Sequence[Observable]
+    ) -> tuple[list[float], str | None]:
+        from qiskit_aer.library import SaveExpectationValue  # noqa: PLC0415
+
+        saving = prepared.copy()
+        saved = []
+        for place, observable in enumerate(observables):
+            on = sorted({qubit for term in observable.terms for qubit, _ in term.paulis})
+            if on:
+                operator = _operator(observable, on)
+                saving.append(SaveExpectationValue(operator, label=str(place)), on)
+                saved.append(place)
+        tensors = order.method is Method.MATRIX_PRODUCT_STATE
+        qubits = order.circuit.num_qubits
+        options: dict[str, Any] = {
+            "shots": 1,
+            "seed_simulator": order.short_seed,
+            "max_parallel_threads": 1 if qubits < _THREADED_QUBITS else order.threads,
+        }
+        if order.errors is not None:
+            options["noise_model"] = order.errors.model(qubits, readout=False)
+        if tensors:
+            options["matrix_product_state_max_bond_dimension"] = order.bond_dimension
+            options["mps_log_data"] = True
+        data: dict[str, Any] = {}
+        approximate = None
+        if saved:
+            result = _result(saving, order, options)
+            data = result.data(0)
+            approximate = _approximation(self._new_log(result), order) if tensors else None
+        values = [
+            float(data[str(place)]) if place in saved else _constant(observable)
+            for place, observable in enumerate(observables)
+        ]
+        return values, approximate
+
     def _new_log(self, result: Any) -> str:
         """Take what the log has of this run: Aer's goes on from run to run."""
         log = str(result.results[0].metadata.get("MPS_log_data", ""))
         new = log[self._log :]
         self._log = max(0, len(log) - 1)
         return new
+
+
+def _result(circuit: QuantumCircuit, order: Order, options: dict[str, Any]) -> Any:
+    method = _AER.get(order.method, str(order.method))
+    result = _simulator(method).run(circuit, **options).result()
+    if not result.success:
+        status = str(result.results[0].status if result.results else result.status)
+        if "memory" in status.lower():
+            raise MemoryError
+        raise RuntimeError(f"Aer could not run the circuit: {status}")
+    return result
+
+
+def _operator(observable: Observable, on: Sequence[int]) -> SparsePauliOp:
+    place = {qubit: at for at, qubit in enumerate(on)}
+    return SparsePauliOp.from_sparse_list(
+        [
+            (
+                "".join(pauli for _, pauli in term.paulis),
+                [place[qubit] for qubit, _ in term.paulis],
+                term.coefficient,
+            )
+            for term in observable.terms
+        ],
+        num_qubits=len(on),
+    )
+
+
+def _constant(observable: Observable) -> float:
+    return sum(term.coefficient for term in observable.terms)
 
 
 def _flipped(memory: list[str], order: Order, approximate: str | None) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from quws.targets.simulator.traits import Traits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from quws.domain.paulis import Observable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Engine(ABC):
     """A library that simulates circuits."""
 
     name: str
+    exact: bool = False
+    """Whether it computes expectation values."""
 
     @abstractmethod
     def installed(self) -> bool:
@@ -80,3 +85,18 @@ class Engine(ABC):
     @abstractmethod
     def run(self, prepared: Any, order: Order) -> Measured:
         """Run what was prepared."""
+
+    def expectations(
+        self, prepared: Any, order: Order, observables: Sequence[Observable]
+    ) -> tuple[list[float], str | None]:
+        """Compute expectation values at the end of what was prepared.
+
+        Returns
+        -------
+        list of float
+            One for each observable.
+        str or None
+            Why they are not exact; None if they are.
+
+        """
+        raise NotImplementedError(f"{self.name} computes none")

@@ -66,6 +66,52 @@ def choose(
     return choice
 
 
+def choose_exact(
+    traits: Traits, method: str | None, errors: Errors | None, limits: Limits
+) -> Choice:
+    """Choose how to compute expectation values, without shots.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is too large for any method that could do it.
+    InvalidParameter
+        Chance has a part in it that needs shots, or METHOD names one that cannot do it.
+
+    """
+    if not traits.sampled:
+        raise InvalidParameter(
+            "SHOTS=0 gives the exact values of circuits without measurements and resets on the way"
+            " and without control flow only; give a number of SHOTS for this one",
+            parameter="SHOTS",
+        )
+    if method == Method.TRAJECTORIES:
+        raise InvalidParameter(
+            "METHOD=trajectories draws each shot, and SHOTS=0 asks for none", parameter="METHOD"
+        )
+    if errors is None:
+        return choose(traits, method, None, limits, shots=0)
+    errors.check(traits.qubits)
+    if errors.reads_wrong(traits.qubits):
+        raise InvalidParameter(
+            "SHOTS=0 reads no bits, and NOISE asks for bits that are read wrong; give a number of"
+            " SHOTS",
+            parameter="SHOTS",
+        )
+    if method not in (None, AUTO, Method.DENSITY_MATRIX):
+        raise InvalidParameter(
+            f"METHOD must be {Method.DENSITY_MATRIX} or {AUTO} for SHOTS=0 with NOISE,"
+            f" not {method}",
+            parameter="METHOD",
+        )
+    if traits.qubits > limits.density_qubits:
+        raise InvalidCircuit(
+            f"the circuit has {traits.qubits} qubits, and with NOISE exact values need a density"
+            f" matrix, of at most {limits.density_qubits}; give a number of SHOTS"
+        )
+    return Choice(Method.DENSITY_MATRIX, "exact values with noise need one")
+
+
 def _automatic(traits: Traits, errors: Errors | None, limits: Limits, shots: int) -> Choice:
     noisy = errors is not None and errors.on_gates
     if traits.clifford and (errors is None or errors.pauli):

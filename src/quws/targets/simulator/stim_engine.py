@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from quws.circuits.survey import PLAIN_CLIFFORD
+from quws.domain.paulis import Observable, Term
 from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.noise import ONE_QUBIT, TWO_QUBITS
 from quws.targets.simulator.program import Step, Unsupported, steps
@@ -50,6 +52,7 @@ class StimEngine(Engine):
     """stim's frame simulator; conditions on single bits are Paulis that a measurement controls."""
 
     name = "stim"
+    exact = True
 
     @override
     def installed(self) -> bool:
@@ -97,6 +100,27 @@ class StimEngine(Engine):
             tally.add(rows)
             left -= shots
         return tally.measured()
+
+    @override
+    def expectations(
+        self, prepared: _Prepared, order: Order, observables: Sequence[Observable]
+    ) -> tuple[list[float], str | None]:
+        simulator = self._stim.TableauSimulator()
+        simulator.set_num_qubits(order.circuit.num_qubits)
+        simulator.do(prepared.circuit)
+        return [
+            sum(
+                term.coefficient * simulator.peek_observable_expectation(self._string(term))
+                for term in observable.terms
+            )
+            for observable in observables
+        ], None
+
+    def _string(self, term: Term) -> Any:
+        letters = ["I"] * (1 + term.paulis[-1][0]) if term.paulis else []
+        for qubit, pauli in term.paulis:
+            letters[qubit] = pauli
+        return self._stim.PauliString("".join(letters))
 
 
 class _Translation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from typing_extensions import override
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.domain.outcomes import Expectation
+from quws.domain.targets import MOST_CIRCUITS, Feature, TargetDescription, TargetKind
 from quws.targets.base import (
     COMPUTED,
     CircuitResult,
@@ -24,12 +26,13 @@ from quws.targets.base import (
 )
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
-from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose
+from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose, choose_exact
 from quws.targets.simulator.traits import Traits, of_circuit, of_facts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from quws.domain.paulis import Observable
     from quws.targets.simulator.engine import Engine, Order
 
 
@@ -86,9 +89,10 @@ class Simulator(Target):
             kind=TargetKind.SIMULATOR,
             title=f"Simulator that chooses its method (state vectors up to {limits.qubits} qubits)",
             qubits=limits.stabilizer_qubits,
-            features=[*COMPUTED, Feature.NOISE, Feature.METHOD],
+            features=[*COMPUTED, Feature.NOISE, Feature.METHOD, Feature.EXACT],
             methods=list(Method),
             circuit_limits=CircuitLimits(qubits=limits.stabilizer_qubits),
+            max_circuits=MOST_CIRCUITS,
         )
 
     @override
@@ -137,13 +141,16 @@ class Simulator(Target):
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
+        return self._routed(circuit, options)
+
+    def _routed(self, circuit: QuantumCircuit, options: RunOptions) -> _Routed:
         from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
 
         started = time.perf_counter()
         traits = of_circuit(circuit)
         choice = self._choice(traits, options)
         order = self._order(circuit, traits, choice.method, options)
-        for engine in self._candidates(order):
+        for engine in self._candidates(order, exact=options.exact):
             try:
                 prepared = engine.prepare(order)
             except Unsupported:
@@ -178,6 +185,32 @@ class Simulator(Target):
             notes=notes,
         )
 
+    @override
+    def expectations(
+        self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
+    ) -> CircuitResult:
+        started = time.perf_counter()
+        routed = self._routed(circuit, options)
+        engine, order, choice = routed.engine, routed.order, routed.choice
+        assert engine is not None and order is not None and choice is not None
+        values, approximate = engine.expectations(routed.prepared, order, observables)
+        notes = [
+            f"exact values, with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
+            if approximate is None
+            else f"the values are approximate: {approximate}"
+        ]
+        return CircuitResult(
+            {},
+            engine=f"{engine.name}/{choice.method}",
+            seconds=time.perf_counter() - started,
+            approximate=approximate,
+            notes=notes,
+            expectations=[
+                Expectation(str(item), value, 0.0, 0)
+                for item, value in zip(observables, values, strict=True)
+            ],
+        )
+
     def _choice(self, traits: Traits, options: RunOptions) -> Choice:
         if options.memory and options.shots * traits.width > predict.MOST_BYTES:
             raise InvalidParameter(
@@ -185,9 +218,10 @@ class Simulator(Target):
                 f" {predict.MOST_BYTES >> 20} MiB are allowed; ask for fewer SHOTS",
                 parameter="MEMORY",
             )
-        return choose(
-            traits, options.method, Errors.of(options.noise), self._limits, shots=options.shots
-        )
+        errors = Errors.of(options.noise)
+        if options.exact:
+            return choose_exact(traits, options.method, errors, self._limits)
+        return choose(traits, options.method, errors, self._limits, shots=options.shots)
 
     def _order(
         self, circuit: QuantumCircuit, traits: Traits, method: Method, options: RunOptions
@@ -206,9 +240,13 @@ class Simulator(Target):
             bond_dimension=self._limits.bond_dimension,
         )
 
-    def _candidates(self, order: Order) -> list[Engine]:
+    def _candidates(self, order: Order, *, exact: bool) -> list[Engine]:
         """List the engines that take it, fastest first."""
         from quws.targets.simulator.engines import speed  # noqa: PLC0415
 
-        takers = [engine for engine in self._engines if engine.takes(order)]
+        takers = [
+            engine
+            for engine in self._engines
+            if engine.takes(order) and (engine.exact or not exact)
+        ]
         return sorted(takers, key=lambda engine: speed(engine.name, order.traits.qubits))

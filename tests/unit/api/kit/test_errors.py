@@ -44,6 +44,10 @@ HTML = {"Accept": "text/html"}
 WRONG = InvalidCircuit("there is no gate 'hadamard'", line=5, column=2, circuit=1)
 
 
+def unasked(*_: object) -> Response:
+    raise AssertionError
+
+
 async def nowhere(*_: Any) -> Response:
     raise AssertionError("this page is not meant")
 
@@ -53,7 +57,14 @@ def shown(request: Request, problem: Problem, headers: Mapping[str, str]) -> Res
 
 
 PAGES = Pages(
-    problem=shown, sign_in=nowhere, jobs=nowhere, job=nowhere, targets=nowhere, target=nowhere
+    problem=shown,
+    sign_in=nowhere,
+    jobs=nowhere,
+    selection=unasked,
+    acted=unasked,
+    job=nowhere,
+    targets=nowhere,
+    target=nowhere,
 )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.requests import Request
 
-from quws.api.kit.filters import query_of, read_after, read_last, read_phases, read_wait
+from quws.api.kit.filters import query_of, read_filter, read_last, read_phases, read_wait
 from quws.domain.errors import InvalidFilter
 from quws.domain.phases import Phase
 
@@ -69,7 +69,7 @@ def test_what_is_no_phase(text: str) -> None:
     ],
 )
 def test_after(text: str, instant: datetime | None) -> None:
-    assert read_after(query(text)) == instant
+    assert read_filter(query(text)).after == instant
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_after(text: str, instant: datetime | None) -> None:
 def test_what_is_no_instant(text: str) -> None:
     # A plus sign that was not escaped is a space.
     with pytest.raises(InvalidFilter, match=r"^AFTER: '.*' is not an ISO 8601 instant") as caught:
-        read_after(query(f"AFTER=2015&AFTER={text}"))
+        read_filter(query(f"AFTER=2015&AFTER={text}"))
     assert caught.value.parameter == "AFTER"
 
 
 def test_a_long_instant_is_not_repeated_at_length() -> None:
     with pytest.raises(InvalidFilter) as caught:
-        read_after(query("AFTER=" + "x" * 50_000))
+        read_filter(query("AFTER=" + "x" * 50_000))
     assert len(caught.value.sentence) < 200
 
 

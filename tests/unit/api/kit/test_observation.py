@@ -62,7 +62,7 @@ async def test_a_refusal_has_its_reason(http: httpx.AsyncClient, headers: dict[s
         (
             {"SHOTS": SECRET},
             "invalid_parameter",
-            r"SHOTS must be a whole number from 1 to \d+ \(.*\), not '…'",
+            r"SHOTS must be a whole number from 0 to \d+ \(.*\), not '…'",
         ),
         ({SECRET: "it's 'quoted'"}, "invalid_parameter", "there is no parameter '…'; a job .*"),
         ({"TARGET": SECRET}, "unknown_target", ".*'…'.*"),

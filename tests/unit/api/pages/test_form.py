@@ -92,7 +92,7 @@ def test_the_button_and_at_most_so_many_circuits_are_read() -> None:
 def test_limits_and_defaults_are_those_of_target_and_operator() -> None:
     found = fields(JobForm([""]))
     shots, duration = found["SHOTS"], found["EXECUTIONDURATION"]
-    assert (shots.values, shots.least, shots.most, shots.otherwise) == (["500"], 1, 99, None)
+    assert (shots.values, shots.least, shots.most, shots.otherwise) == (["500"], 0, 99, None)
     assert (duration.values, duration.otherwise) == ([""], "60")
     assert found["METHOD"].suggestions == ["auto", "statevector"]
     assert found["DESTRUCTION"].example == "2026-11-22T10:00:00.000Z"
@@ -119,7 +119,7 @@ def test_another_language_may_have_words_of_its_own() -> None:
         for item in fields_of(SPECIFICATIONS, JobForm([""]), POLICY, None, t, NOW)
         if item.specification.name == "SHOTS"
     )
-    assert (shots.label, shots.help) == ("Läufe", "Runs of each circuit.")
+    assert (shots.label, shots.help) == ("Läufe", SPECIFICATIONS["SHOTS"].help)
 
 
 def copy(job_changes: dict[str, Any] | None = None, **given: list[str]) -> JobForm:

@@ -66,6 +66,7 @@ def whole(**changes: Any) -> tuple[Job, JobDetails]:
     """A job of which everything is known."""
     fields: dict[str, Any] = {
         "run_id": "mine",
+        "name": "Bell",
         "phase": Phase.ERROR,
         "queued_time": NOW,
         "start_time": NOW + timedelta(seconds=1),
@@ -92,6 +93,7 @@ def test_a_job_is_written_field_for_field() -> None:
         "url": base,
         "phase": "ERROR",
         "run_id": "mine",
+        "name": "Bell",
         "owner": "anna",
         "creation_time": "2026-11-21T10:00:00.123Z",
         "service": "quws",
@@ -148,6 +150,7 @@ def test_what_nobody_knows_is_null() -> None:
     empty = {name for name, value in found.items() if value is None}
     assert empty == {
         "run_id",
+        "name",
         "message_id",
         "queued_time",
         "start_time",

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quws.domain.circuits import Language
-from quws.domain.errors import InvalidParameter
+from quws.domain.errors import InvalidParameter, KindNotSupported
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.parameters.posted import Posted, text_of, with_parts
 from quws.domain.parameters.reading import read_control, read_job
@@ -332,7 +333,7 @@ def test_links_and_circuits_keep_their_order() -> None:
 
 def test_a_linked_part_must_be_utf8_too() -> None:
     parts = delivered(*posted(("CIRCUIT", "param:a")), upload("a", b"\xff"))
-    with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text; byte 0") as caught:
+    with pytest.raises(InvalidParameter, match=r"^CIRCUIT must be UTF-8 text.*byte 0") as caught:
         read_job(parts, POLICY)
     assert caught.value.parameter == "CIRCUIT"
 
@@ -403,7 +404,7 @@ def test_what_may_be_given_once(name: str) -> None:
         assert error.parameter == name
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN - {"QUERY"}))
+@pytest.mark.parametrize("name", sorted(KNOWN - {"CIRCUIT", "QUERY"}))
 def test_a_value_must_be_utf8(name: str) -> None:
     error = refused((name.lower(), b"ab\xc3("))
     assert error.sentence == f"{name} must be UTF-8 text; byte 2 is not"
@@ -411,10 +412,7 @@ def test_a_value_must_be_utf8(name: str) -> None:
 
 
 BAD = [
-    *(
-        ("SHOTS", text)
-        for text in ("", "0", "-1", "1.0", "1e3", "many", "2147483648", "\u0661\u0660")
-    ),
+    *(("SHOTS", text) for text in ("", "-1", "1.0", "1e3", "many", "2147483648", "\u0661\u0660")),
     *(("SEED", text) for text in ("", "-1", "0.5", "x", "9223372036854775808", "1" * 21)),
     *(("MEMORY", text) for text in ("", "yes", "no", "2", "truth", "None")),
     *(("LANG", text) for text in ("OPENQASM-4", "OPENQASM", "QIR", "C++", "OPENQASM 2")),
@@ -567,3 +565,61 @@ def test_text_is_byte_for_byte_or_refused(value: bytes) -> None:
 )
 def test_what_xml_can_hold(text: str, fits: bool) -> None:
     assert is_xml_text(text) is fits
+
+
+# -- kinds of work -----------------------------------------------------------------
+
+
+def options_of(*pairs: tuple[str, str]) -> RunOptions:
+    return read_job(posted(("CIRCUIT", CIRCUIT), *pairs), POLICY).options
+
+
+def test_a_job_samples_unless_it_says_otherwise() -> None:
+    found = options_of()
+    assert (found.kind, found.observable, found.precision) == (JobKind.SAMPLE, None, None)
+    assert options_of(("KIND", " Compile ")).kind is JobKind.COMPILE
+
+
+def test_there_are_three_kinds() -> None:
+    with pytest.raises(KindNotSupported) as caught:
+        options_of(("KIND", "dream"))
+    assert caught.value.sentence == "KIND must be one of sample, estimate, compile, not 'dream'"
+
+
+def test_observables_are_one_list_however_they_are_sent() -> None:
+    both = options_of(("OBSERVABLE", "Z0"), ("observable", "X0 - 1"))
+    assert both.observable == options_of(("OBSERVABLE", '["Z0", "X0 - 1"]')).observable
+    assert both.runs(0) == both.mean_runs == 2
+
+
+def test_the_precision_plans_the_shots() -> None:
+    found = options_of(("KIND", "estimate"), ("OBSERVABLE", "0.5*Z0"), ("PRECISION", "0.05"))
+    assert (found.precision, found.shots, found.exact) == (0.05, 101, False)
+
+
+def test_the_precision_is_given_instead_of_shots() -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        options_of(("PRECISION", "0.05"), ("SHOTS", "7"))
+    assert caught.value.sentence == "PRECISION is given instead of SHOTS; send one of them"
+    assert caught.value.parameter == "PRECISION"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e7", "x", ""])
+def test_a_precision_is_a_number_above_0(text: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        options_of(("PRECISION", text))
+    assert caught.value.sentence == (
+        f"PRECISION must be a number above 0 and up to 1e+06 (a standard error), not '{text}'"
+    )
+
+
+def test_no_shots_are_exact_values() -> None:
+    found = options_of(("KIND", "estimate"), ("OBSERVABLE", "Z0"), ("SHOTS", "0"))
+    assert found.exact
+    assert (found.runs(0), found.mean_runs) == (1, 1)
+    assert not options_of(("SHOTS", "0")).exact
+
+
+def test_each_circuit_runs_once_for_each_of_its_bases() -> None:
+    found = options_of(("KIND", "estimate"), ("OBSERVABLE", '[["Z0", "X0", "Y0"], ["Z0"]]'))
+    assert (found.runs(0), found.runs(1), found.mean_runs) == (3, 1, 2)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from quws.domain.errors import InvalidParameter
+from quws.domain.errors import InvalidParameter, KindNotSupported
+from quws.domain.kinds import JobKind
 from quws.domain.noise import Flip, Noise
+from quws.domain.observables import collect
 from quws.domain.options import RunOptions
 from quws.domain.parameters.reading import check_target
 from quws.domain.parameters.request import Control, JobRequest
@@ -20,12 +22,24 @@ from quws.domain.targets import Feature, TargetDescription, TargetKind
 PLAIN = TargetDescription(
     name="qpu", kind=TargetKind.HARDWARE, title="", qubits=5, max_shots=100, max_circuits=2
 )
-RICH = PLAIN.model_copy(update={"features": list(Feature), "methods": ["statevector"]})
+RICH = PLAIN.model_copy(
+    update={
+        "features": list(Feature),
+        "methods": ["statevector"],
+        "job_kinds": list(JobKind),
+    }
+)
 each = pytest.mark.parametrize("item", list(SPECIFICATIONS), ids=lambda item: item.name)
 
 
 def request(circuits: int = 1, **options: Any) -> JobRequest:
     return JobRequest(circuits=["x"] * circuits, options=RunOptions(**({"shots": 100} | options)))
+
+
+def estimate(circuits: int = 1, **options: Any) -> JobRequest:
+    return request(
+        circuits, **({"kind": "estimate", "observable": collect(["Z0", "X0"])} | options)
+    )
 
 
 @each
@@ -60,14 +74,20 @@ def test_it_says_what_it_is_for_in_one_sentence(item: Specification) -> None:
 @each
 def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
     policy = Policy(shots=5, execution_duration=7)
-    wanted = {"SHOTS": 5, "EXECUTIONDURATION": 7, "MEMORY": False, "RESPONSEFORMAT": "votable"}
+    wanted = {
+        "SHOTS": 5,
+        "EXECUTIONDURATION": 7,
+        "MEMORY": False,
+        "RESPONSEFORMAT": "votable",
+        "KIND": "sample",
+    }
     assert item.default_of(policy) == wanted.get(item.name)
 
 
 def test_all_control_parameters_have_a_field() -> None:
     found = [item.keyword for item in SPECIFICATIONS if item.control]
     assert set(found) == set(Control.__dataclass_fields__)
-    assert SPECIFICATIONS.control == ("RUNID", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
+    assert SPECIFICATIONS.control == ("RUNID", "NAME", "PHASE", "DESTRUCTION", "EXECUTIONDURATION")
 
 
 def test_how_circuits_are_run_goes_to_another_quws_and_nothing_else_does() -> None:
@@ -79,6 +99,9 @@ def test_how_circuits_are_run_goes_to_another_quws_and_nothing_else_does() -> No
 KEYWORDS = {
     "CIRCUIT": "circuits",
     "TARGET": "target",
+    "KIND": "kind",
+    "OBSERVABLE": "observable",
+    "PRECISION": "precision",
     "SHOTS": "shots",
     "SEED": "seed",
     "METHOD": "method",
@@ -88,7 +111,9 @@ KEYWORDS = {
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "WEBHOOK": "webhook",
     "RUNID": "run_id",
+    "NAME": "name",
     "PHASE": "phase",
     "DESTRUCTION": "destruction",
     "EXECUTIONDURATION": "execution_duration",
@@ -108,12 +133,12 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
     ("said", "names"),
     [
         (lambda item: item.prominent, {"CIRCUIT", "TARGET", "SHOTS", "SEED", "RUNID"}),
-        (lambda item: item.repeatable, {"CIRCUIT", "TAG"}),
+        (lambda item: item.repeatable, {"CIRCUIT", "OBSERVABLE", "TAG"}),
         (lambda item: item.by_part, {"CIRCUIT"}),
         (lambda item: item.needed, {"CIRCUIT"}),
-        (lambda item: item.choices, {"RESPONSEFORMAT", "LANG", "PHASE"}),
-        (lambda item: item.low == 0, {"SEED", "EXECUTIONDURATION"}),
-        (lambda item: item.low == 1, {"SHOTS"}),
+        (lambda item: item.choices, {"KIND", "RESPONSEFORMAT", "LANG", "PHASE"}),
+        (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
+        (lambda item: item.instead_of == "SHOTS", {"PRECISION"}),
         (lambda item: item.high == 2**31 - 1, {"SHOTS", "EXECUTIONDURATION"}),
         (lambda item: item.high == 2**63 - 1, {"SEED"}),
     ],
@@ -128,6 +153,7 @@ def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
     assert {item.name: item.shown for item in SPECIFICATIONS if item.shown != "line"} == {
         "CIRCUIT": "circuits",
         "TARGET": "target",
+        "KIND": "choice",
         "SHOTS": "number",
         "SEED": "number",
         "MEMORY": "tick",
@@ -141,7 +167,16 @@ def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [request(), request(2), request(seed=1), request(memory=False), request(shots=1)],
+    [
+        request(),
+        request(2),
+        request(seed=1),
+        request(memory=False),
+        request(shots=1),
+        estimate(),
+        estimate(2, observable=collect([[["Z0"], ["X0"]]])),
+        estimate(precision=0.1, shots=100),
+    ],
 )
 def test_what_any_target_takes(wanted: JobRequest) -> None:
     check_target(wanted, PLAIN)
@@ -167,6 +202,48 @@ def test_what_any_target_takes(wanted: JobRequest) -> None:
             "NOISE",
             "NOISE must be none on target qpu, which has no noise models",
         ),
+        (
+            request(kind="compile"),
+            "KIND",
+            "KIND must be sample or estimate on target qpu, not compile",
+        ),
+        (
+            request(shots=0),
+            "SHOTS",
+            "SHOTS must be at least 1; with KIND=estimate 0 asks for exact values",
+        ),
+        (
+            estimate(shots=0),
+            "SHOTS",
+            "SHOTS must be at least 1 on target qpu, which has no exact values",
+        ),
+        (
+            estimate(observable=None),
+            "OBSERVABLE",
+            "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'",
+        ),
+        (
+            request(observable=collect(["Z0"])),
+            "OBSERVABLE",
+            "OBSERVABLE needs KIND=estimate, not sample",
+        ),
+        (
+            estimate(2, observable=collect([[["Z0"], ["X0"], ["Y0"]]])),
+            "OBSERVABLE",
+            "OBSERVABLE must be one list for all circuits or 2 lists, one for each, not 3",
+        ),
+        (request(precision=0.1), "PRECISION", "PRECISION needs KIND=estimate, not sample"),
+        (
+            estimate(precision=0.01, shots=10_001),
+            "PRECISION",
+            "PRECISION must be at least 0.1 on target qpu, which runs at most 100 shots; 0.01 would"
+            " take 10001",
+        ),
+        (
+            estimate(memory=True),
+            "MEMORY",
+            "MEMORY must be false unless KIND=sample: other kinds keep no shots",
+        ),
     ],
 )
 def test_what_a_target_does_not_take(wanted: JobRequest, parameter: str, sentence: str) -> None:
@@ -182,10 +259,31 @@ def test_what_a_target_does_not_take(wanted: JobRequest, parameter: str, sentenc
         request(method="auto"),
         request(method="statevector"),
         request(noise=Noise(bit_flip=Flip(p=0.1))),
+        estimate(shots=0),
+        request(kind="compile"),
     ],
 )
 def test_a_target_takes_what_it_claims(wanted: JobRequest) -> None:
     check_target(wanted, RICH)
+
+
+def test_a_kind_that_a_target_does_not_take_has_a_code_of_its_own() -> None:
+    with pytest.raises(KindNotSupported) as caught:
+        check_target(request(kind="compile"), PLAIN)
+    assert caught.value.code == "job_type_not_supported"
+
+
+def test_a_device_with_a_queue_gets_so_many_circuits_and_each_basis_is_one() -> None:
+    far = PLAIN.model_copy(update={"remote": True})
+    check_target(estimate(1), far)
+    with pytest.raises(InvalidParameter) as caught:
+        check_target(estimate(2), far)
+    assert caught.value.sentence == (
+        "OBSERVABLE must be measured in at most 2 circuits on target qpu, and these take 4, one for"
+        " each basis"
+    )
+    # Another quws does so by itself.
+    check_target(estimate(2), far.model_copy(update={"kind": TargetKind.REMOTE}))
 
 
 def test_a_target_tells_its_limits_and_methods() -> None:
@@ -278,3 +376,11 @@ def test_one_more_parameter_changes_nothing_of_the_others() -> None:
     assert found.known == SPECIFICATIONS.known | {"TWIST"}
     assert found.control == SPECIFICATIONS.control
     assert found["TWIST"] is more
+
+
+def test_fewer_circuits_are_compiled_than_run() -> None:
+    roomy = RICH.model_copy(update={"max_circuits": 10_000})
+    check_target(request(10_000), roomy)
+    check_target(request(300, kind="compile"), roomy)
+    with pytest.raises(InvalidParameter, match="at most 300 times on target qpu with KIND=compile"):
+        check_target(request(301, kind="compile"), roomy)

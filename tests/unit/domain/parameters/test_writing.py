@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from quws.domain.circuits import Language
+from quws.domain.kinds import JobKind
 from quws.domain.noise import Device, Flip, Noise
+from quws.domain.observables import collect, read_value
 from quws.domain.options import RunOptions
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.values import ResponseFormat
@@ -72,3 +74,28 @@ def test_another_quws_is_told_what_is_not_as_usual() -> None:
         "NOISE": '{"bit_flip":{"p":1e-9},"device":{"name":"x"}}',
         "MEMORY": "true",
     }
+
+
+def test_observables_are_written_as_the_lists_that_they_are() -> None:
+    for given in ("Z0", ["Z0", "0.5*X1 - Y0"], [["Z0"], ["X0"]], [["ZZ", 0.5], ["XI", -1]]):
+        found = collect([given])
+        assert collect([read_value(text(found))]) == found
+    # As a client sends them, item by item.
+    sent = form({"observable": [("ZZ", 0.5 + 0j), ("XI", -1)]})["OBSERVABLE"]
+    assert sent == ['["ZZ", 0.5]', '["XI", -1]']
+    assert collect([read_value(item) for item in sent]) == collect(["0.5*ZZ - XI"])
+    with pytest.raises(TypeError, match="1j"):
+        form({"observable": [("ZZ", 1j)]})
+
+
+def test_another_quws_plans_the_shots_by_itself() -> None:
+    options = RunOptions(
+        kind=JobKind.ESTIMATE, shots=10_001, precision=0.01, observable=collect(["Z0"])
+    )
+    assert forwarded(options) == {
+        "KIND": "estimate",
+        "OBSERVABLE": '["Z0"]',
+        "PRECISION": "0.01",
+    }
+    exact = RunOptions(kind=JobKind.ESTIMATE, shots=0, observable=collect([[["Z0"]]]))
+    assert forwarded(exact) == {"KIND": "estimate", "OBSERVABLE": '[["Z0"]]', "SHOTS": "0"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from house import ANNA, CIRCUIT, FACTS, House
 from store_helpers import NOW
@@ -35,7 +37,7 @@ def of(name: str, value: str) -> Posted:
 @pytest.mark.parametrize("circuit", [CIRCUIT, LARGE, CIRCUIT + " // ü"], ids=len)
 async def test_a_parameter_is_given_whole_and_in_part(house: House, circuit: str) -> None:
     job = await made(house, of("circuit", circuit))
-    found = house.jobs.files.parameter(job, "Circuit")
+    found = await house.jobs.files.parameter(job, "Circuit")
     raw = circuit.encode()
     assert (found.size, found.mime_type) == (len(raw), "text/plain; charset=utf-8")
     assert await content(found) == raw
@@ -46,14 +48,55 @@ async def test_a_parameter_is_given_whole_and_in_part(house: House, circuit: str
 async def test_a_repeated_parameter_is_given_by_its_place(house: House) -> None:
     job = await made(house, of("CIRCUIT", "a"), of("SHOTS", "5"), of("CIRCUIT", "b"))
     files = house.jobs.files
-    assert await content(files.parameter(job, "CIRCUIT")) == b"a"
-    assert await content(files.parameter(job, "CIRCUIT", 1)) == b"b"
+    assert await content(await files.parameter(job, "CIRCUIT")) == b"a"
+    assert await content(await files.parameter(job, "CIRCUIT", 1)) == b"b"
     for name, position in (("CIRCUIT", 2), ("SEED", 0)):
         with pytest.raises(NotFound, match=f"has no parameter '{name}'"):
-            files.parameter(job, name, position)
+            await files.parameter(job, name, position)
     assert await files.circuits(job) == ["a", "b"]
-    assert await files.circuits(job, 1) == ["b"]
-    assert await files.circuits(job, 2) == []
+    assert await files.circuits(job, range(1, 2)) == ["b"]
+    assert await files.circuits(job, range(2, 3)) == []
+
+
+async def test_circuits_of_a_large_batch_are_found_as_those_of_a_small_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("parameters", "facts"):
+        monkeypatch.setattr(f"quws.artifacts.{module}.LARGE_BATCH", 1)
+    job = await made(house, of("CIRCUIT", "a"), of("SHOTS", "5"), of("CIRCUIT", "b"))
+    files = house.jobs.files
+    job = await house.job(job.id)
+    assert [(item.name, item.count) for item in job.parameters] == [("CIRCUIT", 2), ("SHOTS", 1)]
+    assert json.loads(await content(await files.parameter(job, "CIRCUIT"))) == ["a", "b"]
+    for place, circuit in enumerate((b"a", b"b")):
+        found = await files.parameter(job, "circuit", place)
+        assert (found.size, found.mime_type) == (1, "text/plain; charset=utf-8")
+        assert await content(found) == circuit
+    with pytest.raises(NotFound, match="has no parameter 'CIRCUIT'"):
+        await files.parameter(job, "CIRCUIT", 2)
+    assert await files.circuits(job) == ["a", "b"]
+    # The others may be changed, and they stay; they may be changed, too.
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("SHOTS", "6")])
+    job = await house.job(job.id)
+    assert await files.circuits(job) == ["a", "b"]
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("CIRCUIT", "c")])
+    job = await house.job(job.id)
+    assert (job.circuits, await files.circuits(job)) == (1, ["c"])
+    assert (await house.queue_and_claim(job)).job.spec.facts != []
+
+
+async def test_bytes_in_a_large_batch_come_back_as_they_were_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("parameters", "facts"):
+        monkeypatch.setattr(f"quws.artifacts.{module}.LARGE_BATCH", 1)
+    binary = b"QISKIT\x0d\0\xff\n"
+    job = await made(house, of("CIRCUIT", "a"), Posted("CIRCUIT", binary, uploaded=True))
+    found = await house.jobs.files.parameter(job, "CIRCUIT", 1)
+    assert await content(found) == binary
+    assert (found.size, found.mime_type) == (len(binary), "application/octet-stream")
+    posted = await house.jobs.files.posted(job.parameters[0])
+    assert [item.value for item in posted] == [b"a", binary]
 
 
 @pytest.mark.parametrize("circuit", [CIRCUIT, LARGE], ids=len)
@@ -62,7 +105,7 @@ async def test_an_uploaded_circuit_is_a_file(house: House, circuit: str) -> None
     job = await made(house, of("circuit", "param:My-Part"), part)
     assert [(item.name, item.by_reference) for item in job.parameters] == [("CIRCUIT", True)]
     assert await house.jobs.files.circuits(job) == [circuit]
-    found = house.jobs.files.parameter(job, "CIRCUIT")
+    found = await house.jobs.files.parameter(job, "CIRCUIT")
     assert (found.mime_type, await content(found)) == ("text/x-qasm", circuit.encode())
     await house.artifacts.delete(job.id)
     with pytest.raises(NotFound, match="the circuits are not there any more"):
@@ -85,17 +128,17 @@ async def test_an_upload_stays_one_when_something_else_changes(house: House) -> 
 async def test_a_result_is_given_by_its_name(house: House) -> None:
     job = await made(house, of("CIRCUIT", CIRCUIT))
     with pytest.raises(NotFound, match="has no result 'counts'; it has: none yet"):
-        house.jobs.files.result(job, "counts")
+        await house.jobs.files.result(job, "counts")
     claim = await house.queue_and_claim(job)
     await house.artifacts.put(f"{job.id}/1/counts", b"0123456789")
     result = Result("counts", f"{job.id}/1/counts", 10, "application/json")
     await house.complete(claim, [result])
     job = await house.job(job.id)
-    found = house.jobs.files.result(job, "counts")
+    found = await house.jobs.files.result(job, "counts")
     assert (found.size, found.mime_type) == (10, "application/json")
     assert await content(found, 2, 5) == b"234"
     with pytest.raises(NotFound, match=f"job {job.id} has no result 'other'; it has: counts"):
-        house.jobs.files.result(job, "other")
+        await house.jobs.files.result(job, "other")
 
 
 # -- changing -------------------------------------------------------------------------
@@ -121,7 +164,7 @@ async def test_parameters_get_new_values(house: House) -> None:
 
 async def test_large_values_that_stay_are_kept_and_old_links_work(house: House) -> None:
     job = await made(house, of("CIRCUIT", LARGE), of("SHOTS", "5"))
-    old = house.jobs.files.parameter(job, "CIRCUIT")
+    old = await house.jobs.files.parameter(job, "CIRCUIT")
     await house.jobs.change.set_parameters(ANNA, job.id, [of("SHOTS", "50")])
     found = await house.job(job.id)
     assert await house.jobs.files.circuits(found) == [LARGE]

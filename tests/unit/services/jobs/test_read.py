@@ -10,6 +10,7 @@ from house import ANNA, BERT, OPERATOR, House, posted
 from store_helpers import NOW, TARGET
 
 from quws.domain.job import Job
+from quws.domain.labels import ListFilter, Place
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.store.database import StoreUnavailable
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def ids(house: House, caller: object, **wanted: object) -> list[str]:
-    refs = house.jobs.reader.refs(caller, **wanted)  # type: ignore[arg-type]
+    refs = house.jobs.reader.refs(caller, ListFilter(**wanted))  # type: ignore[arg-type]
     return [ref.id async for chunk in refs for ref in chunk]
 
 
@@ -50,11 +51,16 @@ async def test_a_list_may_be_narrowed(house: House) -> None:
     assert await ids(house, ANNA, last=2) == [third.id, second.id]
     rows = house.jobs.reader.rows
     assert [row.ref.id for row in await rows(ANNA, 2)] == [third.id, second.id]
-    assert [row.ref.id for row in await rows(ANNA, 2, older=second.id)] == [first.id]
-    found = await rows(ANNA, 5, phases=frozenset({Phase.QUEUED}))
+    assert [
+        row.ref.id for row in await rows(ANNA, 2, past=Place(second.id, second.creation_time))
+    ] == [first.id]
+    found = await rows(ANNA, 5, ListFilter(phases=frozenset({Phase.QUEUED})))
     assert [row.ref.id for row in found] == [third.id]
-    assert [row.ref.id for row in await rows(ANNA, 5, after=NOW, last=1)] == [third.id]
-    assert [row.ref.id for row in await rows(ANNA, 5, after=NOW)] == [third.id, second.id]
+    assert [row.ref.id for row in await rows(ANNA, 5, ListFilter(after=NOW, last=1))] == [third.id]
+    assert [row.ref.id for row in await rows(ANNA, 5, ListFilter(after=NOW))] == [
+        third.id,
+        second.id,
+    ]
 
 
 async def test_a_job_is_found_by_the_key_that_made_it(house: House) -> None:
@@ -81,7 +87,8 @@ async def test_a_document_says_where_a_job_stands(house: House) -> None:
     assert [entry.status for entry in found.details.timeline] == [
         *("received", "validated", "queued"),
     ]
-    assert found.details.status is None
+    said = "1 job goes before it on target simulator, of the same owner"
+    assert found.details.status == said
     state = TargetState(status=TargetStatus.OFFLINE, message="new fridge")
     await house.targets.found(TARGET, state, NOW)
     found = await house.jobs.reader.snapshot(ANNA, first.id)

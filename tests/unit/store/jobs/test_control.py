@@ -111,7 +111,7 @@ async def test_delete_takes_everything_and_leaves_garbage(
 ) -> None:
     kept = await added(store, circuits=2)
     held = await claimed(store, circuits=2)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     await store.publishing.say(held, Said([entry("noted")]))
     assert await store.control.delete(held.id, later(5))
     rows = await everything(database)
@@ -226,6 +226,7 @@ WANTED: dict[Part, dict[str, Any]] = {
     Part.DESTRUCTION: {"destruction": later(9)},
     Part.EXECUTION_DURATION: {"execution_duration": 7},
     Part.RUN_ID: {"run_id": "new"},
+    Part.NAME: {"name": "new"},
     Part.RUN: {"run": Run(entry("queued"), entry("held"))},
     Part.ABORT: {"abort": entry("aborted")},
 }
@@ -234,6 +235,7 @@ ALLOWED = {
     Part.DESTRUCTION: frozenset(Phase) - {Phase.ARCHIVED},
     Part.EXECUTION_DURATION: frozenset(Phase) - FINAL,
     Part.RUN_ID: frozenset(Phase) - {Phase.ARCHIVED},
+    Part.NAME: frozenset(Phase) - {Phase.ARCHIVED},
     Part.RUN: sources(Move.QUEUE),
     Part.ABORT: sources(Move.ABORT),
 }

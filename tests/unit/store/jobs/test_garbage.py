@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("how", ["retry", "requeue", "fail", "give_up", "abort"])
 async def test_an_attempt_that_came_to_nothing_leaves_garbage(store: JobStore, how: str) -> None:
     held = await claimed(store, EXPIRED, circuits=2)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     assert await store.garbage.prefixes() == []
     assert await store.garbage.named(held.id) == {"job/1/counts-0"}
     assert await ACTIONS[how].act(store, held)

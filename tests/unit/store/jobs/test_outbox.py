@@ -64,7 +64,7 @@ async def test_a_job_to_which_much_happened_is_told_of_once_and_as_it_is_now(
 ) -> None:
     held = await claimed(store, circuits=2, run_id="r")
     other = await queued(store, owner=None)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     found = await store.outbox.since(None, everybody=True, after=0)
     assert [item.job for item in found] == [
         await store.reading.head(other.id),
@@ -119,7 +119,7 @@ async def test_new_jobs_circuits_and_ends_are_written(database: Database, store:
     pending = await added(store, owner=None)
     held = await claimed(store, circuits=2)
     for _ in range(2):  # The second time nothing is new.
-        await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+        await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     await store.control.delete(held.id, NOW)
     assert await store.sweeps.destroy(pending.id, later(90_000))
     assert await told(database) == [

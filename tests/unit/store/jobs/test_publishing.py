@@ -53,8 +53,8 @@ async def test_a_batch_lists_the_results_of_the_job_before_those_of_its_circuits
     held = await claimed(store, circuits=12)
     singles = [a_result(f"counts-{k}") for k in range(12)]
     for index in (11, 0, 3, 1, 2, 10, 4, 5, 6, 7, 8, 9):
-        assert await store.publishing.store_circuit(
-            held, index, singles[index], entry("circuit done"), later(1)
+        assert await store.publishing.store_circuits(
+            held, range(index, index + 1), [singles[index]], entry("circuit done"), later(1)
         )
     job = await got(store, held.id)
     assert (job.circuits_done, job.results) == (12, singles)
@@ -69,11 +69,26 @@ async def test_a_circuit_is_stored_once(store: JobStore) -> None:
     # The answer to the first try may be lost; the worker then tries again.
     held = await claimed(store, circuits=2)
     for _ in range(2):
-        assert await store.publishing.store_circuit(
-            held, 0, a_result("counts-0"), entry("done"), NOW
+        assert await store.publishing.store_circuits(
+            held, range(1), [a_result("counts-0")], entry("done"), NOW
         )
     job = await got(store, held.id)
     assert (job.circuits_done, job.results) == (1, [a_result("counts-0")])
+
+
+async def test_circuits_are_stored_together(database: Database, store: JobStore) -> None:
+    held = await claimed(store, circuits=400)
+    first, second = a_result("counts-0-1"), a_result("counts-2-3")
+    listed = store.publishing.store_circuits
+    for circuits, result in ((range(2), first), (range(2), first), (range(2, 4), second)):
+        assert await listed(held, circuits, [result], entry("done"), NOW)
+    job = await got(store, held.id)
+    assert (job.circuits_done, job.results) == (4, [first, second])
+    files = {0: first, 1: first, 2: second, 3: second}
+    assert await store.reading.circuit_artifacts(held.id) == {
+        index: item.artifact for index, item in files.items()
+    }
+    assert {row[2] for row in (await everything(database))["circuits"]} == {"completed", "waiting"}
 
 
 async def test_fail(store: JobStore) -> None:
@@ -105,7 +120,7 @@ async def test_retry(store: JobStore) -> None:
 
 async def test_hand_back(database: Database, store: JobStore) -> None:
     held = await claimed(store, circuits=2)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     assert await store.publishing.hand_back(held, entry("suspended", later(10), "shutdown"))
     job = await got(store, held.id)
     assert (job.phase, job.attempt, job.message) == (Phase.SUSPENDED, 0, "shutdown")
@@ -147,7 +162,9 @@ async def test_further_files_of_circuits_are_listed_after_the_results_of_all(
     for index in (0, 1):
         more = [a_result(f"circuit-{index}")]
         result = a_result(f"counts-{index}")
-        assert await store.publishing.store_circuit(held, index, result, entry(), NOW, more)
+        assert await store.publishing.store_circuits(
+            held, range(index, index + 1), [result], entry(), NOW, more
+        )
     assert await store.publishing.complete(held, [a_result()], entry(), 1.0)
     assert [item.id for item in (await got(store, held.id)).results] == [
         *("result", "counts-0", "counts-1", "circuit-0", "circuit-1")

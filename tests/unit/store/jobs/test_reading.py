@@ -63,7 +63,9 @@ async def test_known(store: JobStore, database: Database) -> None:
 
 async def test_the_whole_of_a_job(store: JobStore) -> None:
     held = await claimed(store, circuits=2)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry("done"), NOW)
+    await store.publishing.store_circuits(
+        held, range(1), [a_result("counts-0")], entry("done"), NOW
+    )
     found = await store.reading.whole(held.id)
     assert found is not None
     assert found[0] == await got(store, held.id)

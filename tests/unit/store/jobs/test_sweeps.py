@@ -67,7 +67,7 @@ async def test_give_up(store: JobStore) -> None:
 
 async def test_archive(database: Database, store: JobStore) -> None:
     held = await claimed(store)
-    await store.publishing.store_circuit(held, 0, a_result("counts-0"), entry(), NOW)
+    await store.publishing.store_circuits(held, range(1), [a_result("counts-0")], entry(), NOW)
     await store.publishing.complete(held, [a_result()], entry("completed"), 1.0)
     assert not await store.sweeps.archive(held.id, later(86_399.999))
     assert (await got(store, held.id)).phase is Phase.COMPLETED

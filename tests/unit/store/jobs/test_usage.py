@@ -59,8 +59,8 @@ async def test_results_count_once_and_as_long_as_they_are_there(store: JobStore)
     held = await claimed(store, circuits=2, parameters=[])
     more = [result("circuit-0", 30)]
     for _ in range(2):  # The answer to the first try may be lost.
-        assert await store.publishing.store_circuit(
-            held, 0, result("counts-0", 200), entry(), NOW, more
+        assert await store.publishing.store_circuits(
+            held, range(1), [result("counts-0", 200)], entry(), NOW, more
         )
     assert await store.usage.of("anna") == Usage(1, 230)
     assert await store.publishing.hand_back(held, entry("suspended"))

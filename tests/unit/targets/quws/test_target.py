@@ -19,8 +19,8 @@ from quws.domain.outcomes import (
     CircuitOutcome,
     JobOutcomes,
     UnreadableOutcomes,
-    counts_json,
     memory_json,
+    outcomes_json,
 )
 from quws.domain.phases import Phase
 from quws.domain.targets import Feature, TargetKind, TargetStatus
@@ -283,7 +283,7 @@ def test_results_are_taken_over(service: Scripted, target: Remote) -> None:
     ]
     service.will(
         scripted.job(Phase.COMPLETED, results=results),
-        Answer("".join(counts_json(job)).encode()),
+        Answer("".join(outcomes_json(job)).encode()),
         Answer("".join(memory_json(job)).encode()),
     )
     first, second = target.fetch(JOB)

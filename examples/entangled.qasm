@@ -1,0 +1,8 @@
+// Two entangled qubits whose observables are asked for: nothing is measured here.
+OPENQASM 3.0;
+include "stdgates.inc";
+
+qubit[2] q;
+
+h q[0];
+cx q[0], q[1];

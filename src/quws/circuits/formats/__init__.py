@@ -1,0 +1,1 @@
+"""The formats that circuits come in: one file each, behind the protocol of ``format``."""

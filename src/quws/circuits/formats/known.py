@@ -1,0 +1,46 @@
+"""The formats that there are, and which of them a circuit is in."""
+
+from __future__ import annotations
+
+from quws.circuits.formats.format import Format
+from quws.circuits.formats.openqasm2 import OpenQasm2
+from quws.circuits.formats.openqasm3 import OpenQasm3
+from quws.circuits.formats.qpy import Qpy
+from quws.domain.circuits import OPENQASM, Language
+from quws.domain.errors import InvalidCircuit
+from quws.domain.payloads import BINARY_TEXT
+
+FORMATS: dict[Language, Format] = {
+    Language.OPENQASM_2: OpenQasm2(),
+    Language.OPENQASM_3: OpenQasm3(),
+    Language.QPY: Qpy(),
+}
+"""By the language whose grammar they have."""
+
+
+def find(source: str, said: Language | None) -> Format:
+    """Return the format of a circuit: what LANG says, else what the text looks like.
+
+    A circuit in OpenQASM is given to either format of it; its guard tells which it is.
+
+    Raises
+    ------
+    InvalidCircuit
+        It surely is in another language than LANG says.
+
+    """
+    looks = _looks(source)
+    if said is None:
+        return FORMATS[looks or Language.OPENQASM_3]
+    if looks is not None and looks is not said:
+        raise InvalidCircuit(f"the parameter LANG says {said} but the circuit is in {looks}")
+    if looks is None and said.grammar not in OPENQASM:
+        raise InvalidCircuit(f"the parameter LANG says {said} and the circuit is not in it")
+    return FORMATS[said.grammar]
+
+
+def _looks(source: str) -> Language | None:
+    """Return the language by what only texts in it begin with; None for the others."""
+    if source.startswith(BINARY_TEXT):
+        return Language.QPY
+    return None

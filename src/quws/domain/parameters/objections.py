@@ -1,0 +1,75 @@
+"""Why a target does not take what a request says of its kind of work."""
+
+from __future__ import annotations
+
+import math
+
+from quws.domain.kinds import JobKind
+from quws.domain.parameters.request import JobRequest
+from quws.domain.targets import Feature, TargetDescription, TargetKind
+
+
+def no_such_kind(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a kind of work that the target does not do."""
+    kind = request.options.kind
+    if kind in target.job_kinds:
+        return None
+    return f"KIND must be {' or '.join(target.job_kinds)} on target {target.name}, not {kind}"
+
+
+def wrong_shots(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to more shots than the target runs, and to none where some are needed."""
+    options = request.options
+    if options.precision is not None:
+        return None
+    if options.shots > target.max_shots:
+        return (
+            f"SHOTS must be at most {target.max_shots} on target {target.name}, not {options.shots}"
+        )
+    if options.shots:
+        return None
+    if options.kind is not JobKind.ESTIMATE:
+        return "SHOTS must be at least 1; with KIND=estimate 0 asks for exact values"
+    if Feature.EXACT not in target.features:
+        return f"SHOTS must be at least 1 on target {target.name}, which has no exact values"
+    return None
+
+
+def wrong_observable(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to observables that are missing, needless, or too many for the target."""
+    options, given = request.options, request.options.observable
+    if options.kind is not JobKind.ESTIMATE:
+        return None if given is None else f"OBSERVABLE needs KIND=estimate, not {options.kind}"
+    if given is None:
+        return "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'"
+    count = len(request.circuits)
+    if given.each and len(given.lists) != count:
+        return (
+            f"OBSERVABLE must be one list for all circuits or {count} lists, one for each, not"
+            f" {len(given.lists)}"
+        )
+    runs = sum(options.runs(index) for index in range(count))
+    if target.remote and target.kind is not TargetKind.REMOTE and runs > target.max_circuits:
+        return (
+            f"OBSERVABLE must be measured in at most {target.max_circuits} circuits on target"
+            f" {target.name}, and these take {runs}, one for each basis"
+        )
+    return None
+
+
+def wrong_precision(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a precision that takes more shots than the target runs."""
+    options = request.options
+    if options.precision is None:
+        return None
+    if options.kind is not JobKind.ESTIMATE:
+        return f"PRECISION needs KIND=estimate, not {options.kind}"
+    if options.shots <= target.max_shots:
+        return None
+    # The shots grow with the square of what is asked for.
+    least = options.precision * math.sqrt(options.shots / target.max_shots)
+    return (
+        f"PRECISION must be at least {math.ceil(least * 1e6) / 1e6:.3g} on target {target.name},"
+        f" which runs at most {target.max_shots} shots; {options.precision:g} would take"
+        f" {options.shots}"
+    )

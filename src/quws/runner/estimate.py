@@ -1,0 +1,155 @@
+"""In a child: the expectation values of observables, on any target that samples.
+
+The terms that one basis gives are measured together: the circuit is run with that basis turned to
+the bits that are measured at its end, as any circuit that is sampled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quws.domain.bases import Basis, Plan
+from quws.domain.kinds import JobKind
+from quws.domain.options import RunOptions
+from quws.domain.outcomes import Expectation
+from quws.domain.paulis import Term
+from quws.targets.base import CircuitResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Clbit, Qubit
+
+LEFT_OUT = "its last measurements are left out: the observables are measured in their place"
+
+
+def plan_of(options: RunOptions, circuit: int) -> Plan:
+    """Return how the observables of a circuit of the job are measured."""
+    assert options.observable is not None
+    return options.observable.plan(circuit)
+
+
+def sampling(options: RunOptions, run: int = 0) -> RunOptions:
+    """Return how a circuit is sampled for one basis; each draws random numbers of its own."""
+    seed = options.seed
+    if seed is not None and run:
+        digest = hashlib.blake2b(f"{seed}/basis/{run}".encode(), digest_size=8).digest()
+        seed = int.from_bytes(digest, "big") >> 1
+    return options.model_copy(
+        update={"kind": JobKind.SAMPLE, "observable": None, "precision": None, "seed": seed}
+    )
+
+
+def without_last_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit without the measurements that nothing comes after, nor depends on.
+
+    Qiskit's own pass takes those out as well that only a condition depends on.
+    """
+    qubits: set[Qubit] = set()
+    clbits: set[Clbit] = set()
+    kept, found = [], False
+    for instruction in reversed(circuit.data):
+        last = not qubits.intersection(instruction.qubits) and not clbits.intersection(
+            instruction.clbits
+        )
+        if instruction.name == "measure" and last:
+            found = True
+            continue
+        kept.append(instruction)
+        if instruction.name != "barrier":
+            qubits.update(instruction.qubits)
+            clbits.update(instruction.clbits)
+    if not found:
+        return circuit
+    bare = circuit.copy_empty_like()
+    for instruction in reversed(kept):
+        bare.append(instruction)
+    return bare
+
+
+def measuring(circuit: QuantumCircuit, basis: Basis) -> QuantumCircuit:
+    """Return a circuit that measures a basis at its end, into a register that comes last."""
+    from qiskit import ClassicalRegister  # noqa: PLC0415
+
+    name = "observed"
+    while any(register.name == name for register in (*circuit.cregs, *circuit.qregs)):
+        name += "_"
+    measured = circuit.copy()
+    register = ClassicalRegister(len(basis.paulis), name)
+    measured.add_register(register)
+    for bit, (qubit, pauli) in enumerate(sorted(basis.paulis.items())):
+        if pauli == "Y":
+            measured.sdg(qubit)
+        if pauli != "Z":
+            measured.h(qubit)
+        measured.measure(qubit, register[bit])
+    return measured
+
+
+def estimated(plan: Plan, results: Sequence[CircuitResult]) -> CircuitResult:
+    """Put together what the bases of a plan gave, which may be none."""
+    # Here, since what only hands jobs on does without numpy.
+    import numpy as np  # noqa: PLC0415
+
+    values = [
+        sum(term.coefficient for term in item.terms if not term.paulis) for item in plan.observables
+    ]
+    variances: list[float | None] = [0.0] * len(values)
+    shots = [0] * len(values)
+    for basis, result in zip(plan.bases, results, strict=True):
+        weights = np.fromiter(result.counts.values(), dtype=np.float64, count=len(result.counts))
+        bits = _bits(result.counts, len(basis.paulis))
+        place_of = {qubit: bit for bit, qubit in enumerate(sorted(basis.paulis))}
+        number = int(weights.sum())
+        terms: dict[int, list[Term]] = {}
+        for place, term in basis.terms:
+            terms.setdefault(place, []).append(term)
+        for place, mine in terms.items():
+            each = np.zeros(len(weights))
+            for term in mine:
+                columns = [place_of[qubit] for qubit, _ in term.paulis]
+                odd = np.bitwise_xor.reduce(bits[:, columns], axis=1)
+                each += term.coefficient * (1.0 - 2.0 * odd)
+            mean = float(weights @ each) / number
+            values[place] += mean
+            shots[place] += number
+            before = variances[place]
+            if number < 2 or before is None:
+                variances[place] = None
+                continue
+            spread = float(weights @ (each - mean) ** 2) / (number - 1)
+            variances[place] = before + spread / number
+    found = [
+        Expectation(
+            str(item),
+            values[place],
+            None if (variance := variances[place]) is None else math.sqrt(variance),
+            shots[place],
+        )
+        for place, item in enumerate(plan.observables)
+    ]
+    first = results[0] if results else CircuitResult({}, engine="none")
+    return dataclasses.replace(
+        first,
+        counts={},
+        memory=None,
+        seconds=sum(item.seconds for item in results),
+        approximate=next((item.approximate for item in results if item.approximate), None),
+        notes=list(dict.fromkeys(note for item in results for note in item.notes)),
+        expectations=found,
+    )
+
+
+def _bits(counts: dict[str, int], width: int) -> npt.NDArray[np.uint8]:
+    """Write the last register of each outcome as a row of bits, bit 0 first."""
+    import numpy as np  # noqa: PLC0415
+
+    text = "".join([key.partition(" ")[0] for key in counts])
+    rows = np.frombuffer(text.encode("ascii"), dtype=np.uint8).reshape(len(counts), width)
+    found: npt.NDArray[np.uint8] = (rows[:, ::-1] == ord("1")).astype(np.uint8)
+    return found

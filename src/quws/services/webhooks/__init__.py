@@ -1,0 +1,1 @@
+"""Webhooks: which there are, and sending messages to them."""

@@ -1,0 +1,45 @@
+"""What a job says of why it waits."""
+
+from __future__ import annotations
+
+import pytest
+from house import ANNA, BERT, House
+
+from quws.bus.connection import BusUnavailable
+from quws.domain.targets import TargetStatus
+
+pytestmark = pytest.mark.anyio
+
+
+async def status(house: House, job_id: str) -> str | None:
+    # As another process would tell it.
+    house.jobs = house.service()
+    return (await house.jobs.reader.snapshot(ANNA, job_id)).details.status
+
+
+async def test_the_queue_the_target_and_the_workers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[bool | None] = [True]
+
+    async def attended(target: str) -> bool:
+        if alive[0] is None:
+            raise BusUnavailable("it is away")
+        return alive[0]
+
+    monkeypatch.setattr(house.hints, "attended", attended)
+    first = await house.submit(PHASE="RUN")
+    assert await status(house, first.id) == "it starts as soon as target simulator is free"
+    await house.submit(PHASE="RUN", caller=BERT)
+    last = await house.submit(PHASE="RUN")
+    said = "2 jobs go before it on target simulator: 1 of the same owner"
+    assert await status(house, last.id) == said
+    alive[0] = None
+    assert await status(house, last.id) == said
+    alive[0] = False
+    none_alive = "no worker of target simulator is alive; it starts when one is"
+    assert await status(house, last.id) == none_alive
+    await house.targets.set_state("simulator", TargetStatus.MAINTENANCE, "cooling", None, "otto")
+    assert "cooling" in (await status(house, last.id) or "")
+    pending = await house.submit()
+    assert await status(house, pending.id) is None
