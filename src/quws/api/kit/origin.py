@@ -77,8 +77,9 @@ class SameSite:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        is_safe = scope["type"] != "http" or scope["method"] in _SAFE
-        if not is_safe or scope["path"] in _CREATING_PATHS:
+        is_http = scope["type"] == "http"
+        is_safe = is_http and scope["method"] in _SAFE
+        if is_http and (not is_safe or scope["path"] in _CREATING_PATHS):
             request = Request(scope, receive)
             sentence = None
             if not is_safe:
