@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         description="A worker not heard of for so long is lost; the same for all processes.",
     )
     poll_delay: float = Field(
-        1.0,
+        5.0,
         gt=0,
         le=10,
         description="How long a worker waits for a hint before it tells Redis that it is there.",
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     grace: float = Field(
         20.0, ge=0, description="How long a running job may go on after SIGTERM to its worker."
     )
-    sweep: float = Field(0.5, gt=0, description="Pause between two sweeps.")
+    sweep: float = Field(1.0, gt=0, description="Pause between two sweeps.")
     orphan_age: float = Field(
         3600.0, gt=0, description="How old files must be to be deleted that belong to no job."
     )

@@ -22,6 +22,7 @@ from quws.api.kit.middleware import CleanPath, FaultBarrier
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.observation import Observation
 from quws.api.kit.origin import KnownHosts, SameSite
+from quws.api.kit.routing import Application
 from quws.api.kit.services import HttpSettings, Services
 from quws.api.metrics import router as metrics_router
 from quws.api.openapi import describe
@@ -80,7 +81,7 @@ def build_app(
             )
             yield {"services": opened}
 
-    app = FastAPI(
+    app = Application(
         title="quws",
         version=__version__,
         description="A job service for quantum circuits that speaks IVOA UWS 1.1.",

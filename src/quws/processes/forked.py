@@ -140,7 +140,7 @@ def _become(
     try:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
-        for sig in _SIGNALS:
+        for sig in (*_SIGNALS, signal.SIGCHLD):
             signal.signal(sig, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import signal
 import sqlite3
@@ -32,7 +33,9 @@ from quws.sandbox.confine import die_with_parent
 from quws.settings import Settings
 from quws.store.revision import REVISION
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 1.0
+"""How long nothing is looked after where no part has ended."""
+_STARTING_POLL_SECONDS = 0.02
 _START_SECONDS = 60
 _BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_SECONDS = 60
@@ -187,7 +190,7 @@ class Supervisor:
         self._start(self._parts[0])
         limit = time.monotonic() + _START_SECONDS
         ready = False
-        while not self._stop.wait(_POLL_SECONDS if ready else 0.02):
+        while not self._stop.wait(self._pause() if ready else _STARTING_POLL_SECONDS):
             self._look_after_valkey()
             if self._migration is not None and self._migration.poll():
                 raise _CannotServe("the database could not be prepared; see above")
@@ -202,6 +205,11 @@ class Supervisor:
                     self._watchdog.start()
                 elif time.monotonic() > limit:
                     raise _CannotServe(f"the service does not answer at {self._url}")
+
+    def _pause(self) -> float:
+        """Return how long nothing is due, unless a part ends."""
+        starts = [part.next_start for part in self._parts if part.process is None]
+        return min(max(0.0, min(starts, default=math.inf) - time.monotonic()), _POLL_SECONDS)
 
     def _load(self) -> None:
         if can_fork():

@@ -43,6 +43,15 @@ class Snapshots:
         self._pending: dict[str, asyncio.Future[Snapshot | None]] = {}
         self._reads: set[asyncio.Task[None]] = set()
 
+    async def read_alone(self, job_id: str) -> Snapshot | None:
+        """Return a job as it is now, for one whom nothing has woken with others."""
+        found = await self._store.whole(job_id)
+        if found is None:
+            return None
+        job, timeline, position, state = found
+        status = await self._waiting.why(job, position, state)
+        return Snapshot(job, JobDetails(timeline, position, status))
+
     async def read(self, job_id: str) -> Snapshot | None:
         """Return a job as it is now: no earlier than this call."""
         pending = self._pending.get(job_id)
@@ -62,14 +71,6 @@ class Snapshots:
 
     async def _read(self, job_id: str, pending: asyncio.Future[Snapshot | None]) -> None:
         try:
-            pending.set_result(await self._found(job_id))
+            pending.set_result(await self.read_alone(job_id))
         except Exception as error:  # noqa: BLE001 - it is for those who asked
             pending.set_exception(error)
-
-    async def _found(self, job_id: str) -> Snapshot | None:
-        found = await self._store.whole(job_id)
-        if found is None:
-            return None
-        job, timeline, position, state = found
-        status = await self._waiting.why(job, position, state)
-        return Snapshot(job, JobDetails(timeline, position, status))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -128,6 +128,9 @@ class Database:
             As for ``read()``.
 
         """
+        if self.is_sqlite:
+            with suppress(sqlite.Busy), telling():
+                return self._reads.at_once(read)
         async with self.read() as connection:
             return await connection.run_sync(read)
 

@@ -38,6 +38,10 @@ _LOGGED_ROWS = 500
 _TRY_ASIDE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
+class Busy(Exception):
+    """What was asked for cannot be had at once."""
+
+
 class Direct:
     """A connection within a transaction: as much of an ``AsyncConnection`` as the store uses."""
 
@@ -88,6 +92,17 @@ class Direct:
     async def rollback(self) -> None:
         """End the transaction: nothing was written."""
         await self._run(self._raw.rollback)
+
+    def read_at_once(self, read: Callable[[Connection], T]) -> T:
+        """Read within a transaction, and be broken off if that takes long."""
+        self._until = monotonic() + AT_ONCE_SECONDS
+        try:
+            self._raw.execute(self._begin)
+            found = read(self._sync)
+            self._raw.commit()
+        finally:
+            self._until = None
+        return found
 
     @property
     def changed(self) -> int:
@@ -187,6 +202,29 @@ class Pool:
                 raise
             self._free.append(connection)
             self._count(connection.changed - before)
+
+    def at_once(self, read: Callable[[Connection], T]) -> T:
+        """Return what a short read finds, in a transaction of its own, if it need not wait.
+
+        Raises
+        ------
+        Busy
+            It must: `transaction` is patient.
+        sqlite3.Error, sqlalchemy.exc.DBAPIError
+
+        """
+        if not self._free:
+            raise Busy
+        connection = self._free.pop()
+        try:
+            found = connection.read_at_once(read)
+        except BaseException as error:
+            connection.close()
+            if _may_pass(error):
+                raise Busy from None
+            raise
+        self._free.append(connection)
+        return found
 
     def close(self) -> None:
         """Close all connections that are not in use."""

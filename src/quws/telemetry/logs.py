@@ -68,8 +68,11 @@ def configure(process: str, *, verbose: bool = False) -> None:
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
     """Put fields on every line that is logged inside."""
-    with structlog.contextvars.bound_contextvars(**fields):
+    before = structlog.contextvars.bind_contextvars(**fields)
+    try:
         yield
+    finally:
+        structlog.contextvars.reset_contextvars(**before)
 
 
 def note(**fields: Any) -> None:

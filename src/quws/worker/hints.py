@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
 _MANY = 10_000
+_BEAT_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -26,13 +28,23 @@ class _Listener(Worker):
 
     arq marks a job as its own, runs it, and strikes it off in the end, nine exchanges with Redis
     in all. A hint may be lost, at the price of some time, so it is taken with the one that waits
-    for it. That the worker is there is told as arq does it.
+    for it.
     """
 
     def __init__(self, hints: HintListener, slots: Slots, **options: Any) -> None:
         super().__init__(functions=[func(self._none, name=FUNCTION)], **options)
         self._hints = hints
         self._slots = slots
+        self._next_beat = 0.0
+
+    @override
+    async def heart_beat(self) -> None:
+        """Say that the worker is there, where arq says it, and for as long as it may wait."""
+        now = monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + _BEAT_SECONDS
+            believed = round(1000 * (2 * _BEAT_SECONDS + self.poll_delay_s))
+            await self.pool.psetex(self.health_check_key, believed, b"listens")
 
     async def _none(self, ctx: dict[str, Any]) -> None:
         """Do nothing: what arq would call for a hint."""
@@ -129,7 +141,6 @@ class HintListener:
             redis_pool=redis,
             handle_signals=False,
             poll_delay=self._poll_delay,
-            health_check_interval=15,
             job_serializer=serialize,
             job_deserializer=deserialize,
         )

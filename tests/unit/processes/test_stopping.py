@@ -28,3 +28,22 @@ def test_no_moment_is_wrong_for_a_signal() -> None:
         [sys.executable, "-c", STORM], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+CHILD = """
+import signal, subprocess
+from quws.processes.stopping import StopSignal
+
+stop = StopSignal([signal.SIGTERM])
+subprocess.Popen(["sleep", "0"])
+print(stop.wait(600))
+signal.raise_signal(signal.SIGTERM)
+print(stop.wait(600))
+"""
+
+
+def test_the_end_of_a_child_wakes_and_does_not_stop() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["False", "True"], done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -223,3 +224,27 @@ async def test_whoever_gets_no_connection_hears_that_the_database_is_away(
         with pytest.raises(StoreUnavailable):
             await add(database)
     await add(database)
+
+
+async def test_a_look_that_takes_long_is_taken_in_a_thread(database: Database) -> None:
+    assert await database.look(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+    threads = []
+
+    def read(connection: Connection) -> int:
+        threads.append(threading.get_ident())
+        return connection.scalars(text(LONG)).one()
+
+    assert await database.look(read) == 300_000 * 300_001 // 2
+    assert threads[0] == threading.get_ident() != threads[-1]
+    assert await count(database) == 0
+
+
+async def test_what_a_look_raises_leaves_nothing_behind(database: Database) -> None:
+    await count(database)
+
+    def fail(_: Connection) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.look(fail)
+    assert await count(database) == 0

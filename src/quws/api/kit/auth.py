@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 import structlog
@@ -96,7 +96,7 @@ class Authentication:
             response = await self._refuse(request, refusal)
             await response(scope, receive, send)
             return
-        state["caller"] = replace(caller, address=state["address"])
+        state["caller"] = Caller(caller.name, caller.operator, caller.credential, state["address"])
         logs.note(owner=caller.name)
         await self._app(scope, receive, send)
 

@@ -77,13 +77,15 @@ class SameSite:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http":
+        is_http = scope["type"] == "http"
+        is_safe = is_http and scope["method"] in _SAFE
+        if is_http and (not is_safe or scope["path"] in _CREATING_PATHS):
             request = Request(scope, receive)
             sentence = None
-            if scope["method"] not in _SAFE:
+            if not is_safe:
                 if self._is_foreign(request):
                     sentence = "this came from a page of another site; open the page of quws itself"
-            elif scope["path"] in _CREATING_PATHS and self._may_be_foreign(request):
+            elif self._may_be_foreign(request):
                 sentence = (
                     "a link or an address must not make a job; send a POST, or a token"
                     " (Authorization: Bearer)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -122,4 +123,15 @@ def base_url(request: Request) -> str:
     public = http_settings(request).public_url
     if public is not None:
         return public
-    return str(request.base_url).rstrip("/")
+    scope = request.scope
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    if host is None or scope.get("app_root_path") or scope.get("root_path"):
+        return str(request.base_url).rstrip("/")
+    return _base_url(scope["scheme"], host)
+
+
+@lru_cache(maxsize=64)
+def _base_url(scheme: str, host: bytes) -> str:
+    """Return what a request with a Host header has as its base: it is taken apart for that."""
+    scope = {"type": "http", "scheme": scheme, "path": "/", "headers": [(b"host", host)]}
+    return str(Request(scope).base_url).rstrip("/")

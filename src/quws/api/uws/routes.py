@@ -58,11 +58,17 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
         route_class=PlainRoute, prefix=mount, tags=["UWS"], include_in_schema=in_schema
     )
 
-    def get(path: str, handler: Callable[..., Any], summary: str) -> None:
+    def show(path: str, handler: Callable[..., Any], summary: str) -> None:
         router.add_api_route(path, handler, methods=["GET"], summary=summary, response_model=None)
+
+    def head(path: str, handler: Callable[..., Any]) -> None:
         router.add_api_route(
             path, handler, methods=["HEAD"], include_in_schema=False, response_model=None
         )
+
+    def get(path: str, handler: Callable[..., Any], summary: str) -> None:
+        show(path, handler, summary)
+        head(path, handler)
 
     def change(method: str, path: str, handler: Callable[..., Any], summary: str) -> None:
         router.add_api_route(
@@ -74,12 +80,16 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
             response_model=None,
         )
 
-    get("", get_list, "List jobs")
+    # Routes are tried one after the other: those that are asked for most stand first.
+    show("", get_list, "List jobs")
+    show("/{job_id}", get_job, "Show a job, or wait for its phase to change")
+    show("/{job_id}/phase", get_phase, "Show the phase")
     change("POST", "", create_job, "Create a job")
-    get("/{job_id}", get_job, "Show a job, or wait for its phase to change")
+    head("", get_list)
+    head("/{job_id}", get_job)
+    head("/{job_id}/phase", get_phase)
     change("POST", "/{job_id}", change_job, "Delete a job, or change what belongs to it")
     change("DELETE", "/{job_id}", delete_job, "Delete a job")
-    get("/{job_id}/phase", get_phase, "Show the phase")
     change("POST", "/{job_id}/phase", post_control("PHASE"), "Run or abort a job")
     get("/{job_id}/executionduration", get_duration, "Show the execution duration in seconds")
     change(

@@ -90,7 +90,7 @@ class JobFollower:
                 await watch.changed(min(left, _REREAD_SECONDS))
                 if stay.over:
                     raise gone()
-                found = await self._reader.snapshot(caller, job_id)
+                found = await self._reader.again(caller, job_id)
             return found
 
     async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Snapshot, None]:
@@ -112,8 +112,8 @@ class JobFollower:
             self._standing.of(caller) as stay,
             self._events.watch(job_id) as watch,
         ):
+            found = await self._reader.snapshot(caller, job_id)
             while True:
-                found = await self._reader.snapshot(caller, job_id)
                 yield found
                 if found.job.phase in FINAL:
                     return
@@ -122,6 +122,7 @@ class JobFollower:
                     await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
                 if self._closing or stay.over:
                     return
+                found = await self._reader.again(caller, job_id)
 
     async def feed(self, caller: Caller, cursor: int | None) -> AsyncGenerator[News, None]:
         """Yield what happens to the caller's jobs, from a cursor on or from now.

@@ -80,7 +80,20 @@ class JobReader:
             It is somebody else's.
 
         """
-        return await _seen(caller, job_id, self._snapshots.read, lambda found: found.job.owner)
+        return await _seen(caller, job_id, self._snapshots.read_alone, _owner_of)
+
+    async def again(self, caller: Caller, job_id: str) -> Snapshot:
+        """Return the same after a change, read once for all whom that has woken.
+
+        Raises
+        ------
+        NotFound
+            There is no such job any more.
+        Forbidden
+            It is somebody else's.
+
+        """
+        return await _seen(caller, job_id, self._snapshots.read, _owner_of)
 
     def refs(
         self, caller: Caller, wanted: ListFilter = ANY, past: Place | None = None
@@ -120,6 +133,10 @@ class JobReader:
         """
         job = await self.get(caller, job_id)
         raise IllegalMove(f"{rule}; job {job_id} is {job.phase}", parameter="PHASE")
+
+
+def _owner_of(found: Snapshot) -> str | None:
+    return found.job.owner
 
 
 def own(caller: Caller, wanted: ListFilter) -> ListFilter:

@@ -95,7 +95,7 @@ async def test_a_document_says_where_a_job_stands(house: House) -> None:
     assert found.details.status == "target simulator is offline: new fridge"
 
 
-async def test_who_asks_at_one_moment_shares_one_read(
+async def test_those_woken_at_one_moment_share_one_read(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await house.submit()
@@ -109,7 +109,7 @@ async def test_who_asks_at_one_moment_shares_one_read(
 
     monkeypatch.setattr(house.store.reading, "whole", counted)
     found = await asyncio.gather(
-        *(house.jobs.reader.snapshot(ANNA, job.id) for _ in range(5)), return_exceptions=True
+        *(house.jobs.reader.again(ANNA, job.id) for _ in range(5)), return_exceptions=True
     )
     assert reads == 1
     assert all(item is found[0] for item in found)
@@ -136,7 +136,7 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody(
 
     monkeypatch.setattr(house.store.reading, "whole", fails)
     found = await asyncio.gather(
-        *(house.jobs.reader.snapshot(ANNA, job.id) for _ in range(2)), return_exceptions=True
+        *(house.jobs.reader.again(ANNA, job.id) for _ in range(2)), return_exceptions=True
     )
     assert [type(item) for item in found] == [StoreUnavailable] * 2
 
