@@ -152,7 +152,7 @@ LEAVE: dict[str, Callable[[], object]] = {
     "another file in the place of one": lambda: os.dup2(os.open(os.devnull, os.O_RDONLY), 1),
     "memory": lambda: KEPT.append(bytearray(b"x") * (70 << 20)),
     "a handler": lambda: signal.signal(signal.SIGUSR1, lambda *_: None),
-    "a signal that is not heard": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    "a signal that is not heard": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
     "a signal that is held back": lambda: signal.pthread_sigmask(
         signal.SIG_BLOCK, [signal.SIGUSR2]
     ),
