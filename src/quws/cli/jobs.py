@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quws.cli.options import stop
+from quws.cli.options import HOME, Token, Url, stop
 from quws.client import Client, ClientError
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
@@ -24,12 +24,8 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
     def submit(
         file: Annotated[Path, typer.Argument(help="The circuit; - for standard input.")],
         *,
-        url: Annotated[
-            str, typer.Option(help="The service.", envvar="QUWS_URL")
-        ] = "http://127.0.0.1:8000",
-        token: Annotated[
-            str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
-        ] = None,
+        url: Url = HOME,
+        token: Token = None,
         **parameters: Any,
     ) -> None:
         """Run a circuit and print what came out."""

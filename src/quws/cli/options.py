@@ -21,6 +21,13 @@ Data = Annotated[
     Path | None, typer.Option(help="The data folder of 'quws serve'.", file_okay=False)
 ]
 
+Url = Annotated[str, typer.Option(help="The service.", envvar="QUWS_URL")]
+HOME = "http://127.0.0.1:8000"
+"""Where a service is that 'quws serve' has started."""
+Token = Annotated[
+    str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
+]
+
 
 def use(data: Path | None) -> None:
     """Let the settings of this process, and of those it starts, have this data folder."""

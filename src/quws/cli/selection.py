@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quws.cli.options import stop
+from quws.cli.options import HOME, Token, Url, stop
 from quws.client import Client, ClientError
 from quws.client.selection import Selection
 from quws.domain.phases import Phase
@@ -20,38 +21,53 @@ jobs = typer.Typer(
     help="List, run, abort, delete and label all jobs that fit a filter.", no_args_is_help=True
 )
 
-_Phase = Annotated[list[Phase] | None, typer.Option("--phase", help="In one of these phases.")]
-_Tag = Annotated[list[str] | None, typer.Option("--tag", help="With all of these tags.")]
-_RunId = Annotated[str | None, typer.Option("--run-id", help="Of this run id.")]
-_Target = Annotated[str | None, typer.Option("--target", help="For this target.")]
-_Text = Annotated[
-    str | None, typer.Option("--text", help="With this in the name, the run id or a tag.")
-]
-_After = Annotated[str | None, typer.Option("--after", help="Created later than this instant.")]
-_Before = Annotated[str | None, typer.Option("--before", help="Created earlier than this.")]
-_Url = Annotated[str, typer.Option(help="The service.", envvar="QUWS_URL")]
-_Token = Annotated[
-    str | None, typer.Option(help="A bearer token to sign in with.", envvar="QUWS_TOKEN")
-]
+_FILTER: dict[str, Any] = {
+    "phase": Annotated[list[Phase] | None, typer.Option(help="In one of these phases.")],
+    "tag": Annotated[list[str] | None, typer.Option(help="With all of these tags.")],
+    "run_id": Annotated[str | None, typer.Option(help="Of this run id.")],
+    "target": Annotated[str | None, typer.Option(help="For this target.")],
+    "text": Annotated[str | None, typer.Option(help="With this in the name, the run id or a tag.")],
+    "after": Annotated[str | None, typer.Option(help="Created later than this instant.")],
+    "before": Annotated[str | None, typer.Option(help="Created earlier than this.")],
+}
+"""The options of every command, which all go to the filter."""
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
-_HOME = "http://127.0.0.1:8000"
 
 
-@jobs.command("list")
+def _command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command, with the options of the filter, which it gets as ``wanted``."""
+
+    def made(command: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            wanted = {option: given.pop(option) for option in _FILTER}
+            command(wanted, **given)
+
+        # Typer reads what a command takes off its signature.
+        own = inspect.signature(command, eval_str=True)
+        _, *others = own.parameters.values()
+        taken = [
+            inspect.Parameter(
+                option, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+            for option, annotation in _FILTER.items()
+        ] + others
+        run.__doc__ = command.__doc__
+        run.__signature__ = own.replace(parameters=taken)  # type: ignore[attr-defined]
+        run.__annotations__ = {item.name: item.annotation for item in taken}
+        return jobs.command(name)(run)
+
+    return made
+
+
+@_command("list")
 def jobs_list(
-    phase: _Phase = None,
-    tag: _Tag = None,
-    run_id: _RunId = None,
-    target: _Target = None,
-    text: _Text = None,
-    after: _After = None,
-    before: _Before = None,
+    wanted: dict[str, Any],
+    *,
     most: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
-    url: _Url = _HOME,
-    token: _Token = None,
+    url: Url = HOME,
+    token: Token = None,
 ) -> None:
     """List the newest of them: id, phase, when it was created, and what it is called."""
-    wanted = _wanted(phase, tag, run_id, target, text, after, before)
     with _selected(url, token, wanted) as found:
         for job in islice(found, most):
             known = job.read()
@@ -60,105 +76,49 @@ def jobs_list(
             typer.echo("  ".join([*words, named, *known.tags]).rstrip())
 
 
-@jobs.command("run")
+@_command("run")
 def jobs_run(
-    phase: _Phase = None,
-    tag: _Tag = None,
-    run_id: _RunId = None,
-    target: _Target = None,
-    text: _Text = None,
-    after: _After = None,
-    before: _Before = None,
-    yes: _Yes = False,
-    url: _Url = _HOME,
-    token: _Token = None,
+    wanted: dict[str, Any], *, yes: _Yes = False, url: Url = HOME, token: Token = None
 ) -> None:
     """Run those that are PENDING or HELD."""
-    wanted = _wanted(phase, tag, run_id, target, text, after, before)
     _act("RUN", "Run", url, token, wanted, lambda found: found.run(), yes=yes)
 
 
-@jobs.command("abort")
+@_command("abort")
 def jobs_abort(
-    phase: _Phase = None,
-    tag: _Tag = None,
-    run_id: _RunId = None,
-    target: _Target = None,
-    text: _Text = None,
-    after: _After = None,
-    before: _Before = None,
-    yes: _Yes = False,
-    url: _Url = _HOME,
-    token: _Token = None,
+    wanted: dict[str, Any], *, yes: _Yes = False, url: Url = HOME, token: Token = None
 ) -> None:
     """Abort those that are not over."""
-    wanted = _wanted(phase, tag, run_id, target, text, after, before)
     _act("ABORT", "Abort", url, token, wanted, lambda found: found.abort(), yes=yes)
 
 
-@jobs.command("delete")
+@_command("delete")
 def jobs_delete(
-    phase: _Phase = None,
-    tag: _Tag = None,
-    run_id: _RunId = None,
-    target: _Target = None,
-    text: _Text = None,
-    after: _After = None,
-    before: _Before = None,
-    yes: _Yes = False,
-    url: _Url = _HOME,
-    token: _Token = None,
+    wanted: dict[str, Any], *, yes: _Yes = False, url: Url = HOME, token: Token = None
 ) -> None:
     """Delete them, with all their files."""
-    wanted = _wanted(phase, tag, run_id, target, text, after, before)
     _act("DELETE", "Delete", url, token, wanted, lambda found: found.delete(), yes=yes)
 
 
-@jobs.command("label")
+@_command("label")
 def jobs_label(
-    phase: _Phase = None,
-    tag: _Tag = None,
-    run_id: _RunId = None,
-    target: _Target = None,
-    text: _Text = None,
-    after: _After = None,
-    before: _Before = None,
+    wanted: dict[str, Any],
+    *,
     add_tag: Annotated[list[str] | None, typer.Option(help="A tag to add.")] = None,
     remove_tag: Annotated[list[str] | None, typer.Option(help="A tag to take away.")] = None,
     new_run_id: Annotated[
         str | None, typer.Option(help="The run id that they get; empty for none.")
     ] = None,
     yes: _Yes = False,
-    url: _Url = _HOME,
-    token: _Token = None,
+    url: Url = HOME,
+    token: Token = None,
 ) -> None:
     """Change their labels."""
-    wanted = _wanted(phase, tag, run_id, target, text, after, before)
     given = {"add_tags": add_tag, "remove_tags": remove_tag, "run_id": new_run_id}
     labels = {name: value for name, value in given.items() if value is not None}
     if not labels:
         stop("say what shall change: --add-tag, --remove-tag or --new-run-id")
     _act("LABEL", "Label", url, token, wanted, lambda found: found.label(**labels), yes=yes)
-
-
-def _wanted(
-    phase: list[Phase] | None,
-    tag: list[str] | None,
-    run_id: str | None,
-    target: str | None,
-    text: str | None,
-    after: str | None,
-    before: str | None,
-) -> dict[str, Any]:
-    return {
-        "phase": phase,
-        "tag": tag,
-        "run_id": run_id,
-        "target": target,
-        "text": text,
-        "after": after,
-        "before": before,
-    }
 
 
 @contextmanager

@@ -118,6 +118,11 @@ class Kind(NamedTuple):
     facts: CircuitFacts
 
 
+def called(index: int, facts: Sequence[CircuitFacts]) -> str:
+    """Return what a sentence calls one of the circuits of a job: its index counts among several."""
+    return f"circuit {index}" if len(facts) > 1 else "the circuit"
+
+
 def kinds_of(facts: Sequence[CircuitFacts]) -> list[Kind]:
     """Put the circuits together of which one object tells, in the order of the first of each."""
     found: dict[int, Kind] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from quws.domain.circuits import CircuitFacts, Register, kinds_of
+from quws.domain.circuits import CircuitFacts, Register, called, kinds_of
 from quws.domain.errors import InvalidCircuit
 
 
@@ -32,10 +32,9 @@ def check_measuring(facts: Sequence[CircuitFacts], kind: JobKind) -> None:
         return
     for index, _, item in kinds_of(facts):
         if item.measurements == 0:
-            which = f"circuit {index}" if len(facts) > 1 else "the circuit"
             raise InvalidCircuit(
-                f"{which} measures nothing, so there would be no counts; add a 'measure'"
-                " statement, or ask for expectation values with KIND=estimate",
+                f"{called(index, facts)} measures nothing, so there would be no counts; add a"
+                " 'measure' statement, or ask for expectation values with KIND=estimate",
                 circuit=index,
             )
 
@@ -47,10 +46,7 @@ def as_measured(facts: Sequence[CircuitFacts], kind: JobKind) -> Sequence[Circui
     """
     if kind is not JobKind.ESTIMATE:
         return facts
-    known: dict[int, CircuitFacts] = {}
-    for item in facts:
-        if id(item) not in known:
-            known[id(item)] = _measured(item)
+    known = {id(kind.facts): _measured(kind.facts) for kind in kinds_of(facts)}
     return [known[id(item)] for item in facts]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from quws.domain.bases import Plan
-from quws.domain.circuits import CircuitFacts, kinds_of
+from quws.domain.circuits import CircuitFacts, called, kinds_of
 from quws.domain.errors import InvalidParameter
 from quws.domain.paulis import MOST_TERMS, Observable, Unreadable, of_pairs, parse
 
@@ -68,10 +68,9 @@ class Observables(BaseModel):
         for index, item in found:
             widths.setdefault((index if self.each else 0, item.qubits), index)
         for (_, qubits), index in widths.items():
-            which = f"circuit {index}" if len(facts) > 1 else "the circuit"
             for observable in self.plan(index).observables:
                 try:
-                    observable.check(qubits, which)
+                    observable.check(qubits, called(index, facts))
                 except Unreadable as error:
                     raise _invalid(str(error)) from None
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+from quws.domain.words import cut
+
 MOST_TERMS = 1000
 """Terms that one observable may have."""
 _MOST_QUBIT = 9999
@@ -238,8 +240,3 @@ class _Gathered:
             )
         kept = tuple(Term(value, paulis) for paulis, value in self._terms.items() if value)
         return Observable(kept, self._width)
-
-
-def cut(text: str) -> str:
-    """Return the beginning of a text, for a sentence."""
-    return text if len(text) <= 40 else f"{text[:40]}…"

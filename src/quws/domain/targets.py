@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
-from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, kinds_of
+from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, called, kinds_of
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
@@ -166,9 +166,8 @@ class TargetDescription(BaseModel):
         """
         for index, _, item in kinds_of(facts):
             if item.language.grammar not in self.languages:
-                which = f"circuit {index}" if len(facts) > 1 else "the circuit"
                 raise InvalidCircuit(
-                    f"{which} is in {item.language}, and target {self.name} takes"
+                    f"{called(index, facts)} is in {item.language}, and target {self.name} takes"
                     f" {', '.join(self.languages)}",
                     circuit=index,
                 )
@@ -179,9 +178,9 @@ class TargetDescription(BaseModel):
                 (item.delays, Feature.DELAY),
             ):
                 if needed and feature not in self.features:
-                    which = f"circuit {index}" if len(facts) > 1 else "the circuit"
                     raise InvalidCircuit(
-                        f"{which} has {feature}, which target {self.name} does not do",
+                        f"{called(index, facts)} has {feature}, which target {self.name} does not"
+                        " do",
                         circuit=index,
                     )
 

@@ -66,6 +66,12 @@ class Statement:
         """Run it on a connection of the event loop, and return its rows."""
         return await connection.run_sync(self.all, values)
 
+    async def find(
+        self, connection: AsyncConnection, values: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run it on a connection of the event loop, and return its first row; None without one."""
+        return await connection.run_sync(self.first, values)
+
 
 class Rows:
     """Rows of a table, of which several are written in one statement.

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from quws.domain.outcomes import CircuitOutcome
+from quws.domain.words import cut
 
 MOST = 200
 """How many observables a page lists."""
@@ -37,7 +38,7 @@ def estimates_of(outcome: CircuitOutcome) -> Estimates | None:
         return None
     return Estimates(
         [
-            Estimate(_cut(item.observable), with_error(item.value, item.error), item.shots)
+            Estimate(cut(item.observable, _LONGEST), with_error(item.value, item.error), item.shots)
             for item in outcome.expectations[:MOST]
         ],
         max(0, len(outcome.expectations) - MOST),
@@ -53,7 +54,3 @@ def with_error(value: float, error: float | None) -> str:
     if not 0 <= places <= _DIGITS:
         return f"{value:.{_DIGITS}g} ± {error:.2g}"
     return f"{value:.{places}f} ± {error:.{places}f}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -17,16 +17,14 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import Refusal
-from quws.domain.job import JobRef, TimelineEntry
+from quws.domain.job import JobRef
 from quws.domain.labels import ListFilter, Order, Relabel
 from quws.domain.phases import Move, Phase, sources
-from quws.services.jobs.control import JobControl
-from quws.services.jobs.labels import size_of, too_many_tags
+from quws.services.jobs.control import JobControl, abort_requested
+from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import own
-from quws.services.quotas import Quotas
 from quws.store.jobs.control import Run
-from quws.store.jobs.labels import TooManyTags
 from quws.store.jobs.store import JobStore
 
 _CHUNK = 100
@@ -104,16 +102,16 @@ class JobBulk:
         *,
         planner: Planner,
         control: JobControl,
+        labels: JobLabels,
         store: JobStore,
         announcer: Announcer,
-        quotas: Quotas,
         clock: Clock = utc_now,
     ) -> None:
         self._planner = planner
         self._control = control
+        self._labels = labels
         self._store = store
         self._announcer = announcer
-        self._quotas = quotas
         self._clock = clock
 
     async def preview(self, caller: Caller, wanted: ListFilter) -> Selection:
@@ -206,8 +204,7 @@ class JobBulk:
             return refusal.sentence
 
     async def _abort(self, request: _Request, refs: Sequence[JobRef]) -> None:
-        who = request.caller.name or "user"
-        entry = TimelineEntry(request.now, "aborted", who, "abort requested")
+        entry = abort_requested(request.caller, request.now)
         aborted = await self._store.control.abort_all([ref.id for ref in refs], entry)
         for ref in aborted:
             await self._announcer.changed(ref.id, ref.phase)
@@ -222,20 +219,7 @@ class JobBulk:
         request.done.done += len(gone)
 
     async def _label(self, request: _Request, refs: Sequence[JobRef]) -> None:
-        size = size_of(request.change)
-        if size:
-            for owner in {ref.owner for ref in refs}:
-                await self._quotas.admit(owner, size=size * len(refs))
-        try:
-            changed = await self._store.labels.change(
-                [ref.id for ref in refs], request.change, request.now
-            )
-        except TooManyTags as error:
-            raise too_many_tags(error.job_id) from None
-        for ref in changed:
-            self._quotas.add(ref.owner, size=size)
-            await self._announcer.touched(ref.id, ref.phase)
-        request.done.done += len(changed)
+        request.done.done += await self._labels.change_all(refs, request.change, request.now)
 
 
 def _just_after(now: datetime) -> datetime:

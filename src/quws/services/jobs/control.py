@@ -132,8 +132,7 @@ class JobControl:
                     await self._planner.in_service(target)
                 change = replace(change, run=await self.run_of(job.owner, target, now))
             case "ABORT":
-                entry = TimelineEntry(now, "aborted", caller.name or "user", "abort requested")
-                change = replace(change, abort=entry)
+                change = replace(change, abort=abort_requested(caller, now))
         if change == Change():
             return
         try:
@@ -164,3 +163,8 @@ class JobControl:
 def queued(now: datetime, target: str) -> TimelineEntry:
     """Return the timeline entry of a job that begins to wait for its target."""
     return TimelineEntry(now, "queued", "quws", f"for target {target}")
+
+
+def abort_requested(caller: Caller, now: datetime) -> TimelineEntry:
+    """Return the timeline entry of a job that is aborted because somebody wants it."""
+    return TimelineEntry(now, "aborted", caller.name or "user", "abort requested")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter
+from quws.domain.job import JobRef
 from quws.domain.labels import Labels, Relabel
 from quws.domain.parameters.values import MAX_TAGS
 from quws.domain.phases import Phase
@@ -63,26 +66,31 @@ class JobLabels:
         head = await self._reader.authorise(caller, job_id)
         if head.phase is Phase.ARCHIVED:
             await self._reader.refuse(caller, job_id, "labels cannot be changed any more")
-        size = size_of(change)
+        await self.change_all([head], change, self._clock())
+
+    async def change_all(self, refs: Sequence[JobRef], change: Relabel, now: datetime) -> int:
+        """Change what jobs are called that the caller may see, and return of how many it changed.
+
+        Raises
+        ------
+        InvalidParameter
+            One of them would have too many tags: nothing was changed.
+        QuotaExceeded
+            There is no room for their metadata.
+
+        """
+        size = len(json.dumps(change.metadata)) if change.metadata else 0
         if size:
-            await self._quotas.admit(head.owner, size=size)
+            for owner in {ref.owner for ref in refs}:
+                await self._quotas.admit(owner, size=size * len(refs))
         try:
-            changed = await self._store.labels.change([job_id], change, self._clock())
+            changed = await self._store.labels.change([ref.id for ref in refs], change, now)
         except TooManyTags as error:
-            raise too_many_tags(error.job_id) from None
-        self._quotas.add(head.owner, size=size)
+            raise InvalidParameter(
+                f"a job may have at most {MAX_TAGS} tags, and job {error.job_id} would have more",
+                parameter="ADDTAG",
+            ) from None
         for ref in changed:
+            self._quotas.add(ref.owner, size=size)
             await self._announcer.touched(ref.id, ref.phase)
-
-
-def size_of(change: Relabel) -> int:
-    """Return how many bytes the metadata take up that jobs are to have."""
-    return len(json.dumps(change.metadata)) if change.metadata else 0
-
-
-def too_many_tags(job_id: str) -> InvalidParameter:
-    """Return the refusal of tags beyond the limit."""
-    return InvalidParameter(
-        f"a job may have at most {MAX_TAGS} tags, and job {job_id} would have more",
-        parameter="ADDTAG",
-    )
+        return len(changed)

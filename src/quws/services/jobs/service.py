@@ -108,9 +108,9 @@ class JobService:
         self.bulk = JobBulk(
             planner=self.planner,
             control=self.control,
+            labels=self.labels,
             store=store,
             announcer=announcer,
-            quotas=quotas,
             clock=clock,
         )
         self.submission = JobSubmission(

@@ -170,7 +170,7 @@ class JobClaims:
         """
         values = fenced(claim) | {"millis": int(lease_seconds * 1000)}
         async with self._database.write() as connection:
-            row = next(iter(await self._renew.run(connection, values)), None)
+            row = await self._renew.find(connection, values)
             if row is None:
                 return None
             return replace(claim, deadline=row.deadline), from_stored(row.now)

@@ -223,13 +223,12 @@ class JobControl:
                 execution_duration=seconds,
                 deadline=case((_j.phase == Phase.EXECUTING, ends)) if seconds else None,
             )
-        if change.run_id is not None:
-            await _update(
-                connection, job_id, Part.RUN_ID, _NOT_ARCHIVED, run_id=change.run_id or None
-            )
-
-        if change.name is not None:
-            await _update(connection, job_id, Part.NAME, _NOT_ARCHIVED, name=change.name or None)
+        for part, name, text in (
+            (Part.RUN_ID, "run_id", change.run_id),
+            (Part.NAME, "name", change.name),
+        ):
+            if text is not None:
+                await _update(connection, job_id, part, _NOT_ARCHIVED, **{name: text or None})
 
     async def _run(self, connection: AsyncConnection, job_id: str, run: Run) -> JobRef:
         """Put a job into its target's queue, at its owner's next turn, or hold it."""

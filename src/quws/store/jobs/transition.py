@@ -224,7 +224,7 @@ async def change(
     """Make a move as `carry_out` does, for who has several and calls `write_down` for all."""
     values |= {"entry_time": entry.time, "entry_message": entry.message}
     if isinstance(move.statement, Statement):
-        row: Any = next(iter(await move.statement.run(connection, values)), None)
+        row: Any = await move.statement.find(connection, values)
     else:
         row = (await connection.execute(move.statement, values)).first()
     if row is None:

@@ -38,7 +38,7 @@ class JobUsage:
     async def of(self, owner: str | None) -> Usage:
         """Count the jobs of an owner, and what is kept of them. Those that are archived are not."""
         async with self._database.read() as connection:
-            ((jobs, stored),) = await _USAGE.run(connection, {"whose": owner or ""})
+            jobs, stored = await _USAGE.find(connection, {"whose": owner or ""})
         return Usage(jobs, int(stored or 0))
 
 
