@@ -8,6 +8,7 @@ when its values have come. Beside it the same loop on bare Aer, by EstimatorV2 i
 
 from __future__ import annotations
 
+import io
 import statistics
 import sys
 import tempfile
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import numpy as np
 from harness import embedded
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer.primitives import EstimatorV2
@@ -37,15 +38,6 @@ OBSERVABLES = (HAMILTONIAN, MAGNETISATION)
 
 Angles = list[list[float]]
 """For each circuit of an iteration its angles."""
-
-
-def text_of(angles: list[float]) -> str:
-    left = iter(angles)
-    lines = ["OPENQASM 2.0;", 'include "qelib1.inc";', f"qreg q[{QUBITS}];"]
-    for _ in range(LAYERS):
-        lines += [f"ry({next(left)!r}) q[{at}];" for at in range(QUBITS)]
-        lines += [f"cx q[{at}], q[{at + 1}];" for at in range(QUBITS - 1)]
-    return "\n".join(lines)
 
 
 def ansatz() -> QuantumCircuit:
@@ -94,11 +86,20 @@ def bare(shots: int) -> Callable[[Angles], np.ndarray]:
 
 
 def served(client: Client, shots: int) -> Callable[[Angles], np.ndarray]:
-    observable = [sum_of(terms) for terms in OBSERVABLES]
+    observable, circuit = [sum_of(terms) for terms in OBSERVABLES], ansatz()
+    names = [parameter.name for parameter in circuit.parameters]
+    file = io.BytesIO()
+    qpy.dump(circuit, file)
 
     def ask(step: Angles) -> np.ndarray:
-        circuits = [text_of(angles) for angles in step]
-        job = client.submit(*circuits, kind="estimate", observable=observable, shots=shots)
+        bindings = dict(zip(names, zip(*step, strict=True), strict=True))
+        job = client.submit(
+            file.getvalue(),
+            kind="estimate",
+            bindings=bindings,
+            observable=observable,
+            shots=shots,
+        )
         found = job.wait().outcomes().circuits
         return np.array([[item.value for item in each.expectations or []] for each in found])
 

@@ -148,7 +148,11 @@ class Bench:
         assert isinstance(self.place.store_clock, WholeClock)
         return self.place.store_clock
 
-    async def queue(self, circuits: int = 1, **changes: Any) -> Job:
+    async def queue(self, circuits: int = 1, *, bindings: str | None = None, **changes: Any) -> Job:
+        """Queue a job of circuits, or of one with values for as many."""
+        given = [Parameter("CIRCUIT", CIRCUIT)] * (circuits if bindings is None else 1)
+        if bindings is not None:
+            given.append(Parameter("BINDINGS", bindings))
         spec = JobSpec.of(
             RunOptions(shots=100, seed=7),
             [FACTS] * circuits,
@@ -158,7 +162,7 @@ class Bench:
             phase=Phase.QUEUED,
             queued_time=NOW,
             circuits=circuits,
-            parameters=[Parameter("CIRCUIT", CIRCUIT)] * circuits,
+            parameters=given,
             spec=spec,
             **changes,
         )

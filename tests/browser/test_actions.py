@@ -113,7 +113,7 @@ def test_a_job_is_deleted_from_its_page(open_page: Open, service: Service) -> No
 
 def test_a_long_circuit_scrolls_with_its_numbers(open_page: Open, service: Service) -> None:
     page = open_page(service, "/new?EXAMPLE=bell")
-    text = page.locator("textarea")
+    text = page.locator("textarea[name=CIRCUIT]")
     text.fill(RIGHT + "\n".join(f"// line {number}" for number in range(8, 121)))
     last = page.locator(".lines li").nth(119)
     last.scroll_into_view_if_needed()
@@ -162,18 +162,18 @@ def test_an_error_is_marked_at_its_line_while_one_writes(open_page: Open, servic
     page = open_page(service, "/new?EXAMPLE=bell")
     picture = page.locator("#found-0 svg.circuit")
     expect(picture).to_be_visible()
-    page.fill("textarea", WRONG)
+    page.fill("textarea[name=CIRCUIT]", WRONG)
     expect(page.locator("#found-0 .alert")).to_contain_text("CIRCUIT, line 3")
     bad = page.locator(".lines .bad")
     expect(bad).to_have_count(1)
     place = bad.evaluate("item => [...item.parentElement.children].indexOf(item) + 1")
     assert place == 3
-    assert page.locator("textarea").get_attribute("aria-invalid") == "true"
+    assert page.locator("textarea[name=CIRCUIT]").get_attribute("aria-invalid") == "true"
     expect(picture).to_be_visible()  # The last one that could be drawn, dimmed.
-    page.fill("textarea", RIGHT.replace("c = measure q;\n", ""))
+    page.fill("textarea[name=CIRCUIT]", RIGHT.replace("c = measure q;\n", ""))
     expect(page.locator("#found-0 .alert")).to_contain_text("measures nothing")
     expect(page.get_by_role("img", name="1 H, 1 not")).to_be_visible()
-    page.fill("textarea", RIGHT)
+    page.fill("textarea[name=CIRCUIT]", RIGHT)
     expect(page.locator("#found-0 .alert")).to_have_count(0)
     expect(bad).to_have_count(0)
     expect(page.locator("#found-0")).to_contain_text("2 qubits, 2 classical bits, depth 3")
@@ -181,19 +181,19 @@ def test_an_error_is_marked_at_its_line_while_one_writes(open_page: Open, servic
 
 def test_everything_works_without_scripts(open_page: Open, service: Service) -> None:
     page = open_page(service, "/new", expected=403, java_script_enabled=False)
-    page.fill("textarea", WRONG)
+    page.fill("textarea[name=CIRCUIT]", WRONG)
     page.fill("#run_id", "kept")
     press(page, "Run now")
     expect(page.get_by_role("alert")).to_contain_text("CIRCUIT, line 3")
     expect(page.locator(".lines .bad")).to_have_count(1)
     assert page.locator("#run_id").input_value() == "kept"
-    assert page.locator("textarea").input_value() == WRONG
-    page.fill("textarea", RIGHT)
+    assert page.locator("textarea[name=CIRCUIT]").input_value() == WRONG
+    page.fill("textarea[name=CIRCUIT]", RIGHT)
     press(page, "Check")
     expect(page.locator("#found-0 svg.circuit")).to_be_visible()
     press(page, "Add a circuit")
-    expect(page.locator("textarea")).to_have_count(2)
-    page.locator("textarea").nth(1).fill(BELL2)
+    expect(page.locator("textarea[name=CIRCUIT]")).to_have_count(2)
+    page.locator("textarea[name=CIRCUIT]").nth(1).fill(BELL2)
     press(page, "Run now")
     page.get_by_role("heading", name="kept").wait_for()
     with service.client() as http:
@@ -205,11 +205,11 @@ def test_everything_works_without_scripts(open_page: Open, service: Service) -> 
     press(page, "Show")
     expect(page.get_by_role("heading", name="Counts of circuit 1")).to_be_visible()
     page.get_by_role("link", name="Copy as new job").click()
-    expect(page.locator("textarea")).to_have_count(2)
-    assert page.locator("textarea").nth(1).input_value() == BELL2
+    expect(page.locator("textarea[name=CIRCUIT]")).to_have_count(2)
+    assert page.locator("textarea[name=CIRCUIT]").nth(1).input_value() == BELL2
     assert page.locator("#run_id").input_value() == "kept"
     page.get_by_role("button", name="Remove circuit 1").click()
-    expect(page.locator("textarea")).to_have_count(1)
+    expect(page.locator("textarea[name=CIRCUIT]")).to_have_count(1)
 
 
 def test_a_refused_value_is_named_and_nothing_is_made(open_page: Open, service: Service) -> None:
@@ -302,7 +302,7 @@ def test_the_keyboard_is_enough(open_page: Open, service: Service) -> None:
     page.focus("#shots")
     page.keyboard.press("Enter")  # The first button of the form only checks.
     expect(page.get_by_role("heading", name="New job")).to_be_visible()
-    page.locator("textarea").focus()
+    page.locator("textarea[name=CIRCUIT]").focus()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.tagName") != "TEXTAREA"
 

@@ -108,7 +108,7 @@ def test_a_page_is_accessible(open_page: Open, service: Service, known: Known, n
 
 def test_a_refused_form_is_accessible(open_page: Open, service: Service) -> None:
     page = open_page(service, "/new", expected=403)
-    page.fill("textarea", "OPENQASM 3.0;\nqubit[2] q;\nhadamard q[0];\n")
+    page.fill("textarea[name=CIRCUIT]", "OPENQASM 3.0;\nqubit[2] q;\nhadamard q[0];\n")
     page.get_by_role("button", name="Run now").click()
     page.get_by_role("heading", name="The job was not created").wait_for()
     looked_at(page, "new-refused")

@@ -103,6 +103,25 @@ def test_results_come_back_with_registers_seed_and_shots(http: httpx.Client, oth
     assert other.phases(job) == ["COMPLETED"]
 
 
+def test_one_circuit_with_values_goes_there_as_it_is(http: httpx.Client, other: Other) -> None:
+    circuit = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit[2] q; bit[2] c;'
+        " rx(a) q[0]; rx(2*a) q[1]; c = measure q;"
+    )
+    table = "a\n0\n3.141592653589793\n1.5707963267948966\n"
+    job = create(http, circuit, BINDINGS=table, SHOTS=50, SEED=1, PHASE="RUN")
+    assert wait(http, job) == "COMPLETED", story(job_json(http, job))
+    found = [item["counts"] for item in http.get(f"{job}/results/counts").json()["circuits"]]
+    assert found[:2] == [{"00": 50}, {"01": 50}]
+    assert found[2].keys() == {"10", "11"}
+    (there,) = other.jobs(job)
+    with other.service.client() as theirs:
+        assert theirs.get(f"/jobs/{there['id']}/parameters/CIRCUIT").text == circuit
+        assert theirs.get(f"/jobs/{there['id']}/parameters/BINDINGS").json() == {
+            "a": [0, 3.141592653589793, 1.5707963267948966]
+        }
+
+
 def test_a_worker_killed_here_leaves_one_job_there(
     http: httpx.Client, here: Service, other: Other
 ) -> None:

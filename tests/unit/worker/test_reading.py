@@ -12,6 +12,7 @@ import pytest
 from scripted_children import Process, until
 from worker_bench import CIRCUIT, FACTS, Bench
 
+from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
@@ -75,10 +76,12 @@ async def hangs(process: Process) -> None:
     await process.killed.wait()
 
 
-async def ran(bench: Bench, child: Script, reader: Script, circuits: int = 1) -> Any:
+async def ran(
+    bench: Bench, child: Script, reader: Script, circuits: int = 1, bindings: str | None = None
+) -> Any:
     bench.children.apart = True
     bench.children.scripts[0], bench.readers.scripts[0] = child, reader
-    held = await bench.hold(circuits)
+    held = await bench.hold(circuits, bindings=bindings)
     await bench.run(held)
     return await bench.job(held.id)
 
@@ -99,6 +102,32 @@ async def test_a_child_that_must_not_read_never_gets_a_text(bench: Bench) -> Non
     assert request.limits == bench.target.circuit_limits
     assert request.folder != first.folder
     assert [left.name for left in bench.scratch.ready().iterdir()] == ["lock"]
+
+
+async def test_one_text_with_values_is_read_for_those_that_are_wanted(bench: Bench) -> None:
+    job = await ran(bench, wants(2, 0), writes(), circuits=3, bindings="a\n1\n2\n3\n")
+    assert job.phase is Phase.COMPLETED
+    (asked, _) = bench.children.processes[0].heard
+    assert isinstance(asked, RunJob)
+    assert (asked.circuits, asked.count, asked.bindings) == ([], 3, None)
+    (request,) = bench.readers.processes[0].heard
+    assert isinstance(request, ReadCircuits)
+    assert (request.circuits, request.languages) == ([CIRCUIT], [FACTS.language])
+    assert request.bindings == Bindings(names=["a"], rows=[[3.0], [1.0]])
+
+
+async def test_who_reads_himself_gets_the_values_of_all(bench: Bench) -> None:
+    async def done(process: Process) -> None:
+        await process.hear()
+        process.say(ResultsWritten(files=[]))
+
+    bench.children.scripts[0] = done
+    held = await bench.hold(2, bindings='{"a": [1, 2]}')
+    await bench.run(held)
+    (asked,) = bench.children.processes[0].heard
+    assert isinstance(asked, RunJob)
+    assert (asked.circuits, asked.count) == ([CIRCUIT], 2)
+    assert asked.bindings == Bindings(names=["a"], rows=[[1.0], [2.0]])
 
 
 async def test_who_reads_himself_cannot_have_it_done(bench: Bench) -> None:

@@ -191,7 +191,7 @@
   // The editor: the circuit is looked at while it is written.
   const editing = (form) => {
     for (const item of form.querySelectorAll("[data-scriptless]")) item.hidden = true;
-    form.querySelectorAll("textarea").forEach((text) => {
+    form.querySelectorAll(".editor textarea").forEach((text) => {
       const lines = text.parentElement.querySelector(".lines");
       const found = form.querySelector(`#${text.id.replace("circuit", "found")}`);
       const mark = (line) => {
@@ -229,7 +229,7 @@
       };
       const soon = () => { clearTimeout(timer); timer = setTimeout(look, 350); };
       text.addEventListener("input", () => { grow(); soon(); });
-      for (const name of ["TARGET", "SHOTS", "LANG"]) form.elements[name]?.addEventListener("change", soon);
+      for (const name of ["TARGET", "SHOTS", "LANG", "BINDINGS"]) form.elements[name]?.addEventListener("change", soon);
       grow();
       if (text.value.trim() && !found.querySelector(".circuit, .alert")) look();
     });
