@@ -253,7 +253,7 @@ def test_the_list_is_filtered_as_in_the_api(open_page: Open, service: Service) -
         assert set(page.locator("tbody .phase").all_inner_texts()) == {"PENDING"}
         page.fill("#last", "1")
         press(page, "Show")
-        page.wait_for_url("**LAST=1")
+        page.wait_for_url("**LAST=1&**")
         expect(page.locator("tbody tr")).to_have_count(1)
         assert page.locator("tbody a").get_attribute("href") == pending
         page.goto("/jobs?AFTER=2999-01-01")

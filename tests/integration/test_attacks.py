@@ -294,14 +294,14 @@ def test_a_place_that_is_none_is_not_found(http: httpx.Client, path: str) -> Non
         ("/jobs/{id}/parameters/%00", 404),
         ("/jobs/{id}/results/a%00b", 404),
         ("/jobs?IDEMPOTENCY-KEY=%00", 400),
-        ("/jobs?OLDER=%00", 400),
+        ("/jobs?PAST=%00", 400),
         ("/new?COPY=%00", 404),
         ("/new?EXAMPLE=%00&TARGET=%00", 200),
     ],
 )
 def test_a_nul_is_no_fault(http: httpx.Client, path: str, status: int) -> None:
     job = create(http).rsplit("/", 1)[1]
-    headers = BROWSER if "OLDER" in path or "/new" in path else {}
+    headers = BROWSER if "PAST" in path or "/new" in path else {}
     expect(http.get(path.format(id=job), headers=headers), status)
 
 

@@ -81,7 +81,7 @@ REFUSED = {
         ["EXECUTIONDURATION", "10 seconds"],
     ),
     "shots text": ({"CIRCUIT": BELL2, "SHOTS": "many"}, ["SHOTS", "whole number"]),
-    "shots zero": ({"CIRCUIT": BELL2, "SHOTS": "0"}, ["SHOTS", "from 1"]),
+    "shots zero": ({"CIRCUIT": BELL2, "SHOTS": "0"}, ["SHOTS", "at least 1"]),
     "too many shots": ({"CIRCUIT": BELL2, "SHOTS": "1000001"}, ["SHOTS", "at most 1000000"]),
     "unknown parameter": ({"CIRCUIT": BELL2, "SHOOTS": "10"}, ["SHOOTS", "CIRCUIT"]),
     "unknown target": ({"CIRCUIT": BELL2, "TARGET": "moon"}, ["TARGET", "moon", "simulator"]),
