@@ -63,6 +63,15 @@ def test_qpy_runs_and_comes_back_byte_for_byte(http: httpx.Client, way: str) -> 
 
 
 _TEXTS = {
+    "IQM-JSON": (
+        '{"name": "c", "instructions": ['
+        '{"name": "prx", "locus": ["QB2"], "args": {"angle": 3.141592653589793, "phase": 0.5}},'
+        '{"name": "measure", "locus": ["QB2", "QB1"], "args": {"key": "b", "feedback_key": "f"}},'
+        '{"name": "cc_prx", "locus": ["QB3"], "args": {"angle_t": 0.5, "phase_t": 0,'
+        ' "feedback_qubit": "QB2", "feedback_key": "f"}},'
+        '{"name": "measure", "locus": ["QB1", "QB3", "QB2"], "args": {"key": "a"}}]}',
+        "^110 01$",
+    ),
     "STIM": ("X 1\nM 1 0\nCX rec[-2] 0\nMX 1\nMY !1\nM 0", "^1..01$"),
 }
 

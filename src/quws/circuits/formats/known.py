@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from quws.circuits.formats.format import Format
+from quws.circuits.formats.iqm_json import IqmJson
+from quws.circuits.formats.json_text import is_object_with
 from quws.circuits.formats.openqasm2 import OpenQasm2
 from quws.circuits.formats.openqasm3 import OpenQasm3
 from quws.circuits.formats.qpy import Qpy
@@ -17,6 +19,7 @@ FORMATS: dict[Language, Format] = {
     Language.OPENQASM_3: OpenQasm3(),
     Language.QPY: Qpy(),
     Language.STIM: Stim(),
+    Language.IQM_JSON: IqmJson(),
 }
 """By the language whose grammar they have."""
 
@@ -48,4 +51,6 @@ def _looks(source: str) -> Language | None:
         return Language.QPY
     if is_stim(source):
         return Language.STIM
+    if is_object_with("instructions", source):
+        return Language.IQM_JSON
     return None
