@@ -39,11 +39,15 @@ Angles = list[list[float]]
 """For each circuit of an iteration its angles."""
 
 
-def text_of(angles: list[float]) -> str:
-    left = iter(angles)
-    lines = ["OPENQASM 2.0;", 'include "qelib1.inc";', f"qreg q[{QUBITS}];"]
+NAMES = [f"t{number}" for number in range(QUBITS * LAYERS)]
+
+
+def text() -> str:
+    left = iter(NAMES)
+    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{QUBITS}] q;"]
+    lines += [f"input float {name};" for name in NAMES]
     for _ in range(LAYERS):
-        lines += [f"ry({next(left)!r}) q[{at}];" for at in range(QUBITS)]
+        lines += [f"ry({next(left)}) q[{at}];" for at in range(QUBITS)]
         lines += [f"cx q[{at}], q[{at + 1}];" for at in range(QUBITS - 1)]
     return "\n".join(lines)
 
@@ -94,11 +98,13 @@ def bare(shots: int) -> Callable[[Angles], np.ndarray]:
 
 
 def served(client: Client, shots: int) -> Callable[[Angles], np.ndarray]:
-    observable = [sum_of(terms) for terms in OBSERVABLES]
+    observable, circuit = [sum_of(terms) for terms in OBSERVABLES], text()
 
     def ask(step: Angles) -> np.ndarray:
-        circuits = [text_of(angles) for angles in step]
-        job = client.submit(*circuits, kind="estimate", observable=observable, shots=shots)
+        bindings = dict(zip(NAMES, zip(*step, strict=True), strict=True))
+        job = client.submit(
+            circuit, kind="estimate", bindings=bindings, observable=observable, shots=shots
+        )
         found = job.wait().outcomes().circuits
         return np.array([[item.value for item in each.expectations or []] for each in found])
 

@@ -325,7 +325,7 @@ _OPENQASM_3 = [
     ),
     _three("infinite-phase", lambda: "gphase(1e308*1e308);", guarded=False),
     _three("huge-angle", lambda: "rx(1e300) q[0];", guarded=False),
-    _three("input", lambda: "input float a; rx(a) q[0];", guarded=False),
+    _three("input", lambda: "input int a; x q[a];", guarded=False),
     # files
     _three("include-passwd", lambda: 'include "/etc/passwd";'),
     _three("include-device", lambda: 'include "/dev/zero";'),

@@ -70,7 +70,7 @@ def test_offline_suspends_what_runs_and_maintenance_lets_it_end(
     simulator: httpx.Client, site_http: httpx.Client
 ) -> None:
     # Long enough to be seen running twice.
-    job = create(site_http, slow(24, 60), SHOTS=10, PHASE="RUN")
+    job = create(site_http, slow(24, 40), SHOTS=10, PHASE="RUN")
     wait(site_http, job, "EXECUTING")
     set_status(simulator, "simulator", STATUS="offline", MESSAGE="helium")
     until(lambda: job_json(site_http, job)["phase"] == "SUSPENDED", 30, "a job that is suspended")

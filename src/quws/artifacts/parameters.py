@@ -10,12 +10,17 @@ from typing import BinaryIO
 from quws.artifacts import lines
 from quws.artifacts.lines import read_lines, write_lines
 from quws.artifacts.store import ArtifactMissing, ArtifactStore
+from quws.domain import bindings
+from quws.domain.bindings import Bindings
 from quws.domain.job import LARGE_BATCH, Parameter
 from quws.domain.parameters.posted import REFERENCE, Posted
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.values import is_xml_text
 from quws.domain.payloads import as_text
+
+_AT_ONCE_BYTES = 64 * 1024
+"""Tables up to this are read on the event loop, larger ones beside it."""
 
 
 async def keep_parameters(
@@ -98,6 +103,27 @@ async def read_circuits(
             content = await _part_of_0_1(artifacts, parameters, content)
         found.append(as_text(content))
     return found
+
+
+async def read_bindings(
+    artifacts: ArtifactStore, parameters: Sequence[Parameter]
+) -> Bindings | None:
+    """Return the values that a job has for the parameters of its circuit, if it has some.
+
+    Raises
+    ------
+    ArtifactMissing, ArtifactStoreUnavailable
+        As ``read_parameter``.
+
+    """
+    given = [item for item in parameters if item.name in SPECIFICATIONS["BINDINGS"].names]
+    if not given:
+        return None
+    content = await read_parameter(artifacts, given[0])
+    if len(content) <= _AT_ONCE_BYTES:
+        return bindings.read(content.decode())
+    # Others are served meanwhile.
+    return await asyncio.to_thread(bindings.read, content.decode())
 
 
 async def read_some(artifacts: ArtifactStore, item: Parameter, wanted: range) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression
@@ -15,6 +15,8 @@ from qiskit.quantum_info import Operator
 from typing_extensions import override
 
 Angle: TypeAlias = "float | ParameterExpression"
+
+_Parts: TypeAlias = "tuple[QuantumCircuit, tuple[Parameter, ...], Angle]"
 
 LARGEST_MATRIX = 1000
 """Gates that a definition may have, written out, for its matrix to be computed."""
@@ -55,16 +57,27 @@ class Definition:
         """Make the body for given parameters; gates within it stay unwritten."""
         if not self.parameters:
             return self.body.copy()
-        bound = dict(zip(self.parameters, values, strict=True))
-        return self.body.assign_parameters(bound, strict=False)
+        body, parameters, _ = self._renamed if _any_free(values) else self._own
+        return body.assign_parameters(dict(zip(parameters, values, strict=True)), strict=False)
 
     def shift_at(self, values: Sequence[Angle]) -> Angle:
         """Compute ``shift`` for given parameters."""
-        shift = self.shift
-        for parameter, value in zip(self.parameters, values, strict=True):
-            if isinstance(shift, ParameterExpression) and parameter in shift.parameters:
-                shift = shift.assign(parameter, value)
-        return shift
+        _, parameters, shift = self._renamed if _any_free(values) else self._own
+        return _assigned(shift, parameters, values)
+
+    @property
+    def _own(self) -> _Parts:
+        return self.body, self.parameters, self.shift
+
+    @cached_property
+    def _renamed(self) -> _Parts:
+        """Its parts with parameters that have names of no circuit's: one of the same name, and
+        another meaning, could not be put in their place.
+        """
+        others = tuple(Parameter(f"#{number}") for number in range(len(self.parameters)))
+        renamed = dict(zip(self.parameters, others, strict=True))
+        body = self.body.assign_parameters(renamed, strict=False)
+        return body, others, _assigned(self.shift, self.parameters, others)
 
 
 class DefinedGate(Gate):  # type: ignore[misc]
@@ -244,7 +257,18 @@ def principal_power(gate: Gate, exponent: float) -> UnitaryGate:
 
 
 def _free(gate: Gate) -> bool:
-    return any(isinstance(item, ParameterExpression) and item.parameters for item in gate.params)
+    return _any_free(gate.params)
+
+
+def _any_free(values: Sequence[Any]) -> bool:
+    return any(isinstance(item, ParameterExpression) and item.parameters for item in values)
+
+
+def _assigned(angle: Angle, parameters: Sequence[Parameter], values: Sequence[Angle]) -> Angle:
+    for parameter, value in zip(parameters, values, strict=True):
+        if isinstance(angle, ParameterExpression) and parameter in angle.parameters:
+            angle = angle.assign(parameter, value)
+    return angle
 
 
 def definition_key(gate: Gate) -> Hashable:

@@ -8,6 +8,7 @@ below a gate at every use, give single bits no name, and refuses ``const``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from openqasm3 import ast
@@ -23,6 +24,7 @@ from typing_extensions import override
 
 from quws.circuits.conditions import decided
 from quws.circuits.constants import Number, Turn
+from quws.circuits.formats.format import Input
 from quws.circuits.gates import Angle, Builder, DefinedGate, Definition, raised
 from quws.circuits.names import free_name, safe_name
 from quws.circuits.phases import (
@@ -35,11 +37,9 @@ from quws.circuits.phases import (
 from quws.circuits.resolver import Resolver
 from quws.circuits.tokens import quote, text_of
 from quws.circuits.truth import Condition, condition_of
+from quws.domain.bindings import LARGEST
 from quws.domain.circuits import MOST_NOTES
 from quws.domain.errors import InvalidCircuit
-
-LARGEST = 1e15
-"""Largest parameter of a gate: beyond it, neighbouring numbers lie further apart than a turn."""
 
 WRITTEN_OUT = 50_000
 """Statements and operations up to which loops are written out; later ones stay loops."""
@@ -58,6 +58,7 @@ class Loaded(NamedTuple):
 
     circuit: QuantumCircuit
     notes: list[str]
+    inputs: Mapping[str, Input]
 
 
 def load(
@@ -89,7 +90,7 @@ def load(
             circuit = loader.convert(program).circuit
         notes.append(_which(qiskit, names))
     notes += loader.divisions.values()
-    return Loaded(decided(circuit), notes)
+    return Loaded(decided(circuit), notes, loader.inputs)
 
 
 def _meant_for_qiskit(
@@ -161,6 +162,7 @@ class Loader(ConvertVisitor):
         self._phased = {name: free_name(name, source) for name in ("U", "u2", "u3")}
         self.definitions: dict[str, Definition] = {}
         self.divisions: dict[int, str] = {}
+        self.inputs: dict[str, Input] = {}
         self._text = source
         self._loops = loops
         self._room = WRITTEN_OUT
@@ -223,6 +225,15 @@ class Loader(ConvertVisitor):
             constant = Turn(value, self._resolve_constant_int(node.type.size, context))
         _insert(context, node.identifier.name, constant, kind(const=True), node)
         return context
+
+    @override
+    def visit_IODeclaration(self, node: ast.IODeclaration, context: State) -> State:
+        found: State = super().visit_IODeclaration(node, context)
+        symbol = found.symbol_table.get(node.identifier.name, node)
+        is_angle = isinstance(symbol.type, types.Angle)
+        taken = partial(Turn, bits=symbol.type.size) if is_angle else float
+        self.inputs[symbol.name] = Input(symbol.data, taken)
+        return found
 
     # Bits
 
@@ -351,7 +362,8 @@ class Loader(ConvertVisitor):
                 context.circuit.global_phase += difference.shift
         for modifier in reversed(node.modifiers):
             gate = self._modified(modifier, gate, difference, context)
-        self.difference.add(difference)
+        # Around the whole circuit a phase can never be seen.
+        self.difference.add(difference if self._in_gate else Difference(beyond=difference.beyond))
         operands = [self._operand(qubit, context) for qubit in node.qubits]
         for number, qubits in enumerate(self._broadcast_gate(operands, node)):
             context.circuit.append(gate.copy() if number else gate, qubits)

@@ -29,6 +29,10 @@ _CLEARER = {
 # What the importers say, and what would help whoever wrote the circuit.
 _REWRITTEN = [
     (
+        re.compile(r"Symbol '?(\w+)'? is not visible in the scope of a gate"),
+        r"'\1' is not known in a gate; a gate must get it as a parameter",
+    ),
+    (
         re.compile(r"cannot use non-builtin custom instruction ('\w+') before definition"),
         r"\1 is not defined in this scope",
     ),

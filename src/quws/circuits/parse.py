@@ -20,9 +20,9 @@ from quws.circuits.formats.format import Read
 from quws.circuits.formats.known import FORMATS, find
 from quws.circuits.gates import DefinedGate
 from quws.circuits.language import BYTE_ORDER_MARK
-from quws.circuits.loader import LARGEST
 from quws.circuits.messages import explain
 from quws.circuits.survey import survey
+from quws.domain.bindings import LARGEST
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, Register
 from quws.domain.errors import InvalidCircuit
 
@@ -31,6 +31,9 @@ DEFINITIONS = 50_000
 
 GATES = 2_000_000
 """Gates that these bodies may have together."""
+
+PARAMETERS = 4096
+"""Parameters that get their values later."""
 
 
 def parse(
@@ -47,7 +50,11 @@ def parse(
         Whatever is wrong with it, with the place if there is one to name.
 
     """
-    circuit, language, operations, notes = read(source, language, limits)
+    circuit, language, operations, notes, inputs = read(source, language, limits)
+    if len(inputs) > PARAMETERS:
+        raise InvalidCircuit(
+            f"the circuit has {len(inputs)} parameters, and may have {PARAMETERS} at most"
+        )
     with _explained(source, language):
         _check(circuit, limits)
         found = survey(circuit)
@@ -68,6 +75,7 @@ def parse(
         sampled=found.sampled,
         control_flow=found.control_flow,
         delays=found.delays,
+        parameters=list(inputs),
         notes=notes,
     )
 
@@ -81,10 +89,22 @@ def read_again(source: str, language: Language, limits: CircuitLimits) -> Quantu
         It is one that ``parse`` refuses.
 
     """
-    circuit, language, _, _ = read(source, language, limits)
-    with _explained(source, language):
-        _check(circuit, limits)
-    return circuit
+    return read_checked(source, language, limits).circuit
+
+
+def read_checked(source: str, language: Language, limits: CircuitLimits) -> Read:
+    """Read a circuit as ``read_again`` does, and tell its parameters.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is one that ``parse`` refuses.
+
+    """
+    found = read(source, language, limits)
+    with _explained(source, found.language):
+        _check(found.circuit, limits)
+    return found
 
 
 def read(source: str, language: Language | None, limits: CircuitLimits) -> Read:
@@ -125,6 +145,17 @@ def _check(circuit: QuantumCircuit, limits: CircuitLimits) -> None:
         raise InvalidCircuit(
             f"the circuit has {circuit.num_clbits} classical bits, the target takes {limits.clbits}"
         )
+    check_numbers(circuit)
+
+
+def check_numbers(circuit: QuantumCircuit) -> None:
+    """Refuse a number that is infinite or too large.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
     _Inspection().run(circuit)
 
 
@@ -186,7 +217,7 @@ class _Inspection:
             value = parameter
             if isinstance(parameter, ParameterExpression):
                 if parameter.parameters:
-                    continue  # a loop's variable: binding it raises if the result is not finite
+                    continue  # a loop's variable, or one whose value comes later
                 value = parameter.numeric()
             if isinstance(value, int | float) and not (
                 math.isfinite(value) and abs(value) <= LARGEST

@@ -58,13 +58,16 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     except UnicodeDecodeError as error:
         stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
     typer.echo(job.url, err=True)
-    (found,) = job.wait().outcomes().circuits
-    for outcome, count in found.counts.items():
-        typer.echo(f"{outcome} {count}")
-    for item in found.expectations or []:
-        typer.echo(f"{item.observable}: {item.value} ± {item.error}")
-    if found.compilation is not None:
-        typer.echo(job.result(f"circuit-{found.index}").decode())
+    circuits = job.wait().outcomes().circuits
+    for found in circuits:
+        if len(circuits) > 1:
+            typer.echo(f"circuit {found.index}:")
+        for outcome, count in found.counts.items():
+            typer.echo(f"{outcome} {count}")
+        for item in found.expectations or []:
+            typer.echo(f"{item.observable}: {item.value} ± {item.error}")
+        if found.compilation is not None:
+            typer.echo(job.result(f"circuit-{found.index}").decode())
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

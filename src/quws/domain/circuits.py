@@ -111,6 +111,8 @@ class CircuitFacts(BaseModel):
     """Whether all is measured at the end, so that a simulator can draw all shots from one state."""
     control_flow: bool = False
     delays: bool = False
+    parameters: list[str] = Field(default_factory=list)
+    """The names of its parameters, which have no values yet; what is told here holds for all."""
     notes: list[str] = Field(default_factory=list)
     """How the circuit was read, where its writer may have meant something else."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
 Again = Callable[[str, Language, CircuitLimits], "QuantumCircuit"]
+AtValues = Callable[[Mapping[str, float]], "QuantumCircuit"]
+ToBind = Callable[[str, Language, CircuitLimits], AtValues]
 Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
 
 
@@ -57,25 +59,33 @@ class Texts:
     ----------
     again
         Reads a circuit whose facts are known.
+    to_bind
+        Reads a circuit whose parameters get values.
 
     """
 
-    def __init__(self, request: RunJob, parse: Parse, again: Again) -> None:
+    def __init__(self, request: RunJob, parse: Parse, again: Again, to_bind: ToBind) -> None:
         self._request = request
         self._known = None if request.facts is None else request.facts.each()
         self._parse = parse
         self._again = again
+        self._to_bind = to_bind
+        self._at: AtValues | None = None
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
         return self._parse(self._request.circuits[index], None, self._request.limits)[1]
 
     def of(self, index: int) -> tuple[QuantumCircuit, CircuitFacts]:
-        """Read a circuit."""
-        source, limits = self._request.circuits[index], self._request.limits
+        """Read a circuit; where all of them have one text, that is read once."""
+        source, limits = self._request.text(index), self._request.limits
         if self._known is None:
             return self._parse(source, None, limits)
-        facts = self._known[index]
+        facts, bindings = self._known[index], self._request.bindings
+        if bindings is not None:
+            if self._at is None:
+                self._at = self._to_bind(source, facts.language, limits)
+            return self._at(bindings.of(index)), facts
         return self._again(source, facts.language, limits), facts
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from typing_extensions import override
 
-from quws.domain.circuits import Language
+from quws.domain.circuits import CircuitFacts
 from quws.domain.errors import InvalidCircuit
 from quws.runner.check import load_parsers
 from quws.sandbox import confine
@@ -26,7 +28,11 @@ from quws.sandbox.messages import (
 )
 from quws.sandbox.roles import Connection, Role, unexpected
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
 _FILE = "transcripts.jsonl"
+Read: TypeAlias = "tuple[QuantumCircuit, CircuitFacts]"
 
 
 class ReadRole(Role):
@@ -34,9 +40,11 @@ class ReadRole(Role):
 
     @override
     def load(self) -> None:
+        from quws.circuits.binding import read_to_bind  # noqa: PLC0415
         from quws.circuits.transcript.writing import write  # noqa: PLC0415
 
         self._parse = load_parsers()
+        self._to_bind = read_to_bind
         self._write = write
 
     @override
@@ -60,9 +68,9 @@ class ReadRole(Role):
         try:
             os.chdir(request.folder)
             with Path(_FILE).open("w", encoding="ascii") as file:
-                pairs = zip(request.circuits, request.languages, strict=True)
-                for index, (source, language) in enumerate(pairs):  # noqa: B007
-                    file.write(self._transcript(source, language, request) + "\n")
+                read = self._reader(request)
+                for index in range(request.count):
+                    file.write(self._transcript(*read(index), request) + "\n")
         except InvalidCircuit as refusal:
             return CircuitRefused(
                 circuit=index,
@@ -76,8 +84,18 @@ class ReadRole(Role):
             return NoRoom(sentence=error.strerror or str(error))
         return CircuitsWritten(file=_FILE)
 
-    def _transcript(self, source: str, language: Language | None, request: ReadCircuits) -> str:
-        circuit, facts = self._parse(source, language, request.limits)
+    def _reader(self, request: ReadCircuits) -> Callable[[int], Read]:
+        """Return what reads a circuit by its index, of which all may have one text."""
+        circuits, languages, bindings = request.circuits, request.languages, request.bindings
+        if bindings is None:
+            return lambda index: self._parse(circuits[index], languages[index], request.limits)
+        _, facts = self._parse(circuits[0], languages[0], request.limits)
+        at = self._to_bind(circuits[0], facts.language, request.limits)
+        return lambda index: (at(bindings.of(index)), facts)
+
+    def _transcript(
+        self, circuit: QuantumCircuit, facts: CircuitFacts, request: ReadCircuits
+    ) -> str:
         try:
             transcript = self._write(circuit, request.limits)
         except MemoryError:

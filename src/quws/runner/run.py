@@ -70,7 +70,7 @@ class RunRole(Role):
 
             self._build = build
         elif not self._target.forwards:
-            from quws.circuits.parse import parse, read_again  # noqa: F401, PLC0415
+            from quws.circuits.binding import read_to_bind  # noqa: F401, PLC0415
         self._target.load()
 
     @override
@@ -137,9 +137,10 @@ class RunRole(Role):
             # What is handed over is handed over whole.
             done = request.done if request.handover is None else ()
             return Transcripts(request, self._build, connection, skipped=done)
+        from quws.circuits.binding import read_to_bind  # noqa: PLC0415
         from quws.circuits.parse import parse, read_again  # noqa: PLC0415
 
-        return Texts(request, parse, read_again)
+        return Texts(request, parse, read_again, read_to_bind)
 
     def _run(self, work: Work) -> None:
         request, facts = work.request, work.facts

@@ -65,8 +65,9 @@ class Work:
         """
         source, language = self._text(index)
         if target.forwards:
-            notes = self.facts[index].notes
-            return Compiled(None, source=source, language=language, notes=notes)
+            notes, bindings = self.facts[index].notes, self.request.bindings
+            values = None if bindings is None else bindings.of(index)
+            return Compiled(None, source=source, language=language, notes=notes, values=values)
         circuit, facts = self.circuits.of(index)
         compiled = target.compile(circuit, options)
         notes = [*facts.notes, *compiled.notes]
@@ -99,7 +100,7 @@ class Work:
         return bare, [*facts.notes, *more]
 
     def _text(self, index: int) -> tuple[str | None, Language]:
-        source = None if self.request.apart else self.request.circuits[index]
+        source = None if self.request.apart else self.request.text(index)
         return source, Language(self.facts[index].language)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
+from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
@@ -60,6 +61,7 @@ class RunJob(_Message):
 
     Of circuits that are read apart, ``apart`` says how many there are, and ``circuits`` is empty:
     the child asks for them by ``CircuitsWanted`` when it needs them.
+    ``bindings`` make a circuit each of the only one in ``circuits``.
     ``facts`` is None for circuits that nobody has read yet. ``done`` names, by index, the files of
     circuits that have their result from an attempt before this one; a file may be of several.
     ``handover`` is for remote targets.
@@ -71,6 +73,7 @@ class RunJob(_Message):
     job: str
     circuits: list[str]
     apart: NonNegativeInt = 0
+    bindings: Bindings | None = None
     facts: BatchFacts | None
     limits: CircuitLimits
     options: RunOptions
@@ -84,7 +87,11 @@ class RunJob(_Message):
     @property
     def count(self) -> int:
         """How many circuits the job has."""
-        return self.apart or len(self.circuits)
+        return self.apart or (len(self.circuits) if self.bindings is None else self.bindings.count)
+
+    def text(self, index: int) -> str:
+        """Return the text of a circuit, which may be that of all."""
+        return self.circuits[index if self.bindings is None else 0]
 
 
 class CircuitsRead(_Message):
@@ -138,17 +145,24 @@ class DrawCircuit(_Read):
 class ReadCircuits(_Message):
     """Read circuits, and write down what they are into a folder, for a child that must not read.
 
-    ``languages`` has what is known of each one's language.
+    ``languages`` has what is known of each one's language. ``bindings`` make a circuit each of the
+    only one.
     """
 
     kind: Literal["read"] = "read"
     circuits: list[str]
     languages: list[Language | None]
+    bindings: Bindings | None = None
     limits: CircuitLimits
     memory_bytes: int
     cpu_seconds: int
     file_bytes: int
     folder: str
+
+    @property
+    def count(self) -> int:
+        """How many circuits are to be read."""
+        return len(self.circuits) if self.bindings is None else self.bindings.count
 
 
 ToChild = RunJob | CircuitsRead | Go | Inspect | Cancel | CheckCircuits | DrawCircuit | ReadCircuits

@@ -8,7 +8,7 @@ forked from, ``warm`` once in each child before it gets a job.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class Compiled:
     """
     language: Language | None = None
     """The language of that text."""
+    values: Mapping[str, float] | None = None
+    """The values of its parameters, which are not in the text; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quws.domain.bindings import Bindings
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.failures import refused
@@ -35,11 +36,20 @@ class NoRoomToRead(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The circuits of a job as they were submitted, with what is known of their languages."""
+    """The circuits of a job as they were submitted, with what is known of their languages.
+
+    ``bindings`` make a circuit each of the only one.
+    """
 
     circuits: Sequence[str]
     languages: Sequence[Language | None]
     limits: CircuitLimits
+    bindings: Bindings | None = None
+
+    @property
+    def count(self) -> int:
+        """How many circuits the job has."""
+        return len(self.circuits) if self.bindings is None else self.bindings.count
 
 
 class Readers:
@@ -79,7 +89,7 @@ class Readers:
             There is no room.
 
         """
-        if max(wanted.circuits) >= len(texts.circuits):
+        if max(wanted.circuits) >= texts.count:
             raise MessageFault("circuits that the job has not")
         reading = asyncio.ensure_future(self._read(texts, wanted.circuits, child))
         either: set[asyncio.Future[Any]] = {reading, child.exited}
@@ -102,12 +112,14 @@ class Readers:
     ) -> CircuitRefused | str:
         """Read circuits into a file of a child's folder, and return its name."""
         self.start()
+        places = indices if texts.bindings is None else [0]
         reader = await self._pool.acquire()
         try:
             answer = await reader.ask(
                 ReadCircuits(
-                    circuits=[texts.circuits[index] for index in indices],
-                    languages=[texts.languages[index] for index in indices],
+                    circuits=[texts.circuits[index] for index in places],
+                    languages=[texts.languages[index] for index in places],
+                    bindings=None if texts.bindings is None else texts.bindings.some(indices),
                     limits=texts.limits,
                     memory_bytes=_MEMORY_BYTES,
                     cpu_seconds=_CPU_SECONDS,

@@ -14,7 +14,7 @@ import structlog
 
 from quws.artifacts import ArtifactMissing
 from quws.artifacts.facts import read_facts
-from quws.artifacts.parameters import read_circuits
+from quws.artifacts.parameters import read_bindings, read_circuits
 from quws.domain.circuits import BatchFacts
 from quws.domain.failures import Failure
 from quws.domain.job import JobError
@@ -176,13 +176,15 @@ class Run:
         spec = held.claim.job.spec
         facts = await read_facts(place.artifacts, spec)
         limits = self._target.circuit_limits
+        bindings = await read_bindings(place.artifacts, held.claim.job.parameters)
         apart = place.children.apart
         if apart:
-            self._texts = Texts(circuits, [item.language for item in facts], limits)
+            self._texts = Texts(circuits, [item.language for item in facts], limits, bindings)
         return RunJob(
             job=held.id,
             circuits=[] if apart else circuits,
-            apart=len(circuits) if apart else 0,
+            apart=len(facts) if apart else 0,
+            bindings=None if apart else bindings,
             facts=BatchFacts.of(facts),
             limits=limits,
             options=spec.options,

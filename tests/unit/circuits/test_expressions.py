@@ -4,7 +4,7 @@ import math
 
 import exact
 import pytest
-from meaning import THREE, gives, gives_often, notes, refused
+from meaning import THREE, gives, gives_often, notes
 
 from quws.circuits.constants import Turn
 from quws.domain.circuits import MOST_NOTES
@@ -91,10 +91,4 @@ def test_whole_numbers_are_divided_towards_zero() -> None:
         THREE + "const int k = -7 / 2; const int m = -7 % 3; qubit[4] q; bit[4] c;"
         "x q[k + 3]; x q[m + 2]; c = measure q;",
         "0011",
-    )
-
-
-def test_a_parameter_without_a_value_is_refused_with_what_to_write() -> None:
-    assert "write for example 'const float theta = 0.5;'" in refused(
-        THREE + "input float theta; qubit[1] q; bit[1] c; rx(theta) q[0]; c = measure q;"
     )

@@ -484,14 +484,6 @@ def test_explains_faults_in_openqasm3(body: str, sentence: str, column: int) -> 
     assert (error.sentence, error.line, error.column) == (sentence, 6, column)
 
 
-def test_names_the_inputs_without_values() -> None:
-    error = refusal(THREE + "input float a; input angle b; rx(a*2) q[0]; rx(b) q[0];")
-    assert error.sentence == (
-        "the circuit has input parameters a, b, and a job cannot give them values; write for"
-        " example 'const float a = 0.5;'"
-    )
-
-
 @pytest.mark.parametrize("source", [TWO + "h q;", THREE + "h q;", "OPENQASM 3.0; qubit q;"])
 def test_takes_what_measures_nothing_and_says_so(source: str) -> None:
     _, facts = parse(source, None, LIMITS)

@@ -53,6 +53,7 @@ def test_nothing_is_claimed_of_a_circuit_that_nobody_has_counted() -> None:
         "notes": [],
         "control_flow": False,
         "delays": False,
+        "parameters": [],
     }
 
 

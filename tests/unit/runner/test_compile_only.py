@@ -11,6 +11,7 @@ import pytest
 from runner_bench import Device, Line, a_line, known, work
 from typing_extensions import override
 
+from quws.circuits.binding import read_to_bind
 from quws.circuits.parse import parse, read_again
 from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind
@@ -49,7 +50,9 @@ def asked(line: Line, circuits: int = 1) -> Work:
         facts=BatchFacts.of([parse(CIRCUIT, None, CircuitLimits())[1]] * circuits),
     )
     request = made.request.model_copy(update={"circuits": [CIRCUIT] * circuits})
-    return dataclasses.replace(made, request=request, circuits=Texts(request, parse, read_again))
+    return dataclasses.replace(
+        made, request=request, circuits=Texts(request, parse, read_again, read_to_bind)
+    )
 
 
 def test_the_compiled_circuit_and_what_is_known_of_it_are_the_results(

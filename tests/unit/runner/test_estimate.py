@@ -11,6 +11,7 @@ import pytest
 from qiskit import QuantumCircuit
 from runner_bench import Device, Line, a_line, known, work
 
+from quws.circuits.binding import read_to_bind
 from quws.circuits.parse import parse, read_again
 from quws.domain.bases import Basis, Plan
 from quws.domain.circuits import BatchFacts, CircuitLimits
@@ -89,7 +90,12 @@ def asked(line: Line, circuits: list[str], texts: list[str] | None = None, **opt
     )
     request = made.request.model_copy(update={"circuits": circuits})
     return Work(
-        request, made.facts, given, Texts(request, parse, read_again), line.connection, made.teller
+        request,
+        made.facts,
+        given,
+        Texts(request, parse, read_again, read_to_bind),
+        line.connection,
+        made.teller,
     )
 
 

@@ -14,9 +14,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from quws.api.kit.json_fields import NoJson, parse_json
-from quws.api.kit.services import http_settings
+from quws.api.kit.services import http_settings, specifications_of
 from quws.domain.errors import Refusal, TooLarge
 from quws.domain.parameters.posted import Posted
+from quws.domain.parameters.specification import Specifications
 
 SMALL_BODY = 64 * 1024
 """The most that is read where no circuits are sent."""
@@ -74,10 +75,11 @@ async def read_form(request: Request, *, circuits: bool = False) -> list[Posted]
     if not body:
         return []
     content_type = request.headers.get("content-type", _FORM)
+    specifications = specifications_of(request)
     if len(body) <= _AT_ONCE:
-        return _parse(body, content_type)
+        return _parse(body, content_type, specifications)
     # Others are served meanwhile.
-    return await asyncio.to_thread(_parse, body, content_type)
+    return await asyncio.to_thread(_parse, body, content_type, specifications)
 
 
 async def read_body(request: Request, *, circuits: bool = False) -> bytes:
@@ -137,7 +139,11 @@ def parse_form(data: bytes) -> list[Posted]:
     return posted
 
 
-def _parse(body: bytes, content_type: str) -> list[Posted]:
+def _parse(body: bytes, content_type: str, specifications: Specifications) -> list[Posted]:
+    def whole(name: str) -> bool:
+        found = specifications.find(name)
+        return found is not None and found.whole
+
     media_type, options = parse_options_header(content_type)
     match media_type.decode("latin-1").lower():
         case "application/x-www-form-urlencoded":
@@ -146,7 +152,7 @@ def _parse(body: bytes, content_type: str) -> list[Posted]:
             return _parse_multipart(body, options.get(b"boundary", b""))
         case "application/json":
             try:
-                return parse_json(body, _MAX_FIELDS)
+                return parse_json(body, _MAX_FIELDS, whole)
             except NoJson as fault:
                 raise MalformedBody(str(fault)) from None
         case other:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from quws.domain.parameters.posted import Posted
@@ -22,11 +22,13 @@ class NoJson(ValueError):
     """The body is not what it should be. The text is for users."""
 
 
-def parse_json(body: bytes, most: int) -> list[Posted]:
+def parse_json(
+    body: bytes, most: int, whole: Callable[[str], bool] = lambda _: False
+) -> list[Posted]:
     """Read an object as parameters: a list is a parameter that is given repeatedly.
 
     Texts are taken as what they stand for, numbers and objects as they are written; what is null
-    is left out. There may be ``most`` values.
+    is left out. There may be ``most`` values; a parameter is ``whole`` of which a list is one.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def parse_json(body: bytes, most: int) -> list[Posted]:
     except UnicodeDecodeError as error:
         raise NoJson(f"the body must be JSON in UTF-8; byte {error.start} is not") from None
     try:
-        return _Reader(text, most).read()
+        return _Reader(text, most, whole).read()
     except json.JSONDecodeError as error:
         raise NoJson(
             f"the body is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -48,9 +50,10 @@ def parse_json(body: bytes, most: int) -> list[Posted]:
 
 
 class _Reader:
-    def __init__(self, text: str, most: int) -> None:
+    def __init__(self, text: str, most: int, whole: Callable[[str], bool]) -> None:
         self._text = text
         self._most = most
+        self._whole = whole
         self._decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 
     def read(self) -> list[Posted]:
@@ -75,7 +78,7 @@ class _Reader:
             if not isinstance(name, str):
                 raise json.JSONDecodeError("the name of a field must stand here", text, at)
             at = self._past(self._past_sign(":", self._past(at)))
-            if text.startswith("[", at):
+            if text.startswith("[", at) and not self._whole(name):
                 at = self._past(at + 1)
                 inside = not text.startswith("]", at)
                 while inside:

@@ -84,6 +84,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
+        "values": await _values(request, job, index),
         "moving": job.phase in _MOVING,
         "final": job.phase in FINAL,
         "runnable": job.phase in sources(Move.QUEUE),
@@ -106,13 +107,15 @@ async def circuit_page(request: Request, job_id: str, index: str) -> Response:
     place = read_place(index)
     if place is None or place >= job.circuits:
         raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    (source,) = await jobs_of(request).files.circuits(job, range(place, place + 1))
+    files = jobs_of(request).files
+    source, values = await files.circuit(job, place), await files.values(job, place)
     drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
     context = {
         "job": job,
         "index": place,
         "drawing": None if drawn is None else picture(drawn, texts_of(request)),
         "source": source[:_SOURCE],
+        "values": values,
         "cut": len(source) > _SOURCE,
     }
     return render(request, "circuit.html", context)
@@ -128,7 +131,7 @@ def _size(job: Job) -> int:
         (
             item.size // item.count if item.by_reference else len(item.value or "")
             for item in job.parameters
-            if item.name not in ("METADATA", "TAG")
+            if item.name not in ("METADATA", "TAG", "BINDINGS")
         ),
         default=0,
     )
@@ -139,9 +142,16 @@ async def _source(request: Request, job: Job, index: int) -> str | None:
     if _size(job) > _DRAWN_BYTES:
         return None
     try:
-        return (await jobs_of(request).files.circuits(job, range(index, index + 1)))[0]
+        return await jobs_of(request).files.circuit(job, index)
     except (NotFound, IndexError):
         return None
+
+
+async def _values(request: Request, job: Job, index: int) -> dict[str, float]:
+    try:
+        return await jobs_of(request).files.values(job, index)
+    except NotFound:
+        return {}
 
 
 async def _drawing(request: Request, job: Job, index: int) -> Markup | None:

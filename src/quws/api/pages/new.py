@@ -192,7 +192,7 @@ async def _copy(request: Request, job_id: str) -> tuple[JobForm, str | None]:
     job = await jobs.reader.get(caller_of(request), job_id)
     circuits = await jobs.files.circuits(job, range(MOST_CIRCUITS))
     notice = None
-    if job.circuits > MOST_CIRCUITS:
+    if job.circuits > MOST_CIRCUITS == len(circuits):
         notice = texts_of(request).new["copied_part"].format(n=MOST_CIRCUITS, m=job.circuits)
     parameters: dict[str, list[str]] = {}
     for item in job.parameters:

@@ -16,6 +16,7 @@ from quws.domain.payloads import BINARY_TYPE
 _FILE = "circuit{}.{}"
 _ENDINGS = {Language.STIM: "stim", Language.IQM_JSON: "json"}
 """Of files of text; those in other languages end with ``qasm``."""
+_TABLE = "bindings.csv"
 _RESULT = {
     JobKind.SAMPLE: "counts()",
     JobKind.ESTIMATE: "expectations()",
@@ -64,6 +65,7 @@ def python(
     """Write the job as a program with the client of quws."""
     circuits: list[str] = []
     others: dict[str, list[str]] = {}
+    tables: dict[str, str] = {}
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
             language = languages[len(circuits) : len(circuits) + 1]
@@ -77,8 +79,10 @@ def python(
                 circuits.append(_literal(item.value))
         elif item.value is not None:
             others.setdefault(item.name, []).append(item.value)
+        elif item.name in SPECIFICATIONS["BINDINGS"].names:
+            tables["bindings"] = f"open({json.dumps(_TABLE)}).read()"
     kind = others.get("KIND", [JobKind.SAMPLE])[0].strip().lower()
-    given: dict[str, str] = {}
+    given = tables
     for name, same in others.items():
         known = SPECIFICATIONS.find(name)
         number = known is not None and known.kind is Kind.INTEGER and same[0].isdecimal()

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 from quws.domain.circuits import CircuitLimits, Language
 
 
+class Input(NamedTuple):
+    """A parameter of a circuit whose values come later, and how such a value is taken."""
+
+    parameter: Parameter
+    taken: Callable[[float], float] = float
+
+
 class Read(NamedTuple):
-    """A circuit that was read; ``notes`` say how, where that may not be what was meant."""
+    """A circuit that was read; ``notes`` say how, where that may not be what was meant.
+
+    ``inputs`` are its parameters by their names, in order, also those that no gate uses.
+    """
 
     circuit: QuantumCircuit
     language: Language
     operations: int
     notes: list[str]
+    inputs: Mapping[str, Input] = MappingProxyType({})
 
 
 class Format(Protocol):

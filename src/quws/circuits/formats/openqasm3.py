@@ -31,23 +31,11 @@ class OpenQasm3(Format):
     @override
     def read(self, source: str, language: Language, limits: CircuitLimits) -> Read:
         program = _syntax_tree(source)
-        inputs = [
-            node
-            for node in program.statements
-            if isinstance(node, ast.IODeclaration) and node.io_identifier is ast.IOKeyword.input
-        ]
-        if inputs:
-            names = ", ".join(node.identifier.name for node in inputs[:5])
-            first = inputs[0].identifier.name
-            raise InvalidCircuit(
-                f"the circuit has input parameters {names}{', …' if len(inputs) > 5 else ''}, and a"
-                f" job cannot give them values; write for example 'const float {first} = 0.5;'"
-            )
         count = count_openqasm3(program, limits)
-        circuit, notes = load(
+        circuit, notes, inputs = load(
             program, source, count.loops, qiskit=language is Language.OPENQASM_3_QISKIT
         )
-        return Read(circuit, language, count.operations, notes)
+        return Read(circuit, language, count.operations, notes, inputs)
 
 
 _LOOP = re.compile(r"\bfor\s+\Z")

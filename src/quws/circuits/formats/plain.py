@@ -9,7 +9,7 @@ instructions that are no gates are written out, and every bit gets one register.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit
@@ -25,6 +25,7 @@ from qiskit.circuit import (
     IfElseOp,
     Instruction,
     Measure,
+    Parameter,
     ParameterExpression,
     QuantumRegister,
     Reset,
@@ -33,6 +34,7 @@ from qiskit.circuit.library import UnitaryGate
 
 from quws.circuits.conditions import decided
 from quws.circuits.count import ENOUGH
+from quws.circuits.formats.format import Input
 from quws.circuits.gates import DefinedGate, Definition
 from quws.circuits.names import RESERVED
 from quws.circuits.tokens import quote
@@ -41,16 +43,18 @@ from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
 
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
+_LONGEST_NAME = 200
 _WIDEST_UNITARY = 7
 """Qubits of a matrix that is written out as gates."""
 _PLAIN = (Measure, Reset, Barrier, Delay, BreakLoopOp, ContinueLoopOp)
 
 
 class Plain(NamedTuple):
-    """A circuit of known parts, and how many operations it has, written out."""
+    """A circuit of known parts, how many operations it has, written out, and its parameters."""
 
     circuit: QuantumCircuit
     operations: int
+    inputs: Mapping[str, Input]
 
 
 def plain(circuit: QuantumCircuit, limits: CircuitLimits) -> Plain:
@@ -62,15 +66,15 @@ def plain(circuit: QuantumCircuit, limits: CircuitLimits) -> Plain:
         It has something that no job can have, or its gates need too much to be written out.
 
     """
-    free = sorted(item.name for item in circuit.parameters)
-    if free:
-        shown = ", ".join(free[:5]) + (", …" if len(free) > 5 else "")
-        raise InvalidCircuit(
-            f"the circuit has free parameters {shown}, and a job cannot give them values; assign"
-            " them before it is sent"
-        )
+    for item in circuit.parameters:
+        if not item.name.isprintable() or not 0 < len(item.name) <= _LONGEST_NAME:
+            raise InvalidCircuit(
+                f"the name of a parameter must be 1 to {_LONGEST_NAME} characters that can be"
+                " printed"
+            )
     writer = _Writer(circuit, limits)
-    return Plain(decided(writer.circuit()), writer.operations)
+    inputs = {item.name: Input(item) for item in circuit.parameters}
+    return Plain(decided(writer.circuit()), writer.operations, inputs)
 
 
 class _Known(NamedTuple):
@@ -83,6 +87,7 @@ class _Known(NamedTuple):
 class _Writer:
     def __init__(self, circuit: QuantumCircuit, limits: CircuitLimits) -> None:
         self._given = circuit
+        self._parameters = set(circuit.parameters)
         self._limits = limits
         self.operations = 0
         self._standard = {gate.kind for gate in standard_gates().values()}
@@ -134,7 +139,7 @@ class _Writer:
                 count += 1
                 continue
             operation = instruction.operation
-            if isinstance(operation, Gate):
+            if isinstance(operation, Gate) and not self._is_open(operation):
                 gate, more = self._gate(operation, depth)
                 made.append(gate, on, copy=False)
             elif isinstance(operation, (*_PLAIN, IfElseOp, ForLoopOp)):
@@ -145,10 +150,12 @@ class _Writer:
                 operation, more = self._other(operation, depth)
                 made.append(operation, on, to, copy=False)
             else:
-                # In its place, as what is no gate cannot be the use of one.
+                # In its place, as what is no gate cannot be the use of one, and what has parameters
+                # of the circuit is another one with each of their values.
                 body = self._definition(operation)
                 made.global_phase += body.global_phase
-                more = self._fill(body, made, on, to, depth + 1, unitary=unitary)
+                whole = unitary or isinstance(operation, Gate)
+                more = self._fill(body, made, on, to, depth + 1, unitary=whole)
             count = min(count + more, ENOUGH)
             if count > self._limits.operations:
                 break  # It is counted in full where that costs nothing, and refused.
@@ -191,6 +198,11 @@ class _Writer:
         known = self._use(gate, depth)
         return DefinedGate(known.definition, ()), known.operations
 
+    def _is_open(self, gate: Gate) -> bool:
+        """Whether it is no standard gate, and has parameters whose values come later."""
+        free = _free(gate)
+        return bool(free) and free <= self._parameters and not self._is_known(gate)
+
     def _is_known(self, gate: Gate) -> bool:
         """Whether it is a gate of the library that all engines know, or one with controls."""
         if isinstance(gate, ControlledGate):
@@ -201,6 +213,8 @@ class _Writer:
         body = self._definition(gate)
         made = QuantumCircuit(body.num_qubits, global_phase=body.global_phase)
         count = self._fill(body, made, made.qubits, (), depth + 1, unitary=True)
+        if made.parameters:
+            raise InvalidCircuit(f"{quote(gate.name)} depends on parameters that it does not take")
         key = _key(made, gate.name)
         if key not in self._known:
             self._known[key] = _Known(Definition(self._name(gate.name), made), count)
@@ -255,8 +269,9 @@ def _is_of_the_library(gate: Gate) -> bool:
     return (type(gate).__module__ or "").startswith("qiskit.circuit.library.")
 
 
-def _free(gate: Gate) -> bool:
-    return any(isinstance(item, ParameterExpression) and item.parameters for item in gate.params)
+def _free(gate: Gate) -> set[Parameter]:
+    expressions = (item for item in gate.params if isinstance(item, ParameterExpression))
+    return {parameter for item in expressions for parameter in item.parameters}
 
 
 def _key(body: QuantumCircuit, name: str) -> Hashable:

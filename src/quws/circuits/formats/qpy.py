@@ -39,7 +39,7 @@ class Qpy(Format):
         if not isinstance(circuit, QuantumCircuit):
             raise InvalidCircuit("the QPY file holds no circuit")
         found = plain(circuit, limits)
-        return Read(found.circuit, language, found.operations, [])
+        return Read(found.circuit, language, found.operations, [], found.inputs)
 
 
 def _data(source: str) -> bytes:

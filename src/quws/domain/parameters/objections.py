@@ -4,9 +4,41 @@ from __future__ import annotations
 
 import math
 
+from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind
 from quws.domain.parameters.request import JobRequest
 from quws.domain.targets import Feature, TargetDescription, TargetKind
+
+
+def too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to more circuits than the target takes."""
+    most, where = _most_circuits(request, target)
+    if len(request.circuits) <= most:
+        return None
+    return f"CIRCUIT may be given at most {most} times {where}, not {len(request.circuits)} times"
+
+
+def wrong_bindings(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to values for several circuits, and to more of them than the target takes."""
+    if request.bindings is None:
+        return None
+    if len(request.circuits) > 1:
+        return (
+            "CIRCUIT may be given once with BINDINGS, which makes a circuit of each row, not"
+            f" {len(request.circuits)} times"
+        )
+    most, where = _most_circuits(request, target)
+    if request.count <= most:
+        return None
+    return f"BINDINGS may have at most {most} rows {where}, not {request.count}"
+
+
+def _most_circuits(request: JobRequest, target: TargetDescription) -> tuple[int, str]:
+    most, where = target.max_circuits, f"on target {target.name}"
+    if request.options.kind is JobKind.COMPILE and most > LARGE_BATCH:
+        # Each of them gives a file.
+        return LARGE_BATCH, f"{where} with KIND=compile"
+    return most, where
 
 
 def no_such_kind(request: JobRequest, target: TargetDescription) -> str | None:
@@ -42,7 +74,7 @@ def wrong_observable(request: JobRequest, target: TargetDescription) -> str | No
         return None if given is None else f"OBSERVABLE needs KIND=estimate, not {options.kind}"
     if given is None:
         return "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'"
-    count = len(request.circuits)
+    count = request.count
     if given.each and len(given.lists) != count:
         return (
             f"OBSERVABLE must be one list for all circuits or {count} lists, one for each, not"

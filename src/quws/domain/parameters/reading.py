@@ -74,6 +74,7 @@ def read_job(
     }
     return JobRequest(
         circuits=values["CIRCUIT"],
+        bindings=values["BINDINGS"],
         language=values["LANG"],
         target=values["TARGET"],
         response_format=values["RESPONSEFORMAT"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from quws.domain.bindings import Bindings
 from quws.domain.circuits import Language
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
@@ -36,9 +37,15 @@ class JobRequest:
 
     circuits: list[str]
     options: RunOptions
+    bindings: Bindings | None = None
     language: Language | None = None
     target: str | None = None
     response_format: ResponseFormat = ResponseFormat.VOTABLE
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     webhook: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many circuits the job has."""
+        return len(self.circuits) if self.bindings is None else self.bindings.count

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from quws.domain import bindings
 from quws.domain.circuits import Language
 from quws.domain.errors import KindNotSupported
-from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
@@ -21,19 +21,6 @@ from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
-
-
-def _too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
-    most, why = target.max_circuits, ""
-    if request.options.kind is JobKind.COMPILE and most > LARGE_BATCH:
-        # Each of them gives a file.
-        most, why = LARGE_BATCH, " with KIND=compile"
-    if len(request.circuits) <= most:
-        return None
-    return (
-        f"CIRCUIT may be given at most {most} times on target {target.name}{why}, not"
-        f" {len(request.circuits)} times"
-    )
 
 
 def _no_memory(request: JobRequest, target: TargetDescription) -> str | None:
@@ -84,9 +71,27 @@ SPECIFICATIONS = Specifications(
             by_part=True,
             binary=True,
             most=lambda target: target.max_circuits,
-            objection=_too_many_circuits,
+            objection=objections.too_many_circuits,
             shown=Shown.CIRCUITS,
             prominent=True,
+        ),
+        Specification(
+            name="BINDINGS",
+            keyword="bindings",
+            role=Role.JOB,
+            kind=Kind.OBJECT,
+            read=bindings.read,
+            label="Bindings",
+            help="Values of the circuit's parameters, as JSON or CSV: a circuit for each row.",
+            more="A JSON object with a list of values for each name, a JSON list of objects, one"
+            " for each circuit, or CSV whose first line has the names; by value, as `param:NAME` or"
+            " as a `data:` URL. At most 4,194,304 characters"
+            " ([bindings.md](../how-to/bindings.md)).",
+            example='{"theta": [0.1, 0.2]}',
+            by_part=True,
+            longest=4 * 1024 * 1024,
+            objection=objections.wrong_bindings,
+            shown=Shown.TEXT,
         ),
         Specification(
             name="TARGET",

@@ -47,6 +47,8 @@ class Shown(StrEnum):
     """The list of targets with their queues."""
     NUMBER = "number"
     LINE = "line"
+    TEXT = "text"
+    """As many lines as one likes."""
     WORDS = "words"
     """A line for all repetitions, separated by blanks."""
     CHOICE = "choice"
@@ -127,6 +129,11 @@ class Specification:
     def names(self) -> tuple[str, ...]:
         """The name and its aliases."""
         return (self.name, *self.aliases)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a list is one value, and not that many."""
+        return self.kind is Kind.OBJECT and not self.repeatable
 
     @property
     def control(self) -> bool:

@@ -31,15 +31,19 @@ def text(value: Any) -> str:
         case BaseModel():
             return value.model_dump_json(exclude_none=True)
         case dict() | list() | tuple():
-            return json.dumps(value, default=_real)
+            return json.dumps(value, default=_plain)
         case _:
             return str(value)
 
 
-def _real(value: Any) -> float:
-    """Write the coefficients of Qiskit's observables, which are complex numbers without need."""
+def _plain(value: Any) -> Any:
+    """Write arrays as lists, and the coefficients of Qiskit's observables, which are complex
+    numbers without need.
+    """
     if isinstance(value, complex) and not value.imag:
         return value.real
+    if hasattr(value, "tolist"):
+        return value.tolist()
     raise TypeError(f"{value!r} cannot be sent")
 
 
@@ -48,12 +52,15 @@ def form(keywords: Mapping[str, Any], specifications: Specifications = SPECIFICA
 
     Names that are no keywords are sent as they are: a newer service may know them.
     """
-    names = {item.keyword: item.name for item in specifications}
-    return {
-        names.get(keyword, keyword): _field(value)
-        for keyword, value in keywords.items()
-        if value is not None
-    }
+    known = {item.keyword: item for item in specifications}
+    found: Form = {}
+    for keyword, value in keywords.items():
+        if value is not None:
+            item = known.get(keyword) or specifications.find(keyword)
+            whole = item is not None and item.whole and not isinstance(value, str)
+            name = known[keyword].name if keyword in known else keyword
+            found[name] = text(value) if whole else _field(value)
+    return found
 
 
 def forwarded(

@@ -128,7 +128,7 @@ class JobChange:
             self._policy.inline_bytes,
             self._planner.specifications,
         )
-        circuits = len(plan.request.circuits)
+        circuits = plan.request.count
         spec = await keep_facts(self._artifacts, stamp, plan.spec, circuits)
         self._quotas.add(job.owner, size=size)
         changes: dict[str, Any] = {

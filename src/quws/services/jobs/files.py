@@ -8,7 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 from quws.artifacts import ArtifactMissing, ArtifactStore, ArtifactStoreUnavailable
-from quws.artifacts.parameters import read_circuits, read_parameter, read_some
+from quws.artifacts.parameters import (
+    read_bindings,
+    read_circuits,
+    read_parameter,
+    read_some,
+)
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result, circuits_of
 from quws.domain.outcomes import NEXT
@@ -90,6 +95,31 @@ class JobFiles:
         """
         reading = read_circuits(self._artifacts, job.parameters, wanted)
         return await self._there(reading, "the circuits are")
+
+    async def circuit(self, job: Job, index: int) -> str:
+        """Return the text of one circuit, which is that of all where they differ in values.
+
+        Raises
+        ------
+        NotFound
+            Its file is gone.
+
+        """
+        places = range(index, index + 1)
+        found = await self.circuits(job, places) or await self.circuits(job, range(1))
+        return found[0]
+
+    async def values(self, job: Job, index: int) -> dict[str, float]:
+        """Return the values that one circuit has for the parameters of its text.
+
+        Raises
+        ------
+        NotFound
+            Their file is gone.
+
+        """
+        found = await self._there(read_bindings(self._artifacts, job.parameters))
+        return {} if found is None else found.of(index)
 
     async def posted(self, parameter: Parameter) -> list[Posted]:
         """Return a parameter as it was posted, as often as it was.

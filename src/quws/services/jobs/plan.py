@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from quws.domain import bindings
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
@@ -157,6 +158,10 @@ class Planner:
         facts = await self._checker.check(
             caller, request.circuits, request.language, target.circuit_limits
         )
+        bindings.check(request.bindings, facts)
+        if request.bindings is not None:
+            # One object: what is asked of many circuits is asked once.
+            facts = facts * request.count
         # To send circuits, and to have them read, may have taken long.
         await self._standing.confirm(caller)
         target.check(facts)

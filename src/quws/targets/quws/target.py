@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from quws.domain.bindings import written
 from quws.domain.circuits import Language
 from quws.domain.job import ErrorType
 from quws.domain.kinds import JobKind
@@ -153,6 +154,11 @@ class Remote(RemoteTarget):
         languages = {item.language for item in circuits}
         if len(languages) == 1 and (language := languages.pop()) is not None:
             form["LANG"] = language
+        values = [item.values for item in circuits if item.values is not None]
+        if values:
+            # They have one text.
+            form["BINDINGS"] = written(values)
+            circuits = circuits[:1]
         return self._site.submit([_text(item) for item in circuits], form, key)
 
     @override

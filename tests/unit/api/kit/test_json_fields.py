@@ -32,6 +32,15 @@ def test_numbers_and_objects_are_kept_as_they_are_written() -> None:
     ]  # fmt: skip
 
 
+def test_a_list_may_be_one_value() -> None:
+    body = b'{"rows": [ {"a": 1}, {"a":2}], "X": [1, 2]}'
+    assert parse_json(body, 9, whole=lambda name: name == "rows") == [
+        Posted("rows", b'[ {"a": 1}, {"a":2}]', "application/json"),
+        Posted("X", b"1", TEXT),
+        Posted("X", b"2", TEXT),
+    ]
+
+
 def test_a_field_may_come_twice() -> None:
     assert parsed('{"TAG": "a", "TAG": "b"}') == [("TAG", "a"), ("TAG", "b")]
 

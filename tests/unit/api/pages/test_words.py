@@ -128,6 +128,9 @@ def test_long_values_come_from_files() -> None:
     assert "CIRCUIT=@circuit1.qasm" in command
     assert "CIRCUIT=@circuit2.qasm" in command
     assert 'open("circuit1.qasm")' in snippets.python("https://host", long, None)
+    table = [*long, Parameter("BINDINGS", None, artifact="y", size=9999)]
+    assert "BINDINGS=@FILE" in snippets.curl(LIST, table, None)
+    assert 'bindings=open("bindings.csv").read()' in snippets.python("https://host", table, None)
 
 
 def test_the_names_of_files_end_as_the_language_of_each_wants_it() -> None:

@@ -197,7 +197,14 @@ def test_free_parameters() -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.rx(2 * Parameter("theta"), 0)
     circuit.measure(0, 0)
-    assert "free parameters theta, and" in refusal(text(circuit)).sentence
+    _, facts = parse(text(circuit), None, LIMITS)
+    assert (facts.parameters, facts.clifford) == (["theta"], False)
+
+
+def test_the_name_of_a_parameter_can_be_shown() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a\nb"), 0)
+    assert "the name of a parameter must be" in refusal(text(circuit)).sentence
 
 
 def _while() -> QuantumCircuit:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from quws.domain.bindings import Bindings
 from quws.domain.errors import InvalidParameter, KindNotSupported
 from quws.domain.kinds import JobKind
 from quws.domain.noise import Flip, Noise
@@ -32,8 +33,12 @@ RICH = PLAIN.model_copy(
 each = pytest.mark.parametrize("item", list(SPECIFICATIONS), ids=lambda item: item.name)
 
 
-def request(circuits: int = 1, **options: Any) -> JobRequest:
-    return JobRequest(circuits=["x"] * circuits, options=RunOptions(**({"shots": 100} | options)))
+def request(circuits: int = 1, rows: int = 0, **options: Any) -> JobRequest:
+    return JobRequest(
+        circuits=["x"] * circuits,
+        bindings=Bindings(names=["a"], rows=[[0.5]] * rows) if rows else None,
+        options=RunOptions(**({"shots": 100} | options)),
+    )
 
 
 def estimate(circuits: int = 1, **options: Any) -> JobRequest:
@@ -98,6 +103,7 @@ def test_how_circuits_are_run_goes_to_another_quws_and_nothing_else_does() -> No
 
 KEYWORDS = {
     "CIRCUIT": "circuits",
+    "BINDINGS": "bindings",
     "TARGET": "target",
     "KIND": "kind",
     "OBSERVABLE": "observable",
@@ -134,7 +140,8 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
     [
         (lambda item: item.prominent, {"CIRCUIT", "TARGET", "SHOTS", "SEED", "RUNID"}),
         (lambda item: item.repeatable, {"CIRCUIT", "OBSERVABLE", "TAG"}),
-        (lambda item: item.by_part, {"CIRCUIT"}),
+        (lambda item: item.by_part, {"CIRCUIT", "BINDINGS"}),
+        (lambda item: item.whole, {"BINDINGS", "NOISE", "METADATA"}),
         (lambda item: item.needed, {"CIRCUIT"}),
         (lambda item: item.choices, {"KIND", "RESPONSEFORMAT", "LANG", "PHASE"}),
         (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
@@ -152,6 +159,7 @@ def test_of_which_parameters_something_holds(
 def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
     assert {item.name: item.shown for item in SPECIFICATIONS if item.shown != "line"} == {
         "CIRCUIT": "circuits",
+        "BINDINGS": "text",
         "TARGET": "target",
         "KIND": "choice",
         "SHOTS": "number",
@@ -186,6 +194,22 @@ def test_what_any_target_takes(wanted: JobRequest) -> None:
     ("wanted", "parameter", "sentence"),
     [
         (request(3), "CIRCUIT", "CIRCUIT may be given at most 2 times on target qpu, not 3 times"),
+        (
+            request(3, rows=2),
+            "CIRCUIT",
+            "CIRCUIT may be given at most 2 times on target qpu, not 3 times",
+        ),
+        (
+            request(2, rows=2),
+            "BINDINGS",
+            "CIRCUIT may be given once with BINDINGS, which makes a circuit of each row, not 2"
+            " times",
+        ),
+        (
+            request(rows=3),
+            "BINDINGS",
+            "BINDINGS may have at most 2 rows on target qpu, not 3",
+        ),
         (request(shots=101), "SHOTS", "SHOTS must be at most 100 on target qpu, not 101"),
         (
             request(memory=True),
@@ -384,3 +408,6 @@ def test_fewer_circuits_are_compiled_than_run() -> None:
     check_target(request(300, kind="compile"), roomy)
     with pytest.raises(InvalidParameter, match="at most 300 times on target qpu with KIND=compile"):
         check_target(request(301, kind="compile"), roomy)
+    check_target(request(rows=10_000), roomy)
+    with pytest.raises(InvalidParameter, match="at most 300 rows on target qpu with KIND=compile"):
+        check_target(request(rows=301, kind="compile"), roomy)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
+from quws.domain.bindings import Bindings
 from quws.domain.circuits import Language
 from quws.domain.kinds import JobKind
 from quws.domain.noise import Device, Flip, Noise
@@ -38,6 +40,22 @@ NOISE = Noise(bit_flip=Flip(p=1e-9), device=Device(name="x"))
 )
 def test_what_was_written_is_read_again(name: str, value: Any) -> None:
     assert SPECIFICATIONS[name].read(text(value)) == value
+
+
+@pytest.mark.parametrize("name", ["bindings", "BINDINGS"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [0.5, 1.0]},
+        [{"a": 0.5}, {"a": 1}],
+        {"a": np.array([0.5, 1.0])},
+        "a\n0.5\n1",
+    ],
+)
+def test_a_table_is_one_value(name: str, value: Any) -> None:
+    (written,) = form({name: value}).values()
+    assert isinstance(written, str)
+    assert SPECIFICATIONS["BINDINGS"].read(written) == Bindings(names=["a"], rows=[[0.5], [1.0]])
 
 
 def test_a_form_has_the_names_for_the_keywords() -> None:

@@ -45,6 +45,37 @@ async def test_a_parameter_is_given_whole_and_in_part(house: House, circuit: str
     assert await content(found, 3) == raw[3:]
 
 
+@pytest.mark.parametrize("more", ["", " " * 5000])
+async def test_one_circuit_with_values_has_one_text(house: House, more: str) -> None:
+    house.checker.facts[CIRCUIT] = FACTS.model_copy(update={"parameters": ["a", "b"]})
+    table = '{"b": [1, 2, 3], "a": [0.5, 0.25, 0.125]}' + more
+    job = await made(house, of("CIRCUIT", CIRCUIT), of("BINDINGS", table))
+    files = house.jobs.files
+    assert (job.circuits, len(job.spec.facts), len(job.spec.stored_circuits["kinds"])) == (3, 3, 1)
+    assert await files.circuits(job) == [CIRCUIT]
+    for index in range(3):
+        assert await files.circuit(job, index) == CIRCUIT
+    assert await files.values(job, 2) == {"a": 0.125, "b": 3}
+    assert await content(await files.parameter(job, "BINDINGS")) == table.encode()
+    assert job.work == work_of([FACTS] * 3, 1000)
+
+
+async def test_other_circuits_have_no_values(house: House) -> None:
+    job = await made(house, of("CIRCUIT", "a"), of("CIRCUIT", "b"))
+    assert await house.jobs.files.circuit(job, 1) == "b"
+    assert await house.jobs.files.values(job, 1) == {}
+
+
+async def test_values_can_be_changed_while_pending(house: House) -> None:
+    house.checker.facts[CIRCUIT] = FACTS.model_copy(update={"parameters": ["a"]})
+    job = await made(house, of("CIRCUIT", CIRCUIT), of("BINDINGS", '{"a": [1]}'))
+    await house.jobs.change.set_parameters(ANNA, job.id, [of("BINDINGS", "a\n2\n3\n")])
+    job = await house.job(job.id)
+    assert (job.circuits, await house.jobs.files.values(job, 1)) == (2, {"a": 3})
+    with pytest.raises(InvalidParameter, match="BINDINGS names b"):
+        await house.jobs.change.set_parameters(ANNA, job.id, [of("BINDINGS", "b\n2\n")])
+
+
 async def test_a_repeated_parameter_is_given_by_its_place(house: House) -> None:
     job = await made(house, of("CIRCUIT", "a"), of("SHOTS", "5"), of("CIRCUIT", "b"))
     files = house.jobs.files

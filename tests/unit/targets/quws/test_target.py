@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -126,6 +127,15 @@ def test_a_job_is_handed_over_whole(service: Scripted, target: Remote) -> None:
         "EXECUTIONDURATION": ["0"],
         "PHASE": ["RUN"],
     }
+
+
+def test_values_go_along_with_the_one_text_of_all(service: Scripted, target: Remote) -> None:
+    service.will(see_other(f"/jobs/{JOB}"))
+    each = [dataclasses.replace(BELL, values={"a": value, "b": 2.0}) for value in (0.1, 1 / 3)]
+    target.submit(each, OPTIONS, "key")
+    form = service.asked[0].form
+    assert form["CIRCUIT"] == [BELL.source]
+    assert json.loads(form["BINDINGS"][0]) == {"a": [0.1, 1 / 3], "b": [2.0, 2.0]}
 
 
 def test_what_nobody_asked_for_is_not_sent(service: Scripted, target: Remote) -> None:

@@ -1,0 +1,67 @@
+"""A circuit with parameters, of which each row of values makes a circuit: read once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from qiskit import QuantumCircuit
+from qiskit.exceptions import QiskitError
+
+from quws.circuits.formats.format import Input
+from quws.circuits.parse import check_numbers, read_checked
+from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.errors import InvalidCircuit
+
+_SHOWN = 5
+"""The most values that a sentence lists."""
+
+
+class Bindable:
+    """A circuit with parameters that was read and checked, and whose values are known later."""
+
+    def __init__(self, circuit: QuantumCircuit, inputs: Mapping[str, Input]) -> None:
+        used = set(circuit.parameters)
+        self._circuit = circuit
+        self._inputs = {name: item for name, item in inputs.items() if item.parameter in used}
+
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make the circuit with values for all of its parameters.
+
+        Raises
+        ------
+        InvalidCircuit
+            They make an angle that is too large or has no value.
+
+        """
+        given = {item.parameter: item.taken(values[name]) for name, item in self._inputs.items()}
+        try:
+            made = self._circuit.assign_parameters(given, flat_input=True)
+            check_numbers(made)
+        except InvalidCircuit as refusal:
+            raise InvalidCircuit(f"{refusal.sentence}, {_where(values)}") from None
+        except (QiskitError, ArithmeticError, ValueError, TypeError):
+            raise InvalidCircuit(f"an angle has no value, {_where(values)}") from None
+        return made
+
+
+def read_to_bind(
+    source: str, language: Language, limits: CircuitLimits
+) -> Callable[[Mapping[str, float]], QuantumCircuit]:
+    """Read a circuit of which all is known but the values of its parameters.
+
+    Return what makes the circuit with values; see ``Bindable.at``.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is one that ``parse`` refuses.
+
+    """
+    found = read_checked(source, language, limits)
+    return Bindable(found.circuit, found.inputs).at
+
+
+def _where(values: Mapping[str, float]) -> str:
+    shown = [f"{name[:60]}={value:g}" for name, value in islice(values.items(), _SHOWN)]
+    return f"where BINDINGS gives {', '.join(shown)}{', …' if len(values) > _SHOWN else ''}"
