@@ -1,6 +1,7 @@
 """Circuits in every format and however they are sent, over the service as it runs."""
 
 import io
+import re
 
 import httpx
 import pytest
@@ -59,6 +60,38 @@ def test_qpy_runs_and_comes_back_byte_for_byte(http: httpx.Client, way: str) -> 
     page = http.get(job, headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert "<svg" in page.text
+
+
+_TEXTS = {
+    "IQM-JSON": (
+        '{"name": "c", "instructions": ['
+        '{"name": "prx", "locus": ["QB2"], "args": {"angle": 3.141592653589793, "phase": 0.5}},'
+        '{"name": "measure", "locus": ["QB2", "QB1"], "args": {"key": "b", "feedback_key": "f"}},'
+        '{"name": "cc_prx", "locus": ["QB3"], "args": {"angle_t": 0.5, "phase_t": 0,'
+        ' "feedback_qubit": "QB2", "feedback_key": "f"}},'
+        '{"name": "measure", "locus": ["QB1", "QB3", "QB2"], "args": {"key": "a"}}]}',
+        "^110 01$",
+    ),
+    "STIM": ("X 1\nM 1 0\nCX rec[-2] 0\nMX 1\nMY !1\nM 0", "^1..01$"),
+}
+
+
+@pytest.mark.parametrize("language", _TEXTS)
+def test_other_formats_run_whether_lang_names_them_or_not(
+    http: httpx.Client, language: str
+) -> None:
+    text, expected = _TEXTS[language]
+    fields = {"CIRCUIT": [text, text], "SHOTS": "20", "PHASE": "RUN"}
+    for more in ({}, {"LANG": language.lower()}):
+        job = http.post("/jobs", data=fields | more).headers["location"]
+        wait(http, job)
+        told = http.get(job, headers={"Accept": "application/json"}).json()
+        assert told["phase"] == "COMPLETED", told
+        for circuit in http.get(f"{job}/results/counts").json()["circuits"]:
+            assert sum(circuit["counts"].values()) == 20
+            assert all(re.search(expected, outcome) for outcome in circuit["counts"])
+        assert "<svg" in http.get(job, headers={"Accept": "text/html"}).text
+        assert http.get(f"{job}/parameters/CIRCUIT/0").content == text.encode()
 
 
 def test_a_job_of_several_circuits_as_json(http: httpx.Client) -> None:

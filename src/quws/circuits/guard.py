@@ -68,10 +68,7 @@ def scan(source: str, language: Language | None, limits: CircuitLimits) -> Langu
         At the first fault, with its line and column.
 
     """
-    _check_size(source, max(limits.bytes_openqasm2, limits.bytes_openqasm3), "a circuit")
-    if found := CONTROL.search(source):
-        code = f"U+{ord(found[0]):04X}"
-        refuse(source, found.start(), f"the text contains the control character {code}")
+    check_text(source, max(limits.bytes_openqasm2, limits.bytes_openqasm3), "a circuit")
     header, start = read_header(source)
     if language is not None and header not in (None, language.grammar):
         refuse(
@@ -88,6 +85,20 @@ def scan(source: str, language: Language | None, limits: CircuitLimits) -> Langu
     )
     _Scan(source, grammar, limits).run(start)
     return language
+
+
+def check_text(source: str, most: int, what: str) -> None:
+    """Refuse a text of more than ``most`` bytes, and one with control characters.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
+    _check_size(source, most, what)
+    if found := CONTROL.search(source):
+        code = f"U+{ord(found[0]):04X}"
+        refuse(source, found.start(), f"the text contains the control character {code}")
 
 
 def _check_size(source: str, most: int, what: str) -> None:

@@ -84,7 +84,7 @@ def explain(error: BaseException, source: str, language: Language) -> InvalidCir
         text = text[found.end() :]
     elif type(error).__module__.partition(".")[0] not in ("qiskit", "openqasm3"):
         text = ""
-    sentence = _clean(text) or f"the circuit cannot be read as {language}"
+    sentence = clean(text) or f"the circuit cannot be read as {language}"
     return InvalidCircuit(
         sentence + _missing_library(sentence, source, language), line=line, column=column
     )
@@ -108,7 +108,8 @@ def _column(source: str, line: int, column: int) -> int:
     return column + 1
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Make a sentence of a library's message, as short as ``explain`` promises."""
     text = " ".join(text[: 20 * LONGEST].split()).rstrip(".")
     for known, sentence in _REWRITTEN:
         text = known.sub(sentence, text)

@@ -23,6 +23,10 @@ class Language(StrEnum):
     """OpenQASM 3 whose U, u2 and u3 have Qiskit's global phase and not that of the standard."""
     QPY = "QPY"
     """Qiskit's binary format, which travels as text within the service; see ``payloads``."""
+    STIM = "STIM"
+    """Circuits of Clifford gates and Pauli measurements, as Stim writes them."""
+    IQM_JSON = "IQM-JSON"
+    """The circuits that IQM's clients send, each an object of JSON."""
 
     @property
     def grammar(self) -> Language:
@@ -46,6 +50,8 @@ class CircuitLimits(BaseModel):
     bytes_openqasm2: int = 8 * 1024 * 1024
     bytes_openqasm3: int = 512 * 1024
     bytes_qpy: int = 8 * 1024 * 1024
+    bytes_stim: int = 2 * 1024 * 1024
+    bytes_iqm_json: int = 4 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -59,7 +65,7 @@ class CircuitLimits(BaseModel):
         """Return the most characters that a circuit may have which travels as such a text."""
         if text.startswith(BINARY_TEXT):
             return longest_text(self.bytes_qpy)
-        return max(self.bytes_openqasm2, self.bytes_openqasm3)
+        return max(self.bytes_openqasm2, self.bytes_openqasm3, self.bytes_stim, self.bytes_iqm_json)
 
 
 class Register(BaseModel):

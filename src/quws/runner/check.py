@@ -32,6 +32,9 @@ _SAMPLE = {
     " h q[0]; measure q -> c;",
     Language.OPENQASM_3: 'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c;'
     " h q[0]; c = measure q;",
+    Language.STIM: "H 0\nMPP X0*Z1\nCX rec[-1] 1",
+    Language.IQM_JSON: '{"name": "c", "instructions": [{"name": "measure", "locus": ["QB1"],'
+    ' "args": {"key": "m"}}]}',
 }
 
 

@@ -9,6 +9,8 @@ def test_the_languages_by_the_names_that_lang_takes() -> None:
         "OPENQASM-3",
         "OPENQASM-3-QISKIT",
         "QPY",
+        "STIM",
+        "IQM-JSON",
     ]
     assert {language for language in Language if language.grammar is not language} == {
         Language.OPENQASM_3_QISKIT
@@ -23,6 +25,8 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "bytes_openqasm2": 8_388_608,
         "bytes_openqasm3": 524_288,
         "bytes_qpy": 8_388_608,
+        "bytes_stim": 2_097_152,
+        "bytes_iqm_json": 4_194_304,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 1300,

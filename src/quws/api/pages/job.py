@@ -58,6 +58,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     parameters = [
         (item, link) for item, link in urls.parameters(job) if item.name not in ("CIRCUIT", "QUERY")
     ]
+    languages = [item.language for item in job.spec.facts]
     context: dict[str, Any] = {
         "job": job,
         "details": shown.found.details,
@@ -91,8 +92,8 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "late": quote is not None
         and job.destruction_time is not None
         and quote > job.destruction_time,
-        "curl": snippets.curl(urls.list, job.parameters, job.run_id),
-        "python": snippets.python(base_url(request), job.parameters, job.run_id),
+        "curl": snippets.curl(urls.list, job.parameters, job.run_id, languages),
+        "python": snippets.python(base_url(request), job.parameters, job.run_id, languages),
         "xml": _pretty(shown.document),
         "example_instant": format_instant(utc_now() + timedelta(days=1)),
         "now": utc_now(),

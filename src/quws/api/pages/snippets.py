@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 
+from quws.domain.circuits import Language
 from quws.domain.job import Parameter
 from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -13,6 +14,8 @@ from quws.domain.parameters.specification import Kind
 from quws.domain.payloads import BINARY_TYPE
 
 _FILE = "circuit{}.{}"
+_ENDINGS = {Language.STIM: "stim", Language.IQM_JSON: "json"}
+"""Of files of text; those in other languages end with ``qasm``."""
 _TABLE = "bindings.csv"
 _RESULT = {
     JobKind.SAMPLE: "counts()",
@@ -21,17 +24,28 @@ _RESULT = {
 }
 
 
-def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
-    """Write the job as a command. Long values are read from files."""
+def curl(
+    list_url: str,
+    parameters: Sequence[Parameter],
+    run_id: str | None,
+    languages: Sequence[Language] = (),
+) -> str:
+    """Write the job as a command. Long values are read from files.
+
+    ``languages`` are those of the circuits, as far as they are known.
+    """
     lines = ["curl -L"]
-    files = 0
+    files = circuits = 0
     for item in parameters:
+        is_circuit = item.name in SPECIFICATIONS["CIRCUIT"].names
+        language = languages[circuits : circuits + 1]
+        circuits += is_circuit
         if item.count > 1:
-            each = f"-F {item.name}=@{_FILE.format('%d', 'qasm')} "
+            each = f"-F {item.name}=@{_file(item, '%d', language)} "
             lines.append(f"$(for n in $(seq {item.count}); do printf -- '{each}' $n; done)")
-        elif item.name in SPECIFICATIONS["CIRCUIT"].names and not _is_short(item):
+        elif is_circuit and not _is_short(item):
             files += 1
-            lines.append(f"-F {item.name}=@{_file(item, files)}")
+            lines.append(f"-F {item.name}=@{_file(item, files, language)}")
         elif item.value is not None:
             lines.append(f"--form-string {shlex.quote(f'{item.name}={item.value}')}")
         else:
@@ -42,19 +56,25 @@ def curl(list_url: str, parameters: Sequence[Parameter], run_id: str | None) -> 
     return " \\\n  ".join(lines)
 
 
-def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> str:
+def python(
+    base: str,
+    parameters: Sequence[Parameter],
+    run_id: str | None,
+    languages: Sequence[Language] = (),
+) -> str:
     """Write the job as a program with the client of quws."""
     circuits: list[str] = []
     others: dict[str, list[str]] = {}
     tables: dict[str, str] = {}
     for item in parameters:
         if item.name in SPECIFICATIONS["CIRCUIT"].names:
+            language = languages[len(circuits) : len(circuits) + 1]
             if item.count > 1:
-                texts = f'open(f"{_FILE.format("{n}", "qasm")}").read()'
+                texts = f'open(f"{_file(item, "{n}", language)}").read()'
                 circuits.append(f"*({texts} for n in range(1, {item.count + 1}))")
             elif item.value is None:
                 mode = ', "rb"' if item.mime_type == BINARY_TYPE else ""
-                circuits.append(f'open("{_file(item, len(circuits) + 1)}"{mode}).read()')
+                circuits.append(f'open("{_file(item, len(circuits) + 1, language)}"{mode}).read()')
             else:
                 circuits.append(_literal(item.value))
         elif item.value is not None:
@@ -82,8 +102,10 @@ def python(base: str, parameters: Sequence[Parameter], run_id: str | None) -> st
     )
 
 
-def _file(item: Parameter, number: int) -> str:
-    return _FILE.format(number, "qpy" if item.mime_type == BINARY_TYPE else "qasm")
+def _file(item: Parameter, number: int | str, languages: Sequence[Language]) -> str:
+    if item.mime_type == BINARY_TYPE:
+        return _FILE.format(number, "qpy")
+    return _FILE.format(number, _ENDINGS.get(languages[0], "qasm") if languages else "qasm")
 
 
 def _is_short(item: Parameter) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from quws.circuits.formats.format import Format
+from quws.circuits.formats.iqm_json import IqmJson
+from quws.circuits.formats.json_text import is_object_with
 from quws.circuits.formats.openqasm2 import OpenQasm2
 from quws.circuits.formats.openqasm3 import OpenQasm3
 from quws.circuits.formats.qpy import Qpy
-from quws.domain.circuits import OPENQASM, Language
+from quws.circuits.formats.stim import Stim
+from quws.circuits.formats.stim_guard import is_stim
+from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.payloads import BINARY_TEXT
 
@@ -14,6 +18,8 @@ FORMATS: dict[Language, Format] = {
     Language.OPENQASM_2: OpenQasm2(),
     Language.OPENQASM_3: OpenQasm3(),
     Language.QPY: Qpy(),
+    Language.STIM: Stim(),
+    Language.IQM_JSON: IqmJson(),
 }
 """By the language whose grammar they have."""
 
@@ -34,7 +40,7 @@ def find(source: str, said: Language | None) -> Format:
         return FORMATS[looks or Language.OPENQASM_3]
     if looks is not None and looks is not said:
         raise InvalidCircuit(f"the parameter LANG says {said} but the circuit is in {looks}")
-    if looks is None and said.grammar not in OPENQASM:
+    if looks is None and said is Language.QPY:
         raise InvalidCircuit(f"the parameter LANG says {said} and the circuit is not in it")
     return FORMATS[said.grammar]
 
@@ -43,4 +49,8 @@ def _looks(source: str) -> Language | None:
     """Return the language by what only texts in it begin with; None for the others."""
     if source.startswith(BINARY_TEXT):
         return Language.QPY
+    if is_stim(source):
+        return Language.STIM
+    if is_object_with("instructions", source):
+        return Language.IQM_JSON
     return None

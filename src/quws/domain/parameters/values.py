@@ -28,6 +28,7 @@ _LANGUAGES = {
     "QASM3": "OPENQASM-3",
     "OPENQASM-2.0": "OPENQASM-2",
     "OPENQASM-3.0": "OPENQASM-3",
+    "IQMJSON": "IQM-JSON",
 }
 _METADATA_DEPTH = 32
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")

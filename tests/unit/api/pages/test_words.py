@@ -15,7 +15,9 @@ from quws.api.pages import snippets, texts
 from quws.api.pages.coupling import coupling_svg
 from quws.api.pages.templates import FOLDER, size, span
 from quws.api.pages.texts import texts_for
+from quws.domain.circuits import Language
 from quws.domain.job import Parameter
+from quws.domain.payloads import BINARY_TYPE
 
 LIST = "https://host/jobs"
 
@@ -129,6 +131,22 @@ def test_long_values_come_from_files() -> None:
     table = [*long, Parameter("BINDINGS", None, artifact="y", size=9999)]
     assert "BINDINGS=@FILE" in snippets.curl(LIST, table, None)
     assert 'bindings=open("bindings.csv").read()' in snippets.python("https://host", table, None)
+
+
+def test_the_names_of_files_end_as_the_language_of_each_wants_it() -> None:
+    long = [
+        Parameter("CIRCUIT", "OPENQASM 3;"),
+        Parameter("SHOTS", "7"),
+        Parameter("CIRCUIT", None, artifact="x", size=9999),
+        Parameter("CIRCUIT", None, artifact="y", mime_type=BINARY_TYPE),
+    ]
+    languages = [Language.OPENQASM_3, Language.STIM, Language.QPY]
+    command = snippets.curl(LIST, long, None, languages)
+    assert "CIRCUIT=@circuit1.stim" in command
+    assert "CIRCUIT=@circuit2.qpy" in command
+    program = snippets.python("https://host", long, None, languages)
+    assert 'open("circuit2.stim")' in program
+    assert 'open("circuit3.qpy", "rb")' in program
 
 
 def test_a_device_is_drawn_as_it_is_coupled() -> None:
