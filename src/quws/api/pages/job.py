@@ -94,7 +94,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "abortable": job.phase in sources(Move.ABORT),
         "late": quote is not None
         and job.destruction_time is not None
-        and quote > job.destruction_time,
+        and quote.at > job.destruction_time,
         "curl": snippets.curl(urls.list, job.parameters, job.run_id, languages),
         "python": snippets.python(base_url(request), job.parameters, job.run_id, languages),
         "xml": _pretty(shown.document),
