@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -48,3 +49,13 @@ def test_results_are_had_in_the_format_that_is_wanted(
     found = csv.DictReader(file.read_text().splitlines())
     assert {(int(r["circuit"]), r["outcome"], int(r["count"])) for r in found} == wanted
     assert [path.name for path in tmp_path.iterdir()] == ["counts.csv"]
+
+
+def test_all_of_a_job_is_had_in_one_archive(service: Service, job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "all.zip"
+    done = run(service.environment, "bundle", job.id, "--output", str(file), "--url", service.url)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    with Client(service.url) as client, ZipFile(file) as archive:
+        assert archive.read("circuits/1.qasm").decode() == BELL2
+        assert archive.read("results/memory.json") == client.job(job.id).result("memory")
+        assert b'"seed": 7' in archive.read("job.json")

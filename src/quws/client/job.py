@@ -132,6 +132,10 @@ class Job:
         query = {} if format is None else {"RESPONSEFORMAT": format}
         self._transport.download(f"{self.url}/results/{name}", file, query)
 
+    def save_bundle(self, file: BinaryIO) -> None:
+        """Write all of a job that is over into a file, as a ZIP."""
+        self._transport.download(f"{self.url}/bundle.zip", file, {})
+
     def outcomes(self) -> JobOutcomes:
         """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.
 

@@ -11,6 +11,7 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
+from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
@@ -69,6 +70,7 @@ class JobService:
         self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
+        self.bundles = JobBundles(store, targets, self.files)
         self.planner = Planner(
             targets=targets,
             checker=checker,
