@@ -44,6 +44,9 @@ _COLUMNS = {
         Column("joining", "long", "gates that join qubits"),
         Column("gates", "char", "how often each operation is in it, as JSON"),
         Column("layout", "char", "for each qubit of the circuit that of the target, as JSON"),
+        Column("optimization", "char", "how hard the compiler tried"),
+        Column("shot_seconds", "double", "how long one run takes, by the calibration"),
+        Column("fidelity", "double", "how likely nothing goes wrong, by the calibration"),
     ),
 }
 
@@ -65,9 +68,11 @@ def rows(outcome: CircuitOutcome) -> Iterator[Row]:
     if outcome.expectations is not None:
         for item in outcome.expectations:
             yield outcome.index, item.observable, item.value, item.error, item.shots
-    elif (made := outcome.compilation) is not None:
+    elif outcome.counts or (made := outcome.compilation) is None:
+        yield from outcome.rows()
+    else:
         gates = json.dumps(made.gates, separators=(",", ":"))
         layout = None if outcome.layout is None else json.dumps(outcome.layout)
-        yield outcome.index, made.depth, made.operations, made.joining, gates, layout
-    else:
-        yield from outcome.rows()
+        numbers = (made.depth, made.operations, made.joining)
+        expected = (made.optimization, made.shot_seconds, made.fidelity)
+        yield (outcome.index, *numbers, gates, layout, *expected)

@@ -48,6 +48,7 @@ def _frame(outcomes: JobOutcomes) -> str:
             param("target", "char", outcomes.target, "what ran the circuits", id="target"),
             *_shots(outcomes),
             *_registers(outcomes),
+            *_versions(outcomes),
             "<DATA><TABLEDATA/></DATA></TABLE>",
         ]
     )
@@ -59,6 +60,12 @@ def _shots(outcomes: JobOutcomes) -> Iterator[str]:
             yield param("shots", "long", outcomes.shots, "runs of each circuit", id="shots")
         case JobKind.ESTIMATE:
             yield param("runs", "long", outcomes.shots, "shots of each basis", id="runs")
+
+
+def _versions(outcomes: JobOutcomes) -> Iterator[str]:
+    if outcomes.versions:
+        text = ", ".join(f"{name} {version}" for name, version in outcomes.versions.items())
+        yield param("versions", "char", text, "the libraries that touched the job", id="versions")
 
 
 def _registers(outcomes: JobOutcomes) -> Iterator[str]:
