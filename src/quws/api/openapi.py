@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from quws.api.kit.filters import MOST_OF_A_PAGE
+from quws.domain.formats import Format
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
@@ -126,6 +127,12 @@ _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
     "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
+}
+_QUERIES["/jobs/{job_id}/results/{result_id}"] = {
+    "RESPONSEFORMAT": (
+        {"type": "string"},
+        f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
+    ),
 }
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}

@@ -56,6 +56,11 @@ class _Commands(LazyGroup):
             "Run a circuit and print what came out.",
         ),
         LazyCommand(
+            "result",
+            "quws.cli.results:result",
+            "Download a result of a job, in any format that it can be had in.",
+        ),
+        LazyCommand(
             "jobs",
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",

@@ -35,6 +35,7 @@ from quws.domain.outcomes import (
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 from quws.services.jobs.files import Content
+from quws.services.jobs.formats import offered
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -65,7 +66,9 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "url": urls.job(job.id),
         "list_url": urls.list,
         "state": shown.state,
-        "results": [(item, urls.result(job.id, item.id)) for item in job.results],
+        "results": [
+            (item, urls.result(job.id, item.id), offered(job, item.id)) for item in job.results
+        ],
         "parameters": parameters,
         "steps": steps_of(job),
         "bar": phases_svg(lengths),

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from quws.api.kit.body import parse_form, read_body, read_posted
-from quws.api.kit.bytes import serve_payload
+from quws.api.kit.bytes import serve_made, serve_payload
 from quws.api.kit.filters import (
     query_of,
     read_filter,
@@ -22,6 +22,7 @@ from quws.api.kit.filters import (
     read_page,
     read_phases,
     read_place,
+    read_response_format,
     read_wait,
 )
 from quws.api.kit.idempotency import read_key, read_key_filter
@@ -42,6 +43,7 @@ from quws.domain.labels import ListFilter, Place
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
+from quws.services.jobs.formats import Made
 
 XML = "application/xml"
 JSON = "application/json"
@@ -385,10 +387,18 @@ async def get_results(request: Request, job_id: str) -> Response:
 
 
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
-    """Download a result. Ranges and HEAD work."""
+    """Download a result, as it is kept or in another format. Ranges of what is kept work."""
+    jobs = jobs_of(request)
+    wanted = read_response_format(query_of(request))
     job = await _job(request, job_id)
-    payload = await jobs_of(request).files.result(job, result_id)
-    return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
+    etag = f"{job.id}-{job.attempt}-{result_id}"
+    if wanted is None:
+        return await serve_payload(request, await jobs.files.result(job, result_id), etag)
+    found = await jobs.formats.result(job, result_id, wanted)
+    etag = f"{etag}-{found.mime_type}"
+    if isinstance(found, Made):
+        return await serve_made(request, found, etag)
+    return await serve_payload(request, found, etag)
 
 
 # -- helpers ----------------------------------------------------------------------

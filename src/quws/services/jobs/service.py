@@ -16,6 +16,7 @@ from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.formats import JobFormats
 from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
@@ -67,6 +68,7 @@ class JobService:
         self.webhooks = Webhooks(store.webhooks, policy, clock)
         self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
+        self.formats = JobFormats(self.files)
         self.planner = Planner(
             targets=targets,
             checker=checker,
