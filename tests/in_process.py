@@ -27,6 +27,7 @@ from quws.domain.clock import utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
@@ -73,6 +74,7 @@ async def open_api(
     specifications: Specifications = SPECIFICATIONS,
     allowed_hosts: Sequence[str] = (HOST,),
     room: DiskRoom | None = None,
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -96,6 +98,7 @@ async def open_api(
         known=[],
         specifications=specifications,
         room=room,
+        rules=rules,
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 

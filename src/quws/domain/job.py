@@ -219,6 +219,8 @@ class Job:
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
     name: str | None = None
+    shots: int = 0
+    """How many shots its circuits have together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         error=None if row.error is None else _error_of(row.error),
         results=results,
         name=row.name,
+        shots=row.shots,
     )
 
 
