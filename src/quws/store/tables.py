@@ -65,6 +65,10 @@ jobs = Table(
     # made, and its place among the jobs that wait. Counted in milliseconds of run time.
     Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
     Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
+    # subject, limit, end of the period and amount.
+    Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
