@@ -16,6 +16,7 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
 from quws.domain.job import Job, TimelineEntry, new_job_id
+from quws.domain.lanes import lane_of
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
@@ -168,7 +169,7 @@ class JobSubmission:
         await self._announcer.touched(job_id, job.phase)
         if queue:
             plan.outlook.queue(job.work, job.cost_ms)
-            await self._announcer.work(target.name)
+            await self._announcer.work(lane_of(target, job.cost_ms))
         elif run:
             await self._control.run(caller, job_id)
         return job

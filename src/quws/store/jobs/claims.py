@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    TextClause,
     bindparam,
     case,
     cast,
@@ -27,12 +28,13 @@ from sqlalchemy import (
 )
 
 from quws.domain.job import Claim, TimelineEntry
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
 from quws.store.jobs import transition
-from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
+from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases, short
 from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
 from quws.store.statements import Statement
@@ -44,10 +46,9 @@ _j = t.jobs.c
 _TARGET = bindparam("its_target", type_=Text())
 _MILLIS = bindparam("millis", type_=BigInteger())
 # In plain SQL: for SQLite, SQLAlchemy leaves out in RETURNING of which table a column is.
-_MORE: ColumnElement[bool] = literal_column(
+_MORE = (
     "EXISTS (SELECT further.id FROM jobs AS further WHERE further.target = jobs.target"
-    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'))",
-    Boolean(),
+    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'){})"
 )
 
 
@@ -64,7 +65,7 @@ class JobClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._moves: dict[tuple[bool, bool], Prepared] = {}
+        self._moves: dict[tuple[bool, bool, bool], Prepared] = {}
         self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
@@ -96,12 +97,14 @@ class JobClaims:
         most: int,
         holder: str | None = None,
         but: Collection[str] = (),
+        short: bool = False,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
-        worker may hold, is who must hold it. ``but`` are jobs to leave to others.
+        worker may hold, is who must hold it. ``but`` are jobs to leave to others. With ``short``
+        short jobs only, and further ones are such, too.
 
         Raises
         ------
@@ -110,10 +113,10 @@ class JobClaims:
 
         """
         try:
-            return await self._take(target, worker, lease_seconds, now, most, holder, but)
+            return await self._take(target, worker, lease_seconds, now, most, holder, but, short)
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
-            head = _head(self._database, target, but)
+            head = _head(self._database, target, but, of_short=short)
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:
@@ -129,8 +132,9 @@ class JobClaims:
         most: int,
         holder: str | None,
         but: Collection[str],
+        of_short: bool,
     ) -> Taken:
-        move = self._next(held=holder is not None, left=bool(but))
+        move = self._next(holder is not None, bool(but), of_short)
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -157,11 +161,12 @@ class JobClaims:
                 await transition.write_down(connection, made)
         return Taken(claims, more)
 
-    def _next(self, *, held: bool, left: bool) -> Prepared:
+    def _next(self, held: bool, left: bool, of_short: bool) -> Prepared:
         # Built once: that takes longer than to run it. A worker needs one or two of them.
-        if (held, left) not in self._moves:
-            self._moves[held, left] = _next(self._database, held=held, left=left)
-        return self._moves[held, left]
+        key = held, left, of_short
+        if key not in self._moves:
+            self._moves[key] = _next(self._database, held=held, left=left, of_short=of_short)
+        return self._moves[key]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
         """Renew a lease, read the deadline, which may have moved, and the database's clock.
@@ -217,10 +222,14 @@ class JobClaims:
 
 
 def _head(
-    database: Database, target: str | BindParameter[str], but: Collection[str] | BindParameter[Any]
+    database: Database,
+    target: str | BindParameter[str],
+    but: Collection[str] | BindParameter[Any],
+    *,
+    of_short: bool,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
-    clauses: list[ColumnElement[bool]] = []
+    clauses: list[ColumnElement[bool] | TextClause] = [short()] if of_short else []
     if isinstance(but, BindParameter) or but:
         clauses.append(_j.id.not_in(but))
     return (
@@ -231,13 +240,16 @@ def _head(
     )
 
 
-def _next(database: Database, *, held: bool, left: bool) -> Prepared:
+def _next(database: Database, *, held: bool, left: bool, of_short: bool) -> Prepared:
     """Return the claim of the job that is next: on a target that is ``held``, ``left`` others."""
+    further = f" AND further.cost_ms < {SHORT_MS}" if of_short else ""
+    more: ColumnElement[bool] = literal_column(_MORE.format(further), Boolean())
     clock, h = database.now, t.holds.c
     others: BindParameter[Any] | tuple[str, ...] = ()
     if left:
         others = bindparam("others", expanding=True)
-    waiting = _head(database, _TARGET, others).with_for_update(skip_locked=True).scalar_subquery()
+    head = _head(database, _TARGET, others, of_short=of_short)
+    waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
     )
@@ -245,7 +257,7 @@ def _next(database: Database, *, held: bool, left: bool) -> Prepared:
         Move.CLAIM,
         waiting,
         *([holds.exists()] if held else []),
-        returning=(*t.jobs.c, _MORE.label("more")),
+        returning=(*t.jobs.c, more.label("more")),
         once=left,
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
