@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from quws.api.kit.filters import MOST_OF_A_PAGE
+from quws.domain.formats import Format
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
@@ -131,8 +132,15 @@ _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
     "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
 }
+_QUERIES["/jobs/{job_id}/results/{result_id}"] = {
+    "RESPONSEFORMAT": (
+        {"type": "string"},
+        f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
+    ),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
 _CONTENT: dict[str, dict[str, Any]] = {
     "/jobs": {
@@ -165,6 +173,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(ResultJson))},
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
+    "/jobs/{job_id}/bundle.zip": _ZIP,
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -335,6 +344,8 @@ def _complete(
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
         responses["304"] = {"description": "Unchanged"}
         responses["416"] = {"description": "There is no such range"}
+    if _CONTENT.get(path) is _ZIP:
+        responses["304"] = {"description": "Unchanged"}
     if path == "/jobs/{job_id}/events":
         responses["204"] = {"description": "The client has seen the end of the job"}
     if path == "/jobs" and method == "post":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, BinaryIO
 
 from quws.client.errors import JobFailed
 from quws.client.transport import Transport
@@ -115,9 +115,26 @@ class Job:
             if limit is not None and monotonic() >= limit:
                 raise TimeoutError(f"job {self.id} is {job.phase} after {seconds} seconds")
 
-    def result(self, name: str = "result") -> bytes:
-        """Download a result."""
-        return self._transport.send("GET", f"{self.url}/results/{name}").content
+    def result(self, name: str = "result", format: str | None = None) -> bytes:
+        """Download a result.
+
+        Parameters
+        ----------
+        format
+            ``votable``, ``json``, ``csv``, ``parquet`` or ``npz``; None for the one that is kept.
+
+        """
+        query = {} if format is None else {"RESPONSEFORMAT": format}
+        return self._transport.send("GET", f"{self.url}/results/{name}", query=query).content
+
+    def save(self, file: BinaryIO, name: str = "result", format: str | None = None) -> None:
+        """Write a result of any size into a file; see ``result``."""
+        query = {} if format is None else {"RESPONSEFORMAT": format}
+        self._transport.download(f"{self.url}/results/{name}", file, query)
+
+    def save_bundle(self, file: BinaryIO) -> None:
+        """Write all of a job that is over into a file, as a ZIP."""
+        self._transport.download(f"{self.url}/bundle.zip", file, {})
 
     def outcomes(self) -> JobOutcomes:
         """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.
