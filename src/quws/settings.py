@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
     )
     slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    short_slots: int = Field(
+        1,
+        ge=0,
+        description="Jobs that one worker of a simulator runs besides, of those that are predicted"
+        " to take less than a second: they do not wait behind long ones.",
+    )
     remote_slots: int = Field(
         8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."
     )

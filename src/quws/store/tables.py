@@ -29,6 +29,10 @@ metadata = MetaData(
     }
 )
 
+_QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_WAITS = text("phase IN ('QUEUED', 'SUSPENDED')")
+_SHORT_WAITS = text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
+
 jobs = Table(
     "jobs",
     metadata,
@@ -110,16 +114,9 @@ jobs = Table(
         sqlite_where=text("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index(
-        "ix_jobs_queue",
-        "target",
-        "priority",
-        "turn",
-        "queued_time",
-        "id",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_queue", *_QUEUE, postgresql_where=_WAITS, sqlite_where=_WAITS),
+    # The next short job, which does not wait behind long ones.
+    Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",
