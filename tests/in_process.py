@@ -31,6 +31,7 @@ from quws.domain.policy import Policy
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
+from quws.services.signing import Signer
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -98,6 +99,7 @@ async def open_api(
         known=[],
         specifications=specifications,
         room=room,
+        signer=Signer(folder / "signing.key"),
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 

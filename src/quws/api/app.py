@@ -32,6 +32,7 @@ from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
 from quws.api.targets.routes import router as targets_router
+from quws.api.uws.bundle import router as keys_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.selection import router as selection_router
@@ -117,6 +118,7 @@ def build_app(
         webhooks_router,
         targets_router,
         vosi_router,
+        keys_router,
     )
     for part in (*parts, metrics_router):
         app.router.routes.extend(part.routes)

@@ -24,6 +24,7 @@ from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
+from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.webhook import (
     DeliveryJson,
@@ -169,6 +170,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
     "/jobs/{job_id}/bundle.zip": _ZIP,
+    "/jobs/{job_id}/record": {"application/json": {"schema": _refers(SignedJson)}},
+    "/keys": {"application/json": {"schema": _refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -233,6 +236,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     WholeTargetJson,
     CalibrationRefJson,
     CalibrationJson,
+    SignedJson,
+    KeysJson,
     LabelsJson,
     RelabelJson,
     WebhookJson,
@@ -384,6 +389,8 @@ def _answers(path: str, method: str) -> dict[str, Any]:
 
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
+    if path == "/keys":
+        refusals.append("404")
     if path.startswith(("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks")):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):

@@ -26,6 +26,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.webhooks.hooks import Webhooks
@@ -42,6 +43,8 @@ class JobService:
     ----------
     room
         Whether the disks have room for new jobs.
+    signer
+        What signs records of jobs.
 
     """
 
@@ -61,6 +64,7 @@ class JobService:
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
+        signer: Signer = NO_SIGNER,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
@@ -70,7 +74,7 @@ class JobService:
         self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
-        self.bundles = JobBundles(store, targets, self.files)
+        self.bundles = JobBundles(store, targets, self.files, signer)
         self.planner = Planner(
             targets=targets,
             checker=checker,
