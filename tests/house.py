@@ -22,6 +22,7 @@ from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
@@ -161,6 +162,7 @@ class ToldFacts(CircuitChecker):
         self.facts: dict[str, CircuitFacts] = {}
         self.asked: list[list[str]] = []
         self.limits: CircuitLimits | None = None
+        self.native: Native | None = None
         self.refuses: Refusal | None = None
         """What it says instead of an answer."""
         self.drawn: list[tuple[str, Language | None, CircuitLimits]] = []
@@ -172,8 +174,11 @@ class ToldFacts(CircuitChecker):
         circuits: list[str],
         language: Language | None,
         limits: CircuitLimits,
+        *,
+        native: Native | None = None,
     ) -> list[CircuitFacts]:
         self.asked.append(circuits)
+        self.native = native
         self.limits = limits
         if self.refuses is not None:
             raise self.refuses

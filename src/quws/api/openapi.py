@@ -21,7 +21,7 @@ from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
 from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.health import AvailabilityJson, ReadinessJson
-from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
+from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.record import KeysJson, SignedJson
@@ -124,6 +124,10 @@ _QUERIES: dict[str, _Fields] = {
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
 }
+_QUERIES["/jobs/{job_id}/timeline"] = {
+    "STATUS": ({"type": "string"}, "Only entries of this status; repeatable."),
+    "SOURCE": ({"type": "string"}, "Only entries from this source; repeatable."),
+}
 _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
@@ -158,6 +162,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(DeliveryJson))},
     },
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
+    "/jobs/{job_id}/timeline": {"application/json": {"schema": _array(_refers(EntryJson))}},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,

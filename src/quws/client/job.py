@@ -10,7 +10,7 @@ from quws.client.transport import Transport
 from quws.domain.kinds import JobKind
 from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
-from quws.schemas.job import JobJson
+from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
 from quws.schemas.record import SignedJson
 
@@ -83,6 +83,12 @@ class Job:
 
         """
         self._transport.send("POST", f"{self.url}/labels", json=labels)
+
+    def timeline(self, *, status: str | None = None, source: str | None = None) -> list[EntryJson]:
+        """Fetch what happened to the job, oldest first; with a status or from a source only."""
+        wanted = {"STATUS": status, "SOURCE": source}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        return self._transport.get(f"{self.url}/timeline", list[EntryJson], **query)
 
     def wait(self, seconds: float | None = None) -> Job:
         """Wait until the job is done, and return the job itself.

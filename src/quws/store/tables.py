@@ -53,7 +53,12 @@ jobs = Table(
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
+    # When it will probably be done, and between what; and its first quote when it waited, by which
+    # its target is judged: when that was made, and those three.
     Column("quote", Instant),
+    Column("quote_low", Instant),
+    Column("quote_high", Instant),
+    Column("told", Text),
     # How large the job is, as the quote counts it: a power of two.
     Column("size", Integer, nullable=False, server_default=text("0")),
     # For the fair share of owners: how long it will run by what was known when it was
@@ -325,6 +330,8 @@ targets = Table(
     Column("calibration_id", Text),
     Column("conformance", JSON(none_as_null=True)),
     Column("conformance_time", Instant),
+    # How its quotes were kept.
+    Column("quote_record", JSON(none_as_null=True)),
 )
 
 calibrations = Table(
@@ -397,6 +404,8 @@ run_times = Table(
     Column("size", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
+    # What became of the last quotes, in as many characters for each.
+    Column("judged", Text, nullable=False, server_default=text("''")),
 )
 
 users = Table(

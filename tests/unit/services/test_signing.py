@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from quws.domain.errors import NotFound, Unavailable
+from quws.domain.errors import NotFound
 from quws.schemas.record import public_of
-from quws.services.signing import NO_SIGNER, Signer, read_key
+from quws.services.signing import NO_SIGNER, NoKey, Signer, read_key
 
 
 def test_a_key_is_32_bytes() -> None:
@@ -42,8 +42,9 @@ def test_a_file_that_is_no_key_is_not_replaced(tmp_path: Path) -> None:
     pytest.importorskip("cryptography")
     path = tmp_path / "signing.key"
     path.write_text("mine")
-    with pytest.raises(Unavailable, match="the key for signing cannot be read"):
+    with pytest.raises(NoKey, match="32 bytes in base64") as refused:
         Signer(path).public()
+    assert "QUWS_SIGNING_KEY" in refused.value.sentence
     assert path.read_text() == "mine"
 
 

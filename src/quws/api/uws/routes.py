@@ -38,6 +38,7 @@ from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.api.uws.labels import get_labels, post_labels
+from quws.api.uws.timeline import get_timeline
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
 from quws.domain.labels import ListFilter, Place
@@ -108,6 +109,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
+    get("/{job_id}/timeline", get_timeline, "List what happened to the job")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
     get("/{job_id}/error", get_error, "Show why a job failed")

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from quws.domain.archives import Member, zipped
 from quws.domain.errors import IllegalMove
 from quws.domain.job import Job, Result
-from quws.domain.outcome_parts import read_head
-from quws.domain.outcomes import DOCUMENT, UnreadableOutcomes
+from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import FINAL, Phase
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
@@ -25,7 +24,7 @@ from quws.services.jobs.contents import (
     timeline_of,
 )
 from quws.services.jobs.files import Content, JobFiles
-from quws.services.jobs.formats import Made
+from quws.services.jobs.formats import Made, versions_in
 from quws.services.pulled import made_aside, pulled
 from quws.services.signing import Signer
 from quws.store.jobs.store import JobStore
@@ -33,7 +32,6 @@ from quws.store.targets import TargetStore
 
 _TYPE = "application/zip"
 _KEPT = FINAL - {Phase.ARCHIVED}
-_HEAD_BYTES = 64 * 1024
 _UNSIGNED = frozenset({"README.txt", "timeline.json"})
 """What is nothing of the run, and what may grow after it."""
 
@@ -184,17 +182,7 @@ class JobBundles:
         name = DOCUMENT[job.spec.kind]
         if not any(item.id == name for item in job.results):
             return {}
-        content = await self._files.result(job, name)
-        loop = asyncio.get_running_loop()
-
-        def read() -> dict[str, str]:
-            try:
-                found = read_head(pulled(content.read(0, _HEAD_BYTES), loop))
-            except UnreadableOutcomes:
-                return {}
-            return dict(found.get("versions") or {})
-
-        return await asyncio.to_thread(read)
+        return await versions_in(await self._files.result(job, name))
 
 
 def written(signed: SignedJson) -> bytes:
