@@ -16,6 +16,7 @@ from quws.domain.caller import AuthMethod
 from quws.domain.doors import DoorName
 from quws.domain.policy import Policy
 from quws.domain.quotas import NO_RULES, Limits, QuotaRules
+from quws.services.signing import read_key
 from quws.targets import ConfigError, TargetConfig, read_targets
 
 _PROXY_SECRET = re.compile(r"[!-~]{16,200}")
@@ -102,6 +103,12 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="With proxy: what the proxy sends as X-Proxy-Secret, so that no other program"
         " can name users: 16 to 200 printable ASCII characters without blanks.",
+    )
+    signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="With what records of jobs are signed: 32 random bytes in base64, as 'openssl"
+        " rand -base64 32' makes them, the same for all API processes. By default one is made once"
+        " and kept in signing.key in the data folder.",
     )
     operators: list[str] = Field(
         default_factory=list, description="With proxy: users who may see everything."
@@ -220,6 +227,23 @@ class Settings(BaseSettings):
                 " else any program that reaches the service could name itself as any user"
             )
         return secret
+
+    def resolved_signing_key(self) -> bytes | None:
+        """Return the key with which records are signed; None for the one that is made here.
+
+        Raises
+        ------
+        ValueError
+            It is none.
+
+        """
+        text = self.signing_key.get_secret_value().strip()
+        if not text:
+            return None
+        try:
+            return read_key(text)
+        except ValueError as error:
+            raise ValueError(f"QUWS_SIGNING_KEY: {error}") from None
 
     def resolved_artifacts_url(self) -> str:
         """Return the URL of the artifact store."""

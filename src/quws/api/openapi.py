@@ -25,6 +25,7 @@ from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.webhook import (
     DeliveryJson,
@@ -176,6 +177,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
     "/jobs/{job_id}/bundle.zip": _ZIP,
+    "/jobs/{job_id}/record": {"application/json": {"schema": _refers(SignedJson)}},
+    "/keys": {"application/json": {"schema": _refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -242,6 +245,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     WholeTargetJson,
     CalibrationRefJson,
     CalibrationJson,
+    SignedJson,
+    KeysJson,
     LabelsJson,
     RelabelJson,
     WebhookJson,
@@ -396,6 +401,8 @@ def _answers(path: str, method: str) -> dict[str, Any]:
 
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
+    if path == "/keys":
+        refusals.append("404")
     if path.startswith(_REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):

@@ -32,6 +32,7 @@ from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
@@ -85,6 +86,7 @@ async def open_services(
     rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
+    signer = Signer(settings.data.absolute() / "signing.key", settings.resolved_signing_key())
     async with open_backends(settings) as backends:
         checker = CircuitChecker(seconds=settings.check_seconds)
         await checker.start()
@@ -99,6 +101,7 @@ async def open_services(
             specifications=specifications,
             room=DiskRoom(backends.folders, settings.min_free_space),
             rules=rules,
+            signer=signer,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
         listening = asyncio.gather(
@@ -130,6 +133,7 @@ def make_services(
     specifications: Specifications = SPECIFICATIONS,
     room: DiskRoom | None = None,
     rules: QuotaRules = NO_RULES,
+    signer: Signer = NO_SIGNER,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -139,6 +143,8 @@ def make_services(
         The names of targets that a job may name before their workers are up.
     known
         Targets that are installed here, and so can be asked what suits them.
+    signer
+        What signs records of jobs.
     room
         Whether the disks have room for new jobs; None where that is not asked.
     rules
@@ -160,6 +166,7 @@ def make_services(
             expected=expected,
             room=room,
             rules=rules,
+            signer=signer,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
         ),
@@ -169,6 +176,7 @@ def make_services(
         queues=Queues(QueueStore(backends.database)),
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
+        signer=signer,
     )
 
 
