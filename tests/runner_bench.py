@@ -16,7 +16,8 @@ from quws.domain.targets import Calibration, TargetDescription, TargetKind
 from quws.runner.circuits import Circuits
 from quws.runner.teller import Teller
 from quws.runner.work import Work
-from quws.sandbox.messages import FromChild, Go, KnownHandover, RunJob, decode_from_child, encode
+from quws.sandbox.lines import decode_from_child, encode
+from quws.sandbox.messages import FromChild, Go, KnownHandover, RunJob
 from quws.sandbox.roles import Connection
 from quws.targets.base import (
     CircuitResult,

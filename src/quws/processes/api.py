@@ -24,6 +24,7 @@ from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
@@ -162,6 +163,7 @@ def make_services(
         queues=Queues(QueueStore(backends.database)),
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
+        batches=Batches(checker),
     )
 
 
