@@ -25,6 +25,7 @@ from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
@@ -177,6 +178,7 @@ def make_services(
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
         signer=signer,
+        batches=Batches(checker),
     )
 
 
