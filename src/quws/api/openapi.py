@@ -14,11 +14,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from quws.api.kit.filters import MOST_OF_A_PAGE
+from quws.domain.batch import CircuitStatus
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
 from quws.domain.webhooks import DeliveryState, EventType
+from quws.schemas.circuit import CircuitJson
 from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
@@ -60,6 +62,13 @@ _TYPES: dict[Kind, dict[str, Any]] = {
 }
 _ACTION: _Fields = {
     "ACTION": ({"type": "string", "enum": ["DELETE"]}, "DELETE deletes the job."),
+}
+_CIRCUIT: _Fields = {
+    "ACTION": ({"type": "string", "enum": ["ABORT"]}, "ABORT leaves it out; the others go on."),
+}
+_CIRCUITS: _Fields = {
+    **_CIRCUIT,
+    "INDEX": (_array({"type": "string"}), "Which circuits, as in 3,5-9."),
 }
 _BULK: _Fields = {
     "ACTION": (
@@ -127,6 +136,14 @@ _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
     "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
 }
+_QUERIES["/jobs/{job_id}/circuits"] = {
+    "STATUS": (
+        _array({"type": "string", "enum": list(CircuitStatus)}),
+        "Only circuits that stand in one of these.",
+    ),
+    "LIMIT": _QUERIES["/jobs"]["LIMIT"],
+    "PAST": ({"type": "integer"}, "The index behind which the page begins."),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
@@ -150,6 +167,14 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
+    "/jobs/{job_id}/circuits": {
+        "application/json": {"schema": _array(_refers(CircuitJson))},
+        "text/html": _TEXT,
+    },
+    "/jobs/{job_id}/circuits/{index}": {
+        "application/json": {"schema": _refers(CircuitJson)},
+        "text/html": _TEXT,
+    },
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,
         "application/json": {"schema": _refers(ErrorJson)},
@@ -220,6 +245,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     RefJson,
     ResultJson,
     ErrorJson,
+    CircuitJson,
     TargetJson,
     WholeTargetJson,
     CalibrationRefJson,
@@ -277,6 +303,8 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/jobs/{job_id}/destruction": {"DESTRUCTION": control["DESTRUCTION"]},
         "/jobs/{job_id}/parameters": job,
         "/jobs/{job_id}/labels": _labels(control | job),
+        "/jobs/{job_id}/circuits": _CIRCUITS,
+        "/jobs/{job_id}/circuits/{index}": _CIRCUIT,
         "/selection": _BULK | _labels(control | job),
         "/webhooks": _WEBHOOK,
         "/sync": job,

@@ -60,6 +60,11 @@ class _Commands(LazyGroup):
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
         ),
+        LazyCommand(
+            "circuits",
+            "quws.cli.circuits:circuits",
+            "List the circuits of a job, or abort some of them.",
+        ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),
         LazyCommand("token", "quws.cli.accounts:token", "Bearer tokens of accounts."),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from quws.domain.batch import OnError
 from quws.domain.kinds import JobKind
 from quws.domain.noise import Noise
 from quws.domain.observables import Observables
@@ -35,6 +36,9 @@ class RunOptions(BaseModel):
     """What NOISE says, with the calibration of the device that it names; None for no noise beyond
     the target's own.
     """
+
+    on_error: OnError = OnError.STOP
+    """What becomes of the other circuits when one of them cannot be run."""
 
     @field_serializer("noise", when_used="json")
     def _without_gaps(self, noise: Noise | None) -> dict[str, Any] | None:

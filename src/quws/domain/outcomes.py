@@ -101,6 +101,8 @@ class CircuitOutcome:
     """Of each observable, in their order; None where nobody asked for them."""
     compilation: Compilation | None = field(default=None, kw_only=True)
     """What the target will run; None where nothing was compiled alone."""
+    missing: str | None = field(default=None, kw_only=True)
+    """Why the circuit has no result, and nothing of the above; None if it has one."""
 
     @property
     def shots(self) -> int:
@@ -144,7 +146,7 @@ class CircuitOutcome:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcomes:
-    """What all circuits of a job gave, in their order."""
+    """What all circuits of a job gave, in their order: also of those that have no result."""
 
     job: str
     target: str
@@ -155,7 +157,7 @@ class JobOutcomes:
     @property
     def kind(self) -> JobKind:
         """What the job was."""
-        first = next(iter(self.circuits), None)
+        first = next((item for item in self.circuits if item.missing is None), None)
         if first is None:
             return JobKind.SAMPLE
         if first.expectations is not None:
@@ -326,6 +328,8 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
         after["layout"] = outcome.layout
     if outcome.approximate is not None:
         after["approximate"] = outcome.approximate
+    if outcome.missing is not None:
+        after["missing"] = outcome.missing
     if outcome.compilation is not None:
         after["compilation"] = dataclasses.asdict(outcome.compilation)
     if outcome.expectations is not None:

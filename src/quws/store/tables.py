@@ -67,6 +67,9 @@ jobs = Table(
     Column("worker", Text),
     Column("circuits", Integer, nullable=False),
     Column("circuits_done", Integer, nullable=False, server_default=text("0")),
+    # Those that are over without a result; the one that a job of one circuit has is not counted.
+    Column("circuits_failed", Integer, nullable=False, server_default=text("0")),
+    Column("circuits_aborted", Integer, nullable=False, server_default=text("0")),
     # Of parameters and results, for the limit of the owner.
     Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("message", Text),
@@ -359,6 +362,8 @@ handovers = Table(
     Column("handle", Text),
     Column("created", Instant, nullable=False),
     Column("changed", Instant, nullable=False),
+    # The circuits of the job that are not in it.
+    Column("left_out", JSON(none_as_null=True)),
     Index(
         "ix_submissions_cancel",
         "target",

@@ -63,6 +63,8 @@ PAGES = Pages(
     selection=unasked,
     acted=unasked,
     job=nowhere,
+    circuits=nowhere,
+    circuit=nowhere,
     targets=nowhere,
     target=nowhere,
 )
