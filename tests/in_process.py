@@ -24,6 +24,7 @@ from quws.api.kit.services import Services
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.clock import utc_now
+from quws.domain.doors import DoorName
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
@@ -73,6 +74,7 @@ async def open_api(
     specifications: Specifications = SPECIFICATIONS,
     allowed_hosts: Sequence[str] = (HOST,),
     room: DiskRoom | None = None,
+    doors: Sequence[DoorName] = tuple(DoorName),
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -110,6 +112,7 @@ async def open_api(
         max_body=1_000_000,
         allowed_hosts=allowed_hosts,
         specifications=specifications,
+        doors=doors,
     )
     try:
         yield Api(app, services, backends, hub)

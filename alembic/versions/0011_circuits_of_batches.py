@@ -1,13 +1,13 @@
 """How many circuits of a batch have failed, how many were aborted, and which were not handed over.
 
-Revision: 0011, after 0008
+Revision: 0011, after 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 # It only adds what older code neither reads nor needs.

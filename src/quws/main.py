@@ -45,4 +45,5 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
         max_body=settings.max_body,
         allowed_hosts=settings.allowed_hosts,
         specifications=specifications,
+        doors=settings.doors,
     )

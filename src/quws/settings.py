@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quws.domain.caller import AuthMethod
+from quws.domain.doors import DoorName
 from quws.domain.policy import Policy
 from quws.targets import ConfigError, TargetConfig, read_targets
 
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Further names by which the service may be asked, as a JSON list: beside"
         " localhost, addresses, the name of --host and that of QUWS_PUBLIC_URL. * allows any.",
+    )
+    doors: list[DoorName] = Field(
+        default_factory=lambda: list(DoorName),
+        description="Which protocols of other services are spoken as well, as a JSON list; [] for"
+        " UWS alone.",
     )
     sqlite_full_sync: bool = Field(
         False, description="SQLite: lose nothing in a power cut, at one disk sync per write."

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from quws.api.kit.filters import MOST_OF_A_PAGE
 from quws.domain.batch import CircuitStatus
+from quws.domain.formats import Format
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
@@ -22,7 +23,7 @@ from quws.domain.targets import TargetStatus
 from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.circuit import CircuitJson
 from quws.schemas.health import AvailabilityJson, ReadinessJson
-from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
+from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
@@ -131,6 +132,10 @@ _QUERIES: dict[str, _Fields] = {
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
 }
+_QUERIES["/jobs/{job_id}/timeline"] = {
+    "STATUS": ({"type": "string"}, "Only entries of this status; repeatable."),
+    "SOURCE": ({"type": "string"}, "Only entries from this source; repeatable."),
+}
 _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
@@ -144,8 +149,15 @@ _QUERIES["/jobs/{job_id}/circuits"] = {
     "LIMIT": _QUERIES["/jobs"]["LIMIT"],
     "PAST": ({"type": "integer"}, "The index behind which the page begins."),
 }
+_QUERIES["/jobs/{job_id}/results/{result_id}"] = {
+    "RESPONSEFORMAT": (
+        {"type": "string"},
+        f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
+    ),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
 _CONTENT: dict[str, dict[str, Any]] = {
     "/jobs": {
@@ -166,6 +178,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(DeliveryJson))},
     },
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
+    "/jobs/{job_id}/timeline": {"application/json": {"schema": _array(_refers(EntryJson))}},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
     "/jobs/{job_id}/circuits": {
         "application/json": {"schema": _array(_refers(CircuitJson))},
@@ -185,6 +198,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(ResultJson))},
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
+    "/jobs/{job_id}/bundle.zip": _ZIP,
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -358,6 +372,8 @@ def _complete(
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
         responses["304"] = {"description": "Unchanged"}
         responses["416"] = {"description": "There is no such range"}
+    if _CONTENT.get(path) is _ZIP:
+        responses["304"] = {"description": "Unchanged"}
     if path == "/jobs/{job_id}/events":
         responses["204"] = {"description": "The client has seen the end of the job"}
     if path == "/jobs" and method == "post":

@@ -56,6 +56,16 @@ class _Commands(LazyGroup):
             "Run a circuit and print what came out.",
         ),
         LazyCommand(
+            "result",
+            "quws.cli.results:result",
+            "Download a result of a job, in any format that it can be had in.",
+        ),
+        LazyCommand(
+            "bundle",
+            "quws.cli.results:bundle",
+            "Download all of a job that is over: what it takes to repeat the experiment.",
+        ),
+        LazyCommand(
             "jobs",
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",

@@ -214,6 +214,17 @@ def read_circuits(content: bytes) -> Sequence[CircuitOutcome]:
     return [_validated(_CIRCUIT, found)]
 
 
+def circuit_of(members: dict[str, Any]) -> CircuitOutcome:
+    """Return what the object of a circuit stands for.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    return _validated(_CIRCUIT, members)
+
+
 def read_job(outcomes: bytes, memory: bytes | None = None) -> JobOutcomes:
     """Read the result files of a job.
 

@@ -17,6 +17,7 @@ from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, called, 
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
+from quws.domain.quotes import QuoteRecord
 from quws.domain.times import format_instant
 
 MOST_CIRCUITS = 10_000
@@ -209,6 +210,8 @@ class TargetRecord(BaseModel):
     conformance: dict[str, Any] | None = None
     """What the last run of the conformance circuits found."""
     conformance_time: datetime | None = None
+    quotes: QuoteRecord = Field(default_factory=QuoteRecord)
+    """How it has kept its quotes."""
 
     @property
     def name(self) -> str:

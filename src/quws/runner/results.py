@@ -7,7 +7,6 @@ kind; ``result`` is the same as a VOTable, JSON or CSV, whatever RESPONSEFORMAT 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -22,8 +21,9 @@ from quws.domain.outcomes import (
     read_circuits,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.runner import tables, votable
 from quws.sandbox.messages import ResultFile
+from quws.schemas.outcomes import comma, votable
+from quws.schemas.outcomes.tables import frame_of, rows_of
 
 _MIME = {
     ResponseFormat.VOTABLE: ("result.vot", "application/x-votable+xml"),
@@ -48,11 +48,11 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
     name, mime_type = _MIME[response_format]
     match response_format:
         case ResponseFormat.VOTABLE:
-            _write(folder / name, votable.document(outcomes))
+            _write(folder / name, votable.written(frame_of(outcomes), rows_of(outcomes)))
         case ResponseFormat.JSON:
             _write(folder / name, outcomes_json(outcomes))
         case ResponseFormat.CSV:
-            _write_csv(folder / name, outcomes)
+            _write(folder / name, comma.written(frame_of(outcomes), rows_of(outcomes)))
     document = DOCUMENT[outcomes.kind]
     _write(folder / f"{document}.json", outcomes_json(outcomes))
     files = [
@@ -110,13 +110,5 @@ def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(pieces)
-
-
-def _write_csv(path: Path, outcomes: JobOutcomes) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in tables.columns(outcomes.kind)])
-        for item in outcomes.circuits:
-            writer.writerows(tables.rows(item))
+        file.writelines(pieces)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -20,6 +22,12 @@ from sqlalchemy import (
 
 from quws.domain.labels import INDEXED_RUN_ID
 from quws.store.instants import Instant
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Return what makes an index one of the rows of which a condition holds."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
 
 metadata = MetaData(
     naming_convention={
@@ -53,7 +61,12 @@ jobs = Table(
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
+    # When it will probably be done, and between what; and its first quote when it waited, by which
+    # its target is judged: when that was made, and those three.
     Column("quote", Instant),
+    Column("quote_low", Instant),
+    Column("quote_high", Instant),
+    Column("told", Text),
     # How large the job is, as the quote counts it: a power of two.
     Column("size", Integer, nullable=False, server_default=text("0")),
     # For the fair share of owners: how long it will run by what was known when it was
@@ -92,16 +105,14 @@ jobs = Table(
         "run_id",
         "creation_time",
         "id",
-        postgresql_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
-        sqlite_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        **_only(f"length(run_id) <= {INDEXED_RUN_ID}"),
     ),
     Index(
         "ix_jobs_owner_end",
         "owner",
         "end_time",
         "id",
-        postgresql_where=text("end_time IS NOT NULL"),
-        sqlite_where=text("end_time IS NOT NULL"),
+        **_only("end_time IS NOT NULL"),
     ),
     # The next job of a target.
     Index(
@@ -111,42 +122,36 @@ jobs = Table(
         "turn",
         "queued_time",
         "id",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",
         "target",
         "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
     Index(
         "ix_jobs_owner_turn",
         "target",
         "owner",
         "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
-        postgresql_where=text("phase <> 'ARCHIVED'"),
-        sqlite_where=text("phase <> 'ARCHIVED'"),
+        **_only("phase <> 'ARCHIVED'"),
     ),
     Index(
         "ix_jobs_deadline",
         "deadline",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
     Index(
         "ix_jobs_lease",
         "lease_until",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
 )
 
@@ -285,8 +290,7 @@ webhook_deliveries = Table(
         "ix_webhook_deliveries_due",
         "webhook",
         "next_try",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
     # Whether an earlier one of the job is on its way.
     Index(
@@ -294,8 +298,7 @@ webhook_deliveries = Table(
         "webhook",
         "job_id",
         "outbox",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
 )
 
@@ -328,6 +331,8 @@ targets = Table(
     Column("calibration_id", Text),
     Column("conformance", JSON(none_as_null=True)),
     Column("conformance_time", Instant),
+    # How its quotes were kept.
+    Column("quote_record", JSON(none_as_null=True)),
 )
 
 calibrations = Table(
@@ -368,8 +373,7 @@ handovers = Table(
         "ix_submissions_cancel",
         "target",
         "changed",
-        postgresql_where=text("state = 'cancel'"),
-        sqlite_where=text("state = 'cancel'"),
+        **_only("state = 'cancel'"),
     ),
 )
 
@@ -402,6 +406,8 @@ run_times = Table(
     Column("size", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
+    # What became of the last quotes, in as many characters for each.
+    Column("judged", Text, nullable=False, server_default=text("''")),
 )
 
 users = Table(

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from migrations import revisions, some_value, tables_of
 from plans import connected
-from sqlalchemy import inspect, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from quws.store import schema
 from quws.store.database import Database, StoreUnavailable
@@ -46,13 +46,11 @@ def compatible() -> dict[str, str]:
     return {script.revision: schema.compatible_down_to(script) for script in found}
 
 
-def shapes(url: str) -> dict[str, dict[str, str]]:
-    with connected(url) as connection:
-        look = inspect(connection)
-        return {
-            name: {column["name"]: str(column["type"]) for column in look.get_columns(name)}
-            for name in tables_of(connection)
-        }
+def shapes(tables: dict[str, Table]) -> dict[str, dict[str, str]]:
+    return {
+        name: {column.name: str(column.type) for column in table.columns}
+        for name, table in tables.items()
+    }
 
 
 def test_what_a_revision_says_of_older_code_is_so(empty_url: str) -> None:
@@ -61,28 +59,30 @@ def test_what_a_revision_says_of_older_code_is_so(empty_url: str) -> None:
     older: dict[str, Any] = {}
     for revision in revisions():
         schema.upgrade(empty_url, revision)
-        now = shapes(empty_url)
-        for old in (name for name in older if name >= promised[revision]):
-            for table, columns in older[old].items():
-                assert columns.items() <= now[table].items(), (old, revision, table)
-            assert_rows_can_be_written(empty_url, older[old])
+        with connected(empty_url) as connection:
+            tables = tables_of(connection)
+            now = shapes(tables)
+            for old in (name for name in older if name >= promised[revision]):
+                for table, columns in older[old].items():
+                    assert columns.items() <= now[table].items(), (old, revision, table)
+                assert_rows_can_be_written(connection, tables, older[old])
         older[revision] = now
 
 
-def assert_rows_can_be_written(url: str, known: dict[str, dict[str, str]]) -> None:
-    with connected(url) as connection:
-        rows: dict[str, Any] = {}
-        tables = tables_of(connection)
-        for name, columns in known.items():
-            table = tables[name]
-            row = {column: some_value(table.c[column], rows) for column in columns}
-            connection.execute(table.insert().values(row))
-            connection.execute(update(table).values(row))
-            found = connection.execute(select(*(table.c[column] for column in columns)))
-            assert dict(found.mappings().one()) == row
-            rows |= {f"{name}.{column}": value for column, value in row.items()}
-        for name in reversed(list(known)):
-            connection.execute(tables[name].delete())
+def assert_rows_can_be_written(
+    connection: Connection, tables: dict[str, Table], known: dict[str, dict[str, str]]
+) -> None:
+    rows: dict[str, Any] = {}
+    for name, columns in known.items():
+        table = tables[name]
+        row = {column: some_value(table.c[column], rows) for column in columns}
+        connection.execute(table.insert().values(row))
+        connection.execute(update(table).values(row))
+        found = connection.execute(select(*(table.c[column] for column in columns)))
+        assert dict(found.mappings().one()) == row
+        rows |= {f"{name}.{column}": value for column, value in row.items()}
+    for name in reversed(list(known)):
+        connection.execute(tables[name].delete())
 
 
 @pytest.fixture
@@ -120,7 +120,8 @@ async def test_a_schema_of_a_later_release_is_taken_if_it_says_so(
         schema.upgrade(empty_url, kind)
     assert await refusal(empty_url) is None
     schema.upgrade(empty_url)  # By this release: there is nothing to do, and nothing is undone.
-    assert f"later_{kind}" in shapes(empty_url)
+    with connected(empty_url) as connection:
+        assert f"later_{kind}" in tables_of(connection)
 
     with monkeypatch.context() as release:
         release.setattr(schema, "REVISION", other)

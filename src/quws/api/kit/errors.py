@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
+from quws.api.kit.door import door_of
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import pages_for
 from quws.api.kit.phrase import Worded
@@ -110,11 +111,14 @@ def problem(status: int, code: str, sentence: str, **more: Any) -> Problem:
 
 
 def answer(request: Request, error: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers.
+    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers, and
+    for those who come by a door what they read there.
 
     Its reason comes into the log.
     """
     note_refusal(request, error.code, error.detail)
+    if door := door_of(request):
+        return door.error(error, headers or {})
     if pages := pages_for(request):
         return pages.problem(request, error, headers or {})
     if wants_json(request):

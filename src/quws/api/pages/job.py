@@ -36,6 +36,7 @@ from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 from quws.services.jobs.circuits import statuses_of
 from quws.services.jobs.files import Content
+from quws.services.jobs.formats import offered
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -65,7 +66,9 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "url": urls.job(job.id),
         "list_url": urls.list,
         "state": shown.state,
-        "results": [(item, urls.result(job.id, item.id)) for item in job.results],
+        "results": [
+            (item, urls.result(job.id, item.id), offered(job, item.id)) for item in job.results
+        ],
         "parameters": parameters,
         "steps": steps_of(job),
         "bar": phases_svg(lengths),
@@ -92,7 +95,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "abortable": job.phase in sources(Move.ABORT),
         "late": quote is not None
         and job.destruction_time is not None
-        and quote > job.destruction_time,
+        and quote.at > job.destruction_time,
         "curl": snippets.curl(urls.list, job.parameters, job.run_id, languages),
         "python": snippets.python(base_url(request), job.parameters, job.run_id, languages),
         "xml": _pretty(shown.document),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from quws.domain import bindings
 from quws.domain.caller import Caller
@@ -19,7 +18,7 @@ from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
-from quws.domain.quotes import work_of
+from quws.domain.quotes import Quote, work_of
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetRecord, TargetStatus
 from quws.domain.words import counted
@@ -45,7 +44,7 @@ class Plan:
     spec: JobSpec
     work: int
     cost_ms: int
-    quote: datetime | None
+    quote: Quote | None
     outlook: Outlook
     """What was known of the target's queue."""
     seconds: float | None = None
@@ -186,14 +185,15 @@ class Planner:
         record = await self._found(target.name)
         state = None if record is None else record.state
         outlook = await self._quotes.outlook(target.name, state)
+        cost_ms = outlook.cost_ms(work, seconds)
         return Plan(
             target,
             request,
             facts,
             spec,
             work,
-            outlook.cost_ms(work),
-            outlook.end(work, self._clock()),
+            cost_ms,
+            outlook.end(work, cost_ms, self._clock()),
             outlook,
             seconds,
         )

@@ -11,12 +11,14 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
+from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.circuits import JobCircuits
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.formats import JobFormats
 from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
@@ -68,6 +70,8 @@ class JobService:
         self.webhooks = Webhooks(store.webhooks, policy, clock)
         self.reader = JobReader(store, quotes, announcer)
         self.files = JobFiles(store, artifacts)
+        self.formats = JobFormats(self.files)
+        self.bundles = JobBundles(store, targets, self.files)
         self.planner = Planner(
             targets=targets,
             checker=checker,

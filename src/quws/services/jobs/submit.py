@@ -20,6 +20,7 @@ from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
+from quws.domain.quotes import Told
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -134,7 +135,10 @@ class JobSubmission:
                 end_time=None,
                 destruction_time=destruction,
                 execution_duration=duration,
-                quote=plan.quote,
+                quote=None if plan.quote is None else plan.quote.at,
+                quote_low=None if plan.quote is None else plan.quote.low,
+                quote_high=None if plan.quote is None else plan.quote.high,
+                told=Told(checked, plan.quote) if queue and plan.quote is not None else None,
                 attempt=0,
                 circuits=len(facts),
                 circuits_done=0,
@@ -163,7 +167,7 @@ class JobSubmission:
         _log.info("job created", phase=job.phase, circuits=job.circuits)
         await self._announcer.touched(job_id, job.phase)
         if queue:
-            plan.outlook.queue(job.work)
+            plan.outlook.queue(job.work, job.cost_ms)
             await self._announcer.work(target.name)
         elif run:
             await self._control.run(caller, job_id)

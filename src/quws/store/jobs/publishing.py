@@ -37,6 +37,7 @@ from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
 from quws.store.jobs.garbage import discard
+from quws.store.jobs.judgements import KEPT, judgement_text
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
@@ -219,6 +220,9 @@ class JobPublishing:
                 # What was tried again ran on a machine that was in trouble.
                 job = claim.job
                 learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
+                learned["verdict"] = (
+                    "" if job.told is None else judgement_text(job.told.judge(entry.time))
+                )
                 await self._learn.run(connection, learned)
             return True
 
@@ -281,6 +285,7 @@ def _learning(database: Database) -> Statement:
         size=bindparam("its_size", type_=Integer()),
         count=1,
         seconds=bindparam("took", type_=Float()),
+        judged=bindparam("verdict", type_=Text()),
     )
     weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
     return Statement(
@@ -289,6 +294,7 @@ def _learning(database: Database) -> Statement:
             set_={
                 "count": c.count + 1,
                 "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
+                "judged": database.last(c.judged + row.excluded.judged, KEPT),
             },
         )
     )

@@ -246,7 +246,8 @@ async def test_a_preview_says_when_a_job_would_be_done(house: House) -> None:
     claim = await house.queue_and_claim(await house.submit())
     await house.complete(claim, seconds=8)
     plan = await house.jobs.planner.preview(ANNA, posted())
-    assert plan.quote == NOW + timedelta(seconds=8)
+    assert plan.quote is not None
+    assert plan.quote.at == NOW + timedelta(seconds=8)
     assert plan.cost_ms == 8000
     assert await house.jobs.reader.rows(ANNA, 10) != [], "but that was the job itself"
     assert len(await house.jobs.reader.rows(ANNA, 10)) == 1, "a preview makes none"

@@ -1,0 +1,33 @@
+"""Quotes with a low and a high, and how targets have kept theirs.
+
+Revision: 0010, after 0008
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+# It only adds what older code neither reads nor needs.
+compatible_down_to = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("jobs", sa.Column("quote_low", sa.BigInteger(), nullable=True))
+    op.add_column("jobs", sa.Column("quote_high", sa.BigInteger(), nullable=True))
+    op.add_column("jobs", sa.Column("told", sa.Text(), nullable=True))
+    op.add_column("targets", sa.Column("quote_record", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column(
+        "run_times",
+        sa.Column("judged", sa.Text(), server_default=sa.text("''"), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("run_times", "judged")
+    op.drop_column("targets", "quote_record")
+    op.drop_column("jobs", "told")
+    op.drop_column("jobs", "quote_high")
+    op.drop_column("jobs", "quote_low")

@@ -1,0 +1,12 @@
+"""Which protocols of other services are spoken here, beside UWS."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DoorName(StrEnum):
+    """The doors, by the names that the settings take."""
+
+    IQM = "iqm"
+    """What IQM's clients speak, from their release 33 on."""
