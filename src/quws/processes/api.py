@@ -18,6 +18,7 @@ from quws.domain.clock import utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
 from quws.processes.connections import Connections, room_for
@@ -81,6 +82,7 @@ async def open_services(
     configs: Sequence[TargetConfig],
     known: Mapping[Target, TargetDescription],
     specifications: Specifications = SPECIFICATIONS,
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
     async with open_backends(settings) as backends:
@@ -96,6 +98,7 @@ async def open_services(
             known=known,
             specifications=specifications,
             room=DiskRoom(backends.folders, settings.min_free_space),
+            rules=rules,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
         listening = asyncio.gather(
@@ -126,6 +129,7 @@ def make_services(
     known: Iterable[Target],
     specifications: Specifications = SPECIFICATIONS,
     room: DiskRoom | None = None,
+    rules: QuotaRules = NO_RULES,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -137,6 +141,8 @@ def make_services(
         Targets that are installed here, and so can be asked what suits them.
     room
         Whether the disks have room for new jobs; None where that is not asked.
+    rules
+        The quotas of single users and of groups.
 
     """
     accounts = AccountStore(backends.database)
@@ -153,6 +159,7 @@ def make_services(
             specifications=specifications,
             expected=expected,
             room=room,
+            rules=rules,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -70,14 +69,23 @@ class CheckRole(Role):
     def load(self) -> None:
         from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
+        from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
 
         parse = load_parsers()
 
-        def facts(source: str, language: Language | None, limits: CircuitLimits) -> CircuitFacts:
-            return parse(source, language, limits)[1]
+        def alike(request: CheckCircuits) -> Alike:
+            def facts(
+                source: str, language: Language | None, limits: CircuitLimits
+            ) -> CircuitFacts:
+                circuit, found = parse(source, language, limits)
+                if request.native is not None:
+                    check_native(circuit, request.native, source, found.language)
+                return found
 
-        self._alike = partial(Alike, facts)
+            return Alike(facts, request.language, request.limits)
+
+        self._alike = alike
         self._read = read
         self._draw = draw
 
@@ -98,7 +106,7 @@ class CheckRole(Role):
             if isinstance(request, DrawCircuit):
                 connection.send(self._drawn(request))
                 return True
-            alike = self._alike(request.language, request.limits)
+            alike = self._alike(request)
             facts = []
             for index, source in enumerate(request.circuits):  # noqa: B007
                 facts.append(alike.facts(source))

@@ -9,7 +9,6 @@ import traceback
 
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import Compilation
 from quws.runner.estimate import estimated, plan_of, sampling
 from quws.runner.work import Ran, Work
 from quws.sandbox.messages import Calibrated, CircuitStarted
@@ -84,17 +83,8 @@ def _compile(
     started = time.perf_counter()
     compiled = work.compiled(target, index, options)
     work.teller.notes(compiled.notes)
-    made = compiled.circuit
     return dataclasses.replace(compiled, changed=True), CircuitResult(
-        {},
-        engine="compiler",
-        seconds=time.perf_counter() - started,
-        compilation=Compilation(
-            depth=made.depth(),
-            operations=made.size(),
-            joining=made.num_nonlocal_gates(),
-            gates={str(name): int(count) for name, count in made.count_ops().items()},
-        ),
+        {}, engine="compiler", seconds=time.perf_counter() - started
     )
 
 

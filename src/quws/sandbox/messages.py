@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, 
 
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
@@ -134,10 +135,11 @@ class _Read(_Message):
 
 
 class CheckCircuits(_Read):
-    """Find out what circuits are."""
+    """Find out what circuits are, and whether they are native where that is asked."""
 
     kind: Literal["check"] = "check"
     circuits: list[str]
+    native: Native | None = None
 
 
 class DrawCircuit(_Read):
@@ -279,10 +281,7 @@ class Waiting(_Message):
 
 
 class Submitting(_Message):
-    """The job is to be sent to the other side, as soon as a ``Go`` says that this is known.
-
-    Without the circuits that are ``left_out``.
-    """
+    """The job is to be sent to the other side, but for some circuits, after a ``Go``."""
 
     kind: Literal["submitting"] = "submitting"
     key: str

@@ -13,6 +13,7 @@ import structlog
 
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.sandbox import confine
@@ -111,8 +112,15 @@ class CircuitChecker:
         circuits: list[str],
         language: Language | None,
         limits: CircuitLimits,
+        *,
+        native: Native | None = None,
     ) -> list[CircuitFacts]:
         """Return what each circuit is; one that the caller has sent before is not read again.
+
+        Parameters
+        ----------
+        native
+            What they may consist of, where they are run as they are.
 
         Raises
         ------
@@ -127,7 +135,7 @@ class CircuitChecker:
 
         """
         _refuse_long_ones(circuits, limits)
-        key = self._verdicts.key(caller, circuits, language, limits)
+        key = self._verdicts.key(caller, circuits, language, limits, native)
         known = self._verdicts.get(key)
         if known is not None:
             return known
@@ -136,6 +144,7 @@ class CircuitChecker:
                 circuits=some,
                 language=language,
                 limits=limits,
+                native=native,
                 memory_bytes=_MEMORY_BYTES,
                 cpu_seconds=math.ceil(self._seconds),
             )

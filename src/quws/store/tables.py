@@ -56,8 +56,7 @@ jobs = Table(
     Column("end_time", Instant),
     Column("destruction_time", Instant),
     Column("execution_duration", Integer, nullable=False),
-    # When this attempt was claimed, and the run time of attempts that were
-    # suspended before it: both count against the execution duration.
+    # The time of this attempt's claim, and the run time of those that were suspended before it.
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
@@ -73,6 +72,10 @@ jobs = Table(
     # made, and its place among the jobs that wait. Counted in milliseconds of run time.
     Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
     Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
+    # subject, limit, end of the period and amount.
+    Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -80,7 +83,6 @@ jobs = Table(
     Column("worker", Text),
     Column("circuits", Integer, nullable=False),
     Column("circuits_done", Integer, nullable=False, server_default=text("0")),
-    # Those that are over without a result; the one that a job of one circuit has is not counted.
     Column("circuits_failed", Integer, nullable=False, server_default=text("0")),
     Column("circuits_aborted", Integer, nullable=False, server_default=text("0")),
     # Of parameters and results, for the limit of the owner.
@@ -209,8 +211,7 @@ timeline = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # What happened, for those who are to be told of it. No foreign key: a deletion is told of
-    # when the job is gone.
+    # What happened to jobs. No foreign key: a deletion is told of when the job is gone.
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
@@ -367,7 +368,6 @@ handovers = Table(
     Column("handle", Text),
     Column("created", Instant, nullable=False),
     Column("changed", Instant, nullable=False),
-    # The circuits of the job that are not in it.
     Column("left_out", JSON(none_as_null=True)),
     Index(
         "ix_submissions_cancel",

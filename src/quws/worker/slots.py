@@ -199,6 +199,7 @@ class Slots:
                     most=most,
                     holder=self._holder,
                     but=left,
+                    entitlements=place.quotas.entitlements,
                 )
             except UnreadableJob as unreadable:
                 if unreadable.job_id in left:

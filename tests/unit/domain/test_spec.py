@@ -97,6 +97,8 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         "method",
         "noise",
         "on_error",
+        "optimization",
+        "initial_layout",
         "response_format",
         "tags",
         "metadata",
@@ -159,6 +161,8 @@ def test_where_nothing_is_said_the_target_decides() -> None:
         "method": None,
         "noise": None,
         "on_error": "stop",
+        "optimization": None,
+        "initial_layout": None,
     }
     assert JobSpec().response_format is ResponseFormat.VOTABLE
 

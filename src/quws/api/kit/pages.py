@@ -17,6 +17,7 @@ from quws.domain.batch import CircuitState, CircuitStatus
 from quws.domain.job import Job
 from quws.domain.targets import Calibration, Load
 from quws.schemas.problem import Problem
+from quws.schemas.quota import QuotaJson
 from quws.services.jobs.bulk import Done, Selection
 from quws.services.jobs.circuits import CircuitPage
 from quws.services.snapshots import Snapshot
@@ -62,6 +63,7 @@ class Pages:
     job: Callable[[Request, ShownJob], Awaitable[Response]]
     circuits: Callable[[Request, ShownCircuits], Awaitable[Response]]
     circuit: Callable[[Request, Job, CircuitState], Awaitable[Response]]
+    quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
     target: Callable[
         [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]

@@ -17,6 +17,7 @@ from quws.api.pages.job import job_page
 from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
+from quws.api.pages.quota import quota_page
 from quws.api.pages.selection import acted, selection_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
@@ -30,6 +31,7 @@ PAGES = Pages(
     job=job_page,
     circuits=circuits_page,
     circuit=circuit_page,
+    quota=quota_page,
     targets=targets_page,
     target=target_page,
 )

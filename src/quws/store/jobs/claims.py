@@ -28,6 +28,8 @@ from sqlalchemy import (
 
 from quws.domain.job import Claim, TimelineEntry
 from quws.domain.phases import Move, Phase
+from quws.domain.quotas import Entitlements
+from quws.store import quotas
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
@@ -64,7 +66,7 @@ class JobClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._moves: dict[tuple[bool, bool], Prepared] = {}
+        self._moves: dict[tuple[bool, bool, bool], Prepared] = {}
         self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
@@ -96,12 +98,14 @@ class JobClaims:
         most: int,
         holder: str | None = None,
         but: Collection[str] = (),
+        entitlements: Entitlements | None = None,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
-        worker may hold, is who must hold it. ``but`` are jobs to leave to others.
+        worker may hold, is who must hold it. ``but`` are jobs to leave to others. With
+        ``entitlements`` nobody gets more jobs to run than they may.
 
         Raises
         ------
@@ -110,7 +114,9 @@ class JobClaims:
 
         """
         try:
-            return await self._take(target, worker, lease_seconds, now, most, holder, but)
+            return await self._take(
+                target, worker, lease_seconds, now, most, holder, but, entitlements
+            )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
             head = _head(self._database, target, but)
@@ -129,8 +135,10 @@ class JobClaims:
         most: int,
         holder: str | None,
         but: Collection[str],
+        entitlements: Entitlements | None,
     ) -> Taken:
-        move = self._next(held=holder is not None, left=bool(but))
+        limited = entitlements is not None and entitlements.limits_running
+        move = self._next(held=holder is not None, left=bool(but), limited=limited)
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -144,24 +152,35 @@ class JobClaims:
         claims: list[Claim] = []
         made: list[Made] = []
         more = True
+        running: dict[str, int] = {}
         async with self._database.write() as connection:
+            if limited:
+                # Of two who would start an owner's last one, one waits for the other.
+                await self._database.lock(connection, "quota:running")
+                running = await quotas.executing(connection)
             while more and len(made) < most:
+                if entitlements is not None and limited:
+                    values["full"] = list(entitlements.full(running))
                 lease = str(uuid.uuid4())
                 taken = await transition.change(connection, move, entry, **values, new_lease=lease)
                 more = taken is not None and taken.row.more
                 if taken is not None:
                     made.append(taken)
+                    owner = taken.row.owner
+                    running[owner] = running.get(owner, 0) + 1
                     job = await job_of(connection, taken.row, fresh=True)
                     claims.append(Claim(job, lease, taken.row.deadline, job.circuits_aborted))
             if made:
                 await transition.write_down(connection, made)
-        return Taken(claims, more)
+        # One who may not run more may when one of theirs is done, which may be here.
+        return Taken(claims, more or bool(values.get("full")))
 
-    def _next(self, *, held: bool, left: bool) -> Prepared:
+    def _next(self, *, held: bool, left: bool, limited: bool) -> Prepared:
         # Built once: that takes longer than to run it. A worker needs one or two of them.
-        if (held, left) not in self._moves:
-            self._moves[held, left] = _next(self._database, held=held, left=left)
-        return self._moves[held, left]
+        which = (held, left, limited)
+        if which not in self._moves:
+            self._moves[which] = _next(self._database, held=held, left=left, limited=limited)
+        return self._moves[which]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
         """Renew a lease, and read the database's clock and what may have changed of the job: its
@@ -219,12 +238,17 @@ class JobClaims:
 
 
 def _head(
-    database: Database, target: str | BindParameter[str], but: Collection[str] | BindParameter[Any]
+    database: Database,
+    target: str | BindParameter[str],
+    but: Collection[str] | BindParameter[Any],
+    full: BindParameter[Any] | None = None,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
     clauses: list[ColumnElement[bool]] = []
     if isinstance(but, BindParameter) or but:
         clauses.append(_j.id.not_in(but))
+    if full is not None:
+        clauses.append(_j.owner.not_in(full))
     return (
         select(_j.id)
         .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
@@ -233,13 +257,18 @@ def _head(
     )
 
 
-def _next(database: Database, *, held: bool, left: bool) -> Prepared:
-    """Return the claim of the job that is next: on a target that is ``held``, ``left`` others."""
+def _next(database: Database, *, held: bool, left: bool, limited: bool) -> Prepared:
+    """Return the claim of the job that is next: on a target that is ``held``, ``left`` others.
+
+    Where owners are ``limited`` in what runs, of one who is not ``full``.
+    """
     clock, h = database.now, t.holds.c
     others: BindParameter[Any] | tuple[str, ...] = ()
     if left:
         others = bindparam("others", expanding=True)
-    waiting = _head(database, _TARGET, others).with_for_update(skip_locked=True).scalar_subquery()
+    full: BindParameter[Any] | None = bindparam("full", expanding=True) if limited else None
+    head = _head(database, _TARGET, others, full)
+    waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
     )
@@ -248,7 +277,7 @@ def _next(database: Database, *, held: bool, left: bool) -> Prepared:
         waiting,
         *([holds.exists()] if held else []),
         returning=(*t.jobs.c, _MORE.label("more")),
-        once=left,
+        once=left or limited,
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
         lease_until=clock + _MILLIS,

@@ -65,6 +65,7 @@ PAGES = Pages(
     job=nowhere,
     circuits=nowhere,
     circuit=nowhere,
+    quota=unasked,
     targets=nowhere,
     target=nowhere,
 )
