@@ -217,6 +217,10 @@ class Sweeps:
             count += pruned
         return count
 
+    async def use(self) -> int:
+        """Forget how much of targets owners had longer ago than counts for their share."""
+        return await self._store.target_use.forget(self._clock())
+
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""
         found = await _orphans(

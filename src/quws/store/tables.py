@@ -114,20 +114,12 @@ jobs = Table(
     # The next short job, which does not wait behind long ones.
     Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
     # Whose turn is next, and when an owner's next turn is.
-    Index(
-        "ix_jobs_turn",
-        "target",
-        "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_turn", "target", "turn", postgresql_where=_WAITS, sqlite_where=_WAITS),
     Index(
         "ix_jobs_owner_turn",
-        "target",
-        "owner",
-        "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        *("target", "owner", "turn"),
+        postgresql_where=_WAITS,
+        sqlite_where=_WAITS,
     ),
     Index(
         "ix_jobs_destruction",
@@ -403,6 +395,16 @@ run_times = Table(
     Column("seconds", Float, nullable=False),
     # What became of the last quotes, in as many characters for each.
     Column("judged", Text, nullable=False, server_default=text("''")),
+)
+
+target_use = Table(
+    "target_use",
+    metadata,
+    # How many milliseconds of a target an owner had in an hour, counted from 1970.
+    Column("target", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("ms", BigInteger, nullable=False),
 )
 
 users = Table(

@@ -150,6 +150,7 @@ class JobSubmission:
                 name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
+                priority=plan.request.priority,
             )
             before = await self._store.creation.add(job, entries, once, plan.request.webhook)
         except StoreUnavailable:

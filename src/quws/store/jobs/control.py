@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain import phases
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
+from quws.domain.shares import Fairness
 from quws.store import tables as t
 from quws.store import webhooks
 from quws.store.database import Database
@@ -25,7 +26,7 @@ from quws.store.jobs.garbage import discard
 from quws.store.jobs.labels import replace_tags
 from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
-from quws.store.jobs.turns import next_turn
+from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
 
 _j = t.jobs.c
@@ -110,8 +111,10 @@ class Change:
 class JobControl:
     """The client's writes: what a job is set to, RUN, ABORT, DELETE."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fairness: Fairness) -> None:
         self._database = database
+        self._fairness = fairness
+        self._turn = turn_of_new(database)
 
     async def apply(self, job_id: str, change: Change) -> JobRef:
         """Change a job in all that a request wants of it, or in nothing. Return it as it is then.
@@ -244,7 +247,8 @@ class JobControl:
         if full:
             row = await transition.make(connection, job_id, Move.HOLD, run.held)
         else:
-            turn = next_turn(self._database, job.target, job.owner)
+            share = for_turn(job.target, job.owner, self._fairness, run.queued.time)
+            turn = self._turn.params(share)
             row = await transition.make(connection, job_id, Move.QUEUE, run.queued, turn=turn)
         if row is None:
             raise Refused(Part.RUN)

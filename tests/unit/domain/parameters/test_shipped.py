@@ -119,6 +119,7 @@ KEYWORDS = {
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "PRIORITY": "priority",
     "WEBHOOK": "webhook",
     "RUNID": "run_id",
     "NAME": "name",
