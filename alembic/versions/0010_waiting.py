@@ -1,13 +1,13 @@
 """Quotes with a low and a high, and how targets have kept theirs; the queue of short jobs.
 
-Revision: 0010, after 0008
+Revision: 0010, after 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 # It only adds what older code neither reads nor needs.

@@ -226,6 +226,8 @@ class Job:
     """As with nice: the smaller number goes first."""
     told: Told | None = None
     """The first quote that it got when it waited."""
+    shots: int = 0
+    """How many shots its circuits have together."""
 
     @property
     def quoted(self) -> Quote | None:

@@ -98,7 +98,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 lease_seconds=settings.lease,
                 result_bytes=settings.max_result,
                 results_bytes=settings.policy.max_results_bytes,
-                quotas=Quotas(backends.jobs.usage, settings.policy),
+                quotas=Quotas(backends.jobs.usage, settings.policy, settings.quota_rules()),
                 max_attempts=settings.policy.max_attempts,
             )
             lock = (

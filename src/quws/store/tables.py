@@ -30,6 +30,7 @@ metadata = MetaData(
 )
 
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_OWNERS = ("target", "owner", "turn")
 _WAITS = text("phase IN ('QUEUED', 'SUSPENDED')")
 _SHORT_WAITS = text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
 
@@ -69,6 +70,10 @@ jobs = Table(
     # made, and its place among the jobs that wait. Counted in milliseconds of run time.
     Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
     Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
+    # subject, limit, end of the period and amount.
+    Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -115,12 +120,7 @@ jobs = Table(
     Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
     # Whose turn is next, and when an owner's next turn is.
     Index("ix_jobs_turn", "target", "turn", postgresql_where=_WAITS, sqlite_where=_WAITS),
-    Index(
-        "ix_jobs_owner_turn",
-        *("target", "owner", "turn"),
-        postgresql_where=_WAITS,
-        sqlite_where=_WAITS,
-    ),
+    Index("ix_jobs_owner_turn", *_OWNERS, postgresql_where=_WAITS, sqlite_where=_WAITS),
     Index(
         "ix_jobs_destruction",
         "destruction_time",

@@ -267,6 +267,7 @@ class Slots:
                     most=most,
                     holder=self._holder,
                     but=left,
+                    entitlements=place.quotas.entitlements,
                     short=short,
                 )
             except UnreadableJob as unreadable:

@@ -7,6 +7,7 @@ from house import ANNA, BERT, DESCRIPTION, House
 
 from quws.bus.connection import BusUnavailable
 from quws.domain.lanes import lane_of_short
+from quws.domain.quotas import Group, QuotaRules
 from quws.domain.targets import TargetKind, TargetStatus
 
 pytestmark = pytest.mark.anyio
@@ -44,6 +45,22 @@ async def test_the_queue_the_target_and_the_workers(
     assert "cooling" in (await status(house, last.id) or "")
     pending = await house.submit()
     assert await status(house, pending.id) is None
+
+
+async def test_who_has_as_many_running_as_they_may(house: House) -> None:
+    rules = QuotaRules(group={"lab": Group(members=("anna", "bert"), running=1)})
+    await house.submit(PHASE="RUN", caller=BERT)
+    mine = await house.submit(PHASE="RUN")
+    claim = await house.claim()
+
+    async def told() -> str | None:
+        return (await house.service(rules).reader.snapshot(ANNA, mine.id)).details.status
+
+    assert await told() == (
+        "1 job of group lab runs, as many as may at once; it starts when one of them is done"
+    )
+    await house.complete(claim)
+    assert "lab" not in (await told() or "")
 
 
 async def test_a_short_job_waits_for_short_ones_only(house: House) -> None:

@@ -113,6 +113,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         quote_high=row.quote_high,
         told=told_of(row.told),
         priority=row.priority,
+        shots=row.shots,
     )
 
 

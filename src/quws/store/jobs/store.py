@@ -18,6 +18,7 @@ from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.target_use import TargetUse
 from quws.store.jobs.usage import JobUsage
+from quws.store.quotas import QuotaUse
 from quws.store.webhooks import WebhookStore
 
 
@@ -46,4 +47,5 @@ class JobStore:
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
         self.target_use = TargetUse(database, fairness.hours)
+        self.quota_use = QuotaUse(database)
         self.webhooks = WebhookStore(database)
