@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, called, kinds_of
+from quws.domain.compiling import Native
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
@@ -60,6 +61,8 @@ class Feature(StrEnum):
     NOISE = "noise models"
     METHOD = "choice of method"
     EXACT = "exact expectation values"
+    COMPILING = "choice of compilation"
+    """OPTIMIZATION and INITIAL_LAYOUT are for its compiler."""
 
 
 class QubitCalibration(BaseModel):
@@ -156,6 +159,16 @@ class TargetDescription(BaseModel):
     """It has a queue of its own, to which jobs are handed over whole."""
     conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
+
+    def native(self, layout: Sequence[int] | None) -> Native:
+        """Return what circuits may consist of that it runs as they are, with a qubit map."""
+        return Native(
+            target=self.name,
+            qubits=self.qubits,
+            gates=tuple(self.native_gates),
+            coupling=None if self.coupling is None else tuple(self.coupling),
+            layout=None if layout is None else tuple(layout),
+        )
 
     def check(self, facts: Sequence[CircuitFacts]) -> None:
         """Refuse circuits that need what the target does not claim.

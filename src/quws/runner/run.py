@@ -19,12 +19,14 @@ from quws.runner import results as documents
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
+from quws.runner.compiled import facts as facts_of_compiled
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import cancel
 from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.teller import Teller
+from quws.runner.versions import versions
 from quws.runner.work import Failed, Ran, Work, is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -72,6 +74,8 @@ class RunRole(Role):
         elif not self._target.forwards:
             from quws.circuits.binding import read_to_bind  # noqa: F401, PLC0415
         self._target.load()
+        # Here, for all children: to look them up takes longer than a small job.
+        versions()
 
     @override
     def warm(self) -> None:
@@ -158,6 +162,7 @@ class RunRole(Role):
                 compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
+                compilation=facts_of_compiled(compiled),
             )
             # Of a large batch that would be as many files as it has circuits.
             text = None
@@ -188,6 +193,7 @@ class RunRole(Role):
                 self._target.name,
                 work.options.shots,
                 [outcomes[index] for index in range(len(facts))],
+                versions(),
             ),
             request.response_format,
         )

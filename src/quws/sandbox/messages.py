@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
@@ -126,10 +127,11 @@ class _Read(_Message):
 
 
 class CheckCircuits(_Read):
-    """Find out what circuits are."""
+    """Find out what circuits are, and whether they are native where that is asked."""
 
     kind: Literal["check"] = "check"
     circuits: list[str]
+    native: Native | None = None
 
 
 class DrawCircuit(_Read):
@@ -145,6 +147,13 @@ class SplitCircuits(_Read):
     kind: Literal["split"] = "split"
     file: str
     most: int
+
+
+class WriteQpy(_Read):
+    """Write circuits as QPY."""
+
+    kind: Literal["write_qpy"] = "write_qpy"
+    circuits: list[str]
 
 
 class ReadCircuits(_Message):
@@ -179,6 +188,7 @@ ToChild = (
     | CheckCircuits
     | DrawCircuit
     | SplitCircuits
+    | WriteQpy
     | ReadCircuits
 )
 
@@ -363,10 +373,10 @@ class CircuitDrawn(_Message):
     drawing: Drawing
 
 
-class CircuitsSplit(_Message):
-    """A file for each circuit of a batch."""
+class CircuitFiles(_Message):
+    """A QPY file for each circuit, as the text that it travels as."""
 
-    kind: Literal["circuits_split"] = "circuits_split"
+    kind: Literal["circuit_files"] = "circuit_files"
     files: list[str]
 
 
@@ -402,6 +412,6 @@ FromChild = (
     | CircuitsChecked
     | CircuitsWritten
     | CircuitDrawn
-    | CircuitsSplit
+    | CircuitFiles
     | CircuitRefused
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from quws.bus.events import EventHub
+from quws.bus.events import HELD_CHANNEL, EventHub
 from quws.worker.cancellations import Cancellations
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
@@ -37,7 +37,7 @@ async def run_worker(
     """
     events.listen(slots.heard, slots.missed)
     # Events stay on while jobs end: an ABORT must still reach them.
-    async with _in_background(events.run()):
+    async with _in_background(events.run(HELD_CHANNEL)):
         while lock is None or await lock.acquire(stop):
             slots.resume()
             work = [hints.run(slots), slots.look(), health.run()]

@@ -42,6 +42,8 @@ _DRAWN_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 2.0
 """How long the page of a job waits for a picture of its circuit."""
 _SOURCE = 20_000
+_MAPPED = 64
+"""Qubits of a map that a page shows."""
 _XML_BYTES = 256 * 1024
 _MOVING = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 
@@ -53,7 +55,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     outcome, drawing, compiled = await asyncio.gather(
         _outcome(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    counts, estimates, compilation = outcome
+    counts, estimates, compilation, layout, versions = outcome
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
@@ -82,6 +84,8 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         else [],
         "estimates": estimates,
         "compilation": compilation,
+        "layout": layout,
+        "versions": versions,
         "too_large": _is_too_large(job),
         "large_batch": job.circuits > LARGE_BATCH,
         "drawing": drawing,
@@ -190,6 +194,8 @@ class _Outcome(NamedTuple):
     counts: Counts | None = None
     estimates: Estimates | None = None
     compilation: Compilation | None = None
+    layout: str | None = None
+    versions: dict[str, str] | None = None
 
 
 async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
@@ -211,16 +217,31 @@ async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
 
 def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
     circuits: Sequence[CircuitOutcome]
+    versions = None
     try:
-        circuits = read_job(content).circuits if whole else [read_circuit(content)]
+        if whole:
+            job = read_job(content)
+            circuits, versions = job.circuits, job.versions
+        else:
+            circuits = [read_circuit(content)]
     except UnreadableOutcomes:
         return _Outcome()  # It can be downloaded as it is.
     found = next((item for item in circuits if item.index == index), None)
     if found is None:
         return _Outcome()
     return _Outcome(
-        counts_of(found) if found.counts else None, estimates_of(found), found.compilation
+        counts_of(found) if found.counts else None,
+        estimates_of(found),
+        found.compilation,
+        None if found.layout is None else _map(found.layout),
+        versions,
     )
+
+
+def _map(layout: Sequence[int]) -> str:
+    """Write a qubit map, or the beginning of it."""
+    pairs = [f"{own} → {there}" for own, there in enumerate(layout[:_MAPPED])]
+    return ", ".join([*pairs, "…"] if len(layout) > _MAPPED else pairs)
 
 
 async def _whole(payload: Content) -> bytes:

@@ -65,4 +65,5 @@ def _about(frame: Frame) -> dict[str, str]:
         "shots": str(frame.shots),
         "bit_order": BIT_ORDER,
         "registers": json.dumps(registers),
+        "versions": json.dumps(dict(frame.versions)),
     }

@@ -13,14 +13,13 @@ from quws.domain.archives import Member, zipped
 from quws.domain.circuits import Language
 from quws.domain.errors import IllegalMove
 from quws.domain.job import Job, Parameter, Result, TimelineEntry
-from quws.domain.outcome_parts import read_head
-from quws.domain.outcomes import DOCUMENT, UnreadableOutcomes
+from quws.domain.outcomes import DOCUMENT
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.phases import FINAL, Phase
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
 from quws.services.jobs.files import Content, JobFiles
-from quws.services.jobs.formats import Made
+from quws.services.jobs.formats import Made, versions_in
 from quws.services.pulled import made_aside, pulled
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -153,20 +152,7 @@ class JobBundles:
         name = DOCUMENT[job.spec.kind]
         if not any(item.id == name for item in job.results):
             return {}
-        content = await self._files.result(job, name)
-        loop = asyncio.get_running_loop()
-
-        def read() -> dict[str, str]:
-            try:
-                found = read_head(pulled(content.read(0, _HEAD_BYTES), loop))
-            except UnreadableOutcomes:
-                return {}
-            return dict(found.get("versions") or {})
-
-        return await asyncio.to_thread(read)
-
-
-_HEAD_BYTES = 64 * 1024
+        return await versions_in(await self._files.result(job, name))
 
 
 @dataclass(frozen=True, slots=True)

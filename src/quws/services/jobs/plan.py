@@ -9,6 +9,7 @@ from quws.domain import bindings
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
+from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
 from quws.domain.kinds import check_measuring
 from quws.domain.noise import Noise
@@ -154,8 +155,13 @@ class Planner:
         request = read_job(posted, self._policy, self.specifications)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
+        layout = request.options.initial_layout
         facts = await self._checker.check(
-            caller, request.circuits, request.language, target.circuit_limits
+            caller,
+            request.circuits,
+            request.language,
+            target.circuit_limits,
+            native=target.native(layout) if request.options.verbatim else None,
         )
         bindings.check(request.bindings, facts)
         if request.bindings is not None:
@@ -164,6 +170,7 @@ class Planner:
         # To send circuits, and to have them read, may have taken long.
         await self._standing.confirm(caller)
         target.check(facts)
+        check_layout(layout, facts)
         options = request.options
         check_measuring(facts, options.kind)
         if options.observable is not None:

@@ -165,11 +165,12 @@ class JobSubmission:
         logs.note(job=job_id, target=target.name)
         tracing.describe(job=job_id, target=target.name)
         _log.info("job created", phase=job.phase, circuits=job.circuits)
-        await self._announcer.touched(job_id, job.phase)
         if queue:
             plan.outlook.queue(job.work, job.cost_ms)
+            # First: a worker begins meanwhile.
             await self._announcer.work(target.name)
-        elif run:
+        await self._announcer.touched(job_id, job.phase)
+        if run and not queue:
             await self._control.run(caller, job_id)
         return job
 

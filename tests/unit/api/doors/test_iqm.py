@@ -322,6 +322,20 @@ async def test_quality_is_told_by_the_names_that_the_clients_look_for(
     }
 
 
+@pytest.mark.parametrize(
+    ("native", "optimization"), [(["r", "cz"], "none"), (["sx", "rz", "cz"], "0")]
+)
+async def test_gates_stay_where_they_were_put(
+    api: Api, http: httpx.AsyncClient, native: list[str], optimization: str
+) -> None:
+    more = {"features": [*DEVICE.features, Feature.COMPILING], "native_gates": native}
+    device = DEVICE.model_copy(update=more)
+    await api.backends.targets.register([device], utc_now(), replace=True)
+    told = json_of(await http.post("/api/v1/jobs/star/circuit", json=wanted(flip("QB1", "a"))))
+    job = json_of(await http.get(f"/jobs/{told['id']}", headers={"Accept": "application/json"}))
+    assert job["json_parameters"]["OPTIMIZATION"] == optimization
+
+
 async def test_a_door_that_is_off_is_not_there(tmp_path: Any, schema: Any) -> None:
     async with open_api(tmp_path, schema, doors=()) as api, api.client() as http:
         assert expect(await http.get("/api/v1/about"), 404).text.startswith("not_found: ")

@@ -15,16 +15,19 @@ from quws.api.doors.iqm.request import parameters_of, payload, read_request
 from quws.api.kit.body import read_body
 from quws.api.kit.services import caller_of, jobs_of, targets_of
 from quws.domain.circuits import Language
+from quws.domain.compiling import Optimization
 from quws.domain.errors import NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
-from quws.domain.targets import TargetRecord, TargetStatus
+from quws.domain.targets import Feature, TargetDescription, TargetRecord, TargetStatus
 from quws.services.jobs.outcomes import outcomes_of
 from quws.services.snapshots import Snapshot
 
 _DEFAULT = "default"
+_NATIVE = frozenset({"r", "cz"})
+"""The gates of these clients, by Qiskit's names."""
 
 Write = Callable[[CircuitOutcome, list[str]], str]
 """Writes what a circuit gave, whose measurements have these keys."""
@@ -94,7 +97,20 @@ async def submit(request: Request, record: TargetRecord, *more: Posted) -> Job:
     posted = await asyncio.to_thread(
         lambda: parameters_of(read_request(body), record.name, present)
     )
-    return await jobs_of(request).submission.submit(caller_of(request), [*posted, *more])
+    posted += [*as_it_is(record.description), *more]
+    return await jobs_of(request).submission.submit(caller_of(request), posted)
+
+
+def as_it_is(target: TargetDescription) -> list[Posted]:
+    """Return what keeps a compiler from moving gates: these clients choose the qubits themselves.
+
+    Where their gates are native they are run as they are. Elsewhere each becomes what it is there,
+    on the same qubits.
+    """
+    if Feature.COMPILING not in target.features:
+        return []
+    none = set(target.native_gates) >= _NATIVE
+    return [Posted("OPTIMIZATION", (Optimization.NONE if none else Optimization.LIGHTEST).encode())]
 
 
 async def snapshot_of(request: Request, job_id: str) -> Snapshot:
