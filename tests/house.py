@@ -29,6 +29,7 @@ from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
 from quws.domain.parameters.posted import Posted
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
@@ -233,8 +234,8 @@ class House:
         self.store_clock = StoreClock(self.database)
         self.jobs = self.service()
 
-    def service(self, **policy: Any) -> JobService:
-        """Return the use cases of jobs, with another policy where one is given."""
+    def service(self, rules: QuotaRules = NO_RULES, **policy: Any) -> JobService:
+        """Return the use cases of jobs, with another policy and quotas where some are given."""
         return JobService(
             store=self.store,
             targets=self.targets,
@@ -248,6 +249,7 @@ class House:
             standing=Standing(AccountStore(self.database), self.hub, self.clock),
             expected=self.expected,
             room=self.room,
+            rules=rules,
             clock=self.clock,
         )
 

@@ -12,6 +12,7 @@ from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
 from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
+from quws.schemas.record import SignedJson
 
 _WAIT_SECONDS = 30
 
@@ -135,6 +136,14 @@ class Job:
     def save_bundle(self, file: BinaryIO) -> None:
         """Write all of a job that is over into a file, as a ZIP."""
         self._transport.download(f"{self.url}/bundle.zip", file, {})
+
+    def record(self) -> SignedJson:
+        """Fetch the signed record of a job that is over."""
+        return self._transport.get(f"{self.url}/record", SignedJson)
+
+    def save_record(self, file: BinaryIO) -> None:
+        """Write the signed record of a job that is over into a file, as the service wrote it."""
+        self._transport.download(f"{self.url}/record", file, {})
 
     def outcomes(self) -> JobOutcomes:
         """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
@@ -210,18 +210,25 @@ class CircuitsWanted(_Message):
 
 
 class CircuitStarted(_Message):
-    """A circuit is being compiled and run: the first one of an attempt."""
+    """A circuit is being compiled and run: the first one of an attempt.
+
+    ``at`` says since when, by the clock that all processes of the machine have; else just now.
+    """
 
     kind: Literal["circuit_started"] = "circuit_started"
     circuit: NonNegativeInt
+    at: FiniteFloat | None = None
 
 
 class ResultFile(_Message):
-    """A file that is a result of the job."""
+    """A file that is a result of the job. ``content`` is all of it where it is small: then it is
+    not in the folder.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     file: FileName
     mime_type: Annotated[str, Field(max_length=100, pattern=_MIME_TYPE)]
+    content: Annotated[str, Field(max_length=SMALL_OUTCOME)] | None = None
 
 
 class CircuitFinished(_Message):

@@ -32,9 +32,22 @@ class Connection:
         ParentGone
 
         """
+        self.send_soon(message)
+        try:
+            self._file.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            raise ParentGone from None
+
+    def send_soon(self, message: FromChild) -> None:
+        """Send one message with the next: each that comes alone wakes the worker.
+
+        Raises
+        ------
+        ParentGone
+
+        """
         try:
             self._file.write(lines.encode(message))
-            self._file.flush()
         except (BrokenPipeError, ConnectionResetError):
             raise ParentGone from None
 

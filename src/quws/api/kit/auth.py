@@ -31,6 +31,7 @@ _OPEN = (
     "/favicon.ico",
     "/availability",
     "/capabilities",
+    "/keys",
     "/openapi.json",
 )
 PROXY_SECRET = "X-Proxy-Secret"  # noqa: S105 - the header that has it

@@ -16,6 +16,7 @@ from quws.services.health import Health
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
+from quws.services.signing import Signer
 from quws.services.targets import TargetService
 from quws.services.workers import Workers
 
@@ -35,6 +36,7 @@ class Services:
     batches: Batches
     queues: Queues
     workers: Workers
+    signer: Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ def queues_of(request: Request) -> Queues:
     """Return what counts the queues."""
     services: Services = request.state.services
     return services.queues
+
+
+def signer_of(request: Request) -> Signer:
+    """Return what signs for the service."""
+    services: Services = request.state.services
+    return services.signer
 
 
 def workers_of(request: Request) -> Workers:
