@@ -271,7 +271,8 @@ async def test_targets_are_quantum_computers(http: httpx.AsyncClient, star: str)
     channels = expect(await http.get(f"{base}/artifacts/channel-properties"))
     assert channels.content == b""
     expect(await http.get(f"{base}/artifacts/settings"), 404)
-    assert json_of(await http.get("/api/v1/about"))["name"] == "quws"
+    for path in ("/api/v1/about", "/about"):
+        assert json_of(await http.get(path))["name"] == "quws"
 
 
 async def test_gates_are_told_with_where_they_are(http: httpx.AsyncClient, star: str) -> None:

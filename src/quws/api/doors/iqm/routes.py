@@ -38,9 +38,12 @@ from quws.domain.targets import Calibration, TargetDescription
 
 _PREFIX = "/api/v1"
 _JSON = "application/json"
+_ABOUT = "/about"
+"""Where releases 34 and 35 ask what this is; later ones ask below the prefix."""
 _YES = frozenset({"true", "1", "yes", "on"})
 
 router = APIRouter(route_class=PlainRoute, prefix=_PREFIX, include_in_schema=False)
+root = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 
 # -- quantum computers -----------------------------------------------------------------------
@@ -71,7 +74,8 @@ async def get_health(request: Request, alias: str) -> Response:
     )
 
 
-@router.get("/about")
+@root.get(_ABOUT)
+@router.get(_ABOUT)
 async def get_about(request: Request) -> Response:
     """Tell what this is."""
     return JSONResponse({"name": "quws", "version": __version__})
@@ -209,4 +213,6 @@ async def _told(request: Request, job_id: str) -> Response:
     return Response(document.model_dump_json(), media_type=_JSON)
 
 
-DOOR = Door((_PREFIX,), router, error_response)
+root.routes.extend(router.routes)
+
+DOOR = Door((_PREFIX, _ABOUT), root, error_response)
