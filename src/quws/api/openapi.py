@@ -268,7 +268,7 @@ _ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
     ("/webhooks/{webhook_id}/retry", "post"): ("200", RetriedJson, "How many there are"),
 }
 """What is answered otherwise than by a redirection."""
-_KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
+_KEEPING = ("/jobs", "/sync", "/jobs/{job_id}/rerun", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
 
@@ -292,6 +292,7 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/jobs": job | control | _RUN,
         "/jobs/{job_id}": _ACTION | control | job,
         "/jobs/{job_id}/phase": {"PHASE": control["PHASE"]},
+        "/jobs/{job_id}/rerun": control | _RUN,
         "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": control["EXECUTIONDURATION"]},
         "/jobs/{job_id}/destruction": {"DESTRUCTION": control["DESTRUCTION"]},
         "/jobs/{job_id}/parameters": job,
@@ -361,7 +362,7 @@ def _complete(
             {"name": name, "in": "query", "schema": schema, "description": what}
             for name, (schema, what) in query.items()
         )
-    if path in ("/jobs", "/sync") and method == "post":
+    if path in ("/jobs", "/sync", "/jobs/{job_id}/rerun") and method == "post":
         operation.setdefault("parameters", []).append(_KEY)
     if method == "post" and form is not None:
         operation["requestBody"] = {"content": _form(form)}
