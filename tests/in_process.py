@@ -28,6 +28,7 @@ from quws.domain.doors import DoorName
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
@@ -76,6 +77,7 @@ async def open_api(
     allowed_hosts: Sequence[str] = (HOST,),
     room: DiskRoom | None = None,
     doors: Sequence[DoorName] = tuple(DoorName),
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -99,6 +101,7 @@ async def open_api(
         known=[],
         specifications=specifications,
         room=room,
+        rules=rules,
         signer=Signer(folder / "signing.key"),
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)

@@ -31,6 +31,7 @@ from quws.api.pages.home import home_page
 from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
+from quws.api.quota import router as quota_router
 from quws.api.targets.routes import router as targets_router
 from quws.api.uws.bundle import router as keys_router
 from quws.api.uws.events import router as events_router
@@ -116,6 +117,7 @@ def build_app(
         events_router,
         selection_router,
         webhooks_router,
+        quota_router,
         targets_router,
         vosi_router,
         keys_router,

@@ -24,6 +24,7 @@ from quws.schemas.health import AvailabilityJson, ReadinessJson
 from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
+from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.webhook import (
@@ -130,6 +131,7 @@ _QUERIES["/jobs/{job_id}/timeline"] = {
 }
 _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
+_QUERIES["/quota"] = {"OWNER": ({"type": "string"}, "Whose, for operators.")}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
     "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
 }
@@ -189,6 +191,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
 }
 _VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
 _CONTENT |= {
+    "/quota": {"application/json": {"schema": _refers(QuotaJson)}, "text/html": _TEXT},
     "/targets": {
         **_VOTABLE,
         "application/json": {"schema": _array(_refers(TargetJson))},
@@ -227,7 +230,8 @@ _STATUS = {
     "404": "There is no such job, child, result or parameter",
     "413": "The body is too large",
     "415": "The body is neither a form nor JSON",
-    "429": "The caller has too many requests under way, or has tried wrong passwords",
+    "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
+    " used up that is free again by itself",
     "503": "Not right now",
     "507": "The disk of the service is nearly full",
 }
@@ -254,6 +258,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     SelectionJson,
     ActionJson,
     DoneJson,
+    QuotaJson,
 )
 _JSON_BODIES: dict[str, type[BaseModel]] = {
     "/jobs/{job_id}/labels": RelabelJson,
@@ -270,6 +275,8 @@ _ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
 """What is answered otherwise than by a redirection."""
 _KEEPING = ("/jobs", "/sync", "/jobs/{job_id}/rerun", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
+
+_REFUSING = ("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks", "/quota")
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -397,7 +404,7 @@ def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
     if path == "/keys":
         refusals.append("404")
-    if path.startswith(("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks")):
+    if path.startswith(_REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):
         refusals += ["413", "415"]

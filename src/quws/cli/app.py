@@ -85,6 +85,9 @@ class _Commands(LazyGroup):
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
         ),
+        LazyCommand(
+            "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
+        ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),
         LazyCommand("token", "quws.cli.accounts:token", "Bearer tokens of accounts."),

@@ -17,6 +17,7 @@ from quws.domain.parameters.writing import form
 from quws.domain.payloads import as_text
 from quws.domain.targets import Calibration
 from quws.schemas.job import RefJson
+from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson
 
 
@@ -142,6 +143,11 @@ class Client:
         """Find the job that was made under a key; None if there is none."""
         found = self._transport.get("jobs", list[RefJson], **{"IDEMPOTENCY-KEY": key})
         return self.job(found[0].id) if found else None
+
+    def quota(self, owner: str | None = None) -> QuotaJson:
+        """Fetch what one may have of the service, and has; for operators what an ``owner`` has."""
+        query = {} if owner is None else {"OWNER": owner}
+        return self._transport.get("quota", QuotaJson, **query)
 
     def target(self, name: str) -> dict[str, Any]:
         """Fetch what a target is and how it is, as the service wrote it."""

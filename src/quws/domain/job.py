@@ -224,6 +224,8 @@ class Job:
     quote_high: datetime | None = None
     told: Told | None = None
     """The first quote that it got when it waited."""
+    shots: int = 0
+    """How many shots its circuits have together."""
 
     @property
     def quoted(self) -> Quote | None:

@@ -18,12 +18,14 @@ from quws.domain.clock import utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
 from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
@@ -82,6 +84,7 @@ async def open_services(
     configs: Sequence[TargetConfig],
     known: Mapping[Target, TargetDescription],
     specifications: Specifications = SPECIFICATIONS,
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
     signer = Signer(settings.data.absolute() / "signing.key", settings.resolved_signing_key())
@@ -98,6 +101,7 @@ async def open_services(
             known=known,
             specifications=specifications,
             room=DiskRoom(backends.folders, settings.min_free_space),
+            rules=rules,
             signer=signer,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
@@ -129,6 +133,7 @@ def make_services(
     known: Iterable[Target],
     specifications: Specifications = SPECIFICATIONS,
     room: DiskRoom | None = None,
+    rules: QuotaRules = NO_RULES,
     signer: Signer = NO_SIGNER,
 ) -> Services:
     """Return what the handlers work with.
@@ -143,6 +148,8 @@ def make_services(
         What signs records of jobs.
     room
         Whether the disks have room for new jobs; None where that is not asked.
+    rules
+        The quotas of single users and of groups.
 
     """
     accounts = AccountStore(backends.database)
@@ -159,6 +166,7 @@ def make_services(
             specifications=specifications,
             expected=expected,
             room=room,
+            rules=rules,
             signer=signer,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
@@ -170,6 +178,7 @@ def make_services(
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
         signer=signer,
+        batches=Batches(checker),
     )
 
 

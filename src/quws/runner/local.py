@@ -31,7 +31,7 @@ def run_here(target: Target, work: Work) -> Ran:
     _tell_calibration(target, work.connection)
     for place, index in enumerate(work.missing()):
         if place == 0:
-            work.connection.send(CircuitStarted(circuit=index))
+            work.connection.send_soon(CircuitStarted(circuit=index, at=time.monotonic()))
         work.teller.circuit = index
         try:
             compiled, result = _WORK[work.options.kind](

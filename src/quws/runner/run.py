@@ -154,7 +154,7 @@ class RunRole(Role):
         allowance = Allowance(request.results_bytes)
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
-            work.teller.notes(result.notes)
+            work.teller.notes(result.notes, soon=True)
             outcomes[index] = result.of_circuit(
                 index,
                 # Else nobody sees what was measured.
@@ -182,10 +182,11 @@ class RunRole(Role):
                 else:
                     allowance.add(len(outcome))
                     update = {"outcome": outcome, "compiled": text}
-                finished = finished.model_copy(update=update)
-            elif text is not None:
-                files.append(text)
-            work.connection.send(finished)
+                work.connection.send(finished.model_copy(update=update))
+            else:
+                if text is not None:
+                    files.append(text)
+                work.connection.send_soon(finished)
         written = documents.write(
             Path(),
             JobOutcomes(
@@ -196,9 +197,13 @@ class RunRole(Role):
                 versions(),
             ),
             request.response_format,
+            min(SMALL_OUTCOME, request.file_bytes),
         )
         for item in written:
-            allowance.take(Path(item.file))
+            if item.content is None:
+                allowance.take(Path(item.file))
+            else:
+                allowance.add(len(item.content.encode()))
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:

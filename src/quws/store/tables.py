@@ -29,6 +29,10 @@ metadata = MetaData(
     }
 )
 
+_QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_WAITS = text("phase IN ('QUEUED', 'SUSPENDED')")
+_SHORT_WAITS = text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
+
 jobs = Table(
     "jobs",
     metadata,
@@ -65,6 +69,10 @@ jobs = Table(
     # made, and its place among the jobs that wait. Counted in milliseconds of run time.
     Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
     Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
+    # subject, limit, end of the period and amount.
+    Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -106,16 +114,9 @@ jobs = Table(
         sqlite_where=text("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index(
-        "ix_jobs_queue",
-        "target",
-        "priority",
-        "turn",
-        "queued_time",
-        "id",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_queue", *_QUEUE, postgresql_where=_WAITS, sqlite_where=_WAITS),
+    # The next short job, which does not wait behind long ones.
+    Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",

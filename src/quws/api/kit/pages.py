@@ -15,6 +15,7 @@ from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.urls import Urls
 from quws.domain.targets import Calibration, Load
 from quws.schemas.problem import Problem
+from quws.schemas.quota import QuotaJson
 from quws.services.jobs.bulk import Done, Selection
 from quws.services.snapshots import Snapshot
 from quws.services.targets import TargetReport
@@ -47,6 +48,7 @@ class Pages:
     selection: Callable[[Request, Selection], Response]
     acted: Callable[[Request, Done], Response]
     job: Callable[[Request, ShownJob], Awaitable[Response]]
+    quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
     target: Callable[
         [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]

@@ -11,6 +11,7 @@ from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.health import Health
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
@@ -32,6 +33,7 @@ class Services:
     health: Health
     targets: TargetService
     pictures: Pictures
+    batches: Batches
     queues: Queues
     workers: Workers
     signer: Signer
@@ -80,6 +82,12 @@ def pictures_of(request: Request) -> Pictures:
     """Return what draws circuits."""
     services: Services = request.state.services
     return services.pictures
+
+
+def batches_of(request: Request) -> Batches:
+    """Return what makes circuits of what came as one."""
+    services: Services = request.state.services
+    return services.batches
 
 
 def queues_of(request: Request) -> Queues:

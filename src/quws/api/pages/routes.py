@@ -16,6 +16,7 @@ from quws.api.pages.job import circuit_page, job_page
 from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
+from quws.api.pages.quota import quota_page
 from quws.api.pages.selection import acted, selection_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
@@ -27,6 +28,7 @@ PAGES = Pages(
     selection=selection_page,
     acted=acted,
     job=job_page,
+    quota=quota_page,
     targets=targets_page,
     target=target_page,
 )

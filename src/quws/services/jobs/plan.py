@@ -11,7 +11,7 @@ from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
 from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
-from quws.domain.kinds import check_measuring
+from quws.domain.kinds import JobKind, check_measuring
 from quws.domain.noise import Noise
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import check_target, read_control, read_job
@@ -50,6 +50,14 @@ class Plan:
     """What was known of the target's queue."""
     seconds: float | None = None
     """How long the job would run, as the target predicts."""
+
+    @property
+    def shots(self) -> int:
+        """How many shots its circuits have together; none where nothing is run."""
+        options = self.spec.options
+        if options.kind is JobKind.COMPILE:
+            return 0
+        return round(options.shots * options.mean_runs * self.request.count)
 
     def warning(self, duration: int) -> str | None:
         """Return what to say of an execution duration that is probably too short (0: unlimited).

@@ -13,6 +13,7 @@ from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
 from quws.domain.labels import ListFilter, Place
 from quws.domain.phases import Move, sources
 from quws.domain.quotes import Quote
+from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
 from quws.services.waiting import Waiting
@@ -25,9 +26,12 @@ ANY = ListFilter()
 class JobReader:
     """Reads jobs for callers who may see them: their owners, and operators."""
 
-    def __init__(self, store: JobStore, quotes: Quotes, announcer: Announcer) -> None:
+    def __init__(
+        self, store: JobStore, quotes: Quotes, announcer: Announcer, quotas: Quotas
+    ) -> None:
         self._store = store
-        self._snapshots = Snapshots(store.reading, Waiting(store.reading, announcer))
+        waiting = Waiting(store.reading, announcer, quotas)
+        self._snapshots = Snapshots(store.reading, waiting)
         self._quotes = quotes
 
     async def get(self, caller: Caller, job_id: str) -> Job:

@@ -9,6 +9,7 @@ from quws.domain.clock import Clock, utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
 from quws.services.jobs.bundle import JobBundles
@@ -44,6 +45,8 @@ class JobService:
     ----------
     room
         Whether the disks have room for new jobs.
+    rules
+        The quotas of single users and of groups.
     signer
         What signs records of jobs.
 
@@ -65,14 +68,16 @@ class JobService:
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
+        rules: QuotaRules = NO_RULES,
         signer: Signer = NO_SIGNER,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
         self.standing = standing
-        quotas, room = Quotas(store.usage, policy), room or DiskRoom()
+        quotas = Quotas(store.usage, policy, rules, use=store.quota_use, clock=clock)
+        self.quotas, room = quotas, room or DiskRoom()
         self.webhooks = Webhooks(store.webhooks, policy, clock)
-        self.reader = JobReader(store, quotes, announcer)
+        self.reader = JobReader(store, quotes, announcer, quotas)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
         self.bundles = JobBundles(store, targets, self.files, signer)

@@ -112,6 +112,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         quote_low=row.quote_low,
         quote_high=row.quote_high,
         told=told_of(row.told),
+        shots=row.shots,
     )
 
 

@@ -16,6 +16,7 @@ from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.usage import JobUsage
+from quws.store.quotas import QuotaUse
 from quws.store.webhooks import WebhookStore
 
 
@@ -43,4 +44,5 @@ class JobStore:
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
+        self.quota_use = QuotaUse(database)
         self.webhooks = WebhookStore(database)

@@ -63,6 +63,7 @@ PAGES = Pages(
     selection=unasked,
     acted=unasked,
     job=nowhere,
+    quota=unasked,
     targets=nowhere,
     target=nowhere,
 )
