@@ -63,6 +63,7 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/jobs": job | control | RUN,
         "/jobs/{job_id}": ACTION | control | job,
         "/jobs/{job_id}/phase": {"PHASE": control["PHASE"]},
+        "/jobs/{job_id}/rerun": control | RUN,
         "/jobs/{job_id}/executionduration": {"EXECUTIONDURATION": control["EXECUTIONDURATION"]},
         "/jobs/{job_id}/destruction": {"DESTRUCTION": control["DESTRUCTION"]},
         "/jobs/{job_id}/parameters": job,
@@ -134,7 +135,7 @@ def _complete(
             {"name": name, "in": "query", "schema": schema, "description": what}
             for name, (schema, what) in query.items()
         )
-    if path in ("/jobs", "/sync") and method == "post":
+    if path in ("/jobs", "/sync", "/jobs/{job_id}/rerun") and method == "post":
         operation.setdefault("parameters", []).append(KEY)
     if method == "post" and form is not None:
         operation["requestBody"] = {"content": _form(form)}

@@ -294,7 +294,7 @@ ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
     ("/webhooks/{webhook_id}/retry", "post"): ("200", RetriedJson, "How many there are"),
 }
 """What is answered otherwise than by a redirection."""
-KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
+KEEPING = ("/jobs", "/sync", "/jobs/{job_id}/rerun", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
 REFUSING = ("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks", "/quota")
