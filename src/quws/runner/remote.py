@@ -8,8 +8,9 @@ from itertools import accumulate
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
-from quws.runner.estimate import estimated, plan_of, sampling
+from quws.runner.estimate import plan_of, sampling
 from quws.runner.handover import RemoteRun
+from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import KnownHandover
 from quws.targets.base import Compiled, RemoteTarget
@@ -33,7 +34,7 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
             return [work.compiled(target, index, options)]
         measured, notes = work.measured(index)
         work.teller.notes(notes)
-        return [target.compile(circuit, options) for circuit in measured]
+        return [item for item, _ in compiled_runs(target, measured, work.options)]
 
     def ready() -> list[Compiled]:
         # Once handed over they are not needed any more.
@@ -56,9 +57,21 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
                 detail=traceback.format_exc(limit=-5),
             )
         ) from error
+    if work.options.mitigation and not circuits and not target.forwards:
+        # An attempt before this one has handed it over: how, is needed to correct it.
+        ready()
     ends = list(accumulate(runs))
     for index in work.missing():
         # What an attempt before this one has handed over, nobody has here.
         first = circuits[index][0] if circuits and circuits[index] else Compiled(None)
         mine = results[ends[index] - runs[index] : ends[index]]
-        yield index, first, estimated(plan_of(work.options, index), mine) if estimates else mine[0]
+        if target.forwards:
+            yield index, first, mine[0]
+            continue
+        wrong = work.misread(target)
+        if estimates:
+            plan, own = plan_of(work.options, index), circuits[index] if circuits else []
+            found = estimate_of(target, plan, own, mine, work.options, wrong)
+        else:
+            found = counts_of(target, first, mine[0], work.options, wrong)
+        yield index, first, found

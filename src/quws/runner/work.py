@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import Refusal
 from quws.domain.job import JobError
+from quws.domain.mitigation import Mitigation
 from quws.domain.options import RunOptions
 from quws.runner.estimate import LEFT_OUT, measuring, plan_of, without_last_measurements
 from quws.runner.teller import Teller
 from quws.sandbox.messages import RunJob
 from quws.sandbox.roles import Connection
 from quws.targets import CircuitResult, Target
-from quws.targets.base import Compiled
+from quws.targets.base import Compiled, Misread
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -49,6 +50,16 @@ class Work:
     circuits: Circuits
     connection: Connection
     teller: Teller
+    _misread: dict[int, Misread] = field(default_factory=dict)
+
+    def misread(self, target: Target) -> Mapping[int, Misread]:
+        """Return how likely each qubit is read wrong, where the job wants it corrected.
+
+        The target is asked once: what holds of the first circuit holds of all.
+        """
+        if not self._misread and Mitigation.READOUT in (self.options.mitigation or ()):
+            self._misread.update(target.readout_errors(self.options))
+        return self._misread
 
     def missing(self) -> Iterator[int]:
         """List the circuits that have no result yet."""

@@ -98,6 +98,7 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         "noise",
         "optimization",
         "initial_layout",
+        "mitigation",
         "response_format",
         "tags",
         "metadata",
@@ -161,6 +162,7 @@ def test_where_nothing_is_said_the_target_decides() -> None:
         "noise": None,
         "optimization": None,
         "initial_layout": None,
+        "mitigation": None,
     }
     assert JobSpec().response_format is ResponseFormat.VOTABLE
 
