@@ -29,7 +29,7 @@ _SURE = Misread(0.0, 0.0)
 _LEAST = 1e-12
 _USELESS = 0.99
 """Where both errors of a qubit together are so large, what is read tells nothing of it."""
-_CONTENT = ("measure", "barrier", "delay", "reset")
+_NO_GATES = ("measure", "barrier", "delay", "reset")
 
 
 # -- readout -------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def folded(
     for instruction in circuit.data:
         made.append(instruction)
         operation = instruction.operation
-        if operation.name in _CONTENT or factor == 1:
+        if operation.name in _NO_GATES or factor == 1:
             continue
         key = (operation.name, *map(str, operation.params))
         if key not in inverses:
