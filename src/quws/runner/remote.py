@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
-from quws.runner.estimate import estimated, plan_of, sampling
+from quws.runner.estimate import plan_of, sampling
 from quws.runner.handover import RemoteRun, Sent
+from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Failed, Ran, Work, is_harmless, none_ran, one_line
 from quws.sandbox.messages import KnownHandover
-from quws.targets.base import Compiled, RemoteTarget
+from quws.targets.base import CircuitResult, Compiled, RemoteTarget
 
 
 def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran:
@@ -34,7 +36,7 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
             return [work.compiled(target, index, options)]
         measured, notes = work.measured(index)
         work.teller.notes(notes)
-        return [target.compile(circuit, options) for circuit in measured]
+        return [item for item, _ in compiled_runs(target, measured, work.options)]
 
     def ready() -> Sent:
         # Once handed over they are not needed any more.
@@ -65,6 +67,9 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
                 detail=traceback.format_exc(limit=-5),
             )
         ) from error
+    if work.options.mitigation and not circuits and not target.forwards:
+        # An attempt before this one has handed it over: how, is needed to correct it.
+        ready()
     wanted = frozenset(work.to_run())
     for index, mine in results:
         if index not in wanted:
@@ -73,5 +78,23 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
             work.fail(index, Failure.REMOTE_FAILED.error(why=missing, transient=False))
             continue
         # What an attempt before this one has handed over, nobody has here.
-        first = circuits[index][0] if circuits.get(index) else Compiled(None)
-        yield index, first, estimated(plan_of(work.options, index), mine) if estimates else mine[0]
+        own = circuits.get(index) or [Compiled(None)]
+        found: CircuitResult | None = None
+        with work.one(index):
+            found = mine[0] if target.forwards else _together(target, work, index, own, mine)
+        if found is not None:
+            yield index, own[0], found
+
+
+def _together(
+    target: RemoteTarget,
+    work: Work,
+    index: int,
+    own: Sequence[Compiled],
+    mine: Sequence[CircuitResult],
+) -> CircuitResult:
+    """Put together what the runs of a circuit gave."""
+    wrong = work.misread(target)
+    if work.options.kind is JobKind.ESTIMATE:
+        return estimate_of(target, plan_of(work.options, index), own, mine, work.options, wrong)
+    return counts_of(target, own[0], mine[0], work.options, wrong)

@@ -8,6 +8,7 @@ from quws.domain.circuits import Language
 from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
 from quws.domain.kinds import JobKind
+from quws.domain.mitigation import read_mitigation
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
 from quws.domain.parameters import objections, values
@@ -258,6 +259,20 @@ SPECIFICATIONS = Specifications(
             otherwise="the compiler chooses",
             feature=Feature.COMPILING,
             objection=objections.wrong_layout,
+            forwarded=True,
+        ),
+        Specification(
+            name="MITIGATION",
+            keyword="mitigation",
+            role=Role.OPTION,
+            kind=Kind.OBJECT,
+            read=read_mitigation,
+            label="Error mitigation",
+            help="Errors that are corrected after the run: readout, zne, or both.",
+            more="What was measured stands beside it ([mitigation.md](../how-to/mitigation.md)).",
+            example="readout,zne",
+            feature=Feature.MITIGATION,
+            objection=objections.wrong_mitigation,
             forwarded=True,
         ),
         Specification(
