@@ -56,6 +56,11 @@ class _Commands(LazyGroup):
             "Run a circuit and print what came out.",
         ),
         LazyCommand(
+            "rerun",
+            "quws.cli.jobs:rerun",
+            "Run a job anew, as it was sent, and print what came out.",
+        ),
+        LazyCommand(
             "result",
             "quws.cli.results:result",
             "Download a result of a job, in any format that it can be had in.",
@@ -79,6 +84,11 @@ class _Commands(LazyGroup):
             "jobs",
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
+        ),
+        LazyCommand(
+            "circuits",
+            "quws.cli.circuits:circuits",
+            "List the circuits of a job, or abort some of them.",
         ),
         LazyCommand(
             "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."

@@ -34,6 +34,7 @@ from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.bundle import get_bundle, get_record
+from quws.api.uws.circuits import get_circuit, get_circuits, post_circuit, post_circuits
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
@@ -106,9 +107,14 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     change(
         "POST", "/{job_id}/destruction", post_control("DESTRUCTION"), "Change the destruction time"
     )
+    change("POST", "/{job_id}/rerun", post_rerun, "Make a job with the parameters of this one")
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
+    get("/{job_id}/circuits", get_circuits, "List the circuits")
+    change("POST", "/{job_id}/circuits", post_circuits, "Abort circuits")
+    get("/{job_id}/circuits/{index}", get_circuit, "Show a circuit")
+    change("POST", "/{job_id}/circuits/{index}", post_circuit, "Abort a circuit")
     get("/{job_id}/timeline", get_timeline, "List what happened to the job")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
@@ -253,6 +259,18 @@ async def change_job(request: Request, job_id: str) -> Response:
         return await delete_job(request, job_id)
     await _apply(request, job_id, posted)
     return see_other(urls_of(request).job(job_id))
+
+
+async def post_rerun(request: Request, job_id: str) -> Response:
+    """Make a job with the parameters of this one, byte for byte, and go to it.
+
+    Control parameters may be sent: PHASE=RUN starts it at once, else it is PENDING. With the
+    header Idempotency-Key there is one new job however often the request is sent.
+    """
+    jobs, caller = jobs_of(request), caller_of(request)
+    job = await jobs.reader.get(caller, job_id)
+    made = await jobs.again.rerun(caller, job, await read_posted(request), read_key(request))
+    return see_other(urls_of(request).job(made.id))
 
 
 async def delete_job(request: Request, job_id: str) -> Response:

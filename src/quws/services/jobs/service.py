@@ -14,6 +14,7 @@ from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
 from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
+from quws.services.jobs.circuits import JobCircuits
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
@@ -23,6 +24,7 @@ from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.services.jobs.rerun import JobRerun
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
@@ -115,6 +117,14 @@ class JobService:
             policy=policy,
             clock=clock,
         )
+        self.circuits = JobCircuits(
+            reader=self.reader,
+            control=self.control,
+            planner=self.planner,
+            store=store,
+            announcer=announcer,
+            clock=clock,
+        )
         self.labels = JobLabels(
             reader=self.reader, store=store, announcer=announcer, quotas=quotas, clock=clock
         )
@@ -139,6 +149,7 @@ class JobService:
             policy=policy,
             clock=clock,
         )
+        self.again = JobRerun(self.files, self.submission, specifications)
         self.follower = JobFollower(
             self.reader,
             Feeds(store.outbox, events),
