@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
@@ -67,9 +66,6 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
                 detail=traceback.format_exc(limit=-5),
             )
         ) from error
-    if work.options.mitigation and not circuits and not target.forwards:
-        # An attempt before this one has handed it over: how, is needed to correct it.
-        ready()
     wanted = frozenset(work.to_run())
     for index, mine in results:
         if index not in wanted:
@@ -77,24 +73,21 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         if mine and (missing := mine[0].missing) is not None:
             work.fail(index, Failure.REMOTE_FAILED.error(why=missing, transient=False))
             continue
-        # What an attempt before this one has handed over, nobody has here.
-        own = circuits.get(index) or [Compiled(None)]
-        found: CircuitResult | None = None
+        found: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):
-            found = mine[0] if target.forwards else _together(target, work, index, own, mine)
+            if index not in circuits and work.options.mitigation and not target.forwards:
+                # Handed over by an attempt before this one: how, is needed to correct it.
+                circuits[index] = compiled(index)
+            # Else nobody has here what an attempt before this one has handed over.
+            first = circuits[index][0] if circuits.get(index) else Compiled(None)
+            if target.forwards:
+                found = first, mine[0]
+            elif estimates:
+                plan, own = plan_of(work.options, index), circuits.get(index, [])
+                wrong = work.misread(target)
+                found = first, estimate_of(target, plan, own, mine, work.options, wrong)
+            else:
+                wrong = work.misread(target)
+                found = first, counts_of(target, first, mine[0], work.options, wrong)
         if found is not None:
-            yield index, own[0], found
-
-
-def _together(
-    target: RemoteTarget,
-    work: Work,
-    index: int,
-    own: Sequence[Compiled],
-    mine: Sequence[CircuitResult],
-) -> CircuitResult:
-    """Put together what the runs of a circuit gave."""
-    wrong = work.misread(target)
-    if work.options.kind is JobKind.ESTIMATE:
-        return estimate_of(target, plan_of(work.options, index), own, mine, work.options, wrong)
-    return counts_of(target, own[0], mine[0], work.options, wrong)
+            yield index, *found
