@@ -20,6 +20,7 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
+from quws.circuits.formats.qpy_split import split
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.compiling import Native
@@ -186,6 +187,12 @@ class ToldFacts(CircuitChecker):
         if "no circuit" in circuits:
             raise InvalidCircuit("it is none", circuit=circuits.index("no circuit"))
         return [self.facts.get(text, FACTS) for text in circuits]
+
+    @override
+    async def split(
+        self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
+    ) -> list[bytes]:
+        return split(file, limits, most)
 
     @override
     async def draw(

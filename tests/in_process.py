@@ -32,6 +32,7 @@ from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
+from quws.services.signing import Signer
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -101,6 +102,7 @@ async def open_api(
         specifications=specifications,
         room=room,
         rules=rules,
+        signer=Signer(folder / "signing.key"),
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 

@@ -1,4 +1,4 @@
-"""Quotes with a low and a high, and how targets have kept theirs.
+"""Quotes with a low and a high, and how targets have kept theirs; the queue of short jobs.
 
 Revision: 0010, after 0009
 """
@@ -23,9 +23,18 @@ def upgrade() -> None:
         "run_times",
         sa.Column("judged", sa.Text(), server_default=sa.text("''"), nullable=False),
     )
+    short = sa.text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
+    op.create_index(
+        "ix_jobs_short",
+        "jobs",
+        ["target", "priority", "turn", "queued_time", "id"],
+        postgresql_where=short,
+        sqlite_where=short,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_jobs_short", "jobs")
     op.drop_column("run_times", "judged")
     op.drop_column("targets", "quote_record")
     op.drop_column("jobs", "told")

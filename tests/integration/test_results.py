@@ -59,3 +59,24 @@ def test_all_of_a_job_is_had_in_one_archive(service: Service, job: Job, tmp_path
         assert archive.read("circuits/1.qasm").decode() == BELL2
         assert archive.read("results/memory.json") == client.job(job.id).result("memory")
         assert b'"seed": 7' in archive.read("job.json")
+
+
+def test_a_bundle_is_what_the_service_has_signed(
+    service: Service, job: Job, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography")
+    path = tmp_path / "all.zip"
+    with Client(service.url) as client, path.open("wb") as file:
+        client.job(job.id).save_bundle(file)
+        assert client.job(job.id).record().record.seed == "7"
+        (key,) = client.keys().keys
+    done = run(service.environment, "verify", str(path), "--key", key.kid)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"job {job.id} on simulator: COMPLETED" in done.stdout
+    record = tmp_path / "record.json"
+    done = run(service.environment, "record", job.id, "--output", str(record), "--url", service.url)
+    assert done.returncode == 0, done.stderr
+    record.write_text(record.read_text().replace('"seed": "7"', '"seed": "8"'))
+    done = run(service.environment, "verify", str(record))
+    assert done.returncode == 1
+    assert "the signature is not that of this record: one of them was changed" in done.stderr

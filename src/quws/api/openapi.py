@@ -27,6 +27,7 @@ from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.webhook import (
     DeliveryJson,
@@ -182,14 +183,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
     "/jobs/{job_id}/timeline": {"application/json": {"schema": _array(_refers(EntryJson))}},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
-    "/jobs/{job_id}/circuits": {
-        "application/json": {"schema": _array(_refers(CircuitJson))},
-        "text/html": _TEXT,
-    },
-    "/jobs/{job_id}/circuits/{index}": {
-        "application/json": {"schema": _refers(CircuitJson)},
-        "text/html": _TEXT,
-    },
+    "/jobs/{job_id}/circuits": {"application/json": {"schema": _array(_refers(CircuitJson))}},
+    "/jobs/{job_id}/circuits/{index}": {"application/json": {"schema": _refers(CircuitJson)}},
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,
         "application/json": {"schema": _refers(ErrorJson)},
@@ -201,6 +196,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
     "/jobs/{job_id}/bundle.zip": _ZIP,
+    "/jobs/{job_id}/record": {"application/json": {"schema": _refers(SignedJson)}},
+    "/keys": {"application/json": {"schema": _refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -211,6 +208,8 @@ _CONTENT: dict[str, dict[str, Any]] = {
     "/health/live": {"text/plain": _TEXT},
     "/health/ready": {"application/json": {"schema": _refers(ReadinessJson)}},
 }
+for _path in ("/jobs/{job_id}/circuits", "/jobs/{job_id}/circuits/{index}"):
+    _CONTENT[_path]["text/html"] = _TEXT
 _VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
 _CONTENT |= {
     "/quota": {"application/json": {"schema": _refers(QuotaJson)}, "text/html": _TEXT},
@@ -268,6 +267,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     WholeTargetJson,
     CalibrationRefJson,
     CalibrationJson,
+    SignedJson,
+    KeysJson,
     LabelsJson,
     RelabelJson,
     WebhookJson,
@@ -424,6 +425,8 @@ def _answers(path: str, method: str) -> dict[str, Any]:
 
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
+    if path == "/keys":
+        refusals.append("404")
     if path.startswith(_REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
     if method in ("post", "put"):

@@ -1,4 +1,4 @@
-"""``quws result`` and ``quws bundle``: what jobs gave, as files."""
+"""``quws result``, ``quws bundle`` and ``quws record``: what jobs gave, as files."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def bundle(job: JobId, *, output: Output = None, url: Url = HOME, token: Token =
     fetch(
         url, token, job, output or Path(f"{job}.zip"), lambda found, file: found.save_bundle(file)
     )
+
+
+def record(job: JobId, *, output: Output = None, url: Url = HOME, token: Token = None) -> None:
+    """Download the signed record of a job that is over."""
+    fetch(url, token, job, output, lambda found, file: found.save_record(file))
 
 
 def fetch(

@@ -18,6 +18,7 @@ from quws.domain.phases import ACTIVE, Phase
 from quws.schemas.circuit import CircuitJson
 from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
+from quws.schemas.record import SignedJson
 
 _WAIT_SECONDS = 30
 _PAGE = 1000
@@ -170,6 +171,14 @@ class Job:
     def save_bundle(self, file: BinaryIO) -> None:
         """Write all of a job that is over into a file, as a ZIP."""
         self._transport.download(f"{self.url}/bundle.zip", file, {})
+
+    def record(self) -> SignedJson:
+        """Fetch the signed record of a job that is over."""
+        return self._transport.get(f"{self.url}/record", SignedJson)
+
+    def save_record(self, file: BinaryIO) -> None:
+        """Write the signed record of a job that is over into a file, as the service wrote it."""
+        self._transport.download(f"{self.url}/record", file, {})
 
     def outcomes(self) -> JobOutcomes:
         """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.

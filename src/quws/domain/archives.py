@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from typing_extensions import Buffer, override
@@ -51,18 +51,31 @@ def entry(name: str) -> ZipInfo:
     return info
 
 
-def zipped(members: Iterable[Member]) -> Iterator[bytes]:
-    """Write a ZIP of files, and of their SHA-256 sums, piece by piece."""
+def zipped(
+    members: Iterable[Member], last: Callable[[Mapping[str, str]], Mapping[str, bytes]]
+) -> Iterator[bytes]:
+    """Write a ZIP of files, and of their SHA-256 sums, piece by piece.
+
+    Parameters
+    ----------
+    last
+        Makes the files that stand behind the others, of the sums of those by name.
+
+    """
     drain = Drain()
-    sums = []
+    sums: dict[str, str] = {}
     with ZipFile(drain, "w") as archive:
         for name, content in members:
-            digest = hashlib.sha256()
+            found = hashlib.sha256()
             with archive.open(entry(name), "w", force_zip64=True) as file:
                 for piece in content:
-                    digest.update(piece)
+                    found.update(piece)
                     file.write(piece)
                     yield drain.take()
-            sums.append(f"{digest.hexdigest()}  {name}\n")
-        archive.writestr(entry(SUMS), "".join(sums))
+            sums[name] = found.hexdigest()
+        for name, whole in last(sums).items():
+            archive.writestr(entry(name), whole)
+            sums[name] = hashlib.sha256(whole).hexdigest()
+        lines = (f"{one}  {name}\n" for name, one in sums.items())
+        archive.writestr(entry(SUMS), "".join(lines))
     yield drain.take()

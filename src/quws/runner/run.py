@@ -178,14 +178,9 @@ class RunRole(Role):
         allowance = Allowance(request.results_bytes)
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
-            work.teller.notes(result.notes)
+            work.teller.notes(result.notes, soon=True)
             try:
-                # Of a large batch that would be as many files as it has circuits.
-                text = None
-                if request.count <= LARGE_BATCH:
-                    text = _write_compiled(
-                        index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
-                    )
+                text = _write_compiled(index, compiled, work)
             except NotWritten as error:
                 work.fail(index, refused(InvalidCircuit(str(error))), harmless=True)
                 continue
@@ -210,28 +205,45 @@ class RunRole(Role):
                 else:
                     allowance.add(len(outcome))
                     update = {"outcome": outcome, "compiled": text}
-                finished = finished.model_copy(update=update)
-            elif text is not None:
-                files.append(text)
-            work.connection.send(finished)
+                work.connection.send(finished.model_copy(update=update))
+            else:
+                if text is not None:
+                    files.append(text)
+                work.connection.send_soon(finished)
+        written = self._written(work, outcomes)
+        for item in written:
+            if item.content is None:
+                allowance.take(Path(item.file))
+            else:
+                allowance.add(len(item.content.encode()))
+        work.connection.send(ResultsWritten(files=[*written, *files]))
+
+    def _written(self, work: Work, outcomes: dict[int, CircuitOutcome]) -> list[ResultFile]:
+        """Write what the whole job gave, in which every circuit has its place.
+
+        Raises
+        ------
+        Failed
+            Nothing came of any.
+
+        """
         if not outcomes:
             raise Failed(none_ran(work.missing), harmless=not work.harmed)
         for index, why in work.missing.items():
             outcomes[index] = CircuitOutcome({}, index=index, missing=why)
-        written = documents.write(
+        request = work.request
+        return documents.write(
             Path(),
             JobOutcomes(
                 request.job,
                 self._target.name,
                 work.options.shots,
-                [outcomes[index] for index in range(len(facts))],
+                [outcomes[index] for index in range(len(work.facts))],
                 versions(),
             ),
             request.response_format,
+            min(SMALL_OUTCOME, request.file_bytes),
         )
-        for item in written:
-            allowance.take(Path(item.file))
-        work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:
         handed = work.request.handover is not None and (
@@ -243,18 +255,17 @@ class RunRole(Role):
         return run_here(self._target, work)
 
 
-def _write_compiled(
-    index: int, compiled: Compiled, teller: Teller, *, needed: bool
-) -> ResultFile | None:
-    if not compiled.changed:
+def _write_compiled(index: int, compiled: Compiled, work: Work) -> ResultFile | None:
+    # Of a large batch that would be as many files as it has circuits.
+    if not compiled.changed or work.request.count > LARGE_BATCH:
         return None
     name = f"circuit-{index}.qasm"
     try:
         write_compiled(Path(name), compiled)
     except NotWritten as error:
-        if needed:
+        if work.options.kind is JobKind.COMPILE:
             raise
-        teller.notes([str(error)])
+        work.teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)
 

@@ -37,6 +37,10 @@ metadata = MetaData(
     }
 )
 
+_QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
+_SHORT_WAITS = f"{_WAITS} AND cost_ms < 1000"
+
 jobs = Table(
     "jobs",
     metadata,
@@ -117,28 +121,22 @@ jobs = Table(
         **_only("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index(
-        "ix_jobs_queue",
-        "target",
-        "priority",
-        "turn",
-        "queued_time",
-        "id",
-        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
+    # The next short job, which does not wait behind long ones.
+    Index("ix_jobs_short", *_QUEUE, **_only(_SHORT_WAITS)),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",
         "target",
         "turn",
-        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only(_WAITS),
     ),
     Index(
         "ix_jobs_owner_turn",
         "target",
         "owner",
         "turn",
-        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only(_WAITS),
     ),
     Index(
         "ix_jobs_destruction",

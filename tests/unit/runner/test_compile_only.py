@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import qiskit
-from runner_bench import Device, Line, a_line, known, work
+from runner_bench import Device, Line, a_line, content, known, work
 from typing_extensions import override
 
 from quws.circuits.binding import read_to_bind
@@ -72,7 +72,7 @@ def test_the_compiled_circuit_and_what_is_known_of_it_are_the_results(
     assert [item.id for item in written.files] == ["result", "compilation", "circuit-0"]
     text = (tmp_path / "circuit-0.qasm").read_text()
     assert text.startswith("OPENQASM 3.0;\n// qubits of the submitted circuit on those of the")
-    (found,) = read_job((tmp_path / "compilation.json").read_bytes()).circuits
+    (found,) = read_job(content(written, "compilation.json")).circuits
     made = found.compilation
     assert made is not None
     assert (found.counts, found.registers) == ({}, [])

@@ -270,6 +270,13 @@ async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
     assert_reads_in_order(plan, "ix_jobs_queue")
 
 
+async def test_the_next_short_job_of_a_target(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        await full.claims.take(TARGET, "worker", 60, NOW, most=1, short=True)
+    plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
+    assert_reads_in_order(plan, "ix_jobs_short")
+
+
 async def test_due_destruction(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
         assert await full.sweeps.expired(NOW + timedelta(minutes=1))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from quws.api.kit.filters import query_of, read_place
 from quws.api.kit.pages import ShownJob
-from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
+from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, signer_of
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
 from quws.api.pages.estimates import Estimates, estimates_of
@@ -93,6 +93,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "compiled": compiled,
         "source": await _source(request, job, index),
         "values": await _values(request, job, index),
+        "signs": signer_of(request).can_sign(),
         "moving": job.phase in _MOVING,
         "final": job.phase in FINAL,
         "runnable": job.phase in sources(Move.QUEUE),

@@ -33,7 +33,7 @@ from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
-from quws.api.uws.bundle import get_bundle
+from quws.api.uws.bundle import get_bundle, get_record
 from quws.api.uws.circuits import get_circuit, get_circuits, post_circuit, post_circuits
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
@@ -124,6 +124,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     change("PUT", "/{job_id}/parameters/{name}", put_parameter, "Change a parameter")
     get("/{job_id}/parameters/{name}/{position}", get_parameter, "Show a repeated parameter")
     get("/{job_id}/bundle.zip", get_bundle, "Download all of a job that is over")
+    get("/{job_id}/record", get_record, "Show the signed record of a job that is over")
     get("/{job_id}/results", get_results, "List the results")
     get("/{job_id}/results/{result_id}", get_result, "Download a result")
     return router

@@ -1,62 +1,39 @@
-"""All of a job that is over in one archive: what it takes to repeat the experiment."""
+"""All of a job that is over in one archive, and the signed record of it."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from quws.domain.archives import Member, zipped
-from quws.domain.circuits import Language
 from quws.domain.errors import IllegalMove
-from quws.domain.job import Job, Parameter, Result, TimelineEntry
+from quws.domain.job import Job, Result
 from quws.domain.outcomes import DOCUMENT
-from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.phases import FINAL, Phase
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
+from quws.schemas.record import NAME, RecordJson, SignedJson
+from quws.services.jobs.contents import (
+    README,
+    JobFile,
+    about,
+    document,
+    files_of,
+    timeline_of,
+)
 from quws.services.jobs.files import Content, JobFiles
 from quws.services.jobs.formats import Made, versions_in
 from quws.services.pulled import made_aside, pulled
+from quws.services.signing import Signer
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
 
-BUNDLE_TYPE = "application/zip"
-_VERSION = 1
-"""The layout of a bundle. It counts up when a reader of before would misread one."""
-
-_PRIVATE = frozenset({"WEBHOOK"})
-"""Parameters that are nothing to whom a bundle is given."""
-
-_ENDINGS = {
-    Language.QPY: "qpy",
-    Language.STIM: "stim",
-    Language.IQM_JSON: "json",
-}
-_ENDINGS_OF_TYPES = {
-    "application/json": "json",
-    "application/x-votable+xml": "vot",
-    "text/csv": "csv",
-}
-_README = """\
-A job of quws: what was sent, what was run, what came out.
-
-job.json            what the job was: target, options, parameters, times, and which file is what
-circuits/           the circuits as they were sent, byte for byte
-parameters/         other parameters that were sent as files
-compiled/           the circuits as they ran, where the target compiled them
-results/            what came out
-timeline.json       what happened to the job
-calibration.json    the calibration of the target that it ran with, where there is one
-versions.json       the libraries that ran it, as far as they are known
-SHA256SUMS          for: sha256sum --check SHA256SUMS
-
-To repeat it, send the circuits again with the parameters of job.json; with SEED a simulator gives
-the same results in the same versions.
-"""
+_TYPE = "application/zip"
+_KEPT = FINAL - {Phase.ARCHIVED}
+_UNSIGNED = frozenset({"README.txt", "timeline.json"})
+"""What is nothing of the run, and what may grow after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +44,47 @@ class Bundle:
     mark: str
 
 
-class JobBundles:
-    """Packs jobs that are over."""
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """All of a job: documents that tell of it, and its files."""
 
-    def __init__(self, store: JobStore, targets: TargetStore, files: JobFiles) -> None:
+    job: Job
+    versions: dict[str, str]
+    documents: dict[str, bytes]
+    files: list[tuple[str, Content]]
+
+    def record(self, sums: Mapping[str, str]) -> RecordJson:
+        """Return the record of the run, by the hashes of its files."""
+        job = self.job
+        started, ended = job.start_time, job.end_time
+        seed = job.spec.options.seed
+        return RecordJson(
+            job=job.id,
+            phase=job.phase,
+            target=job.target,
+            calibration=job.calibration_id,
+            seed=None if seed is None else str(seed),
+            created=format_instant(job.creation_time),
+            started=None if started is None else format_instant(started),
+            ended=None if ended is None else format_instant(ended),
+            versions=self.versions,
+            files={name: digest for name, digest in sums.items() if name not in _UNSIGNED},
+        )
+
+
+class JobBundles:
+    """Packs jobs that are over, and signs what they were."""
+
+    def __init__(
+        self, store: JobStore, targets: TargetStore, files: JobFiles, signer: Signer
+    ) -> None:
         self._store = store
         self._targets = targets
         self._files = files
+        self._signer = signer
 
-    async def of(self, job: Job) -> Bundle:
-        """Return the bundle of a job.
+    async def bundle(self, job: Job) -> Bundle:
+        """Return the bundle of a job, with its record where the service can sign.
 
         Raises
         ------
@@ -86,61 +94,83 @@ class JobBundles:
             A file is gone, or cannot be read now.
 
         """
-        kept = FINAL - {Phase.ARCHIVED}
-        if job.phase not in kept:
-            raise IllegalMove(
-                f"a bundle needs a job that is {' or '.join(sorted(kept))}; job {job.id} is"
-                f" {job.phase}",
-                parameter="PHASE",
-            )
-        timeline = await self._timeline(job)
-        calibration = await self._calibration(job)
-        files = [*_parameters(job), *_results(job)]
-        documents = {
-            "job.json": _document(_about(job, files)),
-            "README.txt": _README.encode(),
-            "timeline.json": _document(timeline),
-            "versions.json": _document(await self._versions(job)),
-        }
-        if calibration is not None:
-            documents["calibration.json"] = _document(calibration.model_dump(mode="json"))
-        contents = [(item.path, await self._content(job, item)) for item in files]
+        whole = await self._whole(job, "a bundle")
+        signs = self._signer.can_sign()
+
+        def last(sums: Mapping[str, str]) -> dict[str, bytes]:
+            return {NAME: written(self._signer.sign(whole.record(sums)))} if signs else {}
 
         async def read() -> AsyncIterator[bytes]:
             loop = asyncio.get_running_loop()
 
             def members() -> Iterator[Member]:
-                for name, content in documents.items():
+                for name, content in whole.documents.items():
                     yield name, [content]
-                for name, found in contents:
+                for name, found in whole.files:
                     yield name, pulled(found.read(0, None), loop)
 
-            async for piece in made_aside(zipped(members())):
+            async for piece in made_aside(zipped(members(), last)):
                 if piece:
                     yield piece
 
         digest = hashlib.sha256()
-        for content in documents.values():
+        for content in whole.documents.values():
             digest.update(hashlib.sha256(content).digest())
-        return Bundle(Made(BUNDLE_TYPE, read), digest.hexdigest()[:32])
+        if signs:
+            digest.update((await asyncio.to_thread(self._signer.public)).kid.encode())
+        return Bundle(Made(_TYPE, read), digest.hexdigest()[:32])
 
-    async def _content(self, job: Job, item: _File) -> Content:
+    async def record(self, job: Job) -> SignedJson:
+        """Return the signed record of a job, which takes reading all its files.
+
+        Raises
+        ------
+        IllegalMove
+            It is not over yet, or its files are gone.
+        NotFound
+            The service does not sign, or a file is gone.
+        Unavailable
+            A file cannot be read now.
+
+        """
+        await asyncio.to_thread(self._signer.public)
+        whole = await self._whole(job, "a record")
+        sums = {
+            name: hashlib.sha256(content).hexdigest() for name, content in whole.documents.items()
+        }
+        for name, found in whole.files:
+            digest = hashlib.sha256()
+            async for chunk in found.read(0, None):
+                digest.update(chunk)
+            sums[name] = digest.hexdigest()
+        return self._signer.sign(whole.record(sums))
+
+    async def _whole(self, job: Job, what: str) -> _Whole:
+        if job.phase not in _KEPT:
+            raise IllegalMove(
+                f"{what} needs a job that is {' or '.join(sorted(_KEPT))}; job {job.id} is"
+                f" {job.phase}",
+                parameter="PHASE",
+            )
+        found = await self._store.reading.whole(job.id)
+        calibration = await self._calibration(job)
+        files = files_of(job)
+        versions = await self._versions(job)
+        documents = {
+            "job.json": document(about(job, files)),
+            "README.txt": README.encode(),
+            "timeline.json": document(timeline_of([] if found is None else found[1])),
+            "versions.json": document(versions),
+        }
+        if calibration is not None:
+            documents["calibration.json"] = document(calibration.model_dump(mode="json"))
+        contents = [(item.path, await self._content(job, item)) for item in files]
+        return _Whole(job, versions, documents, contents)
+
+    async def _content(self, job: Job, item: JobFile) -> Content:
         if isinstance(item.of, Result):
             return await self._files.result(job, item.of.id)
         return self._files.content(item.of)
-
-    async def _timeline(self, job: Job) -> list[dict[str, Any]]:
-        found = await self._store.reading.whole(job.id)
-        entries: list[TimelineEntry] = [] if found is None else found[1]
-        return [
-            {
-                "time": format_instant(entry.time),
-                "status": entry.status,
-                "source": entry.source,
-                "message": entry.message,
-            }
-            for entry in entries
-        ]
 
     async def _calibration(self, job: Job) -> Calibration | None:
         if job.calibration_id is None:
@@ -155,78 +185,6 @@ class JobBundles:
         return await versions_in(await self._files.result(job, name))
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file of a bundle, and what it is of the job."""
-
-    path: str
-    of: Parameter | Result
-
-
-def _parameters(job: Job) -> Iterator[_File]:
-    circuits = SPECIFICATIONS["CIRCUIT"].names
-    ending = _ENDINGS.get(job.spec.language or Language.OPENQASM_3, "qasm")
-    seen = 0
-    for place, item in enumerate(job.parameters):
-        if item.name in circuits:
-            path = "circuits.json" if item.count > 1 else f"circuits/{seen}.{ending}"
-            seen += 1
-            yield _File(path, item)
-        elif item.by_reference and item.name not in _PRIVATE:
-            # Names of uploaded parts are the user's.
-            name = "".join(letter if letter.isalnum() else "-" for letter in item.name[:40])
-            yield _File(f"parameters/{place}-{name}", item)
-
-
-def _results(job: Job) -> Iterator[_File]:
-    for item in job.results:
-        kind = item.mime_type.partition(";")[0]
-        if item.id.startswith("circuit-"):
-            yield _File(f"compiled/{item.id}.qasm", item)
-        else:
-            yield _File(f"results/{item.id}.{_ENDINGS_OF_TYPES.get(kind, 'txt')}", item)
-
-
-def _about(job: Job, files: list[_File]) -> dict[str, Any]:
-    """Say what a job was. What may change when it is over, as its labels do, is not in it."""
-    places = {id(item.of): item.path for item in files}
-    instants = {
-        name: None if found is None else format_instant(found)
-        for name, found in (
-            ("creation_time", job.creation_time),
-            ("start_time", job.start_time),
-            ("end_time", job.end_time),
-        )
-    }
-    return {
-        "bundle": _VERSION,
-        "job": job.id,
-        "phase": job.phase,
-        "target": job.target,
-        "calibration": job.calibration_id,
-        "language": job.spec.language,
-        "circuits": job.circuits,
-        "circuits_done": job.circuits_done,
-        "attempt": job.attempt,
-        "execution_duration": job.execution_duration,
-        **instants,
-        "error": None
-        if job.error is None
-        else {"code": job.error.code, "type": job.error.type, "message": job.error.message},
-        "options": job.spec.options.model_dump(mode="json"),
-        "parameters": [
-            {"name": item.name, "mime_type": item.mime_type, "file": places[id(item)]}
-            if id(item) in places
-            else {"name": item.name, "value": item.value}
-            for item in job.parameters
-            if item.name not in _PRIVATE
-        ],
-        "results": [
-            {"id": item.id, "mime_type": item.mime_type, "file": places[id(item)]}
-            for item in job.results
-        ],
-    }
-
-
-def _document(content: Any) -> bytes:
-    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+def written(signed: SignedJson) -> bytes:
+    """Write a signed record, as it is served and as it lies in a bundle."""
+    return signed.model_dump_json(indent=1).encode() + b"\n"

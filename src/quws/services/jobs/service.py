@@ -28,6 +28,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.webhooks.hooks import Webhooks
@@ -46,6 +47,8 @@ class JobService:
         Whether the disks have room for new jobs.
     rules
         The quotas of single users and of groups.
+    signer
+        What signs records of jobs.
 
     """
 
@@ -66,6 +69,7 @@ class JobService:
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
         rules: QuotaRules = NO_RULES,
+        signer: Signer = NO_SIGNER,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
@@ -76,7 +80,7 @@ class JobService:
         self.reader = JobReader(store, quotes, announcer, quotas)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
-        self.bundles = JobBundles(store, targets, self.files)
+        self.bundles = JobBundles(store, targets, self.files, signer)
         self.planner = Planner(
             targets=targets,
             checker=checker,

@@ -17,6 +17,7 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed, QuotaExceeded
 from quws.domain.job import Job, TimelineEntry, new_job_id
+from quws.domain.lanes import lane_of
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
@@ -170,7 +171,7 @@ class JobSubmission:
         if job.phase is Phase.QUEUED:
             plan.outlook.queue(job.work, job.cost_ms)
             # First: a worker begins meanwhile.
-            await self._announcer.work(target.name)
+            await self._announcer.work(lane_of(target, job.cost_ms))
         await self._announcer.touched(job_id, job.phase)
         if run and job.phase is not Phase.QUEUED:
             await self._control.run(caller, job_id)

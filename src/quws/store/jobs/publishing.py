@@ -125,12 +125,15 @@ class JobPublishing:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._learn = _learning(database)
+        ran = database.now - type_coerce(_j.claimed_time, BigInteger)
         self._hand_back = transition.prepared(
             Move.SUSPEND,
             HELD_JOB,
             FENCE,
             attempt=_j.attempt - 1,
-            spent_ms=_j.spent_ms + database.now - type_coerce(_j.claimed_time, BigInteger),
+            spent_ms=_j.spent_ms + ran,
+            # One that ran for longer than was thought is not taken for a short one again.
+            cost_ms=database.greatest(_j.cost_ms, _j.spent_ms + ran),
             **_CALIBRATED,
         )
 

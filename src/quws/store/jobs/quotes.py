@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, func, select, update
 
+from quws.domain.lanes import has_lanes
 from quws.domain.phases import Phase
 from quws.domain.quotes import Judgement, Quote, QuoteRecord, Told
 from quws.domain.targets import TargetState
@@ -122,7 +123,7 @@ class JobQuotes:
                 state,
                 state=state_in(found),
                 record=QuoteRecord.model_validate(found.quote_record or {}),
-                lanes=False,
+                lanes=has_lanes(found.kind),
             )
 
         return await self._database.look(read)

@@ -10,12 +10,13 @@ from zipfile import ZipFile
 
 import httpx
 import pytest
-from answers import expect, location_of, refusal_of
+from answers import expect, json_of, location_of, refusal_of
 from circuits import BELL2
 from finished import finished, sampled
 from in_process import Api
 from store_helpers import NOW
 
+from quws.client.verify import verify
 from quws.domain.job import Job, Parameter
 from quws.domain.outcomes import read_job
 from quws.domain.targets import Calibration
@@ -106,3 +107,40 @@ async def test_the_calibration_is_in_the_bundle(
     with ZipFile(io.BytesIO(answer.content)) as archive:
         assert Calibration.model_validate_json(archive.read("calibration.json")) == found
         assert json.loads(archive.read("job.json"))["calibration"] == "c1"
+
+
+async def test_the_record_has_the_hashes_of_the_bundle(
+    api: Api, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography")
+    job = await done(api, tmp_path / "made")
+    path = tmp_path / "all.zip"
+    path.write_bytes(expect(await http.get(f"/jobs/{job.id}/bundle.zip")).content)
+    alone = expect(await http.get(f"/jobs/{job.id}/record"))
+    assert alone.headers["content-type"] == "application/json"
+    with ZipFile(path) as archive:
+        assert archive.read("record.json") == alone.content
+    (key,) = json_of(await http.get("/keys"))["keys"]
+    found = verify(path, key["kid"])
+    assert (found.record.job, found.record.seed, found.files) == (job.id, "7", 9)
+    assert "Signed record" in expect(await http.get(f"/jobs/{job.id}", headers=PAGE)).text
+
+
+async def test_a_service_that_does_not_sign_says_so(
+    api: Api, http: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quws.schemas.record.find_spec", lambda name: None)
+    job = await done(api, tmp_path / "made")
+    for path in (f"/jobs/{job.id}/record", "/keys"):
+        sentence = refusal_of(await http.get(path), 404, "not_found")
+        assert sentence.strip() == "this service signs no records: install quws[records]"
+    with ZipFile(io.BytesIO(expect(await http.get(f"/jobs/{job.id}/bundle.zip")).content)) as found:
+        assert "record.json" not in found.namelist()
+    assert "Signed record" not in expect(await http.get(f"/jobs/{job.id}", headers=PAGE)).text
+
+
+async def test_a_job_that_is_not_over_has_no_record(http: httpx.AsyncClient) -> None:
+    pytest.importorskip("cryptography")
+    job = location_of(await http.post("/jobs", data={"CIRCUIT": BELL2}))
+    sentence = refusal_of(await http.get(f"{job}/record"), 403, "illegal_in_phase")
+    assert "a record needs a job that is ABORTED or COMPLETED or ERROR" in sentence
