@@ -61,6 +61,19 @@ def test_all_of_a_job_is_had_in_one_archive(service: Service, job: Job, tmp_path
         assert b'"seed": 7' in archive.read("job.json")
 
 
+def test_a_job_is_run_again_as_it_was(service: Service, job: Job) -> None:
+    done = run(service.environment, "rerun", job.id, "--url", service.url)
+    assert done.returncode == 0, done.stderr
+    with Client(service.url) as client:
+        again = client.job(done.stderr.strip().rsplit("/", 1)[1])
+        assert again.id != job.id
+        # The same seed: the same shots.
+        before = client.job(job.id).outcomes()
+        assert [item.memory for item in again.outcomes().circuits] == [
+            item.memory for item in before.circuits
+        ]
+
+
 def test_a_bundle_is_what_the_service_has_signed(
     service: Service, job: Job, tmp_path: Path
 ) -> None:

@@ -56,6 +56,11 @@ class _Commands(LazyGroup):
             "Run a circuit and print what came out.",
         ),
         LazyCommand(
+            "rerun",
+            "quws.cli.jobs:rerun",
+            "Run a job anew, as it was sent, and print what came out.",
+        ),
+        LazyCommand(
             "result",
             "quws.cli.results:result",
             "Download a result of a job, in any format that it can be had in.",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 from uuid import uuid4
 
-from quws.client.errors import NotUnderstood
-from quws.client.job import Job
+from quws.client.job import Job, made
 from quws.client.selection import Selection
 from quws.client.transport import PAUSES, Transport
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -122,11 +121,7 @@ class Client:
         if run:
             given["PHASE"] = "RUN"
         answer = self._transport.send("POST", "jobs", form=given, key=key or uuid4().hex)
-        if answer.status_code != 303:
-            raise NotUnderstood(
-                self.url, f"it answers with {answer.status_code} where it makes a job"
-            )
-        return Job(self._transport, urljoin(str(answer.url), answer.headers["Location"]))
+        return made(self._transport, answer)
 
     def job(self, job_id: str) -> Job:
         """Return a job that is there already."""

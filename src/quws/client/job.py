@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import monotonic, sleep
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
+from uuid import uuid4
 
+import httpx
 from pydantic import TypeAdapter
 
-from quws.client.errors import JobFailed, NoResult
+from quws.client.errors import JobFailed, NoResult, NotUnderstood
 from quws.client.transport import Transport
 from quws.domain.batch import CircuitStatus
 from quws.domain.kinds import JobKind
@@ -67,6 +69,24 @@ class Job:
     def run(self) -> None:
         """Start a PENDING job."""
         self._move("RUN")
+
+    def rerun(self, *, run: bool = True, key: str | None = None) -> Job:
+        """Make a job with the parameters of this one, byte for byte, and with its seed.
+
+        Parameters
+        ----------
+        run
+            Start it at once; else it stays PENDING until ``run``.
+        key
+            Of all requests under one key the service makes one job; by default each call of
+            this method makes one.
+
+        """
+        form = {"PHASE": "RUN"} if run else {}
+        return made(
+            self._transport,
+            self._transport.send("POST", f"{self.url}/rerun", form=form, key=key or uuid4().hex),
+        )
 
     def abort(self) -> None:
         """Abort the job."""
@@ -233,3 +253,19 @@ def _of(outcomes: JobOutcomes, circuit: int) -> CircuitOutcome:
     if found.missing is not None:
         raise NoResult(f"circuit {circuit} has no result: {found.missing}")
     return found
+
+
+def made(transport: Transport, answer: httpx.Response) -> Job:
+    """Return the job that a request has made.
+
+    Raises
+    ------
+    NotUnderstood
+        It has made none, and is not refused either.
+
+    """
+    if answer.status_code != 303:
+        raise NotUnderstood(
+            transport.url, f"it answers with {answer.status_code} where it makes a job"
+        )
+    return Job(transport, urljoin(str(answer.url), answer.headers["Location"]))

@@ -225,6 +225,8 @@ class Job:
     circuits_aborted: int = 0
     quote_low: datetime | None = None
     quote_high: datetime | None = None
+    priority: int = 0
+    """As with nice: the smaller number goes first."""
     told: Told | None = None
     """The first quote that it got when it waited."""
     shots: int = 0

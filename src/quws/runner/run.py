@@ -180,7 +180,12 @@ class RunRole(Role):
             work.teller.circuit = index
             work.teller.notes(result.notes, soon=True)
             try:
-                text = _write_compiled(index, compiled, work)
+                # Of a large batch that would be as many files as it has circuits.
+                text = None
+                if request.count <= LARGE_BATCH:
+                    text = _write_compiled(
+                        index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+                    )
             except NotWritten as error:
                 work.fail(index, refused(InvalidCircuit(str(error))), harmless=True)
                 continue
@@ -195,55 +200,35 @@ class RunRole(Role):
                 memory=work.options.memory,
                 compilation=facts_of_compiled(compiled),
             )
-            finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
-                name = f"circuit-{index}.json"
-                outcome = documents.write_circuit(Path(name), outcomes[index], SMALL_OUTCOME)
-                if outcome is None:
-                    allowance.take(Path(name))
-                    update = {"file": name, "compiled": text}
-                else:
-                    allowance.add(len(outcome))
-                    update = {"outcome": outcome, "compiled": text}
-                work.connection.send(finished.model_copy(update=update))
-            else:
-                if text is not None:
-                    files.append(text)
-                work.connection.send_soon(finished)
-        written = self._written(work, outcomes)
+                told = _told_alone(outcomes[index], text, result.engine, allowance)
+                work.connection.send(told)
+                continue
+            if text is not None:
+                files.append(text)
+            work.connection.send_soon(CircuitFinished(circuit=index, engine=result.engine))
+        if not outcomes:
+            raise Failed(none_ran(work.missing), harmless=not work.harmed)
+        for index, why in work.missing.items():
+            outcomes[index] = CircuitOutcome({}, index=index, missing=why)
+        written = documents.write(
+            Path(),
+            JobOutcomes(
+                request.job,
+                self._target.name,
+                work.options.shots,
+                [outcomes[index] for index in range(len(facts))],
+                versions(),
+            ),
+            request.response_format,
+            min(SMALL_OUTCOME, request.file_bytes),
+        )
         for item in written:
             if item.content is None:
                 allowance.take(Path(item.file))
             else:
                 allowance.add(len(item.content.encode()))
         work.connection.send(ResultsWritten(files=[*written, *files]))
-
-    def _written(self, work: Work, outcomes: dict[int, CircuitOutcome]) -> list[ResultFile]:
-        """Write what the whole job gave, in which every circuit has its place.
-
-        Raises
-        ------
-        Failed
-            Nothing came of any.
-
-        """
-        if not outcomes:
-            raise Failed(none_ran(work.missing), harmless=not work.harmed)
-        for index, why in work.missing.items():
-            outcomes[index] = CircuitOutcome({}, index=index, missing=why)
-        request = work.request
-        return documents.write(
-            Path(),
-            JobOutcomes(
-                request.job,
-                self._target.name,
-                work.options.shots,
-                [outcomes[index] for index in range(len(work.facts))],
-                versions(),
-            ),
-            request.response_format,
-            min(SMALL_OUTCOME, request.file_bytes),
-        )
 
     def _ran(self, work: Work) -> Ran:
         handed = work.request.handover is not None and (
@@ -255,17 +240,32 @@ class RunRole(Role):
         return run_here(self._target, work)
 
 
-def _write_compiled(index: int, compiled: Compiled, work: Work) -> ResultFile | None:
-    # Of a large batch that would be as many files as it has circuits.
-    if not compiled.changed or work.request.count > LARGE_BATCH:
+def _told_alone(
+    outcome: CircuitOutcome, compiled: ResultFile | None, engine: str, allowance: Allowance
+) -> CircuitFinished:
+    """Write what one circuit of a batch gave, and return what tells of it."""
+    index = outcome.index
+    name = f"circuit-{index}.json"
+    text = documents.write_circuit(Path(name), outcome, SMALL_OUTCOME)
+    if text is None:
+        allowance.take(Path(name))
+        return CircuitFinished(circuit=index, engine=engine, file=name, compiled=compiled)
+    allowance.add(len(text))
+    return CircuitFinished(circuit=index, engine=engine, outcome=text, compiled=compiled)
+
+
+def _write_compiled(
+    index: int, compiled: Compiled, teller: Teller, *, needed: bool
+) -> ResultFile | None:
+    if not compiled.changed:
         return None
     name = f"circuit-{index}.qasm"
     try:
         write_compiled(Path(name), compiled)
     except NotWritten as error:
-        if work.options.kind is JobKind.COMPILE:
+        if needed:
             raise
-        work.teller.notes([str(error)])
+        teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)
 

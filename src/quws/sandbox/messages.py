@@ -154,6 +154,13 @@ class SplitCircuits(_Read):
     most: int
 
 
+class WriteQpy(_Read):
+    """Write circuits as QPY."""
+
+    kind: Literal["write_qpy"] = "write_qpy"
+    circuits: list[str]
+
+
 class ReadCircuits(_Message):
     """Read circuits, and write down what they are into a folder, for a child that must not read.
 
@@ -186,6 +193,7 @@ ToChild = (
     | CheckCircuits
     | DrawCircuit
     | SplitCircuits
+    | WriteQpy
     | ReadCircuits
 )
 
@@ -387,10 +395,10 @@ class CircuitDrawn(_Message):
     drawing: Drawing
 
 
-class CircuitsSplit(_Message):
-    """A file for each circuit of a batch."""
+class CircuitFiles(_Message):
+    """A QPY file for each circuit, as the text that it travels as."""
 
-    kind: Literal["circuits_split"] = "circuits_split"
+    kind: Literal["circuit_files"] = "circuit_files"
     files: list[str]
 
 
@@ -427,6 +435,6 @@ FromChild = (
     | CircuitsChecked
     | CircuitsWritten
     | CircuitDrawn
-    | CircuitsSplit
+    | CircuitFiles
     | CircuitRefused
 )

@@ -38,8 +38,8 @@ metadata = MetaData(
 )
 
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_OWNERS = ("target", "owner", "turn")
 _WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
-_SHORT_WAITS = f"{_WAITS} AND cost_ms < 1000"
 
 jobs = Table(
     "jobs",
@@ -123,21 +123,10 @@ jobs = Table(
     # The next job of a target.
     Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
     # The next short job, which does not wait behind long ones.
-    Index("ix_jobs_short", *_QUEUE, **_only(_SHORT_WAITS)),
+    Index("ix_jobs_short", *_QUEUE, **_only(f"{_WAITS} AND cost_ms < 1000")),
     # Whose turn is next, and when an owner's next turn is.
-    Index(
-        "ix_jobs_turn",
-        "target",
-        "turn",
-        **_only(_WAITS),
-    ),
-    Index(
-        "ix_jobs_owner_turn",
-        "target",
-        "owner",
-        "turn",
-        **_only(_WAITS),
-    ),
+    Index("ix_jobs_turn", "target", "turn", **_only(_WAITS)),
+    Index("ix_jobs_owner_turn", *_OWNERS, **_only(_WAITS)),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
@@ -406,6 +395,16 @@ run_times = Table(
     Column("seconds", Float, nullable=False),
     # What became of the last quotes, in as many characters for each.
     Column("judged", Text, nullable=False, server_default=text("''")),
+)
+
+target_use = Table(
+    "target_use",
+    metadata,
+    # How many milliseconds of a target an owner had in an hour, counted from 1970.
+    Column("target", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("ms", BigInteger, nullable=False),
 )
 
 users = Table(

@@ -107,6 +107,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     change(
         "POST", "/{job_id}/destruction", post_control("DESTRUCTION"), "Change the destruction time"
     )
+    change("POST", "/{job_id}/rerun", post_rerun, "Make a job with the parameters of this one")
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
@@ -258,6 +259,18 @@ async def change_job(request: Request, job_id: str) -> Response:
         return await delete_job(request, job_id)
     await _apply(request, job_id, posted)
     return see_other(urls_of(request).job(job_id))
+
+
+async def post_rerun(request: Request, job_id: str) -> Response:
+    """Make a job with the parameters of this one, byte for byte, and go to it.
+
+    Control parameters may be sent: PHASE=RUN starts it at once, else it is PENDING. With the
+    header Idempotency-Key there is one new job however often the request is sent.
+    """
+    jobs, caller = jobs_of(request), caller_of(request)
+    job = await jobs.reader.get(caller, job_id)
+    made = await jobs.again.rerun(caller, job, await read_posted(request), read_key(request))
+    return see_other(urls_of(request).job(made.id))
 
 
 async def delete_job(request: Request, job_id: str) -> Response:

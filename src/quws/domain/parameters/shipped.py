@@ -20,6 +20,7 @@ from quws.domain.parameters.specification import (
     Specifications,
 )
 from quws.domain.parameters.values import ResponseFormat
+from quws.domain.policy import LAST_PRIORITY
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
@@ -349,6 +350,22 @@ SPECIFICATIONS = Specifications(
             more="At most 65,536 characters.",
             example='{"run": 7}',
             longest=64 * 1024,
+        ),
+        Specification(
+            name="PRIORITY",
+            keyword="priority",
+            role=Role.JOB,
+            kind=Kind.INTEGER,
+            read=values.integer(
+                "PRIORITY", -LAST_PRIORITY, LAST_PRIORITY, "the smaller goes first"
+            ),
+            label="Priority",
+            help="Which jobs go first on the target: the smaller number, as with nice.",
+            low=-LAST_PRIORITY,
+            high=LAST_PRIORITY,
+            more="Less than 0 only where the operator allows it (`QUWS_POLICY__PRIORITIES`).",
+            example="10",
+            otherwise="0",
         ),
         Specification(
             name="WEBHOOK",

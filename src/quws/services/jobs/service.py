@@ -24,6 +24,7 @@ from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
+from quws.services.jobs.rerun import JobRerun
 from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
@@ -148,6 +149,7 @@ class JobService:
             policy=policy,
             clock=clock,
         )
+        self.again = JobRerun(self.files, self.submission, specifications)
         self.follower = JobFollower(
             self.reader,
             Feeds(store.outbox, events),

@@ -68,11 +68,18 @@ class JobSubmission:
         self._policy = policy
         self._clock = clock
 
-    async def submit(self, caller: Caller, posted: Sequence[Posted], key: str | None = None) -> Job:
+    async def submit(
+        self,
+        caller: Caller,
+        posted: Sequence[Posted],
+        key: str | None = None,
+        note: str | None = None,
+    ) -> Job:
         """Make a job of its parameters, and return it as it was made; PHASE=RUN queues it at once.
 
         Everything is checked first: either there is a sound job, or nothing.
-        With a ``key`` there is one job however often the request is sent.
+        With a ``key`` there is one job however often the request is sent. Its timeline begins
+        with the ``note``.
 
         Raises
         ------
@@ -113,7 +120,7 @@ class JobSubmission:
         run = control.phase == "RUN"
         checked = self._clock()
         entries = [
-            TimelineEntry(now, "received", "quws"),
+            TimelineEntry(now, "received", "quws", note),
             TimelineEntry(checked, "validated", "quws", warning),
         ]
         bounds = [*near, *self._quotas.of_making(caller.name)]
@@ -151,6 +158,7 @@ class JobSubmission:
                 name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
+                priority=plan.request.priority,
                 shots=plan.shots,
             )
             job, before = await self._add(job, entries, once, plan.request.webhook, bounds)

@@ -18,6 +18,7 @@ from quws.domain.errors import QuotaExceeded
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Bound
+from quws.domain.shares import Fairness
 from quws.store import quotas, webhooks
 from quws.store import tables as t
 from quws.store.database import Database
@@ -30,7 +31,7 @@ from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
 from quws.store.jobs.timeline import tell
-from quws.store.jobs.turns import next_turn
+from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
 from quws.store.quotas import Wanted
 
@@ -114,8 +115,10 @@ class Change:
 class JobControl:
     """The client's writes: what a job is set to, RUN, ABORT, DELETE."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fairness: Fairness) -> None:
         self._database = database
+        self._fairness = fairness
+        self._turn = turn_of_new(database)
 
     async def apply(self, job_id: str, change: Change) -> JobRef:
         """Change a job in all that a request wants of it, or in nothing. Return it as it is then.
@@ -294,7 +297,8 @@ class JobControl:
             held = TimelineEntry(now, "held", run.queued.source, why)
             row = await transition.make(connection, job_id, Move.HOLD, held)
         else:
-            turn = next_turn(self._database, job.target, job.owner)
+            share = for_turn(job.target, job.owner, self._fairness, now)
+            turn = self._turn.params(share)
             row = await transition.make(
                 connection, job_id, Move.QUEUE, run.queued, turn=turn, charged=charged
             )

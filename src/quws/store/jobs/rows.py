@@ -114,6 +114,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         quote_low=row.quote_low,
         quote_high=row.quote_high,
         told=told_of(row.told),
+        priority=row.priority,
         shots=row.shots,
     )
 

@@ -121,6 +121,7 @@ KEYWORDS = {
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "PRIORITY": "priority",
     "WEBHOOK": "webhook",
     "RUNID": "run_id",
     "NAME": "name",
