@@ -30,7 +30,12 @@ def run_here(target: Target, work: Work) -> Ran:
     _tell_calibration(target, work.connection)
     for place, index in enumerate(work.to_run()):
         if place == 0:
-            work.connection.send_soon(CircuitStarted(circuit=index, at=time.monotonic()))
+            started = CircuitStarted(circuit=index, at=time.monotonic())
+            if work.request.count == 1:
+                work.connection.send_soon(started)
+            else:
+                # So that it can be stopped without the others.
+                work.connection.send(started)
         work.teller.circuit = index
         ran: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):
