@@ -6,18 +6,25 @@ import dataclasses
 import hashlib
 import time
 import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from quws.domain.bases import Basis
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import Compilation
-from quws.runner.estimate import estimated, plan_of, sampling
+from quws.runner.estimate import estimated, measuring, plan_of, sampling
+from quws.runner.teller import Teller
 from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
 from quws.targets import CircuitResult, Target
 from quws.targets.base import Compiled
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 
 def run_here(target: Target, work: Work) -> Ran:
@@ -66,30 +73,42 @@ def _estimate(
     target: Target, work: Work, index: int, options: RunOptions
 ) -> tuple[Compiled, CircuitResult]:
     """Find the expectation values of a circuit; of many bases the first stands for all."""
-    if options.exact:
-        circuit, notes = work.unmeasured(index)
-        work.teller.notes(notes)
-        observables = plan_of(options, index).observables
-        return Compiled(circuit), target.expectations(circuit, observables, options)
-    circuits, notes = work.measured(index)
+    circuit, notes = work.unmeasured(index)
     work.teller.notes(notes)
+    plan = plan_of(options, index)
+    if options.exact:
+        return Compiled(circuit), target.expectations(circuit, plan.observables, options)
+    asked = [sampling(options, run) for run in range(len(plan.bases))]
+    first, results = Compiled(circuit), target.in_bases(circuit, plan.bases, asked)
+    if results is None:
+        first, results = _each_basis(target, work.teller, circuit, plan.bases, asked)
+    if len(results) > 1:
+        work.teller.notes([f"its observables are measured in {len(results)} bases"])
+    work.teller.notes(first.notes)
+    return first, estimated(plan, results)
+
+
+def _each_basis(
+    target: Target,
+    teller: Teller,
+    circuit: QuantumCircuit,
+    bases: Sequence[Basis],
+    options: Sequence[RunOptions],
+) -> tuple[Compiled, list[CircuitResult]]:
+    """Run a circuit for each basis; what was compiled first stands for all."""
     first, results = Compiled(None), []
-    for run, circuit in enumerate(circuits):
-        asked = sampling(options, run)
-        compiled = target.compile(circuit, asked)
+    for run, (basis, asked) in enumerate(zip(bases, options, strict=True)):
+        compiled = target.compile(measuring(circuit, basis), asked)
         first = first if run else compiled
 
         def progress(part: float, sentence: str | None, run: int = run) -> None:
-            where = f"basis {run} of {len(circuits)}"
-            work.teller.progress(
-                (run + part) / len(circuits), None if sentence is None else f"{where}: {sentence}"
+            where = f"basis {run} of {len(bases)}"
+            teller.progress(
+                (run + part) / len(bases), None if sentence is None else f"{where}: {sentence}"
             )
 
         results.append(target.run(compiled, asked, progress))
-    if len(circuits) > 1:
-        work.teller.notes([f"its observables are measured in {len(circuits)} bases"])
-    work.teller.notes(first.notes)
-    return first, estimated(plan_of(options, index), results)
+    return first, results
 
 
 def _compile(
