@@ -1,4 +1,4 @@
-"""``quws submit``: its options are the parameters of a job."""
+"""``quws submit``, whose options are the parameters of a job, and ``quws rerun``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
+from quws.client import Client, ClientError, Job
+from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
 
@@ -53,17 +54,42 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
         job = client.submit(circuit, **parameters)
     except UnicodeDecodeError as error:
         stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
+    _show(job)
+
+
+def rerun(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    *,
+    url: Url = HOME,
+    token: Token = None,
+) -> None:
+    """Run a job anew, as it was sent, and print what came out."""
+    try:
+        with Client(url, token=token) as client:
+            _show(client.job(job).rerun())
+    except ClientError as error:
+        stop(str(error))
+
+
+def _show(job: Job) -> None:
+    """Wait for a job, and print what came out."""
     typer.echo(job.url, err=True)
-    circuits = job.wait().outcomes().circuits
+    outcomes = job.wait().outcomes()
+    circuits = outcomes.circuits
     for found in circuits:
+        if found.missing is not None:
+            typer.echo(f"circuit {found.index} {found.missing}", err=True)
+            continue
         if len(circuits) > 1:
             typer.echo(f"circuit {found.index}:")
         for outcome, count in found.counts.items():
             typer.echo(f"{outcome} {count}")
         for item in found.expectations or []:
             typer.echo(f"{item.observable}: {item.value} ± {item.error}")
-        if found.compilation is not None:
+        if outcomes.kind is JobKind.COMPILE:
             typer.echo(job.result(f"circuit-{found.index}").decode())
+    if any(found.missing is not None for found in circuits):
+        raise typer.Exit(1)
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 from uuid import uuid4
 
-from quws.client.errors import NotUnderstood
-from quws.client.job import Job
+from quws.client.job import Job, made
 from quws.client.selection import Selection
 from quws.client.transport import PAUSES, Transport
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -18,6 +17,8 @@ from quws.domain.parameters.writing import form
 from quws.domain.payloads import as_text
 from quws.domain.targets import Calibration
 from quws.schemas.job import RefJson
+from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson
 
 
 class Client:
@@ -120,11 +121,7 @@ class Client:
         if run:
             given["PHASE"] = "RUN"
         answer = self._transport.send("POST", "jobs", form=given, key=key or uuid4().hex)
-        if answer.status_code != 303:
-            raise NotUnderstood(
-                self.url, f"it answers with {answer.status_code} where it makes a job"
-            )
-        return Job(self._transport, urljoin(str(answer.url), answer.headers["Location"]))
+        return made(self._transport, answer)
 
     def job(self, job_id: str) -> Job:
         """Return a job that is there already."""
@@ -147,6 +144,11 @@ class Client:
         found = self._transport.get("jobs", list[RefJson], **{"IDEMPOTENCY-KEY": key})
         return self.job(found[0].id) if found else None
 
+    def quota(self, owner: str | None = None) -> QuotaJson:
+        """Fetch what one may have of the service, and has; for operators what an ``owner`` has."""
+        query = {} if owner is None else {"OWNER": owner}
+        return self._transport.get("quota", QuotaJson, **query)
+
     def target(self, name: str) -> dict[str, Any]:
         """Fetch what a target is and how it is, as the service wrote it."""
         return self._transport.get(_target_path(name), dict[str, Any])
@@ -155,6 +157,10 @@ class Client:
         """Fetch a calibration of a target."""
         path = f"{_target_path(target)}/calibrations/{quote(calibration_id, safe='')}"
         return self._transport.get(path, Calibration)
+
+    def keys(self) -> KeysJson:
+        """Fetch the public keys by which the records of the service are checked."""
+        return self._transport.get("keys", KeysJson)
 
 
 def _target_path(name: str) -> str:

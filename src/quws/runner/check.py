@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import io
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
-from quws.domain.payloads import as_text
+from quws.domain.payloads import NoPayload, as_bytes, as_text
 from quws.runner.work import is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
+    CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
     DrawCircuit,
+    SplitCircuits,
     ToChild,
+    WriteQpy,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
 
@@ -70,16 +72,28 @@ class CheckRole(Role):
     def load(self) -> None:
         from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
+        from quws.circuits.formats.qpy_files import split, write  # noqa: PLC0415
+        from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
 
         parse = load_parsers()
 
-        def facts(source: str, language: Language | None, limits: CircuitLimits) -> CircuitFacts:
-            return parse(source, language, limits)[1]
+        def alike(request: CheckCircuits) -> Alike:
+            def facts(
+                source: str, language: Language | None, limits: CircuitLimits
+            ) -> CircuitFacts:
+                circuit, found = parse(source, language, limits)
+                if request.native is not None:
+                    check_native(circuit, request.native, source, found.language)
+                return found
 
-        self._alike = partial(Alike, facts)
+            return Alike(facts, request.language, request.limits)
+
+        self._alike = alike
         self._read = read
         self._draw = draw
+        self._split = split
+        self._write = write
 
     @override
     def warm(self) -> None:
@@ -88,7 +102,7 @@ class CheckRole(Role):
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:
-        if not isinstance(request, CheckCircuits | DrawCircuit):
+        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits | WriteQpy):
             raise unexpected(request)
         confine.limit(
             memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
@@ -98,7 +112,17 @@ class CheckRole(Role):
             if isinstance(request, DrawCircuit):
                 connection.send(self._drawn(request))
                 return True
-            alike = self._alike(request.language, request.limits)
+            if isinstance(request, SplitCircuits):
+                connection.send(self._parts(request))
+                return True
+            if isinstance(request, WriteQpy):
+                files = []
+                for index, source in enumerate(request.circuits):  # noqa: B007
+                    found = self._read(source, request.language, request.limits)
+                    files.append(as_text(self._write(found.circuit)))
+                connection.send(CircuitFiles(files=files))
+                return True
+            alike = self._alike(request)
             facts = []
             for index, source in enumerate(request.circuits):  # noqa: B007
                 facts.append(alike.facts(source))
@@ -118,3 +142,11 @@ class CheckRole(Role):
     def _drawn(self, request: DrawCircuit) -> CircuitDrawn:
         circuit = self._read(request.circuit, request.language, request.limits).circuit
         return CircuitDrawn(drawing=self._draw(circuit))
+
+    def _parts(self, request: SplitCircuits) -> CircuitFiles:
+        try:
+            data = as_bytes(request.file)
+        except NoPayload as fault:
+            raise InvalidCircuit(f"the file of circuits {fault}") from None
+        files = self._split(data or b"", request.limits, request.most)
+        return CircuitFiles(files=[as_text(file) for file in files])

@@ -18,6 +18,7 @@ from quws.worker.workplace import Workplace
 _RETRY_SECONDS = 1.0
 _SHORTEST_PAUSE = 0.005
 _LAST_BEAT_SECONDS = 1.0
+_CORES = os.cpu_count() or 1
 _log = structlog.get_logger(__name__)
 
 
@@ -80,11 +81,21 @@ async def _beat(held: HeldJob, place: Workplace) -> None:
     except Fenced:
         held.lost.set()
         return
+    if held.batch.aborted_known != held.claim.aborted:
+        held.batch.learn(await place.jobs.circuits.over(held.id))
+        stop_aborted(held)
     if held.claim.deadline != deadline:
         limit_cpu(held, place)
     due = held.claim.deadline
     if due is not None and due <= now and await held.abort_overdue(now):
         held.lost.set()
+
+
+def stop_aborted(held: HeldJob) -> None:
+    """Kill the child if the circuit that it runs was aborted; another one goes on behind that."""
+    if held.batch.is_stopped() and held.child is not None:
+        held.again = True
+        held.child.kill()
 
 
 def limit_cpu(held: HeldJob, place: Workplace) -> None:
@@ -99,7 +110,7 @@ def limit_cpu(held: HeldJob, place: Workplace) -> None:
     if held.claim.deadline is not None:
         left = (held.claim.deadline - place.store_clock.now()).total_seconds()
         wall = monotonic() - held.began + max(0.0, left) + place.lease_seconds
-        seconds = int(wall * (os.cpu_count() or 1)) + 1
+        seconds = int(wall * _CORES) + 1
         # What it has used for others before is not this job's.
         seconds += math.ceil(held.child.cpu_before)
     confine.limit_cpu(held.child.pid, seconds)

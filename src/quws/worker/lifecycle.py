@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from quws.bus.events import EventHub
+from quws.bus.events import HELD_CHANNEL, EventHub
+from quws.store.database import StoreUnavailable
 from quws.worker.cancellations import Cancellations
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
@@ -29,6 +30,7 @@ async def run_worker(
     *,
     cancellations: Cancellations | None = None,
     lock: TargetLock | None = None,
+    short_hints: HintListener | None = None,
 ) -> None:
     """Work until told to stop, then let jobs end or hand them back.
 
@@ -37,16 +39,20 @@ async def run_worker(
     """
     events.listen(slots.heard, slots.missed)
     # Events stay on while jobs end: an ABORT must still reach them.
-    async with _in_background(events.run()):
+    async with _in_background(events.run(HELD_CHANNEL)):
         while lock is None or await lock.acquire(stop):
             slots.resume()
-            work = [hints.run(slots), slots.look(), health.run()]
+            work = [hints.run(slots), slots.look(), slots.account(), health.run()]
+            if short_hints is not None:
+                work.append(short_hints.run(slots))
             if cancellations is not None:
                 work.append(cancellations.run())
             async with _in_background(*work):
                 await (stop.wait() if lock is None else lock.keep(stop))
                 _log.info("worker stops taking jobs")
                 await slots.drain(grace_seconds if stop.is_set() else 0.0)
+            with contextlib.suppress(StoreUnavailable):
+                await slots.tell_use()
             if lock is not None:
                 await lock.release()
             if stop.is_set():

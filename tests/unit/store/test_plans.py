@@ -270,6 +270,13 @@ async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
     assert_reads_in_order(plan, "ix_jobs_queue")
 
 
+async def test_the_next_short_job_of_a_target(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        await full.claims.take(TARGET, "worker", 60, NOW, most=1, short=True)
+    plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
+    assert_reads_in_order(plan, "ix_jobs_short")
+
+
 async def test_due_destruction(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
         assert await full.sweeps.expired(NOW + timedelta(minutes=1))
@@ -319,7 +326,7 @@ async def test_how_many_of_mine_are_active(full: JobStore, full_url: str) -> Non
     wanted = ListFilter(BUSY, phases=frozenset({Phase.PENDING, Phase.HELD}), last=1)
     ((ref,),) = [chunk async for chunk in full.listing.refs(wanted)]
     with Caught() as caught:
-        found = await run(full, ref.id, most=1)
+        found = await run(full, ref.id, most=1, owner=BUSY)
     assert found is not None
     assert found.phase is Phase.HELD
     # Few jobs are active at all: an index that has only those will do.

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from quws.domain import formats
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter, KindNotSupported
 from quws.domain.kinds import JobKind
@@ -41,18 +43,6 @@ class ResponseFormat(StrEnum):
     VOTABLE = "votable"
     JSON = "json"
     CSV = "csv"
-
-
-_FORMATS = {
-    "votable": ResponseFormat.VOTABLE,
-    "votable_plain": ResponseFormat.VOTABLE,
-    "application/x-votable+xml": ResponseFormat.VOTABLE,
-    "text/xml": ResponseFormat.VOTABLE,
-    "json": ResponseFormat.JSON,
-    "application/json": ResponseFormat.JSON,
-    "csv": ResponseFormat.CSV,
-    "text/csv": ResponseFormat.CSV,
-}
 
 
 def is_xml_text(text: str) -> bool:
@@ -137,6 +127,23 @@ def one_of(name: str, *choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def read_on_error(text: str) -> OnError:
+    """Read what becomes of the other circuits when one cannot be run.
+
+    Raises
+    ------
+    InvalidParameter
+        It is neither.
+
+    """
+    try:
+        return OnError(text.strip().lower())
+    except ValueError:
+        raise InvalidParameter(
+            f"ON_ERROR must be {' or '.join(OnError)}, not '{text[:40]}'", parameter="ON_ERROR"
+        ) from None
 
 
 def stripped(text: str) -> str:
@@ -232,13 +239,13 @@ def read_format(text: str) -> ResponseFormat:
         There is no such format.
 
     """
-    found = _FORMATS.get(text.split(";", maxsplit=1)[0].strip().lower())
-    if found is None:
+    found = formats.named(text)
+    if found is None or found.value not in list(ResponseFormat):
         raise InvalidParameter(
             f"RESPONSEFORMAT must be one of {', '.join(ResponseFormat)}, not '{text[:40]}'",
             parameter="RESPONSEFORMAT",
         )
-    return found
+    return ResponseFormat(found)
 
 
 def read_metadata(text: str) -> dict[str, Any]:
