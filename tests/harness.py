@@ -361,6 +361,15 @@ class Service:
         return found
 
 
+def is_at_work(process: psutil.Process) -> bool:
+    """Whether a thread of a process runs, or would if it had a core."""
+    try:
+        found = [task.read_bytes() for task in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+    except OSError:
+        return False
+    return any(b") R " in stat for stat in found)
+
+
 def words(process: psutil.Process) -> list[str]:
     """Return the command line of a process. One that was forked has all of it in one word."""
     return " ".join(process.cmdline()).split()

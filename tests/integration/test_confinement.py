@@ -170,7 +170,7 @@ def test_an_exclusive_target_has_one_worker_and_another_takes_over(
             assert claimed_by(http, job) == [first.pid]
 
         # Frozen, it is not heard of: the other takes over, and what the first one ran is dead.
-        running = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
+        running = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
         wait(http, running, "EXECUTING")
         children = until(lambda: simulating(first), 30, "a simulation")
         psutil.Process(first.pid).send_signal(signal.SIGSTOP)
@@ -182,7 +182,7 @@ def test_an_exclusive_target_has_one_worker_and_another_takes_over(
         until(lambda: first.log.read_text().count("standing by") == 1, 10, "a worker that waits")
 
         # Told to stop, a worker gives the target back, and the job that it runs too.
-        running = create(http, slow(22, 120), SHOTS=10, PHASE="RUN")
+        running = create(http, slow(22, 60), SHOTS=10, PHASE="RUN")
         wait(http, running, "EXECUTING")
         second.end()
         assert wait(http, running) == "COMPLETED"

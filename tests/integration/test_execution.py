@@ -15,7 +15,17 @@ import psutil
 import pytest
 from circuits import ENDLESS, flip, slow
 from commands import quws
-from harness import Postgres, Process, Service, cluster, embedded, until, wait_ready, words
+from harness import (
+    Postgres,
+    Process,
+    Service,
+    cluster,
+    embedded,
+    is_at_work,
+    until,
+    wait_ready,
+    words,
+)
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
@@ -33,7 +43,7 @@ def runner_of(service: Service) -> psutil.Process:
     def busy() -> psutil.Process | None:
         for child in service.simulations():
             try:
-                if child.cpu_times().user > 0.5 and child.cpu_percent(0.05) > 20:
+                if child.cpu_times().user > 0.3 and is_at_work(child):
                     return child
             except psutil.Error:
                 continue

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import redis
 from circuits import BELL2, ENDLESS, slow
-from harness import Postgres, Process, Service, cluster, embedded, until
+from harness import Postgres, Process, Service, cluster, embedded, is_at_work, until
 from lxml import etree
 from uws import create, document, job_json, listed, story, text, wait
 
@@ -51,7 +51,7 @@ def running(service: Service, number: int) -> list[psutil.Process]:
         found = [
             child
             for child in service.simulations()
-            if child.cpu_times().user > 0.7 and child.cpu_percent(0.05) > 20
+            if child.cpu_times().user > 0.7 and is_at_work(child)
         ]
         return found if len(found) == number else None
 
@@ -300,11 +300,8 @@ def test_no_job_ends_wrongly_when_the_clock_is_set(mishaps: Cluster, http: httpx
     # A worker that died when the clock was an hour ahead does not keep its job so long.
     clock.set(3600)
     until(lambda: noticed() >= before + 10, 20, "notice")
-    worker = next(
-        p
-        for p in service.processes
-        if p.arguments[0] == "worker" and any(m.cpu_times().user > 2 for m in p.family()[2:])
-    )
+    (child,) = running(service, 1)
+    worker = next(p for p in service.processes if child in p.family())
     worker.kill()
     clock.set(-3600)
     until(lambda: job_json(http, running_job)["attempt"] == 2, 40, "another attempt")

@@ -30,11 +30,14 @@ _CIRCUITS = TypeAdapter(list[CircuitJson])
 class Job:
     """One job of a service. What is asked for is fetched anew each time.
 
+    Only which results a job has that is COMPLETED is known from then on.
+
     Every method raises ``ClientError`` where the service does not answer, or refuses.
     """
 
     def __init__(self, transport: Transport, url: str) -> None:
         self._transport = transport
+        self._results: list[str] | None = None
         self.url = url
 
     @property
@@ -161,6 +164,7 @@ class Job:
             left = _WAIT_SECONDS if limit is None else min(_WAIT_SECONDS, limit - monotonic())
             job = self.read(wait=left)
             if job.phase is Phase.COMPLETED:
+                self._results = [item.id for item in job.results]
                 return self
             if job.phase not in ACTIVE and job.phase is not Phase.SUSPENDED:
                 reasons = [item.message for item in job.errors]
@@ -209,7 +213,9 @@ class Job:
             A service that is newer than this client writes them otherwise.
 
         """
-        listed = {item.id for item in self.read().results}
+        listed = self._results
+        if listed is None:
+            listed = [item.id for item in self.read().results]
         name = next((item for item in DOCUMENT.values() if item in listed), "counts")
         document = self._document(name)
         return read_job(document, self._document("memory") if "memory" in listed else None)

@@ -6,16 +6,21 @@ import dataclasses
 import hashlib
 import time
 import traceback
+from typing import TYPE_CHECKING
 
+from quws.domain.bases import Plan
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.runner.estimate import plan_of
+from quws.runner.estimate import estimated, measuring, plan_of, sampling
 from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Ran, Work
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
 from quws.targets import CircuitResult, Target
 from quws.targets.base import Compiled
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 
 def run_here(target: Target, work: Work) -> Ran:
@@ -58,15 +63,34 @@ def _estimate(
     target: Target, work: Work, index: int, options: RunOptions
 ) -> tuple[Compiled, CircuitResult]:
     """Find the expectation values of a circuit; of many bases the first stands for all."""
-    if options.exact:
-        circuit, notes = work.unmeasured(index)
-        work.teller.notes(notes)
-        observables = plan_of(options, index).observables
-        return Compiled(circuit), target.expectations(circuit, observables, options)
-    circuits, notes = work.measured(index)
+    circuit, notes = work.unmeasured(index)
     work.teller.notes(notes)
+    plan = plan_of(options, index)
+    if options.exact:
+        return Compiled(circuit), target.expectations(circuit, plan.observables, options)
+    results = None
+    if not options.mitigation:
+        asked = [sampling(options, run) for run in range(len(plan.bases))]
+        results = target.in_bases(circuit, plan.bases, asked)
+    if results is None:
+        first, found = _each_run(target, work, plan, circuit, options)
+    else:
+        first, found = Compiled(circuit), estimated(plan, results)
+    if len(plan.bases) > 1:
+        work.teller.notes([f"its observables are measured in {len(plan.bases)} bases"])
+    work.teller.notes(first.notes)
+    return first, found
+
+
+def _each_run(
+    target: Target, work: Work, plan: Plan, circuit: QuantumCircuit, options: RunOptions
+) -> tuple[Compiled, CircuitResult]:
+    """Run a circuit as often as it takes, one after the other; what was compiled first stands for
+    all.
+    """
+    circuits = [measuring(circuit, basis) for basis in plan.bases]
+    count = len(circuits) * len(options.factors)
     runs, results = [], []
-    count = options.runs(index)
     for run, (compiled, asked) in enumerate(compiled_runs(target, circuits, options)):
         runs.append(compiled)
 
@@ -77,11 +101,7 @@ def _estimate(
             )
 
         results.append(target.run(compiled, asked, progress))
-    if len(circuits) > 1:
-        work.teller.notes([f"its observables are measured in {len(circuits)} bases"])
     first = runs[0] if runs else Compiled(None)
-    work.teller.notes(first.notes)
-    plan = plan_of(options, index)
     return first, estimate_of(target, plan, runs, results, options, work.misread(target))
 
 

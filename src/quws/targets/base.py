@@ -19,6 +19,7 @@ from quws.domain.targets import Feature, TargetState
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from quws.domain.bases import Basis
     from quws.domain.circuits import CircuitFacts, Language
     from quws.domain.compiling import Optimization
     from quws.domain.options import RunOptions
@@ -216,6 +217,22 @@ class Target(ABC):
 
         """
         raise NotImplementedError(f"{self.name} computes no exact values")
+
+    def in_bases(
+        self, circuit: QuantumCircuit, bases: Sequence[Basis], options: Sequence[RunOptions]
+    ) -> list[CircuitResult] | None:
+        """Sample a circuit in several bases at once, with options for each.
+
+        The circuit measures nothing at its end. The outcomes of a basis are the bits of its
+        qubits, the last of which comes first.
+
+        Returns
+        -------
+        list of CircuitResult or None
+            One for each basis. None where each is to be run as a circuit of its own.
+
+        """
+        return None
 
 
 class RemoteStatus(StrEnum):

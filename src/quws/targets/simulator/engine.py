@@ -16,6 +16,7 @@ from quws.targets.simulator.traits import Traits
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from quws.domain.bases import Basis
     from quws.domain.paulis import Observable
 
 
@@ -100,3 +101,20 @@ class Engine(ABC):
 
         """
         raise NotImplementedError(f"{self.name} computes none")
+
+    def in_bases(
+        self,
+        prepared: Any,  # noqa: ARG002
+        orders: Sequence[Order],  # noqa: ARG002
+        bases: Sequence[Basis],  # noqa: ARG002
+    ) -> list[dict[str, int]] | None:
+        """Sample the end of what was prepared in several bases, with an order for each.
+
+        Returns
+        -------
+        list of dict or None
+            How often each outcome was found in a basis, see ``Target.in_bases``. None where it
+            cannot do so at once.
+
+        """
+        return None

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from quws.targets.simulator.engine import Order
 from quws.targets.simulator.router import Method
-from quws.targets.simulator.tally import CHUNK_BITS, Measured, Tally, of_samples, rows_of
+from quws.targets.simulator.tally import (
+    CHUNK_BITS,
+    Measured,
+    Tally,
+    of_samples,
+    refuse_if_too_large,
+    rows_of,
+)
 
 
 def fits(order: Order) -> bool:
@@ -27,3 +36,16 @@ def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order
         rows = rows_of(samples[start : start + chunk], measured, writer.clbits)
         tally.add(order.errors.flip(rows, measured, random))
     return tally.measured()
+
+
+def in_basis(samples: npt.NDArray[np.int64], qubits: Sequence[int]) -> dict[str, int]:
+    """Count drawn basis states by the bits of some qubits, the last of which comes first."""
+    values, numbers = np.unique(samples, return_counts=True)
+    refuse_if_too_large(len(values), len(qubits))
+    bits = (values[:, np.newaxis] >> np.array(qubits[::-1], dtype=np.int64)) & 1
+    whole = (bits + ord("0")).astype(np.uint8).tobytes().decode("ascii")
+    counts: dict[str, int] = {}
+    for place, number in enumerate(numbers.tolist()):
+        key = whole[place * len(qubits) : (place + 1) * len(qubits)]
+        counts[key] = counts.get(key, 0) + number
+    return counts

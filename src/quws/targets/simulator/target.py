@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 import time
@@ -33,6 +34,7 @@ from quws.targets.simulator.traits import Traits, of_circuit, of_facts
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from quws.domain.bases import Basis
     from quws.domain.paulis import Observable
     from quws.targets.simulator.engine import Engine, Order
 
@@ -187,8 +189,7 @@ class Simulator(Target):
         assert engine is not None and order is not None and choice is not None
         started = time.perf_counter()
         measured = engine.run(compiled.prepared, order)
-        note = f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
-        notes = [note]
+        notes = [_note(engine, choice)]
         if measured.approximate is not None:
             notes.append(f"the result is approximate: {measured.approximate}")
         return CircuitResult(
@@ -225,6 +226,38 @@ class Simulator(Target):
                 for item, value in zip(observables, values, strict=True)
             ],
         )
+
+    @override
+    def in_bases(
+        self, circuit: QuantumCircuit, bases: Sequence[Basis], options: Sequence[RunOptions]
+    ) -> list[CircuitResult] | None:
+        from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
+
+        started = time.perf_counter()
+        traits = of_circuit(circuit)
+        if traits.measurements or not bases:
+            return None
+        most = max(len(basis.paulis) for basis in bases)
+        measured = dataclasses.replace(
+            traits,
+            clbits=traits.clbits + most,
+            registers=traits.registers + 1,
+            gates=traits.gates + 3 * most,  # Turned to the basis, and measured.
+            measurements=most,
+        )
+        choice = self._choice(measured, options[0])
+        orders = [self._order(circuit, measured, choice.method, item) for item in options]
+        engine = self._candidates(orders[0], exact=False)[0]
+        try:
+            found = engine.in_bases(engine.prepare(orders[0]), orders, bases)
+        except Unsupported:
+            return None
+        if found is None:
+            return None
+        seconds = (time.perf_counter() - started) / len(bases)
+        notes = [_note(engine, choice)]
+        name = f"{engine.name}/{choice.method}"
+        return [CircuitResult(item, engine=name, seconds=seconds, notes=notes) for item in found]
 
     def _choice(self, traits: Traits, options: RunOptions) -> Choice:
         if options.memory and options.shots * traits.width > predict.MOST_BYTES:
@@ -265,3 +298,7 @@ class Simulator(Target):
             if engine.takes(order) and (engine.exact or not exact)
         ]
         return sorted(takers, key=lambda engine: speed(engine.name, order.traits.qubits))
+
+
+def _note(engine: Engine, choice: Choice) -> str:
+    return f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
