@@ -130,6 +130,17 @@ async def test_bits_go_to_the_keys_of_measurements(
     ]
 
 
+async def test_a_circuit_without_a_result_gave_nothing(api: Api, http: httpx.AsyncClient) -> None:
+    told = await submitted(http, flip("QB1", "a"), flip("QB2", "b"), flip("QB3", "c"))
+    registers = [Register(name="b", size=1)]
+    only = CircuitOutcome({"1": 7}, ["1"] * 7, index=1, registers=registers)
+    await complete(api, told["id"], JobOutcomes(told["id"], "simulator", 7, [only]), parts=True)
+    url = f"/api/v1/jobs/{told['id']}/artifacts"
+    assert json_of(await http.get(f"{url}/measurements")) == [{}, {"b": [[1]] * 7}, {}]
+    counts = json_of(await http.get(f"{url}/measurement_counts"))
+    assert [item["counts"] for item in counts] == [{}, {"1": 7}, {}]
+
+
 async def test_a_job_is_cancelled_once_and_deleted(http: httpx.AsyncClient) -> None:
     told = await submitted(http, flip("QB1", "a"))
     url = f"/api/v1/jobs/{told['id']}"

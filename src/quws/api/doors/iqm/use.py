@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -31,6 +31,7 @@ _NATIVE = frozenset({"r", "cz"})
 
 Write = Callable[[CircuitOutcome, list[str]], str]
 """Writes what a circuit gave, whose measurements have these keys."""
+_NOTHING = CircuitOutcome({}, [])
 
 
 # -- targets ---------------------------------------------------------------------------------
@@ -170,14 +171,28 @@ async def gave(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
 
 
 async def _written(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
-    """Write what the circuits of a job gave, some at a time."""
+    """Write what the circuits of a job gave, some at a time; one without a result gave nothing."""
     files = jobs_of(request).files
+    done = 0
     async for outcomes in outcomes_of(files, job):
-        wanted = range(outcomes[0].index, outcomes[-1].index + 1)
-        texts = await files.circuits(job, wanted) or [""] * len(wanted)
+        wanted = range(done, max(item.index for item in outcomes) + 1)
+        texts = await files.circuits(job, wanted)
+        yield await asyncio.to_thread(_some, outcomes, wanted, texts, write)
+        done = wanted.stop
+    if done < job.circuits:
+        yield _some((), range(done, job.circuits), (), write)
 
-        def written(outcomes: Any = outcomes, texts: Any = texts) -> str:
-            pairs = zip(outcomes, texts, strict=True)
-            return ",".join(write(item, keys_of(text, item)) for item, text in pairs)
 
-        yield await asyncio.to_thread(written)
+def _some(
+    outcomes: Sequence[CircuitOutcome], wanted: range, texts: Sequence[str], write: Write
+) -> str:
+    found = {item.index: item for item in outcomes if item.missing is None}
+    pieces = []
+    for place, index in enumerate(wanted):
+        if index not in found:
+            pieces.append(write(_NOTHING, []))
+            continue
+        # Of circuits that differ in values there is one text, and its keys are registers.
+        text = texts[place] if len(texts) == len(wanted) else ""
+        pieces.append(write(found[index], keys_of(text, found[index])))
+    return ",".join(pieces)

@@ -13,8 +13,9 @@ from quws.api.doors.superstaq.counts import counts_of
 from quws.api.doors.superstaq.names import email_of, target_name
 from quws.api.doors.superstaq.request import CircuitType, said_of
 from quws.api.kit.services import batches_of, caller_of, jobs_of, targets_of
+from quws.domain.batch import CircuitStatus
 from quws.domain.errors import NotFound
-from quws.domain.job import Job, circuits_of
+from quws.domain.job import Job
 from quws.domain.kinds import JobKind
 from quws.domain.payloads import as_bytes
 from quws.domain.phases import Phase
@@ -32,6 +33,14 @@ STATUS = {
     Phase.ERROR: "failed",
     Phase.ABORTED: "cancelled",
 }
+
+_ENDED = {
+    CircuitStatus.COMPLETED: "completed",
+    CircuitStatus.FAILED: "failed",
+    CircuitStatus.ABORTED: "cancelled",
+    CircuitStatus.SKIPPED: "failed",
+}
+"""Where circuits stand that have ended, whatever became of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +111,19 @@ async def find_job(request: Request, job_id: str) -> Found:
     counts: list[dict[str, int] | None] = [None] * number
     compiles = job.spec.kind is JobKind.COMPILE
     now = "compiling" if compiles and job.phase is Phase.EXECUTING else STATUS[job.phase]
+    why = None if job.error is None else job.error.message
+    page = await jobs.circuits.page(caller_of(request), job_id, number)
     statuses = [now] * number
-    messages: list[str | None] = [None if job.error is None else job.error.message] * number
-    for result in job.results:
-        for index in circuits_of(result.id):
-            # It has been done, whatever became of the others.
-            statuses[index], messages[index] = STATUS[Phase.COMPLETED], None
+    messages: list[str | None] = [why] * number
+    for item in page.circuits:
+        statuses[item.index] = _ENDED.get(item.status, now)
+        if item.status not in (CircuitStatus.WAITING, CircuitStatus.SKIPPED):
+            messages[item.index] = item.message
     if job.spec.kind is JobKind.SAMPLE and "completed" in statuses:
         async for outcomes in outcomes_of(jobs.files, job):
-            for item in outcomes:
-                counts[item.index] = counts_of(item, found_type)
+            for outcome in outcomes:
+                if outcome.missing is None:
+                    counts[outcome.index] = counts_of(outcome, found_type)
     texts = await jobs.files.circuits(job)
     inputs = await asyncio.to_thread(lambda: [_written(text) for text in texts])
     report = await targets_of(request).get(job.target)

@@ -19,7 +19,7 @@ from quws.api.doors.superstaq.use import records_of, submit, target_info, target
 from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
-from quws.domain.errors import IllegalMove, InvalidParameter, NotFound
+from quws.domain.errors import InvalidParameter, NotFound
 from quws.domain.targets import MOST_CIRCUITS
 
 PREFIX = "/v0.2.0"
@@ -120,17 +120,17 @@ async def fetch_jobs(request: Request) -> Response:
 
 @router.post("/cancel_jobs")
 async def cancel_jobs(request: Request) -> Response:
-    """Stop jobs that are not over, of which all circuits are named."""
+    """Stop circuits that are not over; the others of their jobs go on."""
     jobs, caller = jobs_of(request), caller_of(request)
     succeeded = []
     for job_id, indices in (await read_json(request, Ids)).by_job().items():
         job = await jobs.reader.get(caller, job_id)
-        if set(indices) != set(range(job.circuits)):
-            raise IllegalMove(
-                f"job {job_id} has {job.circuits} circuits, which are stopped together; name all"
-            )
-        await jobs.control.abort(caller, job_id)
-        succeeded += [f"{job_id}:{index}" for index in indices]
+        stopped = set(indices)
+        if stopped == set(range(job.circuits)):
+            await jobs.control.abort(caller, job_id)
+        else:
+            stopped = await jobs.circuits.abort(caller, job_id, stopped)
+        succeeded += [f"{job_id}:{index}" for index in sorted(stopped)]
     return JSONResponse({"succeeded": succeeded})
 
 
