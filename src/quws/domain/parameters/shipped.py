@@ -270,8 +270,7 @@ SPECIFICATIONS = Specifications(
             read=values.read_on_error,
             label="When a circuit fails",
             help="For a batch: whether the other circuits run when one of them cannot be run.",
-            more="With `continue` the job is COMPLETED as long as one circuit has a result"
-            " ([circuits.md](../how-to/circuits.md)).",
+            more="With what phase it ends then: [circuits.md](../how-to/circuits.md).",
             example="continue",
             otherwise="`stop`",
             default=OnError.STOP,
