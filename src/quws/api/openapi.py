@@ -25,6 +25,7 @@ from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, S
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
+from quws.schemas.timeslot import NewTimeslotJson, TimeslotJson
 from quws.schemas.webhook import (
     DeliveryJson,
     MadeWebhookJson,
@@ -86,6 +87,11 @@ _STATUS_FORM: _Fields = {
     ),
     "MESSAGE": ({"type": "string"}, "Why, in words, for users."),
     "UNTIL": ({"type": "string"}, "The instant at which it is lifted by itself."),
+}
+_TIMESLOT_FORM: _Fields = {
+    "START": ({"type": "string"}, "The instant at which it begins."),
+    "END": ({"type": "string"}, "The instant at which it ends."),
+    "MINUTES": ({"type": "integer", "minimum": 1}, "How long it is, instead of END."),
 }
 _QUERIES: dict[str, _Fields] = {
     "/jobs": {
@@ -174,6 +180,13 @@ _CONTENT: dict[str, dict[str, Any]] = {
 }
 _VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
 _CONTENT |= {
+    "/timeslots": {"application/json": {"schema": _array(_refers(TimeslotJson))}},
+    "/timeslots.ics": {"text/calendar": _TEXT},
+    "/targets/{name}/timeslots": {
+        "application/json": {"schema": _array(_refers(TimeslotJson))},
+        "text/html": _TEXT,
+    },
+    "/targets/{name}/timeslots.ics": {"text/calendar": _TEXT},
     "/quota": {"application/json": {"schema": _refers(QuotaJson)}, "text/html": _TEXT},
     "/targets": {
         **_VOTABLE,
@@ -211,6 +224,7 @@ _STATUS = {
     "401": "Sign in",
     "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
     "404": "There is no such job, child, result or parameter",
+    "409": "The target is booked for that time",
     "413": "The body is too large",
     "415": "The body is neither a form nor JSON",
     "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
@@ -240,14 +254,19 @@ _MODELS: tuple[type[BaseModel], ...] = (
     ActionJson,
     DoneJson,
     QuotaJson,
+    TimeslotJson,
+    NewTimeslotJson,
 )
 _JSON_BODIES: dict[str, type[BaseModel]] = {
     "/jobs/{job_id}/labels": RelabelJson,
     "/selection": ActionJson,
     "/webhooks": NewWebhookJson,
+    "/targets/{name}/timeslots": NewTimeslotJson,
 }
 _ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
     ("/selection", "post"): ("200", DoneJson, "What was done"),
+    ("/targets/{name}/timeslots", "post"): ("201", TimeslotJson, "The timeslot"),
+    ("/targets/{name}/timeslots/{slot_id}", "delete"): ("204", None, "It is cancelled"),
     ("/webhooks", "post"): ("201", MadeWebhookJson, "The webhook"),
     ("/webhooks/secret", "post"): ("201", SecretJson, "The secret, told only here"),
     ("/webhooks/{webhook_id}", "delete"): ("204", None, "It is gone"),
@@ -257,7 +276,16 @@ _ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
 _KEEPING = ("/jobs", "/sync", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
-_REFUSING = ("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks", "/quota")
+_REFUSING = (
+    "/jobs",
+    "/sync",
+    "/targets",
+    "/events",
+    "/selection",
+    "/webhooks",
+    "/quota",
+    "/timeslots",
+)
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -288,6 +316,7 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/webhooks": _WEBHOOK,
         "/sync": job,
         "/targets/{name}": _STATUS_FORM,
+        "/targets/{name}/timeslots": _TIMESLOT_FORM,
     }
     queries = _QUERIES | {"/sync": job}
     for path, operations in document["paths"].items():
@@ -382,6 +411,8 @@ def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
     if path.startswith(_REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
+    if (path, method) == ("/targets/{name}/timeslots", "post"):
+        refusals.append("409")
     if method in ("post", "put"):
         refusals += ["413", "415"]
         if path in _KEEPING or path.startswith("/jobs/{job_id}/parameters/"):

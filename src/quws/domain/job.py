@@ -221,6 +221,8 @@ class Job:
     name: str | None = None
     shots: int = 0
     """How many shots its circuits have together."""
+    timeslot: bool = False
+    """Whether it runs in the timeslots of its owner only."""
 
 
 @dataclass(frozen=True, slots=True)

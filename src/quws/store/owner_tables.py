@@ -1,8 +1,8 @@
-"""Further tables: what owners have used, beside those of ``tables``."""
+"""Further tables, beside those of ``tables``: what owners have used, and what they have booked."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
 from quws.store.instants import Instant
 from quws.store.tables import metadata
@@ -17,4 +17,18 @@ quota_use = Table(
     Column("ends", Instant, primary_key=True),
     Column("used", BigInteger, nullable=False),
     Column("most", BigInteger, nullable=False),
+)
+
+timeslots = Table(
+    "timeslots",
+    metadata,
+    # For which times a target is booked, and by whom; no two of one target overlap.
+    Column("id", String(36), primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("begins", Instant, nullable=False),
+    Column("ends", Instant, nullable=False),
+    Column("created", Instant, nullable=False),
+    Index("ix_timeslots_target_ends", "target", "ends"),
+    Index("ix_timeslots_owner_ends", "owner", "ends"),
 )

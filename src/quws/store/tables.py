@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -63,6 +64,8 @@ jobs = Table(
     # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
     # subject, limit, end of the period and amount.
     Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    # Whether it runs in the timeslots of its owner only.
+    Column("timeslot", Boolean, nullable=False, server_default=false()),
     Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),

@@ -14,8 +14,10 @@ from starlette.responses import Response
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.urls import Urls
 from quws.domain.targets import Calibration, Load
+from quws.domain.timeslots import TimeslotRules
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.timeslot import TimeslotJson
 from quws.services.jobs.bulk import Done, Selection
 from quws.services.snapshots import Snapshot
 from quws.services.targets import TargetReport
@@ -50,6 +52,7 @@ class Pages:
     job: Callable[[Request, ShownJob], Awaitable[Response]]
     quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
+    timeslots: Callable[[Request, str, TimeslotRules, Sequence[TimeslotJson]], Response]
     target: Callable[
         [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]
     ]

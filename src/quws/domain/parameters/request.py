@@ -44,6 +44,8 @@ class JobRequest:
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     webhook: str | None = None
+    timeslot: bool = False
+    """Whether it is to run in the timeslots of its owner only."""
 
     @property
     def count(self) -> int:

@@ -17,7 +17,7 @@ from quws.domain.parameters.specification import (
     Specification,
     Specifications,
 )
-from quws.domain.parameters.values import ResponseFormat
+from quws.domain.parameters.values import ResponseFormat, TimeslotUse
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
@@ -48,6 +48,12 @@ def _no_noise(request: JobRequest, target: TargetDescription) -> str | None:
     if request.options.noise is None or Feature.NOISE in target.features:
         return None
     return f"NOISE must be none on target {target.name}, which has no noise models"
+
+
+def _no_timeslots(request: JobRequest, target: TargetDescription) -> str | None:
+    if not request.timeslot or target.timeslots is not None:
+        return None
+    return f"TIMESLOT must be any on target {target.name}, which cannot be booked"
 
 
 SPECIFICATIONS = Specifications(
@@ -309,6 +315,22 @@ SPECIFICATIONS = Specifications(
             help="The URL that is told of every change of the job's phase.",
             more="Messages are signed ([webhooks](../how-to/webhooks.md)).",
             example="https://example.org/told",
+        ),
+        Specification(
+            name="TIMESLOT",
+            keyword="timeslot",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.one_of("TIMESLOT", *TimeslotUse),
+            label="Timeslot",
+            help="Whether the job runs in booked timeslots of its owner only.",
+            more="[Timeslots](../how-to/timeslots.md) are booked for a target.",
+            example="required",
+            otherwise="`any`",
+            default=TimeslotUse.ANY,
+            choices=tuple(TimeslotUse),
+            shown=Shown.CHOICE,
+            objection=_no_timeslots,
         ),
         Specification(
             name="RUNID",

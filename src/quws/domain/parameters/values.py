@@ -43,6 +43,15 @@ class ResponseFormat(StrEnum):
     CSV = "csv"
 
 
+class TimeslotUse(StrEnum):
+    """When a job runs on a target that can be booked."""
+
+    ANY = "any"
+    """In a timeslot of its owner, and else while nobody has one."""
+    REQUIRED = "required"
+    """In the timeslots of its owner only."""
+
+
 _FORMATS = {
     "votable": ResponseFormat.VOTABLE,
     "votable_plain": ResponseFormat.VOTABLE,

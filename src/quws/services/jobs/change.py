@@ -140,6 +140,7 @@ class JobChange:
             "cost_ms": plan.cost_ms,
             "quote": plan.quote,
             "shots": plan.shots,
+            "timeslot": plan.request.timeslot,
         }
         tags = None
         # What was said of these later holds no more, and else does.

@@ -27,6 +27,8 @@ from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
+from quws.services.timeslots import Timeslots
+from quws.services.waiting import Waiting
 from quws.services.webhooks.hooks import Webhooks
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -70,7 +72,10 @@ class JobService:
         quotas = Quotas(store.usage, policy, rules, use=store.quota_use, clock=clock)
         self.quotas, room = quotas, room or DiskRoom()
         self.webhooks = Webhooks(store.webhooks, policy, clock)
-        self.reader = JobReader(store, quotes, announcer, quotas)
+        self.timeslots = Timeslots(store.timeslots, targets, announcer, rules, clock)
+        self.reader = JobReader(
+            store, quotes, Waiting(store.reading, announcer, quotas, self.timeslots)
+        )
         self.files = JobFiles(store, artifacts)
         self.planner = Planner(
             targets=targets,
@@ -127,6 +132,7 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            timeslots=self.timeslots,
             webhooks=self.webhooks,
             policy=policy,
             clock=clock,

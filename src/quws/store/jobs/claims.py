@@ -39,6 +39,7 @@ from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
 from quws.store.statements import Statement
 from quws.store.targets import is_online
+from quws.store.timeslots import fits_now
 
 _j = t.jobs.c
 
@@ -66,7 +67,7 @@ class JobClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._moves: dict[tuple[bool, bool, bool], Prepared] = {}
+        self._moves: dict[tuple[bool, bool, bool, bool | None], Prepared] = {}
         self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
@@ -99,13 +100,15 @@ class JobClaims:
         holder: str | None = None,
         but: Collection[str] = (),
         entitlements: Entitlements | None = None,
+        in_timeslots: bool | None = None,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
         worker may hold, is who must hold it. ``but`` are jobs to leave to others. With
-        ``entitlements`` nobody gets more jobs to run than they may.
+        ``entitlements`` nobody gets more jobs to run than they may. ``in_timeslots`` is whether all
+        jobs run in timeslots of their owners; None where the target cannot be booked.
 
         Raises
         ------
@@ -115,7 +118,7 @@ class JobClaims:
         """
         try:
             return await self._take(
-                target, worker, lease_seconds, now, most, holder, but, entitlements
+                target, worker, lease_seconds, now, most, holder, but, entitlements, in_timeslots
             )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
@@ -136,9 +139,12 @@ class JobClaims:
         holder: str | None,
         but: Collection[str],
         entitlements: Entitlements | None,
+        in_timeslots: bool | None,
     ) -> Taken:
         limited = entitlements is not None and entitlements.limits_running
-        move = self._next(held=holder is not None, left=bool(but), limited=limited)
+        move = self._next(
+            held=holder is not None, left=bool(but), limited=limited, in_timeslots=in_timeslots
+        )
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -175,11 +181,15 @@ class JobClaims:
         # One who may not run more may when one of theirs is done, which may be here.
         return Taken(claims, more or bool(values.get("full")))
 
-    def _next(self, *, held: bool, left: bool, limited: bool) -> Prepared:
+    def _next(
+        self, *, held: bool, left: bool, limited: bool, in_timeslots: bool | None
+    ) -> Prepared:
         # Built once: that takes longer than to run it. A worker needs one or two of them.
-        which = (held, left, limited)
+        which = (held, left, limited, in_timeslots)
         if which not in self._moves:
-            self._moves[which] = _next(self._database, held=held, left=left, limited=limited)
+            self._moves[which] = _next(
+                self._database, held=held, left=left, limited=limited, in_timeslots=in_timeslots
+            )
         return self._moves[which]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
@@ -240,6 +250,7 @@ def _head(
     target: str | BindParameter[str],
     but: Collection[str] | BindParameter[Any],
     full: BindParameter[Any] | None = None,
+    in_timeslots: bool | None = None,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
     clauses: list[ColumnElement[bool]] = []
@@ -247,6 +258,8 @@ def _head(
         clauses.append(_j.id.not_in(but))
     if full is not None:
         clauses.append(_j.owner.not_in(full))
+    if in_timeslots is not None:
+        clauses.append(fits_now(database, target, required=in_timeslots))
     return (
         select(_j.id)
         .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
@@ -255,17 +268,20 @@ def _head(
     )
 
 
-def _next(database: Database, *, held: bool, left: bool, limited: bool) -> Prepared:
+def _next(
+    database: Database, *, held: bool, left: bool, limited: bool, in_timeslots: bool | None
+) -> Prepared:
     """Return the claim of the job that is next: on a target that is ``held``, ``left`` others.
 
-    Where owners are ``limited`` in what runs, of one who is not ``full``.
+    Where owners are ``limited`` in what runs, of one who is not ``full``; ``in_timeslots`` is as
+    for `JobClaims.take`.
     """
     clock, h = database.now, t.holds.c
     others: BindParameter[Any] | tuple[str, ...] = ()
     if left:
         others = bindparam("others", expanding=True)
     full: BindParameter[Any] | None = bindparam("full", expanding=True) if limited else None
-    head = _head(database, _TARGET, others, full)
+    head = _head(database, _TARGET, others, full, in_timeslots)
     waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock

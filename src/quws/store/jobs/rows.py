@@ -109,6 +109,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         results=results,
         name=row.name,
         shots=row.shots,
+        timeslot=row.timeslot,
     )
 
 

@@ -17,6 +17,7 @@ from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.usage import JobUsage
 from quws.store.quotas import QuotaUse
+from quws.store.timeslots import TimeslotStore
 from quws.store.webhooks import WebhookStore
 
 
@@ -45,4 +46,5 @@ class JobStore:
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
         self.quota_use = QuotaUse(database)
+        self.timeslots = TimeslotStore(database)
         self.webhooks = WebhookStore(database)

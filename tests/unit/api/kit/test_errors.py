@@ -66,6 +66,7 @@ PAGES = Pages(
     quota=unasked,
     targets=nowhere,
     target=nowhere,
+    timeslots=unasked,
 )
 
 
