@@ -20,8 +20,10 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
+from quws.circuits.formats.qpy_split import split
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
@@ -162,6 +164,7 @@ class ToldFacts(CircuitChecker):
         self.facts: dict[str, CircuitFacts] = {}
         self.asked: list[list[str]] = []
         self.limits: CircuitLimits | None = None
+        self.native: Native | None = None
         self.refuses: Refusal | None = None
         """What it says instead of an answer."""
         self.drawn: list[tuple[str, Language | None, CircuitLimits]] = []
@@ -173,14 +176,23 @@ class ToldFacts(CircuitChecker):
         circuits: list[str],
         language: Language | None,
         limits: CircuitLimits,
+        *,
+        native: Native | None = None,
     ) -> list[CircuitFacts]:
         self.asked.append(circuits)
+        self.native = native
         self.limits = limits
         if self.refuses is not None:
             raise self.refuses
         if "no circuit" in circuits:
             raise InvalidCircuit("it is none", circuit=circuits.index("no circuit"))
         return [self.facts.get(text, FACTS) for text in circuits]
+
+    @override
+    async def split(
+        self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
+    ) -> list[bytes]:
+        return split(file, limits, most)
 
     @override
     async def draw(

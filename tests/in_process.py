@@ -24,6 +24,7 @@ from quws.api.kit.services import Services
 from quws.artifacts import ArtifactStore
 from quws.bus.announcer import Announcer
 from quws.domain.clock import utc_now
+from quws.domain.doors import DoorName
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
@@ -31,6 +32,7 @@ from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
+from quws.services.signing import Signer
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -74,6 +76,7 @@ async def open_api(
     specifications: Specifications = SPECIFICATIONS,
     allowed_hosts: Sequence[str] = (HOST,),
     room: DiskRoom | None = None,
+    doors: Sequence[DoorName] = tuple(DoorName),
     rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
@@ -99,6 +102,7 @@ async def open_api(
         specifications=specifications,
         room=room,
         rules=rules,
+        signer=Signer(folder / "signing.key"),
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 
@@ -113,6 +117,7 @@ async def open_api(
         max_body=1_000_000,
         allowed_hosts=allowed_hosts,
         specifications=specifications,
+        doors=doors,
     )
     try:
         yield Api(app, services, backends, hub)

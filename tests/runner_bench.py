@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
@@ -16,7 +17,15 @@ from quws.domain.targets import Calibration, TargetDescription, TargetKind
 from quws.runner.circuits import Circuits
 from quws.runner.teller import Teller
 from quws.runner.work import Work
-from quws.sandbox.messages import FromChild, Go, KnownHandover, RunJob, decode_from_child, encode
+from quws.sandbox.lines import decode_from_child, encode
+from quws.sandbox.messages import (
+    CircuitStarted,
+    FromChild,
+    Go,
+    KnownHandover,
+    ResultsWritten,
+    RunJob,
+)
 from quws.sandbox.roles import Connection
 from quws.targets.base import (
     CircuitResult,
@@ -36,6 +45,13 @@ FACTS = CircuitFacts(
     registers=[Register(name="c", size=1, qubits=[0])],
 )
 RESULT = CircuitResult({"0": 6, "1": 4}, engine="a device", seconds=0.5)
+
+
+def content(said: FromChild, name: str) -> bytes:
+    """Return what is in a file of a job that has run in the present folder."""
+    assert isinstance(said, ResultsWritten)
+    (found,) = (item for item in said.files if item.file == name)
+    return Path(name).read_bytes() if found.content is None else found.content.encode()
 
 
 class Line:
@@ -58,14 +74,19 @@ class Line:
         self._worker.shutdown(socket.SHUT_WR)
 
     def heard(self) -> list[FromChild]:
-        """What the child has said since it was asked for last."""
+        """What the child has said since it was asked for last, but for the time of it."""
+        self.connection._file.flush()
         while True:
             try:
                 self._rest += self._worker.recv(65536)
             except BlockingIOError:
                 break
         *lines, self._rest = self._rest.split(b"\n")
-        return [decode_from_child(line) for line in lines]
+        said = (decode_from_child(line) for line in lines)
+        return [
+            item.model_copy(update={"at": None}) if isinstance(item, CircuitStarted) else item
+            for item in said
+        ]
 
     def close(self) -> None:
         self.connection._file.close()

@@ -26,12 +26,13 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
         The list of targets names an adapter that is not installed here, or whose
         options are wrong; or the list of quotas has a fault.
     ValueError
-        A proxy is to name users, and has no secret.
+        A proxy is to name users, and has no secret; or the key for signing is none.
 
     """
     configs = settings.target_configs()
     known = known_targets(configs)
     rules = settings.quota_rules()
+    settings.resolved_signing_key()
     return build_app(
         lambda: open_services(settings, configs, known, specifications, rules),
         auth=AuthSettings(
@@ -46,4 +47,5 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
         max_body=settings.max_body,
         allowed_hosts=settings.allowed_hosts,
         specifications=specifications,
+        doors=settings.doors,
     )

@@ -13,8 +13,10 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quws.domain.caller import AuthMethod
+from quws.domain.doors import DoorName
 from quws.domain.policy import Policy
 from quws.domain.quotas import NO_RULES, Limits, QuotaRules
+from quws.services.signing import read_key
 from quws.targets import ConfigError, TargetConfig, read_targets
 
 _PROXY_SECRET = re.compile(r"[!-~]{16,200}")
@@ -72,6 +74,11 @@ class Settings(BaseSettings):
         description="Further names by which the service may be asked, as a JSON list: beside"
         " localhost, addresses, the name of --host and that of QUWS_PUBLIC_URL. * allows any.",
     )
+    doors: list[DoorName] = Field(
+        default_factory=lambda: list(DoorName),
+        description="Which protocols of other services are spoken as well, as a JSON list; [] for"
+        " UWS alone.",
+    )
     sqlite_full_sync: bool = Field(
         False, description="SQLite: lose nothing in a power cut, at one disk sync per write."
     )
@@ -97,6 +104,12 @@ class Settings(BaseSettings):
         description="With proxy: what the proxy sends as X-Proxy-Secret, so that no other program"
         " can name users: 16 to 200 printable ASCII characters without blanks.",
     )
+    signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="With what records of jobs are signed: 32 random bytes in base64, as 'openssl"
+        " rand -base64 32' makes them, the same for all API processes. By default one is made once"
+        " and kept in signing.key in the data folder.",
+    )
     operators: list[str] = Field(
         default_factory=list, description="With proxy: users who may see everything."
     )
@@ -111,6 +124,12 @@ class Settings(BaseSettings):
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
     )
     slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    short_slots: int = Field(
+        1,
+        ge=0,
+        description="Jobs that one worker of a simulator runs besides, of those that are predicted"
+        " to take less than a second: they do not wait behind long ones.",
+    )
     remote_slots: int = Field(
         8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."
     )
@@ -208,6 +227,23 @@ class Settings(BaseSettings):
                 " else any program that reaches the service could name itself as any user"
             )
         return secret
+
+    def resolved_signing_key(self) -> bytes | None:
+        """Return the key with which records are signed; None for the one that is made here.
+
+        Raises
+        ------
+        ValueError
+            It is none.
+
+        """
+        text = self.signing_key.get_secret_value().strip()
+        if not text:
+            return None
+        try:
+            return read_key(text)
+        except ValueError as error:
+            raise ValueError(f"QUWS_SIGNING_KEY: {error}") from None
 
     def resolved_artifacts_url(self) -> str:
         """Return the URL of the artifact store."""

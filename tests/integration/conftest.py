@@ -83,10 +83,14 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that wants its users to sign in, and runs two jobs of each."""
-    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
+    """A service that wants its users to sign in, runs two jobs of each, and lets short ones by."""
+    settings = {
+        "QUWS_AUTH": "users",
+        "QUWS_POLICY__MAX_QUEUED": "2",
+        "QUWS_SHORT_SLOTS": "1",
+    }
     with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
-        add_users(service, "alice", "bob", operator="root@lab")
+        add_users(service, "alice", "bob", "carol", operator="root@lab")
         yield service
 
 

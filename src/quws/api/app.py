@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from quws import __version__
+from quws.api.doors.known import DOORS
 from quws.api.kit.auth import Authentication, AuthSettings
 from quws.api.kit.errors import http_error, refused
 from quws.api.kit.heads import HeadLimits, UsualHeaders
@@ -33,12 +34,14 @@ from quws.api.pages.templates import FOLDER
 from quws.api.quota import router as quota_router
 from quws.api.targets.routes import router as targets_router
 from quws.api.targets.timeslots import router as timeslots_router
+from quws.api.uws.bundle import router as keys_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.selection import router as selection_router
 from quws.api.uws.sync import router as sync_router
 from quws.api.vosi import router as vosi_router
 from quws.api.webhooks import router as webhooks_router
+from quws.domain.doors import DoorName
 from quws.domain.errors import Refusal
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
@@ -52,6 +55,7 @@ def build_app(
     max_body: int,
     allowed_hosts: Iterable[str] = (),
     specifications: Specifications = SPECIFICATIONS,
+    doors: Iterable[DoorName] = tuple(DoorName),
 ) -> FastAPI:
     """Make the application.
 
@@ -70,6 +74,8 @@ def build_app(
         public URL; ``*`` allows any.
     specifications
         The parameters that jobs take.
+    doors
+        Which protocols of other services are spoken beside UWS.
 
     """
     public = urlsplit(public_url or "")
@@ -100,6 +106,7 @@ def build_app(
         specifications=specifications,
     )
     app.state.pages = PAGES
+    app.state.doors = [DOORS[name] for name in doors]
     # One flat list of routes: what a path allows can then be read off it.
     for mount in ("/jobs", "/async"):
         router = make_router(mount, in_schema=mount == "/jobs")
@@ -115,9 +122,12 @@ def build_app(
         timeslots_router,
         targets_router,
         vosi_router,
+        keys_router,
     )
     for part in (*parts, metrics_router):
         app.router.routes.extend(part.routes)
+    for door in app.state.doors:
+        app.router.routes.extend(door.router.routes)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.openapi = partial(describe, app, specifications)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, refused)

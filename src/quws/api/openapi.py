@@ -13,17 +13,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from quws.api.kit.errors import WORDS
 from quws.api.kit.filters import MOST_OF_A_PAGE
+from quws.domain.formats import Format
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind, Specification, Specifications
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetStatus
 from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.health import AvailabilityJson, ReadinessJson
-from quws.schemas.job import ErrorJson, JobJson, RefJson, ResultJson
+from quws.schemas.job import EntryJson, ErrorJson, JobJson, RefJson, ResultJson
 from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, SelectionJson
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.timeslot import NewTimeslotJson, TimeslotJson
 from quws.schemas.webhook import (
@@ -129,14 +132,25 @@ _QUERIES: dict[str, _Fields] = {
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
     },
 }
+_QUERIES["/jobs/{job_id}/timeline"] = {
+    "STATUS": ({"type": "string"}, "Only entries of this status; repeatable."),
+    "SOURCE": ({"type": "string"}, "Only entries from this source; repeatable."),
+}
 _FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
 _QUERIES["/selection"] = {name: _QUERIES["/jobs"][name] for name in _FILTER}
 _QUERIES["/quota"] = {"OWNER": ({"type": "string"}, "Whose, for operators.")}
 _QUERIES["/webhooks/{webhook_id}/deliveries"] = {
     "STATE": ({"type": "string", "enum": list(DeliveryState)}, "Only messages in this state."),
 }
+_QUERIES["/jobs/{job_id}/results/{result_id}"] = {
+    "RESPONSEFORMAT": (
+        {"type": "string"},
+        f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
+    ),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS: dict[str, Any] = {"text/event-stream": _TEXT}
 _CONTENT: dict[str, dict[str, Any]] = {
     "/jobs": {
@@ -157,6 +171,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(DeliveryJson))},
     },
     "/selection": {"application/json": {"schema": _refers(SelectionJson)}, "text/html": _TEXT},
+    "/jobs/{job_id}/timeline": {"application/json": {"schema": _array(_refers(EntryJson))}},
     "/jobs/{job_id}/labels": {"application/json": {"schema": _refers(LabelsJson)}},
     "/jobs/{job_id}/error": {
         "application/x-votable+xml": _TEXT,
@@ -168,6 +183,9 @@ _CONTENT: dict[str, dict[str, Any]] = {
         "application/json": {"schema": _array(_refers(ResultJson))},
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
+    "/jobs/{job_id}/bundle.zip": _ZIP,
+    "/jobs/{job_id}/record": {"application/json": {"schema": _refers(SignedJson)}},
+    "/keys": {"application/json": {"schema": _refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": _BYTES,
     "/jobs/{job_id}/parameters/{name}/{position}": _BYTES,
     "/capabilities": {"text/xml": _TEXT},
@@ -218,20 +236,6 @@ _ERROR = {
     "application/problem+json": {"schema": _refers(Problem)},
     "text/html": _TEXT,
 }
-_STATUS = {
-    "303": "Go on with a GET of the Location",
-    "400": "A query parameter or the body is malformed",
-    "401": "Sign in",
-    "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
-    "404": "There is no such job, child, result or parameter",
-    "409": "The target is booked for that time",
-    "413": "The body is too large",
-    "415": "The body is neither a form nor JSON",
-    "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
-    " used up that is free again by itself",
-    "503": "Not right now",
-    "507": "The disk of the service is nearly full",
-}
 _MODELS: tuple[type[BaseModel], ...] = (
     AvailabilityJson,
     JobJson,
@@ -242,6 +246,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     WholeTargetJson,
     CalibrationRefJson,
     CalibrationJson,
+    SignedJson,
+    KeysJson,
     LabelsJson,
     RelabelJson,
     WebhookJson,
@@ -361,11 +367,13 @@ def _complete(
 ) -> None:
     responses = _answers(path, method)
     for status in sorted(_refusals(path, method)):
-        responses[status] = {"description": _STATUS[status], "content": _ERROR}
+        responses[status] = {"description": WORDS[status], "content": _ERROR}
     if _CONTENT.get(path) is _BYTES and method == "get":
         responses["206"] = {"description": "The range that was asked for", "content": _BYTES}
         responses["304"] = {"description": "Unchanged"}
         responses["416"] = {"description": "There is no such range"}
+    if _CONTENT.get(path) is _ZIP:
+        responses["304"] = {"description": "Unchanged"}
     if path == "/jobs/{job_id}/events":
         responses["204"] = {"description": "The client has seen the end of the job"}
     if path == "/jobs" and method == "post":
@@ -401,7 +409,7 @@ def _answers(path: str, method: str) -> dict[str, Any]:
         if path != "/selection":
             return responses
     if method != "get" or path.startswith("/sync"):
-        responses["303"] = {"description": _STATUS["303"]}
+        responses["303"] = {"description": WORDS["303"]}
     else:
         responses["200"] = {"description": "OK", "content": _CONTENT.get(path, _VALUE)}
     return responses
@@ -409,6 +417,8 @@ def _answers(path: str, method: str) -> dict[str, Any]:
 
 def _refusals(path: str, method: str) -> list[str]:
     refusals = ["503"]
+    if path == "/keys":
+        refusals.append("404")
     if path.startswith(_REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
     if (path, method) == ("/targets/{name}/timeslots", "post"):

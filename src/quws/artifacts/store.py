@@ -91,7 +91,11 @@ class ArtifactStore:
                     content = start
                 else:
                     content.seek(0)
-            await obstore.put_async(self._store, key, content)
+            if self.folder is not None and isinstance(content, bytes) and len(content) < _SMALL:
+                # A small file is written sooner than two threads have heard of it.
+                obstore.put(self._store, key, content)
+            else:
+                await obstore.put_async(self._store, key, content)
             size = len(content) if isinstance(content, bytes) else content.tell()
         except (BaseError, OSError) as error:
             raise ArtifactStoreUnavailable(_first_line(error)) from error

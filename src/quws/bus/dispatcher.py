@@ -14,6 +14,7 @@ from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 
 from quws.bus.connection import serialize, telling
+from quws.bus.line import Line
 
 FUNCTION = "work"
 """The name under which workers register what a hint starts."""
@@ -52,6 +53,7 @@ class Dispatcher:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self._line = Line(redis)
 
     async def hint(self, target: str) -> None:
         """Wake one worker of a target.
@@ -65,11 +67,10 @@ class Dispatcher:
         hint, now = uuid.uuid4().hex, timestamp_ms()
         job = serialize_job(FUNCTION, (), {}, None, now, serializer=serialize)
         # As arq's enqueue_job, which first asks whether there is a job of this id already.
-        with telling():
-            async with self._redis.pipeline(transaction=True) as both:
-                both.psetex(job_key_prefix + hint, _CONTENT_MILLIS, job)
-                both.zadd(queue_name(target), {hint: now})
-                await both.execute()
+        await self._line.say(
+            ("PSETEX", job_key_prefix + hint, _CONTENT_MILLIS, job),
+            ("ZADD", queue_name(target), now, hint),
+        )
 
     async def waiting(self, target: str) -> int:
         """Return how many hints no worker has taken yet.

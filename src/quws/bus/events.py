@@ -12,13 +12,18 @@ from dataclasses import dataclass
 import structlog
 from arq.connections import ArqRedis
 
-from quws.bus.connection import BUS_ERRORS, telling
+from quws.bus.connection import BUS_ERRORS
+from quws.bus.line import Line
 from quws.domain.phases import Phase
 
 CHANNEL = "quws:events"
+"""All news."""
+HELD_CHANNEL = "quws:held"
+"""Those of them that may be of a job that a worker has in hand, and does not know of yet."""
 
 _RETRY_SECONDS = 0.5
 _REMEMBERED = 10_000
+_NOT_HELD = frozenset({Phase.PENDING, Phase.HELD, Phase.QUEUED})
 _log = structlog.get_logger(__name__)
 
 
@@ -32,6 +37,11 @@ class JobEvent:
     job_id: str
     phase: Phase | None
     by: str | None = None
+
+    @property
+    def for_workers(self) -> bool:
+        """Whether a worker may have the job and not know of it."""
+        return self.by is None and self.phase not in _NOT_HELD
 
 
 class Watch:
@@ -66,6 +76,7 @@ class EventHub:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self._line = Line(redis)
         self._watches: dict[str, set[Watch]] = {}
         self._feeds: set[Watch] = set()
         self._callbacks: list[Callable[[JobEvent], None]] = []
@@ -83,8 +94,10 @@ class EventHub:
 
         """
         message = json.dumps({"job": event.job_id, "phase": event.phase, "by": event.by})
-        with telling():
-            await self._redis.publish(CHANNEL, message)
+        said = [("PUBLISH", CHANNEL, message)]
+        if event.for_workers:
+            said.append(("PUBLISH", HELD_CHANNEL, message))
+        await self._line.say(*said)
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[Watch]:
@@ -133,12 +146,12 @@ class EventHub:
             self._wake(job)
         self._wake_feeds()
 
-    async def run(self) -> None:
+    async def run(self, channel: str = CHANNEL) -> None:
         """Receive until cancelled, and reconnect as often as it takes."""
         while True:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=False) as pubsub:
-                    await pubsub.subscribe(CHANNEL)
+                    await pubsub.subscribe(channel)
                     async for message in pubsub.listen():
                         if message["type"] == "subscribe":
                             self._joined()

@@ -56,6 +56,26 @@ class _Commands(LazyGroup):
             "Run a circuit and print what came out.",
         ),
         LazyCommand(
+            "result",
+            "quws.cli.results:result",
+            "Download a result of a job, in any format that it can be had in.",
+        ),
+        LazyCommand(
+            "bundle",
+            "quws.cli.results:bundle",
+            "Download all of a job that is over: what it takes to repeat the experiment.",
+        ),
+        LazyCommand(
+            "record",
+            "quws.cli.results:record",
+            "Download the signed record of a job that is over.",
+        ),
+        LazyCommand(
+            "verify",
+            "quws.cli.verify:verify",
+            "Check a signed record, or a bundle with its record, without the service.",
+        ),
+        LazyCommand(
             "jobs",
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",

@@ -12,6 +12,7 @@ import typer
 
 from quws.cli.options import HOME, Token, Url, stop
 from quws.client import Client, ClientError
+from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
 
@@ -54,7 +55,8 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     except UnicodeDecodeError as error:
         stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
     typer.echo(job.url, err=True)
-    circuits = job.wait().outcomes().circuits
+    outcomes = job.wait().outcomes()
+    circuits = outcomes.circuits
     for found in circuits:
         if len(circuits) > 1:
             typer.echo(f"circuit {found.index}:")
@@ -62,7 +64,7 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
             typer.echo(f"{outcome} {count}")
         for item in found.expectations or []:
             typer.echo(f"{item.observable}: {item.value} ± {item.error}")
-        if found.compilation is not None:
+        if outcomes.kind is JobKind.COMPILE:
             typer.echo(job.result(f"circuit-{found.index}").decode())
 
 

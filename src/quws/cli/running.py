@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from quws.cli.configuration import read_settings
 from quws.cli.options import stop
@@ -24,11 +26,21 @@ def run(name: str, process: Callable[[Settings], Awaitable[None]]) -> None:
         await process(read_settings())
 
     try:
-        asyncio.run(whole())
+        _run(whole())
     except (StoreUnavailable, ValueError) as error:
         stop(str(error))
     finally:
         tracing.shutdown()
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run it on the loop that the API has: half the work for what comes and goes."""
+    if sys.platform == "win32":
+        asyncio.run(work)
+    else:
+        import uvloop  # noqa: PLC0415
+
+        uvloop.run(work)
 
 
 def die_with_supervisor() -> None:

@@ -21,6 +21,7 @@ from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
 from quws.schemas.job import RefJson
 from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson
 from quws.schemas.timeslot import TimeslotJson
 
 
@@ -181,6 +182,10 @@ class Client:
         """Fetch a calibration of a target."""
         path = f"{_target_path(target)}/calibrations/{quote(calibration_id, safe='')}"
         return self._transport.get(path, Calibration)
+
+    def keys(self) -> KeysJson:
+        """Fetch the public keys by which the records of the service are checked."""
+        return self._transport.get("keys", KeysJson)
 
 
 def _target_path(name: str) -> str:

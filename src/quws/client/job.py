@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, BinaryIO
 
 from quws.client.errors import JobFailed
 from quws.client.transport import Transport
 from quws.domain.kinds import JobKind
 from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
-from quws.schemas.job import JobJson
+from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
+from quws.schemas.record import SignedJson
 
 _WAIT_SECONDS = 30
 
@@ -83,6 +84,12 @@ class Job:
         """
         self._transport.send("POST", f"{self.url}/labels", json=labels)
 
+    def timeline(self, *, status: str | None = None, source: str | None = None) -> list[EntryJson]:
+        """Fetch what happened to the job, oldest first; with a status or from a source only."""
+        wanted = {"STATUS": status, "SOURCE": source}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        return self._transport.get(f"{self.url}/timeline", list[EntryJson], **query)
+
     def wait(self, seconds: float | None = None) -> Job:
         """Wait until the job is done, and return the job itself.
 
@@ -109,9 +116,34 @@ class Job:
             if limit is not None and monotonic() >= limit:
                 raise TimeoutError(f"job {self.id} is {job.phase} after {seconds} seconds")
 
-    def result(self, name: str = "result") -> bytes:
-        """Download a result."""
-        return self._transport.send("GET", f"{self.url}/results/{name}").content
+    def result(self, name: str = "result", format: str | None = None) -> bytes:
+        """Download a result.
+
+        Parameters
+        ----------
+        format
+            ``votable``, ``json``, ``csv``, ``parquet`` or ``npz``; None for the one that is kept.
+
+        """
+        query = {} if format is None else {"RESPONSEFORMAT": format}
+        return self._transport.send("GET", f"{self.url}/results/{name}", query=query).content
+
+    def save(self, file: BinaryIO, name: str = "result", format: str | None = None) -> None:
+        """Write a result of any size into a file; see ``result``."""
+        query = {} if format is None else {"RESPONSEFORMAT": format}
+        self._transport.download(f"{self.url}/results/{name}", file, query)
+
+    def save_bundle(self, file: BinaryIO) -> None:
+        """Write all of a job that is over into a file, as a ZIP."""
+        self._transport.download(f"{self.url}/bundle.zip", file, {})
+
+    def record(self) -> SignedJson:
+        """Fetch the signed record of a job that is over."""
+        return self._transport.get(f"{self.url}/record", SignedJson)
+
+    def save_record(self, file: BinaryIO) -> None:
+        """Write the signed record of a job that is over into a file, as the service wrote it."""
+        self._transport.download(f"{self.url}/record", file, {})
 
     def outcomes(self) -> JobOutcomes:
         """Fetch what all circuits gave, with the bits of each shot if MEMORY asked for them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -166,6 +166,28 @@ class Transport:
                 raise _refusal(answer)
             return answer
         raise AssertionError("the last try has an end")
+
+    def download(self, path: str, file: BinaryIO, query: Mapping[str, str]) -> None:
+        """Write what is answered into a file, as it comes.
+
+        Raises
+        ------
+        Unreachable
+            There is no answer, or it breaks off: then some of it is written.
+        Refused
+            The answer is an error.
+
+        """
+        url = urljoin(f"{self.url}/", path)
+        try:
+            with self._http.stream("GET", url, params=query) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise _refusal(answer)
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+        except httpx.HTTPError as error:
+            raise Unreachable(self.url, str(error) or type(error).__name__) from error
 
 
 def _service_url(url: str) -> str:

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 
 from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import Phase
+from quws.domain.quotes import Quote, Told
 from quws.domain.spec import JobSpec
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -219,10 +220,21 @@ class Job:
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
     name: str | None = None
+    quote_low: datetime | None = None
+    quote_high: datetime | None = None
+    told: Told | None = None
+    """The first quote that it got when it waited."""
     shots: int = 0
     """How many shots its circuits have together."""
     timeslot: bool = False
     """Whether it runs in the timeslots of its owner only."""
+
+    @property
+    def quoted(self) -> Quote | None:
+        """When it will probably be done, and between what."""
+        if self.quote is None:
+            return None
+        return Quote(self.quote, self.quote_low or self.quote, self.quote_high or self.quote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,16 @@ class Compilation:
     """Gates that join qubits."""
     gates: dict[str, int]
     """How often each operation is in it, by Qiskit's names."""
+    optimization: str | None = None
+    """How hard the compiler tried, as OPTIMIZATION says it; None where nobody knows."""
+    seed: int | None = None
+    """What the compiler drew its random numbers from, the same for the same target."""
+    shot_seconds: float | None = None
+    """How long one run takes, by the target's calibration; None where it does not tell."""
+    fidelity: float | None = None
+    """How likely nothing goes wrong in a run: the product over all gates and measurements whose
+    errors the target's calibration tells; None where it tells of none.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,7 @@ class CircuitOutcome:
     expectations: list[Expectation] | None = field(default=None, kw_only=True)
     """Of each observable, in their order; None where nobody asked for them."""
     compilation: Compilation | None = field(default=None, kw_only=True)
-    """What the target will run; None where nothing was compiled alone."""
+    """What the target runs; None where nothing was compiled."""
 
     @property
     def shots(self) -> int:
@@ -108,7 +118,13 @@ class CircuitOutcome:
         return sum(self.counts.values())
 
     def of_circuit(
-        self, index: int, registers: list[Register], layout: list[int] | None, *, memory: bool
+        self,
+        index: int,
+        registers: list[Register],
+        layout: list[int] | None,
+        *,
+        memory: bool,
+        compilation: Compilation | None = None,
     ) -> CircuitOutcome:
         """Return what a target gave as the outcome of a certain circuit.
 
@@ -131,9 +147,9 @@ class CircuitOutcome:
             self.approximate,
             index=index,
             registers=registers,
-            layout=layout,
+            layout=self.layout if layout is None else layout,
             expectations=self.expectations,
-            compilation=self.compilation,
+            compilation=compilation or self.compilation,
         )
 
     def rows(self) -> Iterator[tuple[int, str, int, float]]:
@@ -151,6 +167,8 @@ class JobOutcomes:
     shots: int
     """Runs of each circuit, as they were asked for."""
     circuits: Sequence[CircuitOutcome]
+    versions: dict[str, str] = field(default_factory=dict)
+    """The version of each library that touched the job, as far as they are known."""
 
     @property
     def kind(self) -> JobKind:
@@ -160,7 +178,9 @@ class JobOutcomes:
             return JobKind.SAMPLE
         if first.expectations is not None:
             return JobKind.ESTIMATE
-        return JobKind.SAMPLE if first.compilation is None else JobKind.COMPILE
+        if first.counts or first.compilation is None:
+            return JobKind.SAMPLE
+        return JobKind.COMPILE
 
     @property
     def has_memory(self) -> bool:
@@ -210,6 +230,17 @@ def read_circuits(content: bytes) -> Sequence[CircuitOutcome]:
     if "circuits" in found:
         return _validated(_JOB, found).circuits
     return [_validated(_CIRCUIT, found)]
+
+
+def circuit_of(members: dict[str, Any]) -> CircuitOutcome:
+    """Return what the object of a circuit stands for.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    return _validated(_CIRCUIT, members)
 
 
 def read_job(outcomes: bytes, memory: bytes | None = None) -> JobOutcomes:
@@ -308,13 +339,15 @@ def memory_json(job: JobOutcomes) -> Iterator[str]:
 
 
 def _head(job: JobOutcomes) -> Iterator[str]:
-    known = {
+    known: dict[str, Any] = {
         "version": VERSION,
         "job": job.job,
         "target": job.target,
         "shots": job.shots,
         "bit_order": BIT_ORDER,
     }
+    if job.versions:
+        known["versions"] = job.versions
     yield f'{_text(known)[:-1]},"circuits":['
 
 
@@ -327,7 +360,8 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
     if outcome.approximate is not None:
         after["approximate"] = outcome.approximate
     if outcome.compilation is not None:
-        after["compilation"] = dataclasses.asdict(outcome.compilation)
+        found = dataclasses.asdict(outcome.compilation)
+        after["compilation"] = {key: item for key, item in found.items() if item is not None}
     if outcome.expectations is not None:
         after["expectations"] = [dataclasses.asdict(item) for item in outcome.expectations]
     yield f'{_text(before)[1:-1]},"counts":{{'

@@ -25,6 +25,7 @@ from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
@@ -32,6 +33,7 @@ from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
@@ -85,6 +87,7 @@ async def open_services(
     rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
+    signer = Signer(settings.data.absolute() / "signing.key", settings.resolved_signing_key())
     async with open_backends(settings) as backends:
         checker = CircuitChecker(seconds=settings.check_seconds)
         await checker.start()
@@ -99,6 +102,7 @@ async def open_services(
             specifications=specifications,
             room=DiskRoom(backends.folders, settings.min_free_space),
             rules=rules,
+            signer=signer,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
         listening = asyncio.gather(
@@ -130,6 +134,7 @@ def make_services(
     specifications: Specifications = SPECIFICATIONS,
     room: DiskRoom | None = None,
     rules: QuotaRules = NO_RULES,
+    signer: Signer = NO_SIGNER,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -139,6 +144,8 @@ def make_services(
         The names of targets that a job may name before their workers are up.
     known
         Targets that are installed here, and so can be asked what suits them.
+    signer
+        What signs records of jobs.
     room
         Whether the disks have room for new jobs; None where that is not asked.
     rules
@@ -160,6 +167,7 @@ def make_services(
             expected=expected,
             room=room,
             rules=rules,
+            signer=signer,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
         ),
@@ -169,6 +177,8 @@ def make_services(
         queues=Queues(QueueStore(backends.database)),
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
+        signer=signer,
+        batches=Batches(checker),
     )
 
 

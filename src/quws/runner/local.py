@@ -11,7 +11,6 @@ from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import Compilation
 from quws.runner.estimate import estimated, plan_of, sampling
 from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
 from quws.sandbox.messages import Calibrated, CircuitStarted
@@ -32,7 +31,7 @@ def run_here(target: Target, work: Work) -> Ran:
     _tell_calibration(target, work.connection)
     for place, index in enumerate(work.missing()):
         if place == 0:
-            work.connection.send(CircuitStarted(circuit=index))
+            work.connection.send_soon(CircuitStarted(circuit=index, at=time.monotonic()))
         work.teller.circuit = index
         try:
             compiled, result = _WORK[work.options.kind](
@@ -98,17 +97,8 @@ def _compile(
     started = time.perf_counter()
     compiled = work.compiled(target, index, options)
     work.teller.notes(compiled.notes)
-    made = compiled.circuit
     return dataclasses.replace(compiled, changed=True), CircuitResult(
-        {},
-        engine="compiler",
-        seconds=time.perf_counter() - started,
-        compilation=Compilation(
-            depth=made.depth(),
-            operations=made.size(),
-            joining=made.num_nonlocal_gates(),
-            gates={str(name): int(count) for name, count in made.count_ops().items()},
-        ),
+        {}, engine="compiler", seconds=time.perf_counter() - started
     )
 
 

@@ -7,7 +7,6 @@ kind; ``result`` is the same as a VOTable, JSON or CSV, whatever RESPONSEFORMAT 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -22,8 +21,9 @@ from quws.domain.outcomes import (
     read_circuits,
 )
 from quws.domain.parameters.values import ResponseFormat
-from quws.runner import tables, votable
 from quws.sandbox.messages import ResultFile
+from quws.schemas.outcomes import comma, votable
+from quws.schemas.outcomes.tables import frame_of, rows_of
 
 _MIME = {
     ResponseFormat.VOTABLE: ("result.vot", "application/x-votable+xml"),
@@ -32,13 +32,16 @@ _MIME = {
 }
 
 
-def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) -> list[ResultFile]:
+def write(
+    folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat, small: int = 0
+) -> list[ResultFile]:
     """Write a finished job's files.
 
     Returns
     -------
     list of ResultFile
-        In the order in which they are listed.
+        In the order in which they are listed. Those of at most ``small`` characters have their
+        content, and are not in the folder.
 
     Raises
     ------
@@ -46,22 +49,16 @@ def write(folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat) 
 
     """
     name, mime_type = _MIME[response_format]
-    match response_format:
-        case ResponseFormat.VOTABLE:
-            _write(folder / name, votable.document(outcomes))
-        case ResponseFormat.JSON:
-            _write(folder / name, outcomes_json(outcomes))
-        case ResponseFormat.CSV:
-            _write_csv(folder / name, outcomes)
+
+    def file(result_id: str, name: str, pieces: Iterable[str], mime_type: str) -> ResultFile:
+        content = _write_or_keep(folder / name, pieces, small)
+        return ResultFile(id=result_id, file=name, mime_type=mime_type, content=content)
+
+    files = [file("result", name, _main(outcomes, response_format), mime_type)]
     document = DOCUMENT[outcomes.kind]
-    _write(folder / f"{document}.json", outcomes_json(outcomes))
-    files = [
-        ResultFile(id="result", file=name, mime_type=mime_type),
-        ResultFile(id=document, file=f"{document}.json", mime_type="application/json"),
-    ]
+    files.append(file(document, f"{document}.json", outcomes_json(outcomes), "application/json"))
     if outcomes.has_memory:
-        _write(folder / "memory.json", memory_json(outcomes))
-        files.append(ResultFile(id="memory", file="memory.json", mime_type="application/json"))
+        files.append(file("memory", "memory.json", memory_json(outcomes), "application/json"))
     return files
 
 
@@ -78,16 +75,7 @@ def write_circuit(path: Path, outcome: CircuitOutcome, small: int) -> str | None
     OSError
 
     """
-    written: list[str] = []
-    size = 0
-    pieces = circuit_json(outcome)
-    for piece in pieces:
-        written.append(piece)
-        size += len(piece)
-        if size > small:
-            _write(path, chain(written, pieces))
-            return None
-    return "".join(written)
+    return _write_or_keep(path, circuit_json(outcome), small)
 
 
 def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
@@ -109,14 +97,26 @@ def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
     return {index: found[index] for index in files}
 
 
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(pieces)
+def _main(outcomes: JobOutcomes, response_format: ResponseFormat) -> Iterable[str]:
+    match response_format:
+        case ResponseFormat.VOTABLE:
+            return votable.written(frame_of(outcomes), rows_of(outcomes))
+        case ResponseFormat.JSON:
+            return outcomes_json(outcomes)
+        case ResponseFormat.CSV:
+            return comma.written(frame_of(outcomes), rows_of(outcomes))
 
 
-def _write_csv(path: Path, outcomes: JobOutcomes) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in tables.columns(outcomes.kind)])
-        for item in outcomes.circuits:
-            writer.writerows(tables.rows(item))
+def _write_or_keep(path: Path, pieces: Iterable[str], small: int) -> str | None:
+    """Return a text of at most so many characters; a longer one is written into a file."""
+    written: list[str] = []
+    size = 0
+    left = iter(pieces)
+    for piece in left:
+        written.append(piece)
+        size += len(piece)
+        if size > small:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(chain(written, left))
+            return None
+    return "".join(written)

@@ -19,12 +19,14 @@ from quws.runner import results as documents
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
+from quws.runner.compiled import facts as facts_of_compiled
 from quws.runner.compiled import write as write_compiled
 from quws.runner.handover import cancel
 from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.teller import Teller
+from quws.runner.versions import versions
 from quws.runner.work import Failed, Ran, Work, is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -72,6 +74,8 @@ class RunRole(Role):
         elif not self._target.forwards:
             from quws.circuits.binding import read_to_bind  # noqa: F401, PLC0415
         self._target.load()
+        # Here, for all children: to look them up takes longer than a small job.
+        versions()
 
     @override
     def warm(self) -> None:
@@ -150,7 +154,7 @@ class RunRole(Role):
         allowance = Allowance(request.results_bytes)
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
-            work.teller.notes(result.notes)
+            work.teller.notes(result.notes, soon=True)
             outcomes[index] = result.of_circuit(
                 index,
                 # Else nobody sees what was measured.
@@ -158,6 +162,7 @@ class RunRole(Role):
                 compiled.layout,
                 # Who finds a job again at the other side may not know what was asked for.
                 memory=work.options.memory,
+                compilation=facts_of_compiled(compiled),
             )
             # Of a large batch that would be as many files as it has circuits.
             text = None
@@ -177,10 +182,11 @@ class RunRole(Role):
                 else:
                     allowance.add(len(outcome))
                     update = {"outcome": outcome, "compiled": text}
-                finished = finished.model_copy(update=update)
-            elif text is not None:
-                files.append(text)
-            work.connection.send(finished)
+                work.connection.send(finished.model_copy(update=update))
+            else:
+                if text is not None:
+                    files.append(text)
+                work.connection.send_soon(finished)
         written = documents.write(
             Path(),
             JobOutcomes(
@@ -188,11 +194,16 @@ class RunRole(Role):
                 self._target.name,
                 work.options.shots,
                 [outcomes[index] for index in range(len(facts))],
+                versions(),
             ),
             request.response_format,
+            min(SMALL_OUTCOME, request.file_bytes),
         )
         for item in written:
-            allowance.take(Path(item.file))
+            if item.content is None:
+                allowance.take(Path(item.file))
+            else:
+                allowance.add(len(item.content.encode()))
         work.connection.send(ResultsWritten(files=[*written, *files]))
 
     def _ran(self, work: Work) -> Ran:

@@ -22,12 +22,16 @@ class Teller:
         self._next = time.monotonic() + self._PAUSE_SECONDS
         self.circuit = 0
 
-    def notes(self, notes: Iterable[str]) -> None:
-        """Add to the timeline what has not been said of an earlier circuit of the job."""
+    def notes(self, notes: Iterable[str], *, soon: bool = False) -> None:
+        """Add to the timeline what has not been said of an earlier circuit of the job.
+
+        ``soon`` says that more will be told within a moment: then it goes with that.
+        """
+        send = self._connection.send_soon if soon else self._connection.send
         for note in notes:
             if note not in self._told and len(self._told) < MOST_NOTES:
                 self._told.add(note)
-                self._connection.send(Note(sentence=f"{self._which()}{note}"))
+                send(Note(sentence=f"{self._which()}{note}"))
 
     def progress(self, part: float, sentence: str | None) -> None:
         """Say how far the circuit is. What comes too soon after the last word is left out."""

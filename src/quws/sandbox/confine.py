@@ -22,6 +22,7 @@ _POLL_SECONDS = 1.0
 _GRACE_SECONDS = 1
 _MORE_TASKS = 2000
 _OPEN_FILES = 256
+_TICKS = os.sysconf("SC_CLK_TCK")
 _GROWTH_BYTES = 256 << 20
 """Address space that a process may keep from one request to the next."""
 MOST_CPU_SECONDS = 300
@@ -128,10 +129,17 @@ def limit_cpu(pid: int, seconds: int | None) -> None:
 def cpu_used_by(pid: int) -> float:
     """Return how many seconds of processor time another process has used; 0 where nobody tells."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    try:
+        # Not by a file of Python's: before each job, and that takes three times as long.
+        fields = os.read(stat, 4096).rpartition(b")")[2].split()
+    except OSError:
+        return 0.0
+    finally:
+        os.close(stat)
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def cpu_used() -> float:

@@ -16,6 +16,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _COPIED_BYTES = 1 << 20
+_FEW_BYTES = 4096
+"""Of a folder in which there are no more than some dozen names."""
+_SMALL_BYTES = 1 << 20
 
 
 class ChildFolder:
@@ -101,6 +104,31 @@ class ChildFolder:
         fd = os.open(name, _NEW_FILE, 0o600, dir_fd=self._fd)
         with os.fdopen(fd, "wb") as file:
             shutil.copyfileobj(content, file, _COPIED_BYTES)
+
+    def empty_at_once(self) -> bool:
+        """Remove what is in the folder, where that is a few small files; else whatever was done
+        of it.
+
+        Returns
+        -------
+        bool
+            Whether nothing is left, and the folder still there. Else there may be much to do, and
+            ``empty`` does it.
+
+        """
+        if self._fd is None:
+            return False
+        try:
+            if os.fstat(self._fd).st_size > _FEW_BYTES:
+                return False
+            for name in self._names():
+                found = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+                if not stat.S_ISREG(found.st_mode) or found.st_size > _SMALL_BYTES:
+                    return False
+                os.unlink(name, dir_fd=self._fd)
+            return self.is_there()
+        except OSError:
+            return False
 
     def empty(self) -> bool:
         """Remove all that is in the folder; whether nothing is left, and the folder still there."""

@@ -6,21 +6,19 @@ model as if it came from the network. What fits none is a ``MessageFault`` and n
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Calibration, TargetDescription, TargetState
-
-T = TypeVar("T")
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
@@ -129,10 +127,11 @@ class _Read(_Message):
 
 
 class CheckCircuits(_Read):
-    """Find out what circuits are."""
+    """Find out what circuits are, and whether they are native where that is asked."""
 
     kind: Literal["check"] = "check"
     circuits: list[str]
+    native: Native | None = None
 
 
 class DrawCircuit(_Read):
@@ -140,6 +139,14 @@ class DrawCircuit(_Read):
 
     kind: Literal["draw"] = "draw"
     circuit: str
+
+
+class SplitCircuits(_Read):
+    """Cut a file that has all circuits of a batch into one for each; there may be ``most``."""
+
+    kind: Literal["split"] = "split"
+    file: str
+    most: int
 
 
 class ReadCircuits(_Message):
@@ -165,7 +172,17 @@ class ReadCircuits(_Message):
         return len(self.circuits) if self.bindings is None else self.bindings.count
 
 
-ToChild = RunJob | CircuitsRead | Go | Inspect | Cancel | CheckCircuits | DrawCircuit | ReadCircuits
+ToChild = (
+    RunJob
+    | CircuitsRead
+    | Go
+    | Inspect
+    | Cancel
+    | CheckCircuits
+    | DrawCircuit
+    | SplitCircuits
+    | ReadCircuits
+)
 
 
 # -- from a child -------------------------------------------------------------------------------
@@ -185,18 +202,25 @@ class CircuitsWanted(_Message):
 
 
 class CircuitStarted(_Message):
-    """A circuit is being compiled and run: the first one of an attempt."""
+    """A circuit is being compiled and run: the first one of an attempt.
+
+    ``at`` says since when, by the clock that all processes of the machine have; else just now.
+    """
 
     kind: Literal["circuit_started"] = "circuit_started"
     circuit: NonNegativeInt
+    at: FiniteFloat | None = None
 
 
 class ResultFile(_Message):
-    """A file that is a result of the job."""
+    """A file that is a result of the job. ``content`` is all of it where it is small: then it is
+    not in the folder.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     file: FileName
     mime_type: Annotated[str, Field(max_length=100, pattern=_MIME_TYPE)]
+    content: Annotated[str, Field(max_length=SMALL_OUTCOME)] | None = None
 
 
 class CircuitFinished(_Message):
@@ -348,6 +372,13 @@ class CircuitDrawn(_Message):
     drawing: Drawing
 
 
+class CircuitsSplit(_Message):
+    """A file for each circuit of a batch."""
+
+    kind: Literal["circuits_split"] = "circuits_split"
+    files: list[str]
+
+
 class CircuitRefused(_Message):
     """A circuit cannot be read, or asks for too much; which one, and where in it."""
 
@@ -380,52 +411,6 @@ FromChild = (
     | CircuitsChecked
     | CircuitsWritten
     | CircuitDrawn
+    | CircuitsSplit
     | CircuitRefused
 )
-
-_TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
-_FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(Annotated[FromChild, Field(discriminator="kind")])
-
-
-def encode(message: BaseModel) -> bytes:
-    """Return a message as a line."""
-    # Not with pydantic: texts of strangers may hold halves of surrogate pairs.
-    return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
-
-
-def decode_to_child(line: bytes) -> ToChild:
-    """Return the message that a worker has sent.
-
-    Raises
-    ------
-    MessageFault
-        It is none.
-
-    """
-    return _decode(line, _TO_CHILD)
-
-
-def decode_from_child(line: bytes) -> FromChild:
-    """Return the message that a child has sent.
-
-    Raises
-    ------
-    MessageFault
-        It is none.
-
-    """
-    return _decode(line, _FROM_CHILD)
-
-
-def _decode(line: bytes, models: TypeAdapter[T]) -> T:
-    try:
-        return models.validate_python(json.loads(line))
-    except ValidationError as error:
-        # Without what was said: that may be a user's, and as long as it likes.
-        reasons = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)[:3]
-        ]
-        raise MessageFault(f"a message that nobody knows: {'; '.join(reasons)}") from None
-    except (ValueError, RecursionError):
-        raise MessageFault("a message that is no JSON") from None

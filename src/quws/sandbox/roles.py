@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from quws.sandbox import confine, messages
+from quws.sandbox import confine, lines
 from quws.sandbox.control import RoleConfig
 from quws.sandbox.leftovers import Leftovers, reseed
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
@@ -32,9 +32,22 @@ class Connection:
         ParentGone
 
         """
+        self.send_soon(message)
         try:
-            self._file.write(messages.encode(message))
             self._file.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            raise ParentGone from None
+
+    def send_soon(self, message: FromChild) -> None:
+        """Send one message with the next: each that comes alone wakes the worker.
+
+        Raises
+        ------
+        ParentGone
+
+        """
+        try:
+            self._file.write(lines.encode(message))
         except (BrokenPipeError, ConnectionResetError):
             raise ParentGone from None
 
@@ -51,7 +64,7 @@ class Connection:
             line = self._file.readline()
         except ConnectionResetError:
             return None
-        return messages.decode_to_child(line) if line.endswith(b"\n") else None
+        return lines.decode_to_child(line) if line.endswith(b"\n") else None
 
 
 class Role(ABC):

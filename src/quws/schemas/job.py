@@ -73,7 +73,11 @@ class JobJson(RefJson):
     end_time: Instant | None
     destruction_time: Instant | None
     execution_duration: int | None
-    quote: Instant | None
+    quote: Instant | None = Field(description="When it will probably be done.")
+    quote_low: Instant | None = Field(
+        None, description="Nine of ten jobs end between this and quote_high."
+    )
+    quote_high: Instant | None = None
     errors: list[ErrorJson]
     results: list[ResultJson]
     target: str

@@ -1,8 +1,8 @@
-"""Further tables, beside those of ``tables``: what owners have used, and what they have booked."""
+"""Further tables, beside those of ``tables``: users, what they have used, what they have booked."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, Text
 
 from quws.store.instants import Instant
 from quws.store.tables import metadata
@@ -31,4 +31,34 @@ timeslots = Table(
     Column("created", Instant, nullable=False),
     Index("ix_timeslots_target_ends", "target", "ends"),
     Index("ix_timeslots_owner_ends", "owner", "ends"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", Text),
+    Column("operator", Boolean, nullable=False),
+    Column("created", Instant, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    # Of the secret itself only a hash is kept.
+    Column("hash", String(64), primary_key=True),
+    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # Of browsers that have signed in; of the cookie only a hash is kept.
+    Column("hash", String(64), primary_key=True),
+    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
 )

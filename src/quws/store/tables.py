@@ -30,6 +30,10 @@ metadata = MetaData(
     }
 )
 
+_QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_WAITS = text("phase IN ('QUEUED', 'SUSPENDED')")
+_SHORT_WAITS = text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
+
 jobs = Table(
     "jobs",
     metadata,
@@ -54,7 +58,12 @@ jobs = Table(
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
+    # When it will probably be done, and between what; and its first quote when it waited, by which
+    # its target is judged: when that was made, and those three.
     Column("quote", Instant),
+    Column("quote_low", Instant),
+    Column("quote_high", Instant),
+    Column("told", Text),
     # How large the job is, as the quote counts it: a power of two.
     Column("size", Integer, nullable=False, server_default=text("0")),
     # For the fair share of owners: how long it will run by what was known when it was
@@ -108,16 +117,9 @@ jobs = Table(
         sqlite_where=text("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index(
-        "ix_jobs_queue",
-        "target",
-        "priority",
-        "turn",
-        "queued_time",
-        "id",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_queue", *_QUEUE, postgresql_where=_WAITS, sqlite_where=_WAITS),
+    # The next short job, which does not wait behind long ones.
+    Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",
@@ -332,6 +334,8 @@ targets = Table(
     Column("calibration_id", Text),
     Column("conformance", JSON(none_as_null=True)),
     Column("conformance_time", Instant),
+    # How its quotes were kept.
+    Column("quote_record", JSON(none_as_null=True)),
 )
 
 calibrations = Table(
@@ -404,36 +408,8 @@ run_times = Table(
     Column("size", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("password", Text),
-    Column("operator", Boolean, nullable=False),
-    Column("created", Instant, nullable=False),
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    # Of the secret itself only a hash is kept.
-    Column("hash", String(64), primary_key=True),
-    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
-    Column("created", Instant, nullable=False),
-    Column("expires", Instant),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    # Of browsers that have signed in; of the cookie only a hash is kept.
-    Column("hash", String(64), primary_key=True),
-    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created", Instant, nullable=False),
-    Column("expires", Instant, nullable=False),
+    # What became of the last quotes, in as many characters for each.
+    Column("judged", Text, nullable=False, server_default=text("''")),
 )
 
 garbage = Table(

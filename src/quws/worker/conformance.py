@@ -35,6 +35,7 @@ from quws.sandbox.messages import (
     Note,
     NotSubmitted,
     Progress,
+    ResultFile,
     ResultsWritten,
     RunJob,
     Submitted,
@@ -49,6 +50,7 @@ from quws.worker.reading import Readers, Texts
 
 _SHOTS, _QUICK_SHOTS = 1000, 200
 _SEED = 20_261
+_COUNTS = "counts.json"
 _MEMORY = "memory.json"
 FILE_BYTES = 64 << 20
 _LOCAL_SECONDS, _REMOTE_SECONDS = 300.0, 3600.0
@@ -292,8 +294,8 @@ class Conformance:
         try:
             await self._begin(child, circuits, known)
             async with asyncio.timeout(seconds):
-                await self._converse(child, circuits)
-            return _read(child.folder, len(circuits))
+                files = await self._converse(child, circuits)
+            return _read(child.folder, files, len(circuits))
         except ChildLost as lost:
             raise _Failed(f"its process died: {lost}") from None
         except MessageFault as fault:
@@ -336,8 +338,9 @@ class Conformance:
         if failure is not None:
             raise _Failed(failure.message)
 
-    async def _converse(self, child: Child, circuits: Sequence[str]) -> None:
-        finished = False
+    async def _converse(self, child: Child, circuits: Sequence[str]) -> Sequence[ResultFile]:
+        """Let the child work, and return what it says of its files."""
+        files: Sequence[ResultFile] | None = None
         async for message in child.messages():
             match message:
                 case JobFailed(error=error):
@@ -349,7 +352,7 @@ class Conformance:
                 case CircuitsWanted():
                     await self._read(circuits, message, child)
                 case ResultsWritten():
-                    finished = True
+                    files = message.files
                 case (
                     CircuitStarted()
                     | CircuitFinished()
@@ -362,14 +365,20 @@ class Conformance:
                     pass
                 case _:
                     raise unexpected(message)
-        if not finished:
+        if files is None:
             raise _Failed("its process ended without a result")
+        return files
 
 
-def _read(folder: ChildFolder, circuits: int) -> Sequence[CircuitOutcome]:
+def _read(
+    folder: ChildFolder, files: Sequence[ResultFile], circuits: int
+) -> Sequence[CircuitOutcome]:
+    told = {item.file: item.content.encode() for item in files if item.content is not None}
     written = {item.name for item in folder.path.iterdir()}
-    counts = folder.read("counts.json", FILE_BYTES)
-    memory = folder.read(_MEMORY, FILE_BYTES) if _MEMORY in written else None
+    counts = told.get(_COUNTS) or folder.read(_COUNTS, FILE_BYTES)
+    memory = told.get(_MEMORY)
+    if memory is None and _MEMORY in written:
+        memory = folder.read(_MEMORY, FILE_BYTES)
     try:
         found = read_job(counts, memory).circuits
     except UnreadableOutcomes as error:

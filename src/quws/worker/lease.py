@@ -18,6 +18,7 @@ from quws.worker.workplace import Workplace
 _RETRY_SECONDS = 1.0
 _SHORTEST_PAUSE = 0.005
 _LAST_BEAT_SECONDS = 1.0
+_CORES = os.cpu_count() or 1
 _log = structlog.get_logger(__name__)
 
 
@@ -99,7 +100,7 @@ def limit_cpu(held: HeldJob, place: Workplace) -> None:
     if held.claim.deadline is not None:
         left = (held.claim.deadline - place.store_clock.now()).total_seconds()
         wall = monotonic() - held.began + max(0.0, left) + place.lease_seconds
-        seconds = int(wall * (os.cpu_count() or 1)) + 1
+        seconds = int(wall * _CORES) + 1
         # What it has used for others before is not this job's.
         seconds += math.ceil(held.child.cpu_before)
     confine.limit_cpu(held.child.pid, seconds)

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from quws.bus.events import EventHub
+from quws.bus.events import HELD_CHANNEL, EventHub
 from quws.worker.cancellations import Cancellations
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
@@ -29,6 +29,7 @@ async def run_worker(
     *,
     cancellations: Cancellations | None = None,
     lock: TargetLock | None = None,
+    short_hints: HintListener | None = None,
 ) -> None:
     """Work until told to stop, then let jobs end or hand them back.
 
@@ -37,10 +38,12 @@ async def run_worker(
     """
     events.listen(slots.heard, slots.missed)
     # Events stay on while jobs end: an ABORT must still reach them.
-    async with _in_background(events.run()):
+    async with _in_background(events.run(HELD_CHANNEL)):
         while lock is None or await lock.acquire(stop):
             slots.resume()
             work = [hints.run(slots), slots.look(), health.run()]
+            if short_hints is not None:
+                work.append(short_hints.run(slots))
             if cancellations is not None:
                 work.append(cancellations.run())
             async with _in_background(*work):

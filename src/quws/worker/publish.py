@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from quws.domain.job import LARGE_BATCH, Result, part_id
 from quws.domain.outcomes import DOCUMENT, END, NEXT, JobOutcomes, head_of_circuits
-from quws.sandbox.messages import CircuitFinished, MessageFault, ResultsWritten
+from quws.sandbox.messages import CircuitFinished, MessageFault, ResultFile, ResultsWritten
 from quws.worker.held import HeldJob
 
 Take = Callable[[str], BinaryIO]
@@ -165,7 +165,12 @@ async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) ->
         raise MessageFault("two results of one name")
     with contextlib.ExitStack() as stack:
         # All of them before any is stored.
-        files = [(item, stack.enter_context(take(item.file))) for item in message.files]
+        files: list[tuple[ResultFile, bytes | BinaryIO]] = [
+            (item, stack.enter_context(take(item.file)))
+            if item.content is None
+            else (item, item.content.encode())
+            for item in message.files
+        ]
         results = await asyncio.gather(
             *(held.put(item.id, item.file, file, item.mime_type) for item, file in files)
         )

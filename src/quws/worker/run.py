@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -254,8 +254,8 @@ class Run:
     async def _hear(self, child: Child, message: FromChild) -> None:
         held = self._held
         match message:
-            case CircuitStarted():
-                self._begin_circuit()
+            case CircuitStarted(at=at):
+                self._begin_circuit(at)
             case Note(sentence=sentence):
                 held.note(sentence)
             case Progress(sentence=sentence):
@@ -272,11 +272,13 @@ class Run:
             case _:
                 raise unexpected(message)
 
-    def _begin_circuit(self) -> None:
-        self._circuit_started = self._place.clock()
+    def _begin_circuit(self, at: float | None) -> None:
+        now, began = monotonic(), self._held.began
+        since = now if at is None else min(max(at, began), now)
+        self._circuit_started = self._place.clock() - timedelta(seconds=now - since)
         if not self._started:
             self._started = True
-            metrics.started(self._place.target, monotonic() - self._held.began)
+            metrics.started(self._place.target, since - began)
 
     def _trace(self, message: CircuitFinished, child: Child, started: datetime) -> None:
         facts = {"circuit": message.circuit, "engine": message.engine, "pid": child.pid}

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, UnfitWorker, queue_name
-from quws.bus.events import CHANNEL, EventHub, JobEvent
+from quws.bus.events import CHANNEL, HELD_CHANNEL, EventHub, JobEvent
 from quws.bus.server import NoServer, ValkeyServer
 from quws.domain.errors import Unavailable
 from quws.domain.phases import Phase
@@ -47,11 +47,11 @@ async def connected(server: ValkeyServer) -> AsyncIterator[ArqRedis]:
 
 
 @asynccontextmanager
-async def listening(server: ValkeyServer) -> AsyncIterator[EventHub]:
+async def listening(server: ValkeyServer, channel: str = CHANNEL) -> AsyncIterator[EventHub]:
     """A hub as one process has it, that has joined."""
     async with connected(server) as redis:
         hub = EventHub(redis)
-        task = asyncio.create_task(hub.run())
+        task = asyncio.create_task(hub.run(channel))
         try:
             async with asyncio.timeout(SECONDS):
                 await hub.connected.wait()
@@ -158,6 +158,30 @@ async def test_listeners_are_told_all(hub: EventHub, other: EventHub, phase: Pha
     event = await heard.next()
     assert event == JobEvent("job-é", phase)
     assert event.phase is phase
+
+
+async def test_a_worker_hears_of_jobs_that_somebody_may_have_in_hand(
+    valkey: ValkeyServer, other: EventHub
+) -> None:
+    async with listening(valkey, HELD_CHANNEL) as hub:
+        heard = Heard(hub)
+        aborted, deleted = JobEvent("one", Phase.ABORTED), JobEvent("two", None)
+        await other.publish(JobEvent("one", Phase.QUEUED))
+        await other.publish(JobEvent("one", Phase.EXECUTING, by="a worker"))
+        await other.publish(aborted)
+        await other.publish(deleted)
+        assert [await heard.next() for _ in range(2)] == [aborted, deleted]
+
+
+async def test_what_is_said_to_a_server_that_was_restarted_is_said_again(
+    valkey: ValkeyServer, hub: EventHub, other: EventHub
+) -> None:
+    heard = Heard(hub)
+    await other.publish(JobEvent("one", Phase.QUEUED))
+    await restart(valkey)
+    await heard.join()
+    await other.publish(JobEvent("two", Phase.QUEUED))
+    assert [(await heard.next()).job_id for _ in range(2)] == ["one", "two"]
 
 
 async def test_events_keep_their_order(hub: EventHub, other: EventHub) -> None:

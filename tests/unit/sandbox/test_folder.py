@@ -105,12 +105,37 @@ def test_it_is_emptied_whatever_is_in_it(folder: ChildFolder, tmp_path: Path) ->
     assert folder.read("counts.json", 1) == b"0"
 
 
+def test_a_few_small_files_go_at_once(folder: ChildFolder) -> None:
+    assert folder.empty_at_once()
+    for name in ("result.vot", "counts.json"):
+        (folder.path / name).write_text("0")
+    assert folder.empty_at_once()
+    assert list(folder.path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["a folder", "a large file", "many files"])
+def test_what_may_take_long_is_left_to_a_thread(folder: ChildFolder, what: str) -> None:
+    match what:
+        case "a folder":
+            (folder.path / "folder").mkdir()
+        case "a large file":
+            with (folder.path / "large").open("wb") as file:
+                file.truncate(2 << 20)
+        case _:
+            for number in range(1000):
+                (folder.path / f"file-{number:0100}").touch()
+    assert not folder.empty_at_once()
+    assert list(folder.path.iterdir()) != []
+    assert folder.empty()
+
+
 def test_another_in_its_place_is_left_alone(folder: ChildFolder, tmp_path: Path) -> None:
     (folder.path / "counts.json").write_text("mine")
     away = tmp_path / "away"
     folder.path.rename(away)
     folder.path.mkdir()
     (folder.path / "counts.json").write_text("not mine")
+    assert not folder.empty_at_once()
     assert not folder.empty()
     assert (folder.path / "counts.json").read_text() == "not mine"
     shutil.rmtree(away)

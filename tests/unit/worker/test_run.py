@@ -83,7 +83,8 @@ async def completes(process: Process) -> None:
     process.say(CircuitStarted(circuit=0))
     process.say(CircuitFinished(circuit=0, engine="aer"))
     file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
-    process.say(ResultsWritten(files=[file]))
+    table = ResultFile(id="result", file="result.csv", mime_type="text/csv", content="é")
+    process.say(ResultsWritten(files=[file, table]))
 
 
 async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
@@ -92,9 +93,12 @@ async def test_a_job_is_run(bench: Bench, stored: Stored) -> None:
     await bench.run(held)
     job = await bench.job(held.id)
     assert job.phase is Phase.COMPLETED
-    (result,) = job.results
+    result, told = job.results
     assert (result.id, result.mime_type) == ("counts", "application/json")
     assert await bench.place.artifacts.read(result.artifact) == b'{"circuits": []}'
+    # One that was small came with the message, and never lay in the folder.
+    assert (told.id, told.mime_type, told.size) == ("result", "text/csv", 2)
+    assert await bench.place.artifacts.read(told.artifact) == "é".encode()
     assert bench.bus.phases[-1] is Phase.COMPLETED
     assert [path.name for path in bench.scratch.ready().iterdir()] == ["lock"]
     assert bench.children.processes[0].child.exited.done()

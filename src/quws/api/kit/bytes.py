@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from quws.services.jobs.files import Content
+from quws.services.jobs.formats import Made
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _SHOWN = ("text/plain", "application/json", "text/csv", "application/x-votable+xml")
@@ -31,9 +32,7 @@ async def serve_payload(request: Request, payload: Content, etag: str) -> Respon
         The file is gone, or cannot be reached: known before the answer begins.
 
     """
-    headers = _HEADERS | {"ETag": f'"{etag}"'}
-    if payload.mime_type.partition(";")[0].strip().lower() not in _SHOWN:
-        headers["Content-Disposition"] = "attachment"
+    headers = _headers(payload.mime_type, etag)
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     start, end, status = 0, payload.size, 200
@@ -53,12 +52,45 @@ async def serve_payload(request: Request, payload: Content, etag: str) -> Respon
     headers["Content-Length"] = str(end - start)
     if request.method == "HEAD" or end == start:
         return Response(status_code=status, headers=headers, media_type=payload.mime_type)
-    chunks = payload.read(start, end)
-    first = await anext(aiter(chunks), b"")
+    body = await _begun(payload.read(start, end))
+    return StreamingResponse(body, status, headers, media_type=payload.mime_type)
+
+
+async def serve_made(
+    request: Request, made: Made, etag: str, filename: str | None = None
+) -> Response:
+    """Answer with what is made while it is sent; a range of it cannot be asked for.
+
+    Raises
+    ------
+    NotFound, Unavailable
+        A file is gone, or cannot be reached: known before the answer begins.
+
+    """
+    headers = _headers(made.mime_type, etag) | {"Accept-Ranges": "none"}
+    if filename is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=made.mime_type)
+    return StreamingResponse(await _begun(made.read()), headers=headers, media_type=made.mime_type)
+
+
+def _headers(mime_type: str, etag: str) -> dict[str, str]:
+    headers = _HEADERS | {"ETag": f'"{etag}"'}
+    if mime_type.partition(";")[0].strip().lower() not in _SHOWN:
+        headers["Content-Disposition"] = "attachment"
+    return headers
+
+
+async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Read the first chunk: what goes wrong there is told by the status of the answer."""
+    first = await anext(chunks, b"")
 
     async def body() -> AsyncIterator[bytes]:
         yield first
         async for chunk in chunks:
             yield chunk
 
-    return StreamingResponse(body(), status, headers, media_type=payload.mime_type)
+    return body()

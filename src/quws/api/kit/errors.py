@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from quws.api.kit.body import EncodedBody, MalformedBody, UnsupportedMediaType
+from quws.api.kit.door import door_of
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import pages_for
 from quws.api.kit.phrase import Worded
@@ -64,6 +65,22 @@ STATUS: dict[type[Refusal], int] = {
     Unavailable: 503,
     StorageFull: 507,
 }
+WORDS = {
+    "303": "Go on with a GET of the Location",
+    "400": "A query parameter or the body is malformed",
+    "401": "Sign in",
+    "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
+    "404": "There is no such job, child, result or parameter",
+    "409": "The target is booked for that time",
+    "413": "The body is too large",
+    "415": "The body is neither a form nor JSON",
+    "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
+    " used up that is free again by itself",
+    "503": "Not right now",
+    "507": "The disk of the service is nearly full",
+}
+"""What the statuses mean, for those who read the OpenAPI document."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -125,11 +142,14 @@ def problem(status: int, code: str, sentence: str, **more: Any) -> Problem:
 
 
 def answer(request: Request, error: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers.
+    """Write an error: text for UWS clients, RFC 9457 for JSON clients, a page for browsers, and
+    for those who come by a door what they read there.
 
     Its reason comes into the log.
     """
     note_refusal(request, error.code, error.detail)
+    if door := door_of(request):
+        return door.error(error, headers or {})
     if pages := pages_for(request):
         return pages.problem(request, error, headers or {})
     if wants_json(request):

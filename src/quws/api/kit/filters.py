@@ -13,6 +13,7 @@ from starlette.requests import Request
 from quws.api.kit.body import parse_form
 from quws.domain.errors import InvalidFilter
 from quws.domain.labels import ListFilter, Order, Place
+from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.phases import Phase
 from quws.domain.times import parse_instant
 
@@ -117,6 +118,22 @@ def read_page(query: dict[str, list[str]]) -> tuple[int | None, Place | None]:
             "PAST must be what the link to the next page has", parameter="PAST"
         ) from None
     return None if limit is None else int(limit), place
+
+
+def read_response_format(query: dict[str, list[str]]) -> str | None:
+    """Return RESPONSEFORMAT, or FORMAT, as it was asked for; None for what is kept.
+
+    Raises
+    ------
+    InvalidFilter
+        It is given twice.
+
+    """
+    names = SPECIFICATIONS["RESPONSEFORMAT"].names
+    given = [name for name in names if query.get(name)]
+    if len(given) > 1:
+        raise InvalidFilter(f"{' and '.join(given)} are the same: give one", parameter=given[0])
+    return _once(query, given[0]) if given else None
 
 
 def _once(query: dict[str, list[str]], name: str) -> str | None:

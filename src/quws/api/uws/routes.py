@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from quws.api.kit.body import parse_form, read_body, read_posted
-from quws.api.kit.bytes import serve_payload
+from quws.api.kit.bytes import serve_made, serve_payload
 from quws.api.kit.filters import (
     query_of,
     read_filter,
@@ -22,6 +22,7 @@ from quws.api.kit.filters import (
     read_page,
     read_phases,
     read_place,
+    read_response_format,
     read_wait,
 )
 from quws.api.kit.idempotency import read_key, read_key_filter
@@ -32,16 +33,19 @@ from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
+from quws.api.uws.bundle import get_bundle, get_record
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.api.uws.labels import get_labels, post_labels
+from quws.api.uws.timeline import get_timeline
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
 from quws.domain.labels import ListFilter, Place
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
+from quws.services.jobs.formats import Made
 
 XML = "application/xml"
 JSON = "application/json"
@@ -105,6 +109,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
+    get("/{job_id}/timeline", get_timeline, "List what happened to the job")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
     get("/{job_id}/error", get_error, "Show why a job failed")
@@ -113,6 +118,8 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/parameters/{name}", get_parameter, "Show the value of a parameter")
     change("PUT", "/{job_id}/parameters/{name}", put_parameter, "Change a parameter")
     get("/{job_id}/parameters/{name}/{position}", get_parameter, "Show a repeated parameter")
+    get("/{job_id}/bundle.zip", get_bundle, "Download all of a job that is over")
+    get("/{job_id}/record", get_record, "Show the signed record of a job that is over")
     get("/{job_id}/results", get_results, "List the results")
     get("/{job_id}/results/{result_id}", get_result, "Download a result")
     return router
@@ -385,10 +392,18 @@ async def get_results(request: Request, job_id: str) -> Response:
 
 
 async def get_result(request: Request, job_id: str, result_id: str) -> Response:
-    """Download a result. Ranges and HEAD work."""
+    """Download a result, as it is kept or in another format. Ranges of what is kept work."""
+    jobs = jobs_of(request)
+    wanted = read_response_format(query_of(request))
     job = await _job(request, job_id)
-    payload = await jobs_of(request).files.result(job, result_id)
-    return await serve_payload(request, payload, f"{job.id}-{job.attempt}-{result_id}")
+    etag = f"{job.id}-{job.attempt}-{result_id}"
+    if wanted is None:
+        return await serve_payload(request, await jobs.files.result(job, result_id), etag)
+    found = await jobs.formats.result(job, result_id, wanted)
+    etag = f"{etag}-{found.mime_type}"
+    if isinstance(found, Made):
+        return await serve_made(request, found, etag)
+    return await serve_payload(request, found, etag)
 
 
 # -- helpers ----------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quws.domain import bindings
 from quws.domain.circuits import Language
+from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
@@ -228,6 +229,39 @@ SPECIFICATIONS = Specifications(
             example="depolarizing:p=0.001+readout:p=0.02",
             feature=Feature.NOISE,
             objection=_no_noise,
+            forwarded=True,
+        ),
+        Specification(
+            name="OPTIMIZATION",
+            keyword="optimization",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=read_optimization,
+            label="Optimization",
+            help="How hard the compiler tries, 0 to 3, or none to run the circuits as they are.",
+            more="With `none` a gate that is not native is refused"
+            " ([compile.md](../how-to/compile.md)).",
+            example="2",
+            otherwise="what the operator has set, mostly 1",
+            choices=tuple(Optimization),
+            feature=Feature.COMPILING,
+            objection=objections.wrong_optimization,
+            forwarded=True,
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="INITIAL_LAYOUT",
+            keyword="initial_layout",
+            role=Role.OPTION,
+            kind=Kind.OBJECT,
+            read=read_layout,
+            label="Initial layout",
+            help="The target's qubits that carry those of the circuit at its start, in order.",
+            more="A JSON list, or numbers with commas between; one for all circuits of the job.",
+            example="[3, 1, 0]",
+            otherwise="the compiler chooses",
+            feature=Feature.COMPILING,
+            objection=objections.wrong_layout,
             forwarded=True,
         ),
         Specification(

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from quws.domain import formats
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter, KindNotSupported
 from quws.domain.kinds import JobKind
@@ -50,18 +51,6 @@ class TimeslotUse(StrEnum):
     """In a timeslot of its owner, and else while nobody has one."""
     REQUIRED = "required"
     """In the timeslots of its owner only."""
-
-
-_FORMATS = {
-    "votable": ResponseFormat.VOTABLE,
-    "votable_plain": ResponseFormat.VOTABLE,
-    "application/x-votable+xml": ResponseFormat.VOTABLE,
-    "text/xml": ResponseFormat.VOTABLE,
-    "json": ResponseFormat.JSON,
-    "application/json": ResponseFormat.JSON,
-    "csv": ResponseFormat.CSV,
-    "text/csv": ResponseFormat.CSV,
-}
 
 
 def is_xml_text(text: str) -> bool:
@@ -241,13 +230,13 @@ def read_format(text: str) -> ResponseFormat:
         There is no such format.
 
     """
-    found = _FORMATS.get(text.split(";", maxsplit=1)[0].strip().lower())
-    if found is None:
+    found = formats.named(text)
+    if found is None or found.value not in list(ResponseFormat):
         raise InvalidParameter(
             f"RESPONSEFORMAT must be one of {', '.join(ResponseFormat)}, not '{text[:40]}'",
             parameter="RESPONSEFORMAT",
         )
-    return found
+    return ResponseFormat(found)
 
 
 def read_metadata(text: str) -> dict[str, Any]:

@@ -138,7 +138,9 @@ class JobChange:
             "target": plan.target.name,
             "size": plan.work,
             "cost_ms": plan.cost_ms,
-            "quote": plan.quote,
+            "quote": None if plan.quote is None else plan.quote.at,
+            "quote_low": None if plan.quote is None else plan.quote.low,
+            "quote_high": None if plan.quote is None else plan.quote.high,
             "shots": plan.shots,
             "timeslot": plan.request.timeslot,
         }

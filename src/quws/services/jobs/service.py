@@ -12,11 +12,13 @@ from quws.domain.policy import Policy
 from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
+from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.follow import JobFollower
+from quws.services.jobs.formats import JobFormats
 from quws.services.jobs.labels import JobLabels
 from quws.services.jobs.listeners import Listeners
 from quws.services.jobs.plan import Planner
@@ -25,6 +27,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.timeslots import Timeslots
@@ -45,6 +48,8 @@ class JobService:
         Whether the disks have room for new jobs.
     rules
         The quotas of single users and of groups.
+    signer
+        What signs records of jobs.
 
     """
 
@@ -65,6 +70,7 @@ class JobService:
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
         rules: QuotaRules = NO_RULES,
+        signer: Signer = NO_SIGNER,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
@@ -77,6 +83,8 @@ class JobService:
             store, quotes, Waiting(store.reading, announcer, quotas, self.timeslots)
         )
         self.files = JobFiles(store, artifacts)
+        self.formats = JobFormats(self.files)
+        self.bundles = JobBundles(store, targets, self.files, signer)
         self.planner = Planner(
             targets=targets,
             checker=checker,

@@ -17,11 +17,13 @@ from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed, QuotaExceeded
 from quws.domain.job import Job, TimelineEntry, new_job_id
+from quws.domain.lanes import lane_of
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.domain.quotas import Bound, Limit
+from quws.domain.quotes import Told
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Plan, Planner
@@ -139,7 +141,10 @@ class JobSubmission:
                 end_time=None,
                 destruction_time=destruction,
                 execution_duration=duration,
-                quote=plan.quote,
+                quote=None if plan.quote is None else plan.quote.at,
+                quote_low=None if plan.quote is None else plan.quote.low,
+                quote_high=None if plan.quote is None else plan.quote.high,
+                told=Told(checked, plan.quote) if run and plan.quote is not None else None,
                 attempt=0,
                 circuits=len(facts),
                 circuits_done=0,
@@ -168,11 +173,12 @@ class JobSubmission:
         logs.note(job=job_id, target=target.name)
         tracing.describe(job=job_id, target=target.name)
         _log.info("job created", phase=job.phase, circuits=job.circuits)
-        await self._announcer.touched(job_id, job.phase)
         if job.phase is Phase.QUEUED:
-            plan.outlook.queue(job.work)
-            await self._announcer.work(target.name)
-        elif run:
+            plan.outlook.queue(job.work, job.cost_ms)
+            # First: a worker begins meanwhile.
+            await self._announcer.work(lane_of(target, job.cost_ms))
+        await self._announcer.touched(job_id, job.phase)
+        if run and job.phase is not Phase.QUEUED:
             await self._control.run(caller, job_id)
         return job
 
@@ -201,7 +207,7 @@ class JobSubmission:
             except QuotaExceeded as exceeded:
                 if exceeded.limit != Limit.QUEUED:
                     raise
-            job = replace(job, phase=Phase.PENDING, queued_time=None)
+            job = replace(job, phase=Phase.PENDING, queued_time=None, told=None)
         return job, await add(job, entries, once, webhook, bounds)
 
     async def _again(

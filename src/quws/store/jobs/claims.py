@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    TextClause,
     bindparam,
     case,
     cast,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 
 from quws.domain.job import Claim, TimelineEntry
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Entitlements
 from quws.store import quotas
@@ -34,7 +36,7 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
 from quws.store.jobs import transition
-from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
+from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases, short
 from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
 from quws.store.statements import Statement
@@ -47,10 +49,9 @@ _j = t.jobs.c
 _TARGET = bindparam("its_target", type_=Text())
 _MILLIS = bindparam("millis", type_=BigInteger())
 # In plain SQL: for SQLite, SQLAlchemy leaves out in RETURNING of which table a column is.
-_MORE: ColumnElement[bool] = literal_column(
+_MORE = (
     "EXISTS (SELECT further.id FROM jobs AS further WHERE further.target = jobs.target"
-    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'))",
-    Boolean(),
+    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'){})"
 )
 
 
@@ -62,12 +63,25 @@ class Taken:
     more: bool
 
 
+class _Which(NamedTuple):
+    """What kind of claim it is: on a target that is ``held``, ``left`` others, of owners who are
+    not ``full`` where they are ``limited`` in what runs, ``of_short`` jobs; ``in_timeslots`` is as
+    for `JobClaims.take`.
+    """
+
+    held: bool
+    left: bool
+    limited: bool
+    of_short: bool
+    in_timeslots: bool | None
+
+
 class JobClaims:
     """Claims of jobs by workers, and their leases: by the clock of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._moves: dict[tuple[bool, bool, bool, bool | None], Prepared] = {}
+        self._moves: dict[_Which, Prepared] = {}
         self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
@@ -101,14 +115,16 @@ class JobClaims:
         but: Collection[str] = (),
         entitlements: Entitlements | None = None,
         in_timeslots: bool | None = None,
+        short: bool = False,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
         worker may hold, is who must hold it. ``but`` are jobs to leave to others. With
-        ``entitlements`` nobody gets more jobs to run than they may. ``in_timeslots`` is whether all
-        jobs run in timeslots of their owners; None where the target cannot be booked.
+        ``entitlements`` nobody gets more jobs to run than they may; with ``short`` short jobs are
+        taken only, and further ones are such, too. ``in_timeslots`` is whether all jobs run in
+        timeslots of their owners; None where the target cannot be booked.
 
         Raises
         ------
@@ -116,13 +132,15 @@ class JobClaims:
             It is the one that is next, and stays where it is; no other was taken.
 
         """
+        limited = entitlements is not None and entitlements.limits_running
+        which = _Which(holder is not None, bool(but), limited, short, in_timeslots)
         try:
             return await self._take(
-                target, worker, lease_seconds, now, most, holder, but, entitlements, in_timeslots
+                target, worker, lease_seconds, now, most, holder, but, entitlements, which
             )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
-            head = _head(self._database, target, but)
+            head = _head(self._database, target, but, of_short=short, in_timeslots=in_timeslots)
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:
@@ -139,12 +157,9 @@ class JobClaims:
         holder: str | None,
         but: Collection[str],
         entitlements: Entitlements | None,
-        in_timeslots: bool | None,
+        which: _Which,
     ) -> Taken:
-        limited = entitlements is not None and entitlements.limits_running
-        move = self._next(
-            held=holder is not None, left=bool(but), limited=limited, in_timeslots=in_timeslots
-        )
+        move = self._next(which)
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -160,12 +175,12 @@ class JobClaims:
         more = True
         running: dict[str, int] = {}
         async with self._database.write() as connection:
-            if limited:
+            if which.limited:
                 # Of two who would start an owner's last one, one waits for the other.
                 await self._database.lock(connection, "quota:running")
                 running = await quotas.executing(connection)
             while more and len(made) < most:
-                if entitlements is not None and limited:
+                if entitlements is not None and which.limited:
                     values["full"] = list(entitlements.full(running))
                 lease = str(uuid.uuid4())
                 taken = await transition.change(connection, move, entry, **values, new_lease=lease)
@@ -181,15 +196,10 @@ class JobClaims:
         # One who may not run more may when one of theirs is done, which may be here.
         return Taken(claims, more or bool(values.get("full")))
 
-    def _next(
-        self, *, held: bool, left: bool, limited: bool, in_timeslots: bool | None
-    ) -> Prepared:
+    def _next(self, which: _Which) -> Prepared:
         # Built once: that takes longer than to run it. A worker needs one or two of them.
-        which = (held, left, limited, in_timeslots)
         if which not in self._moves:
-            self._moves[which] = _next(
-                self._database, held=held, left=left, limited=limited, in_timeslots=in_timeslots
-            )
+            self._moves[which] = _next(self._database, which)
         return self._moves[which]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
@@ -250,10 +260,12 @@ def _head(
     target: str | BindParameter[str],
     but: Collection[str] | BindParameter[Any],
     full: BindParameter[Any] | None = None,
+    *,
+    of_short: bool,
     in_timeslots: bool | None = None,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
-    clauses: list[ColumnElement[bool]] = []
+    clauses: list[ColumnElement[bool] | TextClause] = [short()] if of_short else []
     if isinstance(but, BindParameter) or but:
         clauses.append(_j.id.not_in(but))
     if full is not None:
@@ -268,20 +280,25 @@ def _head(
     )
 
 
-def _next(
-    database: Database, *, held: bool, left: bool, limited: bool, in_timeslots: bool | None
-) -> Prepared:
-    """Return the claim of the job that is next: on a target that is ``held``, ``left`` others.
-
-    Where owners are ``limited`` in what runs, of one who is not ``full``; ``in_timeslots`` is as
-    for `JobClaims.take`.
-    """
+def _next(database: Database, which: _Which) -> Prepared:
+    """Return the claim of the job that is next."""
+    further = f" AND further.cost_ms < {SHORT_MS}" if which.of_short else ""
+    more: ColumnElement[bool] = literal_column(_MORE.format(further), Boolean())
     clock, h = database.now, t.holds.c
     others: BindParameter[Any] | tuple[str, ...] = ()
-    if left:
+    if which.left:
         others = bindparam("others", expanding=True)
-    full: BindParameter[Any] | None = bindparam("full", expanding=True) if limited else None
-    head = _head(database, _TARGET, others, full, in_timeslots)
+    full: BindParameter[Any] | None = None
+    if which.limited:
+        full = bindparam("full", expanding=True)
+    head = _head(
+        database,
+        _TARGET,
+        others,
+        full,
+        of_short=which.of_short,
+        in_timeslots=which.in_timeslots,
+    )
     waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
@@ -289,9 +306,9 @@ def _next(
     return transition.prepared(
         Move.CLAIM,
         waiting,
-        *([holds.exists()] if held else []),
-        returning=(*t.jobs.c, _MORE.label("more")),
-        once=left or limited,
+        *([holds.exists()] if which.held else []),
+        returning=(*t.jobs.c, more.label("more")),
+        once=which.left or which.limited,
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
         lease_until=clock + _MILLIS,

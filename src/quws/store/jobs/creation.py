@@ -15,6 +15,7 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import keys, transition
 from quws.store.jobs.circuits import add_circuits
+from quws.store.jobs.judgements import told_text
 from quws.store.jobs.keys import MadeBefore, Once
 from quws.store.jobs.labels import add_tags
 from quws.store.jobs.rows import parameter_json
@@ -91,6 +92,9 @@ class JobCreation:
                 cost_ms=job.cost_ms,
                 **(for_turn(job.target, job.owner) if queued else {"turn": 0}),
                 quote=job.quote,
+                quote_low=job.quote_low,
+                quote_high=job.quote_high,
+                told=None if job.told is None else told_text(job.told),
                 message=job.message,
                 stored_bytes=stored_bytes,
                 shots=job.shots,

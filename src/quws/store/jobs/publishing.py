@@ -27,6 +27,7 @@ from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
 from quws.store.jobs.garbage import discard
+from quws.store.jobs.judgements import KEPT, judgement_text
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
@@ -105,12 +106,15 @@ class JobPublishing:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._learn = _learning(database)
+        ran = database.now - type_coerce(_j.claimed_time, BigInteger)
         self._hand_back = transition.prepared(
             Move.SUSPEND,
             HELD_JOB,
             FENCE,
             attempt=_j.attempt - 1,
-            spent_ms=_j.spent_ms + database.now - type_coerce(_j.claimed_time, BigInteger),
+            spent_ms=_j.spent_ms + ran,
+            # One that ran for longer than was thought is not taken for a short one again.
+            cost_ms=database.greatest(_j.cost_ms, _j.spent_ms + ran),
             **_CALIBRATED,
         )
 
@@ -187,6 +191,9 @@ class JobPublishing:
                 # What was tried again ran on a machine that was in trouble.
                 job = claim.job
                 learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
+                learned["verdict"] = (
+                    "" if job.told is None else judgement_text(job.told.judge(entry.time))
+                )
                 await self._learn.run(connection, learned)
             return True
 
@@ -229,6 +236,7 @@ def _learning(database: Database) -> Statement:
         size=bindparam("its_size", type_=Integer()),
         count=1,
         seconds=bindparam("took", type_=Float()),
+        judged=bindparam("verdict", type_=Text()),
     )
     weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
     return Statement(
@@ -237,6 +245,7 @@ def _learning(database: Database) -> Statement:
             set_={
                 "count": c.count + 1,
                 "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
+                "judged": database.last(c.judged + row.excluded.judged, KEPT),
             },
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_
+from sqlalchemy import Connection, bindparam, exists, func, not_, or_, select, tuple_
 
 from quws.domain.job import (
     REQUEUED,
@@ -14,8 +14,9 @@ from quws.domain.job import (
     TimelineEntry,
     circuits_of,
 )
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Phase
-from quws.domain.targets import TargetState
+from quws.domain.targets import TargetKind, TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
@@ -35,12 +36,19 @@ _TIMES = Statement(
         *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
     ).where(_j.id == _WANTED)
 )
+_LANES = (
+    select(t.targets.c.name)
+    .where(t.targets.c.name == bindparam("at", type_=_j.target.type))
+    .where(t.targets.c.description["kind"].as_string() == TargetKind.SIMULATOR)
+)
 _AHEAD = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
     .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
     .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
+    # A short job does not wait behind long ones where it has slots of its own.
+    .where(or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES))))
 )
 _POSITION = Statement(_AHEAD)
 _OF_OWNER = Statement(_AHEAD.where(_j.owner == _mine.c.owner))

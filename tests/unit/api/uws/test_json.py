@@ -73,6 +73,8 @@ def whole(**changes: Any) -> tuple[Job, JobDetails]:
         "end_time": datetime(2026, 11, 21, 12, 0, 2, tzinfo=UTC),
         "destruction_time": NOW + timedelta(days=7),
         "quote": NOW + timedelta(seconds=3),
+        "quote_low": NOW + timedelta(seconds=2),
+        "quote_high": NOW + timedelta(seconds=5),
         "attempt": 2,
         "circuits": 6,
         "circuits_done": 1,
@@ -105,6 +107,8 @@ def test_a_job_is_written_field_for_field() -> None:
         "destruction_time": "2026-11-28T10:00:00.123Z",
         "execution_duration": 600,
         "quote": "2026-11-21T10:00:03.123Z",
+        "quote_low": "2026-11-21T10:00:02.123Z",
+        "quote_high": "2026-11-21T10:00:05.123Z",
         "errors": [
             {
                 "type": "transient",
@@ -157,6 +161,8 @@ def test_what_nobody_knows_is_null() -> None:
         "end_time",
         "destruction_time",
         "quote",
+        "quote_low",
+        "quote_high",
         "calibration_id",
         "calibration_url",
         "status",

@@ -1,0 +1,14 @@
+"""Which protocols of other services are spoken here, beside UWS."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DoorName(StrEnum):
+    """The doors, by the names that the settings take."""
+
+    IQM = "iqm"
+    """What IQM's clients speak, from their release 33 on."""
+    SUPERSTAQ = "superstaq"
+    """What Superstaq's clients speak: v0.2.0 and v0.3.0."""
