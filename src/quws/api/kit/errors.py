@@ -65,22 +65,6 @@ STATUS: dict[type[Refusal], int] = {
     Unavailable: 503,
     StorageFull: 507,
 }
-WORDS = {
-    "303": "Go on with a GET of the Location",
-    "400": "A query parameter or the body is malformed",
-    "401": "Sign in",
-    "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
-    "404": "There is no such job, child, result or parameter",
-    "409": "The target is booked for that time",
-    "413": "The body is too large",
-    "415": "The body is neither a form nor JSON",
-    "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
-    " used up that is free again by itself",
-    "503": "Not right now",
-    "507": "The disk of the service is nearly full",
-}
-"""What the statuses mean, for those who read the OpenAPI document."""
-
 _log = structlog.get_logger(__name__)
 
 

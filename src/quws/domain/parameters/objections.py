@@ -127,3 +127,10 @@ def wrong_layout(request: JobRequest, target: TargetDescription) -> str | None:
         f"INITIAL_LAYOUT must name qubits 0 to {target.qubits - 1} of target {target.name}, not"
         f" {max(layout)}"
     )
+
+
+def no_timeslots(request: JobRequest, target: TargetDescription) -> str | None:
+    """Say that a target cannot be booked, where a job is to run in timeslots."""
+    if not request.timeslot or target.timeslots is not None:
+        return None
+    return f"TIMESLOT must be any on target {target.name}, which cannot be booked"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quws.domain import bindings
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
 from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
@@ -49,12 +50,6 @@ def _no_noise(request: JobRequest, target: TargetDescription) -> str | None:
     if request.options.noise is None or Feature.NOISE in target.features:
         return None
     return f"NOISE must be none on target {target.name}, which has no noise models"
-
-
-def _no_timeslots(request: JobRequest, target: TargetDescription) -> str | None:
-    if not request.timeslot or target.timeslots is not None:
-        return None
-    return f"TIMESLOT must be any on target {target.name}, which cannot be booked"
 
 
 SPECIFICATIONS = Specifications(
@@ -281,6 +276,22 @@ SPECIFICATIONS = Specifications(
             shown=Shown.TICK,
         ),
         Specification(
+            name="ON_ERROR",
+            keyword="on_error",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_on_error,
+            label="When a circuit fails",
+            help="For a batch: whether the other circuits run when one of them cannot be run.",
+            more="With `continue` the job is COMPLETED as long as one circuit has a result"
+            " ([circuits.md](../how-to/circuits.md)).",
+            example="continue",
+            otherwise="`stop`",
+            default=OnError.STOP,
+            choices=tuple(OnError),
+            forwarded=True,
+        ),
+        Specification(
             name="RESPONSEFORMAT",
             aliases=("FORMAT",),
             keyword="response_format",
@@ -364,7 +375,7 @@ SPECIFICATIONS = Specifications(
             default=TimeslotUse.ANY,
             choices=tuple(TimeslotUse),
             shown=Shown.CHOICE,
-            objection=_no_timeslots,
+            objection=objections.no_timeslots,
         ),
         Specification(
             name="RUNID",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quws.store.database import Database
+from quws.store.jobs.circuits import JobCircuits
 from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.control import JobControl
 from quws.store.jobs.creation import JobCreation
@@ -34,6 +35,7 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self.reading = JobReading(database)
         self.listing = JobListing(database)
+        self.circuits = JobCircuits(database)
         self.outbox = Outbox(database)
         self.keys = IdempotencyKeys(database)
         self.creation = JobCreation(database)

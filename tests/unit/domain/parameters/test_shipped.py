@@ -86,6 +86,7 @@ def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
         "RESPONSEFORMAT": "votable",
         "KIND": "sample",
         "TIMESLOT": "any",
+        "ON_ERROR": "stop",
     }
     assert item.default_of(policy) == wanted.get(item.name)
 
@@ -116,6 +117,7 @@ KEYWORDS = {
     "OPTIMIZATION": "optimization",
     "INITIAL_LAYOUT": "initial_layout",
     "MEMORY": "memory",
+    "ON_ERROR": "on_error",
     "RESPONSEFORMAT": "response_format",
     "LANG": "language",
     "TAG": "tag",
@@ -149,7 +151,7 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
         (lambda item: item.needed, {"CIRCUIT"}),
         (
             lambda item: item.choices,
-            {"KIND", "RESPONSEFORMAT", "LANG", "PHASE", "TIMESLOT", "OPTIMIZATION"},
+            {"KIND", "ON_ERROR", "RESPONSEFORMAT", "LANG", "PHASE", "TIMESLOT", "OPTIMIZATION"},
         ),
         (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
         (lambda item: item.instead_of == "SHOTS", {"PRECISION"}),
