@@ -1,4 +1,4 @@
-"""Quotas: what owners and groups have used of them, and what was charged for each job.
+"""Quotas: what owners and groups have used, and what was charged for each job. Timeslots.
 
 What is queued or running at the upgrade is charged to nobody.
 
@@ -17,10 +17,12 @@ compatible_down_to = "0001"
 
 
 def upgrade() -> None:
-    op.add_column(
-        "jobs", sa.Column("shots", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
-    )
-    op.add_column("jobs", sa.Column("charged", sa.JSON(none_as_null=True), nullable=True))
+    for column in (
+        sa.Column("shots", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("charged", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("timeslot", sa.Boolean(), server_default=sa.false(), nullable=False),
+    ):
+        op.add_column("jobs", column)
     op.create_table(
         "quota_use",
         sa.Column("subject", sa.Text(), nullable=False),
@@ -30,9 +32,22 @@ def upgrade() -> None:
         sa.Column("most", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("subject", "kind", "ends", name="pk_quota_use"),
     )
+    op.create_table(
+        "timeslots",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("begins", sa.BigInteger(), nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_timeslots"),
+    )
+    op.create_index("ix_timeslots_target_ends", "timeslots", ["target", "ends"])
+    op.create_index("ix_timeslots_owner_ends", "timeslots", ["owner", "ends"])
 
 
 def downgrade() -> None:
+    op.drop_table("timeslots")
     op.drop_table("quota_use")
-    op.drop_column("jobs", "charged")
-    op.drop_column("jobs", "shots")
+    for column in ("timeslot", "charged", "shots"):
+        op.drop_column("jobs", column)

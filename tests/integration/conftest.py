@@ -48,6 +48,14 @@ SETTINGS = {
     "QUWS_POLICY__MAX_RUNNING": "1000",
 }
 
+TARGETS = """
+[simulator]
+adapter = "simulator"
+options = { qubits = 26, threads = 1 }
+timeslots = { step = 1, shortest = 1 }
+"""
+"""The simulator as without a list; and it can be booked."""
+
 
 @pytest.fixture(scope="session", params=FORMS)
 def service(
@@ -55,12 +63,15 @@ def service(
 ) -> Iterator[Service]:
     """The service in both of its forms; every test that uses it runs on both."""
     folder = tmp_path_factory.mktemp(request.param)
+    targets = folder.with_suffix(".toml")
+    targets.write_text(TARGETS)
+    settings = SETTINGS | {"QUWS_TARGETS": str(targets)}
     if request.param == "embedded":
-        with embedded(folder, SETTINGS, new=True) as running:
+        with embedded(folder, settings, new=True) as running:
             yield running
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
-        with cluster(folder, postgres.migrated(), SETTINGS) as running:
+        with cluster(folder, postgres.migrated(), settings) as running:
             yield running
 
 

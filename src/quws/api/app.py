@@ -33,6 +33,7 @@ from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
 from quws.api.quota import router as quota_router
 from quws.api.targets.routes import router as targets_router
+from quws.api.targets.timeslots import router as timeslots_router
 from quws.api.uws.bundle import router as keys_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
@@ -118,6 +119,7 @@ def build_app(
         selection_router,
         webhooks_router,
         quota_router,
+        timeslots_router,
         targets_router,
         vosi_router,
         keys_router,

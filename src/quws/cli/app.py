@@ -93,6 +93,11 @@ class _Commands(LazyGroup):
         LazyCommand(
             "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
         ),
+        LazyCommand(
+            "timeslots",
+            "quws.cli.timeslots:timeslots",
+            "List, book and cancel the times for which targets are booked.",
+        ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),
         LazyCommand("token", "quws.cli.accounts:token", "Bearer tokens of accounts."),

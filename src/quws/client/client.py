@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -16,9 +17,11 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.writing import form
 from quws.domain.payloads import as_text
 from quws.domain.targets import Calibration
+from quws.domain.times import format_instant
 from quws.schemas.job import RefJson
 from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson
+from quws.schemas.timeslot import TimeslotJson
 
 
 class Client:
@@ -148,6 +151,23 @@ class Client:
         """Fetch what one may have of the service, and has; for operators what an ``owner`` has."""
         query = {} if owner is None else {"OWNER": owner}
         return self._transport.get("quota", QuotaJson, **query)
+
+    def timeslots(self, target: str | None = None) -> list[TimeslotJson]:
+        """Fetch the timeslots that are not over: of a target, or one's own of all targets."""
+        path = "timeslots" if target is None else f"{_target_path(target)}/timeslots"
+        return self._transport.get(path, list[TimeslotJson])
+
+    def book(self, target: str, start: datetime, minutes: int) -> TimeslotJson:
+        """Book a target from an instant on, for so many minutes."""
+        given = {"START": format_instant(start), "MINUTES": str(minutes)}
+        path = f"{_target_path(target)}/timeslots"
+        answer = self._transport.send("POST", path, form=given)
+        return TimeslotJson.model_validate_json(answer.content)
+
+    def cancel_timeslot(self, target: str, slot_id: str) -> None:
+        """Cancel a timeslot; one that is on is over then."""
+        path = f"{_target_path(target)}/timeslots/{quote(slot_id, safe='')}"
+        self._transport.send("DELETE", path)
 
     def target(self, name: str) -> dict[str, Any]:
         """Fetch what a target is and how it is, as the service wrote it."""

@@ -109,6 +109,24 @@ class QuotaExceeded(Refusal):
         self.seconds = seconds
 
 
+class TimeslotRequired(Refusal):
+    """The target runs jobs in booked timeslots only, and TIMESLOT=required does not say so."""
+
+    code = "timeslot_required"
+
+
+class NoBookedTimeslots(Refusal):
+    """The job is to run in its owner's timeslots on the target, and none is booked."""
+
+    code = "no_booked_timeslots"
+
+
+class TimeslotTaken(Refusal):
+    """The target is booked for that time, or a part of it."""
+
+    code = "timeslot_taken"
+
+
 class NotFound(Refusal):
     """There is no such job, child, result or parameter."""
 

@@ -231,6 +231,8 @@ class Job:
     """The first quote that it got when it waited."""
     shots: int = 0
     """How many shots its circuits have together."""
+    timeslot: bool = False
+    """Whether it runs in the timeslots of its owner only."""
 
     @property
     def quoted(self) -> Quote | None:

@@ -20,6 +20,7 @@ from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
 from quws.domain.quotes import QuoteRecord
 from quws.domain.times import format_instant
+from quws.domain.timeslots import TimeslotRules
 
 MOST_CIRCUITS = 10_000
 """Circuits of a job on targets that compute: so many are read, and answered, in some seconds."""
@@ -160,6 +161,8 @@ class TargetDescription(BaseModel):
     """It has a queue of its own, to which jobs are handed over whole."""
     conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
+    timeslots: TimeslotRules | None = None
+    """What can be booked of it; None where nothing can."""
 
     def native(self, layout: Sequence[int] | None) -> Native:
         """Return what circuits may consist of that it runs as they are, with a qubit map."""
@@ -202,7 +205,9 @@ class TargetDescription(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What the circuits were run against: another one, or another quws, must pass again."""
-        content = self.model_dump(mode="json", exclude={"conformance_rule"}) | {"quws": __version__}
+        content = self.model_dump(mode="json", exclude={"conformance_rule", "timeslots"}) | {
+            "quws": __version__
+        }
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

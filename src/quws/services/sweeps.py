@@ -224,8 +224,10 @@ class Sweeps:
         return await self._store.target_use.forget(self._clock())
 
     async def quotas(self) -> int:
-        """Forget what was used of quotas in days and months that are long over."""
-        return await self._store.quota_use.forget(self._clock() - _USE_KEPT)
+        """Forget what was used of quotas in days and months that are long over, and timeslots."""
+        before = self._clock() - _USE_KEPT
+        used = await self._store.quota_use.forget(before)
+        return used + await self._store.timeslots.forget(before)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""

@@ -10,6 +10,7 @@ from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.domain.waiting import why_not_running, why_queued
 from quws.services.quotas import Quotas
+from quws.services.timeslots import Timeslots
 from quws.store.jobs.reading import JobReading
 
 _FRESH_SECONDS = 2.0
@@ -18,8 +19,11 @@ _FRESH_SECONDS = 2.0
 class Waiting:
     """Knows whether workers are alive, and who goes before a job."""
 
-    def __init__(self, store: JobReading, announcer: Announcer, quotas: Quotas) -> None:
+    def __init__(
+        self, store: JobReading, announcer: Announcer, quotas: Quotas, timeslots: Timeslots
+    ) -> None:
         self._store = store
+        self._timeslots = timeslots
         self._quotas = quotas
         self._announcer = announcer
         self._known: dict[str, tuple[float, bool | None]] = {}
@@ -29,6 +33,8 @@ class Waiting:
         said = state.sentence(job.target) or job.message
         if said is not None or ahead is None or job.phase is not Phase.QUEUED:
             return said
+        if (waits_for := await self._timeslots.why(job)) is not None:
+            return waits_for
         if (hindrance := await self._quotas.hindrance(job.owner)) is not None:
             return why_not_running(hindrance)
         mine = await self._store.of_owner_ahead(job.id, job.target) if ahead else 0

@@ -10,35 +10,36 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, ins
 
 from quws.domain.accounts import Session, Token, User
 from quws.domain.caller import Credential, CredentialKind
+from quws.store import owner_tables as o
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import Instant
 from quws.store.jobs.clauses import CHUNK
 from quws.store.statements import Statement
 
-_u = t.users.c
-_t = t.tokens.c
-_s = t.sessions.c
+_u = o.users.c
+_t = o.tokens.c
+_s = o.sessions.c
 
 _KEYS: BindParameter[Any] = bindparam("keys")
 _NOW = bindparam("now", type_=Instant)
 _KEY = bindparam("key", type_=_t.hash.type)
-_USER = Statement(select(t.users).where(_u.name == bindparam("name", type_=_u.name.type)))
+_USER = Statement(select(o.users).where(_u.name == bindparam("name", type_=_u.name.type)))
 _TOKEN_USER = Statement(
-    select(t.users)
-    .join(t.tokens, _t.user == _u.name)
+    select(o.users)
+    .join(o.tokens, _t.user == _u.name)
     .where(_t.hash == _KEY, _t.expires.is_(None) | (_t.expires > _NOW))
 )
 _SESSION_USER = Statement(
-    select(t.users).join(t.sessions, _s.user == _u.name).where(_s.hash == _KEY, _s.expires > _NOW)
+    select(o.users).join(o.sessions, _s.user == _u.name).where(_s.hash == _KEY, _s.expires > _NOW)
 )
 _HOLDING: dict[CredentialKind, Select[Any]] = {
-    CredentialKind.PASSWORD: select(_u.password, t.users).where(_u.password.in_(_KEYS)),
-    CredentialKind.TOKEN: select(_t.hash, t.users)
-    .join(t.tokens, _t.user == _u.name)
+    CredentialKind.PASSWORD: select(_u.password, o.users).where(_u.password.in_(_KEYS)),
+    CredentialKind.TOKEN: select(_t.hash, o.users)
+    .join(o.tokens, _t.user == _u.name)
     .where(_t.hash.in_(_KEYS), _t.expires.is_(None) | (_t.expires > _NOW)),
-    CredentialKind.SESSION: select(_s.hash, t.users)
-    .join(t.sessions, _s.user == _u.name)
+    CredentialKind.SESSION: select(_s.hash, o.users)
+    .join(o.sessions, _s.user == _u.name)
     .where(_s.hash.in_(_KEYS), _s.expires > _NOW),
 }
 
@@ -56,7 +57,7 @@ class AccountStore:
     async def users(self) -> list[User]:
         """List all users by name."""
         async with self._database.read() as connection:
-            rows = await connection.execute(select(t.users).order_by(_u.name))
+            rows = await connection.execute(select(o.users).order_by(_u.name))
             return [User(*row) for row in rows]
 
     async def has_jobs(self, name: str) -> bool:
@@ -69,7 +70,7 @@ class AccountStore:
         """Add a user. False when there is one of this name."""
         async with self._database.write() as connection:
             added = await connection.execute(
-                self._database.insert(t.users)
+                self._database.insert(o.users)
                 .values(
                     name=user.name,
                     password=user.password,
@@ -89,9 +90,9 @@ class AccountStore:
         """
         async with self._database.write() as connection:
             changed = await connection.execute(
-                update(t.users).where(_u.name == name).values(password=password)
+                update(o.users).where(_u.name == name).values(password=password)
             )
-            await connection.execute(delete(t.sessions).where(_s.user == name))
+            await connection.execute(delete(o.sessions).where(_s.user == name))
             return changed.rowcount == 1
 
     async def remove_user(self, name: str) -> bool:
@@ -103,7 +104,7 @@ class AccountStore:
             await connection.execute(delete(t.webhooks).where(t.webhooks.c.owner == name))
             hidden = t.webhook_secrets.c.owner == name
             await connection.execute(delete(t.webhook_secrets).where(hidden))
-            removed = await connection.execute(delete(t.users).where(_u.name == name))
+            removed = await connection.execute(delete(o.users).where(_u.name == name))
             return removed.rowcount == 1
 
     async def token_user(self, token_hash: str, now: datetime) -> User | None:
@@ -114,7 +115,7 @@ class AccountStore:
         """Add a token."""
         async with self._database.write() as connection:
             await connection.execute(
-                insert(t.tokens).values(
+                insert(o.tokens).values(
                     hash=token.hash,
                     user=token.user,
                     name=token.name,
@@ -127,7 +128,7 @@ class AccountStore:
         """List a user's tokens, oldest first."""
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(t.tokens).where(_t.user == user).order_by(_t.created, _t.name)
+                select(o.tokens).where(_t.user == user).order_by(_t.created, _t.name)
             )
             return [Token(*row) for row in rows]
 
@@ -135,7 +136,7 @@ class AccountStore:
         """Revoke a user's tokens of this name. Tells how many there were."""
         async with self._database.write() as connection:
             removed = await connection.execute(
-                delete(t.tokens).where(_t.user == user, _t.name == name)
+                delete(o.tokens).where(_t.user == user, _t.name == name)
             )
             return removed.rowcount
 
@@ -145,7 +146,7 @@ class AccountStore:
         False when the hash of the user's password is another one by now.
         """
         async with self._database.write() as connection:
-            await connection.execute(delete(t.sessions).where(_s.expires <= session.created))
+            await connection.execute(delete(o.sessions).where(_s.expires <= session.created))
             # Locked, so that who changes the password meanwhile comes after, and ends it.
             user = select(_u.name).where(_u.name == session.user, _u.password == password)
             if await connection.scalar(user.with_for_update(read=True)) is None:
@@ -157,10 +158,10 @@ class AccountStore:
                 .limit(at_most - 1)
             )
             await connection.execute(
-                delete(t.sessions).where(_s.user == session.user, _s.hash.not_in(newest))
+                delete(o.sessions).where(_s.user == session.user, _s.hash.not_in(newest))
             )
             await connection.execute(
-                insert(t.sessions).values(
+                insert(o.sessions).values(
                     hash=session.hash,
                     user=session.user,
                     created=session.created,
@@ -176,7 +177,7 @@ class AccountStore:
     async def remove_session(self, session_hash: str) -> None:
         """End a session."""
         async with self._database.write() as connection:
-            await connection.execute(delete(t.sessions).where(_s.hash == session_hash))
+            await connection.execute(delete(o.sessions).where(_s.hash == session_hash))
 
     async def holding(
         self, credentials: Collection[Credential], now: datetime

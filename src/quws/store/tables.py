@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -79,6 +80,8 @@ jobs = Table(
     # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
     # subject, limit, end of the period and amount.
     Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    # Whether it runs in the timeslots of its owner only.
+    Column("timeslot", Boolean, nullable=False, server_default=false()),
     Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
@@ -395,46 +398,6 @@ run_times = Table(
     Column("seconds", Float, nullable=False),
     # What became of the last quotes, in as many characters for each.
     Column("judged", Text, nullable=False, server_default=text("''")),
-)
-
-target_use = Table(
-    "target_use",
-    metadata,
-    # How many milliseconds of a target an owner had in an hour, counted from 1970.
-    Column("target", Text, primary_key=True),
-    Column("owner", Text, primary_key=True),
-    Column("hour", BigInteger, primary_key=True),
-    Column("ms", BigInteger, nullable=False),
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("password", Text),
-    Column("operator", Boolean, nullable=False),
-    Column("created", Instant, nullable=False),
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    # Of the secret itself only a hash is kept.
-    Column("hash", String(64), primary_key=True),
-    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
-    Column("created", Instant, nullable=False),
-    Column("expires", Instant),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    # Of browsers that have signed in; of the cookie only a hash is kept.
-    Column("hash", String(64), primary_key=True),
-    Column("user", ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created", Instant, nullable=False),
-    Column("expires", Instant, nullable=False),
 )
 
 garbage = Table(

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from quws.domain.conformance import ConformanceRule
 from quws.domain.targets import TargetDescription, TargetKind
+from quws.domain.timeslots import TimeslotRules
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _SECRET_BYTES = 65_536
@@ -114,6 +115,8 @@ class TargetConfig(_Strict):
     limits: TargetLimits = Field(default_factory=TargetLimits)
     conformance: ConformanceRule | None = None
     """When it has to pass the conformance circuits; by default its kind decides."""
+    timeslots: TimeslotRules | None = None
+    """What can be booked of it; without the table nothing can."""
     noise: str | dict[str, Any] | None = None
     """The option ``noise`` of the adapter."""
     schedule: list[dict[str, Any]] | None = None
@@ -157,12 +160,14 @@ class TargetConfig(_Strict):
             files=self.files,
             limits=self.limits,
             conformance=self.conformance,
+            timeslots=self.timeslots,
         )
 
     def apply(self, description: TargetDescription) -> TargetDescription:
         """Put into a description what the operator decides."""
         rule = self.conformance or _RULES.get(description.kind, ConformanceRule.AUTOMATIC)
-        return self.limits.apply(description).model_copy(update={"conformance_rule": rule})
+        decided = {"conformance_rule": rule, "timeslots": self.timeslots}
+        return self.limits.apply(description).model_copy(update=decided)
 
 
 def read_targets(path: Path) -> list[TargetConfig]:

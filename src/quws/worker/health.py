@@ -8,6 +8,7 @@ import structlog
 
 from quws.bus.dispatcher import UnfitWorker
 from quws.domain.targets import TargetDescription, TargetKind, TargetStatus
+from quws.domain.timeslots import Timeslot
 from quws.store.database import StoreUnavailable
 from quws.worker.inspection import record_inspection
 from quws.worker.slots import Slots
@@ -35,6 +36,7 @@ class TargetHealth:
         self._slots = slots
         self._check_seconds = check_seconds
         self._online = True
+        self._timeslot: Timeslot | None = None
 
     async def run(self) -> None:
         """Look after the target until cancelled."""
@@ -97,7 +99,7 @@ class TargetHealth:
         return min(self._check_seconds, max(_GLANCE_SECONDS, left))
 
     async def glance(self) -> None:
-        """See whether the state has changed, by an inspection or by an operator.
+        """See whether the state has changed, by an inspection or by an operator, or the timeslot.
 
         Raises
         ------
@@ -114,3 +116,9 @@ class TargetHealth:
             self._slots.suspend(state.sentence(place.target) or "")
         elif self._online and not was:
             await place.announcer.work(place.target)
+        if (rules := self._slots.timeslots) is not None:
+            before, self._timeslot = self._timeslot, await place.jobs.timeslots.on(place.target)
+            if not place.remote:
+                self._slots.keep_to(rules, self._timeslot)
+            if self._timeslot != before:
+                await place.announcer.work(place.target)

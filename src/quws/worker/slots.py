@@ -20,6 +20,7 @@ from quws.bus.events import JobEvent
 from quws.domain.job import Claim
 from quws.domain.lanes import OVERDUE_SECONDS, is_short
 from quws.domain.targets import TargetDescription
+from quws.domain.timeslots import Timeslot, TimeslotRules, may_run
 from quws.services.aside import Aside
 from quws.services.repeat import repeat
 from quws.store.database import StoreUnavailable
@@ -208,11 +209,28 @@ class Slots:
         """Take note that the target has changed, for the jobs to come."""
         self._target = target
 
+    @property
+    def timeslots(self) -> TimeslotRules | None:
+        """What can be booked of the target."""
+        return self._target.timeslots
+
+    def keep_to(self, rules: TimeslotRules, on: Timeslot | None) -> None:
+        """Stop the jobs that may not run now, by the timeslot that is on, if one is."""
+        for held in list(self._held):
+            job = held.claim.job
+            if not may_run(job.owner, only_in_own=job.timeslot, rules=rules, on=on):
+                over = "the timeslot of its owner is over; it goes on in the next one"
+                taken = "a timeslot of another owner has begun; it goes on after that"
+                self._hand_back(held, over if on is None or job.timeslot else taken)
+
     def suspend(self, message: str) -> None:
         """Stop all jobs for now and give them back to the queue."""
         for held in list(self._held):
-            held.handing_back = held.handing_back or message
-            held.changed.set()
+            self._hand_back(held, message)
+
+    def _hand_back(self, held: HeldJob, message: str) -> None:
+        held.handing_back = held.handing_back or message
+        held.changed.set()
 
     def _free(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -268,6 +286,7 @@ class Slots:
                     holder=self._holder,
                     but=left,
                     entitlements=place.quotas.entitlements,
+                    in_timeslots=None if (rules := self.timeslots) is None else rules.required,
                     short=short,
                 )
             except UnreadableJob as unreadable:

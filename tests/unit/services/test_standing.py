@@ -14,9 +14,9 @@ from quws.domain.errors import Unauthenticated
 from quws.services import standing as module
 from quws.services.accounts import AccountService
 from quws.services.standing import Standing
-from quws.store import tables as t
 from quws.store.accounts import AccountStore
 from quws.store.database import StoreUnavailable
+from quws.store.owner_tables import users
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "a long password"
@@ -88,7 +88,7 @@ async def do(house: House, accounts: AccountService, what: str) -> None:
         case "rank":
             async with house.database.write() as connection:
                 await connection.execute(
-                    update(t.users).where(t.users.c.name == "anna").values(operator=True)
+                    update(users).where(users.c.name == "anna").values(operator=True)
                 )
 
 

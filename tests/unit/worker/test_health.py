@@ -11,6 +11,7 @@ from store_helpers import NOW, TARGET
 from worker_bench import Bench
 
 from quws.bus.dispatcher import UnfitWorker
+from quws.domain.clock import utc_now
 from quws.domain.phases import Phase
 from quws.domain.targets import (
     Calibration,
@@ -20,6 +21,7 @@ from quws.domain.targets import (
     TargetState,
     TargetStatus,
 )
+from quws.domain.timeslots import Timeslot, TimeslotRules
 from quws.sandbox.messages import Inspect, Inspected, Note, NotInspected
 from quws.store.database import StoreUnavailable
 from quws.worker import health as health_module
@@ -360,3 +362,40 @@ async def test_the_next_inspection_is_when_the_last_one_said(
         await health._inspect_often()
     # After one that failed it is its usual turn.
     assert pauses == [30, 5.0, 30, 7.0]
+
+
+async def test_jobs_run_in_timeslots_of_their_owners_and_end_with_these(bench: Bench) -> None:
+    async def forever(process: Process) -> None:
+        await process.hear()
+        await process.killed.wait()
+
+    bench.children.scripts[0] = forever
+    bench.target = bench.target.model_copy(update={"timeslots": TimeslotRules()})
+    slots = bench.slots(slots=2)
+    health = TargetHealth(bench.place, bench.target, slots, check_seconds=30)
+    annas = await bench.queue(owner="anna", timeslot=True)
+    berts = await bench.queue(owner="bert")
+    assert await slots.hint()
+    await health.glance()
+    assert await bench.phase(berts.id) is Phase.EXECUTING
+    assert await bench.phase(annas.id) is Phase.QUEUED
+
+    now = utc_now()
+    booked = Timeslot("1", TARGET, "anna", now - timedelta(minutes=1), now + timedelta(hours=1))
+    assert await bench.jobs.timeslots.book(booked, now, 9) is None
+    await health.glance()
+    await until(lambda: berts.id not in {held.id for held in slots._held})
+    sentences = await bench.sentences(berts.id)
+    assert "a timeslot of another owner has begun; it goes on after that" in sentences
+    assert bench.bus.hints[-1] == TARGET
+    await slots.hint()
+    assert await bench.phase(annas.id) is Phase.EXECUTING
+    assert await bench.phase(berts.id) is Phase.SUSPENDED
+
+    await bench.jobs.timeslots.cancel("1")
+    await health.glance()
+    await until(lambda: annas.id not in {held.id for held in slots._held})
+    sentences = await bench.sentences(annas.id)
+    assert "the timeslot of its owner is over; it goes on in the next one" in sentences
+    assert await bench.phase(annas.id) is Phase.SUSPENDED
+    await slots.drain(0)

@@ -16,8 +16,10 @@ from quws.api.kit.urls import Urls
 from quws.domain.batch import CircuitState, CircuitStatus
 from quws.domain.job import Job
 from quws.domain.targets import Calibration, Load
+from quws.domain.timeslots import TimeslotRules
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.timeslot import TimeslotJson
 from quws.services.jobs.bulk import Done, Selection
 from quws.services.jobs.circuits import CircuitPage
 from quws.services.snapshots import Snapshot
@@ -65,6 +67,7 @@ class Pages:
     circuit: Callable[[Request, Job, CircuitState], Awaitable[Response]]
     quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
+    timeslots: Callable[[Request, str, TimeslotRules, Sequence[TimeslotJson]], Response]
     target: Callable[
         [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]
     ]

@@ -31,6 +31,7 @@ from quws.api.openapi.tables import (
     RUN,
     STATUS,
     STATUS_FORM,
+    TIMESLOT_FORM,
     TYPES,
     VALUE,
     WEBHOOK,
@@ -74,6 +75,7 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/webhooks": WEBHOOK,
         "/sync": job,
         "/targets/{name}": STATUS_FORM,
+        "/targets/{name}/timeslots": TIMESLOT_FORM,
     }
     queries = QUERIES | {"/sync": job}
     for path, operations in document["paths"].items():
@@ -172,6 +174,8 @@ def _refusals(path: str, method: str) -> list[str]:
         refusals.append("404")
     if path.startswith(REFUSING):
         refusals += ["400", "401", "403", "404", "429"]
+    if (path, method) == ("/targets/{name}/timeslots", "post"):
+        refusals.append("409")
     if method in ("post", "put"):
         refusals += ["413", "415"]
         if path in KEEPING or path.startswith("/jobs/{job_id}/parameters/"):

@@ -22,6 +22,7 @@ from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson, SignedJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
+from quws.schemas.timeslot import NewTimeslotJson, TimeslotJson
 from quws.schemas.webhook import (
     DeliveryJson,
     MadeWebhookJson,
@@ -92,6 +93,11 @@ STATUS_FORM: Fields = {
     ),
     "MESSAGE": ({"type": "string"}, "Why, in words, for users."),
     "UNTIL": ({"type": "string"}, "The instant at which it is lifted by itself."),
+}
+TIMESLOT_FORM: Fields = {
+    "START": ({"type": "string"}, "The instant at which it begins."),
+    "END": ({"type": "string"}, "The instant at which it ends."),
+    "MINUTES": ({"type": "integer", "minimum": 1}, "How long it is, instead of END."),
 }
 QUERIES: dict[str, Fields] = {
     "/jobs": {
@@ -211,6 +217,13 @@ CONTENT: dict[str, dict[str, Any]] = {
 }
 _VOTABLE: dict[str, Any] = {"application/x-votable+xml": _TEXT}
 CONTENT |= {
+    "/timeslots": {"application/json": {"schema": array(refers(TimeslotJson))}},
+    "/timeslots.ics": {"text/calendar": _TEXT},
+    "/targets/{name}/timeslots": {
+        "application/json": {"schema": array(refers(TimeslotJson))},
+        "text/html": _TEXT,
+    },
+    "/targets/{name}/timeslots.ics": {"text/calendar": _TEXT},
     "/quota": {"application/json": {"schema": refers(QuotaJson)}, "text/html": _TEXT},
     "/targets": {
         **_VOTABLE,
@@ -248,6 +261,7 @@ STATUS = {
     "401": "Sign in",
     "403": "Refused: a bad parameter, somebody else's job, or not in this phase",
     "404": "There is no such job, child, result or parameter",
+    "409": "The target is booked for that time",
     "413": "The body is too large",
     "415": "The body is neither a form nor JSON",
     "429": "The caller has too many requests under way, has tried wrong passwords, or a quota is"
@@ -280,14 +294,19 @@ MODELS: tuple[type[BaseModel], ...] = (
     ActionJson,
     DoneJson,
     QuotaJson,
+    TimeslotJson,
+    NewTimeslotJson,
 )
 JSON_BODIES: dict[str, type[BaseModel]] = {
     "/jobs/{job_id}/labels": RelabelJson,
     "/selection": ActionJson,
     "/webhooks": NewWebhookJson,
+    "/targets/{name}/timeslots": NewTimeslotJson,
 }
 ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
     ("/selection", "post"): ("200", DoneJson, "What was done"),
+    ("/targets/{name}/timeslots", "post"): ("201", TimeslotJson, "The timeslot"),
+    ("/targets/{name}/timeslots/{slot_id}", "delete"): ("204", None, "It is cancelled"),
     ("/webhooks", "post"): ("201", MadeWebhookJson, "The webhook"),
     ("/webhooks/secret", "post"): ("201", SecretJson, "The secret, told only here"),
     ("/webhooks/{webhook_id}", "delete"): ("204", None, "It is gone"),
@@ -297,4 +316,13 @@ ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
 KEEPING = ("/jobs", "/sync", "/jobs/{job_id}/rerun", "/jobs/{job_id}", "/jobs/{job_id}/parameters")
 """Where what is sent is kept."""
 
-REFUSING = ("/jobs", "/sync", "/targets", "/events", "/selection", "/webhooks", "/quota")
+REFUSING = (
+    "/jobs",
+    "/sync",
+    "/targets",
+    "/timeslots",
+    "/events",
+    "/selection",
+    "/webhooks",
+    "/quota",
+)

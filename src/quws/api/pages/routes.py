@@ -21,6 +21,7 @@ from quws.api.pages.quota import quota_page
 from quws.api.pages.selection import acted, selection_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
+from quws.api.pages.timeslots import timeslots_page
 
 PAGES = Pages(
     problem=problem_page,
@@ -34,6 +35,7 @@ PAGES = Pages(
     quota=quota_page,
     targets=targets_page,
     target=target_page,
+    timeslots=timeslots_page,
 )
 """The pages that are renderings of the API's resources."""
 

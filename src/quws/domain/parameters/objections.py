@@ -174,3 +174,10 @@ def no_noise(request: JobRequest, target: TargetDescription) -> str | None:
     if request.options.noise is None or Feature.NOISE in target.features:
         return None
     return f"NOISE must be none on target {target.name}, which has no noise models"
+
+
+def no_timeslots(request: JobRequest, target: TargetDescription) -> str | None:
+    """Say that a target cannot be booked, where a job is to run in timeslots."""
+    if not request.timeslot or target.timeslots is not None:
+        return None
+    return f"TIMESLOT must be any on target {target.name}, which cannot be booked"

@@ -12,6 +12,7 @@ from quws.domain.parameters.posted import MOST_OF_NO_EFFECT, Posted, read_value,
 from quws.domain.parameters.request import Control, JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Specification, Specifications
+from quws.domain.parameters.values import TimeslotUse
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
 
@@ -82,6 +83,7 @@ def read_job(
         metadata=values["METADATA"] or {},
         webhook=values["WEBHOOK"],
         priority=values["PRIORITY"] or 0,
+        timeslot=values["TIMESLOT"] == TimeslotUse.REQUIRED,
         options=_planned(
             RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
         ),

@@ -45,6 +45,8 @@ class JobRequest:
     metadata: dict[str, Any] = field(default_factory=dict)
     webhook: str | None = None
     priority: int = 0
+    timeslot: bool = False
+    """Whether it is to run in the timeslots of its owner only."""
 
     @property
     def count(self) -> int:

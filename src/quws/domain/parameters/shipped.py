@@ -12,14 +12,8 @@ from quws.domain.mitigation import read_mitigation
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
 from quws.domain.parameters import objections, values
-from quws.domain.parameters.specification import (
-    Kind,
-    Role,
-    Shown,
-    Specification,
-    Specifications,
-)
-from quws.domain.parameters.values import ResponseFormat
+from quws.domain.parameters.specification import Kind, Role, Shown, Specification, Specifications
+from quws.domain.parameters.values import ResponseFormat, TimeslotUse
 from quws.domain.policy import LAST_PRIORITY
 from quws.domain.targets import Feature
 from quws.domain.times import MAX_SECONDS
@@ -362,6 +356,22 @@ SPECIFICATIONS = Specifications(
             help="The URL that is told of every change of the job's phase.",
             more="Messages are signed ([webhooks](../how-to/webhooks.md)).",
             example="https://example.org/told",
+        ),
+        Specification(
+            name="TIMESLOT",
+            keyword="timeslot",
+            role=Role.JOB,
+            kind=Kind.TEXT,
+            read=values.one_of("TIMESLOT", *TimeslotUse),
+            label="Timeslot",
+            help="Whether the job runs in booked timeslots of its owner only.",
+            more="[Timeslots](../how-to/timeslots.md) are booked for a target.",
+            example="required",
+            otherwise="`any`",
+            default=TimeslotUse.ANY,
+            choices=tuple(TimeslotUse),
+            shown=Shown.CHOICE,
+            objection=objections.no_timeslots,
         ),
         Specification(
             name="RUNID",

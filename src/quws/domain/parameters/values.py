@@ -47,6 +47,15 @@ class ResponseFormat(StrEnum):
     CSV = "csv"
 
 
+class TimeslotUse(StrEnum):
+    """When a job runs on a target that can be booked."""
+
+    ANY = "any"
+    """In a timeslot of its owner, and else while nobody has one."""
+    REQUIRED = "required"
+    """In the timeslots of its owner only."""
+
+
 def is_xml_text(text: str) -> bool:
     """Whether XML 1.0 can hold every character of the text (production 2, Char)."""
     return _NOT_XML.search(text) is None

@@ -143,6 +143,7 @@ class JobChange:
             "quote_low": None if plan.quote is None else plan.quote.low,
             "quote_high": None if plan.quote is None else plan.quote.high,
             "shots": plan.shots,
+            "timeslot": plan.request.timeslot,
         }
         tags = None
         # What was said of these later holds no more, and else does.

@@ -28,6 +28,7 @@ from quws.services.checker import CircuitChecker
 from quws.services.quotes import Outlook, Quotes
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
+from quws.services.timeslots import check_use
 from quws.store.targets import TargetStore
 from quws.telemetry import logs, tracing
 
@@ -153,6 +154,8 @@ class Planner:
             A circuit cannot be read, or the target cannot run it.
         UnknownTarget
             There is no such target, or it is retired.
+        TimeslotRequired
+            The target demands timeslots.
         Unavailable
             The target takes no jobs yet, or circuits cannot be checked right now.
         TooManyRequests
@@ -165,6 +168,7 @@ class Planner:
         self._policy.check_priority(request.priority, caller.name, operator=caller.operator)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
+        check_use(target, wanted=request.timeslot)
         layout = request.options.initial_layout
         facts = await self._checker.check(
             caller,

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
-from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.errors import Forbidden, IllegalMove, NotFound
 from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
 from quws.domain.labels import ListFilter, Place
 from quws.domain.phases import Move, sources
 from quws.domain.quotes import Quote
-from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
 from quws.services.waiting import Waiting
@@ -26,11 +24,8 @@ ANY = ListFilter()
 class JobReader:
     """Reads jobs for callers who may see them: their owners, and operators."""
 
-    def __init__(
-        self, store: JobStore, quotes: Quotes, announcer: Announcer, quotas: Quotas
-    ) -> None:
+    def __init__(self, store: JobStore, quotes: Quotes, waiting: Waiting) -> None:
         self._store = store
-        waiting = Waiting(store.reading, announcer, quotas)
         self._snapshots = Snapshots(store.reading, waiting)
         self._quotes = quotes
 

@@ -32,6 +32,8 @@ from quws.services.room import DiskRoom
 from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
+from quws.services.timeslots import Timeslots
+from quws.services.waiting import Waiting
 from quws.services.webhooks.hooks import Webhooks
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -78,7 +80,10 @@ class JobService:
         quotas = Quotas(store.usage, policy, rules, use=store.quota_use, clock=clock)
         self.quotas, room = quotas, room or DiskRoom()
         self.webhooks = Webhooks(store.webhooks, policy, clock)
-        self.reader = JobReader(store, quotes, announcer, quotas)
+        self.timeslots = Timeslots(store.timeslots, targets, announcer, rules, clock)
+        self.reader = JobReader(
+            store, quotes, Waiting(store.reading, announcer, quotas, self.timeslots)
+        )
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
         self.bundles = JobBundles(store, targets, self.files, signer)
@@ -145,6 +150,7 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             room=room,
+            timeslots=self.timeslots,
             webhooks=self.webhooks,
             policy=policy,
             clock=clock,

@@ -26,9 +26,10 @@ from quws.domain.quotas import Bound, Limit
 from quws.domain.quotes import Told
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
-from quws.services.jobs.plan import Planner
+from quws.services.jobs.plan import Plan, Planner
 from quws.services.quotas import Quotas
 from quws.services.room import DiskRoom
+from quws.services.timeslots import Timeslots
 from quws.services.webhooks.hooks import Webhooks
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.keys import MadeBefore, Once
@@ -52,6 +53,7 @@ class JobSubmission:
         announcer: Announcer,
         quotas: Quotas,
         room: DiskRoom,
+        timeslots: Timeslots,
         webhooks: Webhooks,
         policy: Policy,
         clock: Clock = utc_now,
@@ -64,6 +66,7 @@ class JobSubmission:
         self._announcer = announcer
         self._quotas = quotas
         self._room = room
+        self._timeslots = timeslots
         self._webhooks = webhooks
         self._policy = policy
         self._clock = clock
@@ -88,6 +91,8 @@ class JobSubmission:
         QuotaExceeded, StorageFull
             There is no room for it. Where only too many jobs of its owner wait and run, it is made
             and HELD.
+        TimeslotRequired, NoBookedTimeslots
+            It would run in timeslots of its owner only, and there is none.
         KeyUsed
             The key stands for another request, or for a job that was deleted.
 
@@ -111,13 +116,12 @@ class JobSubmission:
         await self._room.check()
         near = await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
-        self._quotas.check_shots(caller.name, plan.shots)
-        await self._webhooks.admit(caller.name, plan.request.webhook)
+        run = control.phase == "RUN"
+        await self._admit(caller, plan, run=run)
         target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
 
         job_id = new_job_id()
-        run = control.phase == "RUN"
         checked = self._clock()
         entries = [
             TimelineEntry(now, "received", "quws", note),
@@ -160,6 +164,7 @@ class JobSubmission:
                 cost_ms=plan.cost_ms,
                 priority=plan.request.priority,
                 shots=plan.shots,
+                timeslot=plan.request.timeslot,
             )
             job, before = await self._add(job, entries, once, plan.request.webhook, bounds)
         except StoreUnavailable:
@@ -184,6 +189,13 @@ class JobSubmission:
         if run and job.phase is not Phase.QUEUED:
             await self._control.run(caller, job_id)
         return job
+
+    async def _admit(self, caller: Caller, plan: Plan, *, run: bool) -> None:
+        """Make sure that the caller may have a job of this plan."""
+        self._quotas.check_shots(caller.name, plan.shots)
+        if run and plan.request.timeslot:
+            await self._timeslots.admit(caller.name, plan.target.name)
+        await self._webhooks.admit(caller.name, plan.request.webhook)
 
     async def _add(
         self,

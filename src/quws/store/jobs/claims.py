@@ -41,6 +41,7 @@ from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
 from quws.store.statements import Statement
 from quws.store.targets import is_online
+from quws.store.timeslots import fits_now
 
 _j = t.jobs.c
 
@@ -64,13 +65,15 @@ class Taken:
 
 class _Which(NamedTuple):
     """What kind of claim it is: on a target that is ``held``, ``left`` others, of owners who are
-    not ``full`` where they are ``limited`` in what runs, ``of_short`` jobs.
+    not ``full`` where they are ``limited`` in what runs, ``of_short`` jobs; ``in_timeslots`` is as
+    for `JobClaims.take`.
     """
 
     held: bool
     left: bool
     limited: bool
     of_short: bool
+    in_timeslots: bool | None
 
 
 class JobClaims:
@@ -111,6 +114,7 @@ class JobClaims:
         holder: str | None = None,
         but: Collection[str] = (),
         entitlements: Entitlements | None = None,
+        in_timeslots: bool | None = None,
         short: bool = False,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
@@ -119,7 +123,8 @@ class JobClaims:
         its worker uses its attempts up. ``holder``, on a target that only one
         worker may hold, is who must hold it. ``but`` are jobs to leave to others. With
         ``entitlements`` nobody gets more jobs to run than they may; with ``short`` short jobs are
-        taken only, and further ones are such, too.
+        taken only, and further ones are such, too. ``in_timeslots`` is whether all jobs run in
+        timeslots of their owners; None where the target cannot be booked.
 
         Raises
         ------
@@ -127,13 +132,15 @@ class JobClaims:
             It is the one that is next, and stays where it is; no other was taken.
 
         """
+        limited = entitlements is not None and entitlements.limits_running
+        which = _Which(holder is not None, bool(but), limited, short, in_timeslots)
         try:
             return await self._take(
-                target, worker, lease_seconds, now, most, holder, but, entitlements, short
+                target, worker, lease_seconds, now, most, holder, but, entitlements, which
             )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
-            head = _head(self._database, target, but, of_short=short)
+            head = _head(self._database, target, but, of_short=short, in_timeslots=in_timeslots)
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:
@@ -150,10 +157,9 @@ class JobClaims:
         holder: str | None,
         but: Collection[str],
         entitlements: Entitlements | None,
-        of_short: bool,
+        which: _Which,
     ) -> Taken:
-        limited = entitlements is not None and entitlements.limits_running
-        move = self._next(_Which(holder is not None, bool(but), limited, of_short))
+        move = self._next(which)
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -169,12 +175,12 @@ class JobClaims:
         more = True
         running: dict[str, int] = {}
         async with self._database.write() as connection:
-            if limited:
+            if which.limited:
                 # Of two who would start an owner's last one, one waits for the other.
                 await self._database.lock(connection, "quota:running")
                 running = await quotas.executing(connection)
             while more and len(made) < most:
-                if entitlements is not None and limited:
+                if entitlements is not None and which.limited:
                     values["full"] = list(entitlements.full(running))
                 lease = str(uuid.uuid4())
                 taken = await transition.change(connection, move, entry, **values, new_lease=lease)
@@ -258,6 +264,7 @@ def _head(
     full: BindParameter[Any] | None = None,
     *,
     of_short: bool,
+    in_timeslots: bool | None = None,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
     clauses: list[ColumnElement[bool] | TextClause] = [short()] if of_short else []
@@ -265,6 +272,8 @@ def _head(
         clauses.append(_j.id.not_in(but))
     if full is not None:
         clauses.append(_j.owner.not_in(full))
+    if in_timeslots is not None:
+        clauses.append(fits_now(database, target, required=in_timeslots))
     return (
         select(_j.id)
         .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
@@ -284,7 +293,14 @@ def _next(database: Database, which: _Which) -> Prepared:
     full: BindParameter[Any] | None = None
     if which.limited:
         full = bindparam("full", expanding=True)
-    head = _head(database, _TARGET, others, full, of_short=which.of_short)
+    head = _head(
+        database,
+        _TARGET,
+        others,
+        full,
+        of_short=which.of_short,
+        in_timeslots=which.in_timeslots,
+    )
     waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
 from quws.domain.batch import CircuitStatus, named
-from quws.domain.errors import QuotaExceeded
+from quws.domain.errors import NoBookedTimeslots, QuotaExceeded
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Bound
@@ -34,6 +34,7 @@ from quws.store.jobs.timeline import tell
 from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
 from quws.store.quotas import Wanted
+from quws.store.timeslots import has_booked
 
 _j, _c = t.jobs.c, t.circuits.c
 _NOT_ARCHIVED = frozenset(Phase) - {Phase.ARCHIVED}
@@ -282,11 +283,18 @@ class JobControl:
         self, connection: AsyncConnection, job_id: str, run: Run
     ) -> tuple[JobRef, str | None]:
         """Put a job into its target's queue, at its owner's next turn, or hold it for a reason."""
-        of_job = select(_j.owner, _j.target, _j.shots, _j.cost_ms)
+        of_job = select(_j.owner, _j.target, _j.shots, _j.cost_ms, _j.timeslot)
         job = (await connection.execute(of_job.where(_j.id == job_id).with_for_update())).first()
         if job is None:
             raise Refused(Part.RUN)
         charged, why, now = None, run.hold, run.queued.time
+        if (
+            job.timeslot
+            and why is None
+            and not await has_booked(connection, job.owner, job.target, now)
+        ):
+            why = f"{NoBookedTimeslots.code}: no timeslot of target {job.target} is booked"
+            why += " for this owner; book one, then send RUN again"
         if run.bounds and why is None:
             wanted = Wanted(queued=1, shots=job.shots, ms=job.cost_ms)
             try:

@@ -105,6 +105,7 @@ class JobCreation:
                 message=job.message,
                 stored_bytes=stored_bytes,
                 shots=job.shots,
+                timeslot=job.timeslot,
                 charged=charged,
             )
             if job.spec.tags:

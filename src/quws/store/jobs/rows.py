@@ -116,6 +116,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         told=told_of(row.told),
         priority=row.priority,
         shots=row.shots,
+        timeslot=row.timeslot,
     )
 
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 
-from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.turns import hour_of
+from quws.store.owner_tables import target_use
 
-_u = t.target_use.c
+_u = target_use.c
 
 
 class TargetUse:
@@ -23,7 +23,7 @@ class TargetUse:
 
     async def add(self, target: str, used: Mapping[str, int], now: datetime) -> None:
         """Add milliseconds that owners' jobs have run on a target."""
-        row = self._database.insert(t.target_use).values(
+        row = self._database.insert(target_use).values(
             [
                 {"target": target, "owner": owner, "hour": hour_of(now), "ms": ms}
                 for owner, ms in sorted(used.items())
@@ -41,5 +41,5 @@ class TargetUse:
         """Forget what is too long ago to count. Return how many rows that were."""
         before = hour_of(now - timedelta(hours=self._hours))
         async with self._database.write() as connection:
-            gone = await connection.execute(delete(t.target_use).where(_u.hour <= before))
+            gone = await connection.execute(delete(target_use).where(_u.hour <= before))
             return gone.rowcount

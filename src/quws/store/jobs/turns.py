@@ -12,8 +12,9 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import to_stored
 from quws.store.jobs.clauses import WAITING, in_phases
+from quws.store.owner_tables import target_use
 
-_j, _u = t.jobs.c, t.target_use.c
+_j, _u = t.jobs.c, target_use.c
 _HOUR_MS = 3_600_000
 _TARGET = bindparam("turn_target", type_=_j.target.type)
 _OWNER = bindparam("turn_owner", type_=_j.owner.type)

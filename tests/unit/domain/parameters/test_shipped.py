@@ -85,6 +85,7 @@ def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
         "MEMORY": False,
         "RESPONSEFORMAT": "votable",
         "KIND": "sample",
+        "TIMESLOT": "any",
         "ON_ERROR": "stop",
     }
     assert item.default_of(policy) == wanted.get(item.name)
@@ -124,6 +125,7 @@ KEYWORDS = {
     "METADATA": "metadata",
     "PRIORITY": "priority",
     "WEBHOOK": "webhook",
+    "TIMESLOT": "timeslot",
     "RUNID": "run_id",
     "NAME": "name",
     "PHASE": "phase",
@@ -154,7 +156,7 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
         (lambda item: item.needed, {"CIRCUIT"}),
         (
             lambda item: item.choices,
-            {"KIND", "ON_ERROR", "RESPONSEFORMAT", "LANG", "PHASE", "OPTIMIZATION"},
+            {"KIND", "ON_ERROR", "RESPONSEFORMAT", "LANG", "PHASE", "TIMESLOT", "OPTIMIZATION"},
         ),
         (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
         (lambda item: item.instead_of == "SHOTS", {"PRECISION"}),
@@ -182,6 +184,7 @@ def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
         "LANG": "choice",
         "TAG": "words",
         "PHASE": "nothing",
+        "TIMESLOT": "choice",
         "EXECUTIONDURATION": "number",
     }
 
