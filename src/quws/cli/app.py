@@ -80,6 +80,7 @@ class _Commands(LazyGroup):
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
         ),
+        LazyCommand("webhooks", "quws.cli.webhooks:webhooks", "Have URLs told of one's jobs."),
         LazyCommand(
             "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
         ),
