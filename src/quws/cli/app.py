@@ -82,6 +82,11 @@ class _Commands(LazyGroup):
         ),
         LazyCommand("webhooks", "quws.cli.webhooks:webhooks", "Have URLs told of one's jobs."),
         LazyCommand(
+            "circuits",
+            "quws.cli.circuits:circuits",
+            "List the circuits of a job, or abort some of them.",
+        ),
+        LazyCommand(
             "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
         ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),

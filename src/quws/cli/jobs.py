@@ -58,6 +58,9 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     outcomes = job.wait().outcomes()
     circuits = outcomes.circuits
     for found in circuits:
+        if found.missing is not None:
+            typer.echo(f"circuit {found.index} {found.missing}", err=True)
+            continue
         if len(circuits) > 1:
             typer.echo(f"circuit {found.index}:")
         for outcome, count in found.counts.items():
@@ -66,6 +69,8 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
             typer.echo(f"{item.observable}: {item.value} ± {item.error}")
         if outcomes.kind is JobKind.COMPILE:
             typer.echo(job.result(f"circuit-{found.index}").decode())
+    if any(found.missing is not None for found in circuits):
+        raise typer.Exit(1)
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

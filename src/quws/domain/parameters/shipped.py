@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quws.domain import bindings
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
 from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
@@ -274,6 +275,22 @@ SPECIFICATIONS = Specifications(
             objection=_no_memory,
             forwarded=True,
             shown=Shown.TICK,
+        ),
+        Specification(
+            name="ON_ERROR",
+            keyword="on_error",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_on_error,
+            label="When a circuit fails",
+            help="For a batch: whether the other circuits run when one of them cannot be run.",
+            more="With `continue` the job is COMPLETED as long as one circuit has a result"
+            " ([circuits.md](../how-to/circuits.md)).",
+            example="continue",
+            otherwise="`stop`",
+            default=OnError.STOP,
+            choices=tuple(OnError),
+            forwarded=True,
         ),
         Specification(
             name="RESPONSEFORMAT",

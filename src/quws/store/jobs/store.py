@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quws.domain.shares import EQUAL, Fairness
 from quws.store.database import Database
+from quws.store.jobs.circuits import JobCircuits
 from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.control import JobControl
 from quws.store.jobs.creation import JobCreation
@@ -35,6 +36,7 @@ class JobStore:
     def __init__(self, database: Database, fairness: Fairness = EQUAL) -> None:
         self.reading = JobReading(database)
         self.listing = JobListing(database)
+        self.circuits = JobCircuits(database)
         self.outbox = Outbox(database)
         self.keys = IdempotencyKeys(database)
         self.creation = JobCreation(database, fairness)
