@@ -85,6 +85,7 @@ class _Commands(LazyGroup):
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
         ),
+        LazyCommand("webhooks", "quws.cli.webhooks:webhooks", "Have URLs told of one's jobs."),
         LazyCommand(
             "circuits",
             "quws.cli.circuits:circuits",

@@ -12,6 +12,7 @@ from uuid import uuid4
 from quws.client.job import Job, made
 from quws.client.selection import Selection
 from quws.client.transport import PAUSES, Transport
+from quws.client.webhooks import WebhookClient
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.writing import form
@@ -71,6 +72,8 @@ class Client:
             trust_env=trust_env,
         )
         self.url = self._transport.url
+        self.webhooks = WebhookClient(self._transport)
+        """The webhooks of who is signed in."""
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from quws.api.kit.pages import Pages
 from quws.api.kit.routing import PlainRoute
-from quws.api.pages import account, new
+from quws.api.pages import account, new, webhooks
 from quws.api.pages.circuits import circuit_page, circuits_page
 from quws.api.pages.job import job_page
 from quws.api.pages.job_list import bulk, list_page
@@ -54,6 +54,10 @@ async def _account(request: Request) -> Response:
     return await account.account_page(request)
 
 
+async def _webhooks(request: Request) -> Response:
+    return await webhooks.webhooks_page(request)
+
+
 async def _icon(request: Request) -> Response:
     # Where a document names none, as XML cannot, browsers ask for this.
     return FileResponse(FOLDER / "static/quws.svg", media_type="image/svg+xml")
@@ -69,4 +73,9 @@ _post("/account/sign-in", account.sign_in)
 _post("/account/sign-out", account.sign_out)
 _post("/account/tokens", account.create_token)
 _post("/account/tokens/revoke", account.revoke_token)
+_get("/manage/webhooks", _webhooks)
+_post("/manage/webhooks", webhooks.add_webhook)
+_post("/manage/webhooks/remove", webhooks.remove_webhook)
+_post("/manage/webhooks/retry", webhooks.retry_webhook)
+_post("/manage/webhooks/secret", webhooks.renew_secret)
 _get("/operator", operator_page)
