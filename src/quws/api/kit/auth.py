@@ -144,7 +144,7 @@ class Authentication:
         if header is None:
             return await self._in_session(request)
         door = door_of(request)
-        if door is not None and door.bare_tokens:
+        if door is not None and door.bare_tokens and " " not in header:
             header = f"Bearer {header}"
         scheme, _, rest = header.partition(" ")
         services: Services = request.state.services

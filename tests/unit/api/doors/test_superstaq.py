@@ -231,8 +231,9 @@ async def test_the_key_is_a_token_alone(tmp_path: Any, schema: Any) -> None:
         await api.services.accounts.add("carol@lab.org", "carol-password", operator=False)
         secret = await api.services.accounts.create_token("carol@lab.org", "key", days=1)
         async with api.client() as http:
-            answer = await http.get("/v0.3.0/client/user", headers={"Authorization": secret})
-            assert json_of(answer)[0]["email"] == "carol@lab.org"
+            for shown in (secret, f"Bearer {secret}"):
+                answer = await http.get("/v0.3.0/client/user", headers={"Authorization": shown})
+                assert json_of(answer)[0]["email"] == "carol@lab.org"
             wrong = await http.get("/v0.3.0/client/user", headers={"Authorization": "wrong"})
             assert json_of(wrong, 401)["code"] == "unauthenticated"
             # Elsewhere it is one with its scheme only.
