@@ -11,7 +11,7 @@ from store_helpers import NOW, entry, new_job
 
 from quws.artifacts import ArtifactStore
 from quws.domain.circuits import Register
-from quws.domain.job import Job, Result
+from quws.domain.job import Job, Result, Said
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.domain.parameters.values import ResponseFormat
@@ -39,6 +39,7 @@ async def finished(
     folder: Path,
     response_format: ResponseFormat = ResponseFormat.VOTABLE,
     more: dict[str, bytes] | None = None,
+    calibration: str | None = None,
     **changes: Any,
 ) -> Job:
     """Make a job that is done. ``more`` are further results, texts by their ids."""
@@ -61,5 +62,6 @@ async def finished(
         key = f"{job.id}/1/{name}"
         await artifacts.put(key, content)
         kept.append(Result(name, key, len(content), "text/plain; charset=utf-8"))
-    assert await store.publishing.complete(claim, kept, entry(), 1.0)
+    said = Said(calibration_id=calibration)
+    assert await store.publishing.complete(claim, kept, entry(), 1.0, said)
     return replace(job, phase=Phase.COMPLETED, results=kept, attempt=1)

@@ -52,6 +52,8 @@ FAST = {
     "QUWS_GRACE": "1",
     "QUWS_SIMULATOR_QUBITS": "26",
     "QUWS_SIMULATOR_THREADS": "1",
+    # What is to wait waits behind a long job, however short it is.
+    "QUWS_SHORT_SLOTS": "0",
 }
 
 

@@ -20,13 +20,16 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
+from quws.circuits.formats.qpy_split import split
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
 from quws.domain.parameters.posted import Posted
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
@@ -161,6 +164,7 @@ class ToldFacts(CircuitChecker):
         self.facts: dict[str, CircuitFacts] = {}
         self.asked: list[list[str]] = []
         self.limits: CircuitLimits | None = None
+        self.native: Native | None = None
         self.refuses: Refusal | None = None
         """What it says instead of an answer."""
         self.drawn: list[tuple[str, Language | None, CircuitLimits]] = []
@@ -172,14 +176,23 @@ class ToldFacts(CircuitChecker):
         circuits: list[str],
         language: Language | None,
         limits: CircuitLimits,
+        *,
+        native: Native | None = None,
     ) -> list[CircuitFacts]:
         self.asked.append(circuits)
+        self.native = native
         self.limits = limits
         if self.refuses is not None:
             raise self.refuses
         if "no circuit" in circuits:
             raise InvalidCircuit("it is none", circuit=circuits.index("no circuit"))
         return [self.facts.get(text, FACTS) for text in circuits]
+
+    @override
+    async def split(
+        self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
+    ) -> list[bytes]:
+        return split(file, limits, most)
 
     @override
     async def draw(
@@ -215,8 +228,8 @@ class House:
         self.store_clock = StoreClock(self.database)
         self.jobs = self.service()
 
-    def service(self, **policy: Any) -> JobService:
-        """Return the use cases of jobs, with another policy where one is given."""
+    def service(self, rules: QuotaRules = NO_RULES, **policy: Any) -> JobService:
+        """Return the use cases of jobs, with another policy and quotas where some are given."""
         return JobService(
             store=self.store,
             targets=self.targets,
@@ -230,6 +243,7 @@ class House:
             standing=Standing(AccountStore(self.database), self.hub, self.clock),
             expected=self.expected,
             room=self.room,
+            rules=rules,
             clock=self.clock,
         )
 

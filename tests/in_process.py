@@ -28,9 +28,11 @@ from quws.domain.doors import DoorName
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.processes.api import make_services
 from quws.processes.backends import Backends
 from quws.services.room import DiskRoom
+from quws.services.signing import Signer
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.targets import TargetStore
@@ -75,6 +77,7 @@ async def open_api(
     allowed_hosts: Sequence[str] = (HOST,),
     room: DiskRoom | None = None,
     doors: Sequence[DoorName] = tuple(DoorName),
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Api]:
     """Open the application on a copy of an empty SQLite database that has its schema."""
     path = folder / "quws.db"
@@ -98,6 +101,8 @@ async def open_api(
         known=[],
         specifications=specifications,
         room=room,
+        rules=rules,
+        signer=Signer(folder / "signing.key"),
     )
     await backends.targets.register([DESCRIPTION], utc_now(), replace=True)
 

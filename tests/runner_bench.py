@@ -17,6 +17,7 @@ from quws.domain.targets import Calibration, TargetDescription, TargetKind
 from quws.runner.circuits import Circuits
 from quws.runner.teller import Teller
 from quws.runner.work import Work
+from quws.sandbox.lines import decode_from_child, encode
 from quws.sandbox.messages import (
     CircuitStarted,
     FromChild,
@@ -24,8 +25,6 @@ from quws.sandbox.messages import (
     KnownHandover,
     ResultsWritten,
     RunJob,
-    decode_from_child,
-    encode,
 )
 from quws.sandbox.roles import Connection
 from quws.targets.base import (

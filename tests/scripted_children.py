@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from quws.sandbox.child import Child, Owner
-from quws.sandbox.messages import FromChild, Ready, ToChild, decode_to_child, encode
+from quws.sandbox.lines import decode_to_child, encode
+from quws.sandbox.messages import FromChild, Ready, ToChild
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable, NoFolder
 
 NOBODY = 2**22 + 1

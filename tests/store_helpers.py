@@ -24,6 +24,7 @@ from quws.domain.job import (
 from quws.domain.labels import ListFilter
 from quws.domain.options import RunOptions
 from quws.domain.phases import Phase
+from quws.domain.quotas import Bound, Limit
 from quws.domain.spec import JobSpec
 from quws.store import tables as t
 from quws.store.clock import time_of
@@ -111,11 +112,18 @@ async def apply(store: JobStore, job_id: str, **wanted: Any) -> JobRef | None:
 
 
 async def run(
-    store: JobStore, job_id: str, said: TimelineEntry | None = None, most: int = 0
+    store: JobStore,
+    job_id: str,
+    said: TimelineEntry | None = None,
+    most: int = 0,
+    owner: str = "anna",
 ) -> JobRef | None:
     """Send RUN. With ``most`` below 0 no job at all may wait: then it is held."""
     said = said or entry()
-    return await apply(store, job_id, run=Run(said, said, most))
+    bounds = [Bound(Limit.QUEUED, most, (owner,))] if most > 0 else []
+    return await apply(
+        store, job_id, run=Run(said, bounds, (said.message or "full") if most < 0 else None)
+    )
 
 
 async def claim(

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from quws.api.kit import errors, heads
 from quws.cli.app import app
 from quws.cli.lazy import load_all
-from quws.domain.errors import Refusal
+from quws.domain.errors import QuotaExceeded, Refusal
 from quws.domain.failures import Failure
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specification, Specifications
@@ -104,7 +104,8 @@ def refusals() -> str:
     for kind in _kinds(Refusal):
         status = next((errors.STATUS[k] for k in kind.__mro__ if k in errors.STATUS), 400)
         when = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
-        rows.setdefault(kind.code, f"| `{kind.code}` | {status} | {when} |")
+        shown = "403 or 429" if kind is QuotaExceeded else status
+        rows.setdefault(kind.code, f"| `{kind.code}` | {shown} | {when} |")
     rows["cross_site"] = "| `cross_site` | 403 | A page of another site made the browser send it. |"
     rows["uri_too_long"] = (
         f"| `uri_too_long` | 414 | The URI is longer than {heads.MAX_URI} bytes; a POST has its"

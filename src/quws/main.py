@@ -24,15 +24,17 @@ def create_app(settings: Settings, specifications: Specifications = SPECIFICATIO
     ------
     ConfigError
         The list of targets names an adapter that is not installed here, or whose
-        options are wrong.
+        options are wrong; or the list of quotas has a fault.
     ValueError
-        A proxy is to name users, and has no secret.
+        A proxy is to name users, and has no secret; or the key for signing is none.
 
     """
     configs = settings.target_configs()
     known = known_targets(configs)
+    rules = settings.quota_rules()
+    settings.resolved_signing_key()
     return build_app(
-        lambda: open_services(settings, configs, known, specifications),
+        lambda: open_services(settings, configs, known, specifications, rules),
         auth=AuthSettings(
             method=settings.auth,
             anonymous=settings.anonymous,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quws.domain.caller import AuthMethod
 from quws.domain.doors import DoorName
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, Limits, QuotaRules
+from quws.services.signing import read_key
 from quws.targets import ConfigError, TargetConfig, read_targets
 
 _PROXY_SECRET = re.compile(r"[!-~]{16,200}")
@@ -58,6 +61,11 @@ class Settings(BaseSettings):
         description="TOML file that lists the targets; by default targets.toml in the data folder,"
         " and without one there is the simulator alone.",
     )
+    quotas: Path | None = Field(
+        None,
+        description="TOML file with the quotas of single users and of groups; by default"
+        " quotas.toml in the data folder, if there is one.",
+    )
     public_url: Annotated[str, AfterValidator(_slashless)] | None = Field(
         None, description="The URL under which clients reach the service, behind a proxy."
     )
@@ -96,6 +104,12 @@ class Settings(BaseSettings):
         description="With proxy: what the proxy sends as X-Proxy-Secret, so that no other program"
         " can name users: 16 to 200 printable ASCII characters without blanks.",
     )
+    signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="With what records of jobs are signed: 32 random bytes in base64, as 'openssl"
+        " rand -base64 32' makes them, the same for all API processes. By default one is made once"
+        " and kept in signing.key in the data folder.",
+    )
     operators: list[str] = Field(
         default_factory=list, description="With proxy: users who may see everything."
     )
@@ -110,6 +124,12 @@ class Settings(BaseSettings):
         0, ge=0, description="Without a list of targets: threads of one run, 0: one per core."
     )
     slots: int = Field(1, ge=1, description="Jobs that one worker runs at once.")
+    short_slots: int = Field(
+        1,
+        ge=0,
+        description="Jobs that one worker of a simulator runs besides, of those that are predicted"
+        " to take less than a second: they do not wait behind long ones.",
+    )
     remote_slots: int = Field(
         8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."
     )
@@ -208,6 +228,23 @@ class Settings(BaseSettings):
             )
         return secret
 
+    def resolved_signing_key(self) -> bytes | None:
+        """Return the key with which records are signed; None for the one that is made here.
+
+        Raises
+        ------
+        ValueError
+            It is none.
+
+        """
+        text = self.signing_key.get_secret_value().strip()
+        if not text:
+            return None
+        try:
+            return read_key(text)
+        except ValueError as error:
+            raise ValueError(f"QUWS_SIGNING_KEY: {error}") from None
+
     def resolved_artifacts_url(self) -> str:
         """Return the URL of the artifact store."""
         return self.artifacts_url or (self.data.absolute() / "artifacts").as_uri()
@@ -247,6 +284,37 @@ class Settings(BaseSettings):
         known = ", ".join(config.name for config in configs)
         raise ConfigError(f"there is no target '{name}'; configured are: {known}")
 
+    def quota_rules(self) -> QuotaRules:
+        """Return the quotas of single users and of groups.
+
+        Raises
+        ------
+        ConfigError
+            With a sentence that names file and key.
+
+        """
+        path = (self.quotas or self.data / "quotas.toml").absolute()
+        if self.quotas is None and not path.exists():
+            return NO_RULES
+        return _read_quotas(path)
+
     def resolved_scratch(self) -> Path:
         """Return the folder for the files of running jobs."""
         return (self.scratch or self.data / "scratch").absolute()
+
+
+def _read_quotas(path: Path) -> QuotaRules:
+    try:
+        return QuotaRules.model_validate(tomllib.loads(path.read_bytes().decode()))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        known = ", ".join(Limits.model_fields)
+        raise ConfigError(
+            f"{path}, key '{key}': {first['msg']}; a table [user.NAME] or [group.NAME] has"
+            f" {known}, and that of a group has members"
+        ) from None

@@ -39,8 +39,14 @@ def turn(item: pytest.Item) -> int:
     return 2 if item.get_closest_marker("last") else 1
 
 
-TO_LOOPBACK = {"QUWS_POLICY__WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
-"""Where the receivers of webhooks are that tests start."""
+SETTINGS = {
+    # Where the receivers of webhooks are that tests start.
+    "QUWS_POLICY__WEBHOOK_NETWORKS": '["127.0.0.0/8"]',
+    # Every job is charged, and none meets a limit that does not mean to.
+    "QUWS_POLICY__MAX_DAY_SHOTS": "1000000000",
+    "QUWS_POLICY__MAX_MONTH_SECONDS": "1000000000",
+    "QUWS_POLICY__MAX_RUNNING": "1000",
+}
 
 
 @pytest.fixture(scope="session", params=FORMS)
@@ -50,11 +56,11 @@ def service(
     """The service in both of its forms; every test that uses it runs on both."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
-        with embedded(folder, TO_LOOPBACK, new=True) as running:
+        with embedded(folder, SETTINGS, new=True) as running:
             yield running
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
-        with cluster(folder, postgres.migrated(), TO_LOOPBACK) as running:
+        with cluster(folder, postgres.migrated(), SETTINGS) as running:
             yield running
 
 
@@ -66,8 +72,12 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that wants its users to sign in, and runs two jobs of each."""
-    settings = {"QUWS_AUTH": "users", "QUWS_POLICY__MAX_QUEUED": "2"}
+    """A service that wants its users to sign in, runs two jobs of each, and lets short ones by."""
+    settings = {
+        "QUWS_AUTH": "users",
+        "QUWS_POLICY__MAX_QUEUED": "2",
+        "QUWS_SHORT_SLOTS": "1",
+    }
     with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
         add_users(service, "alice", "bob", "carol", operator="root@lab")
         yield service

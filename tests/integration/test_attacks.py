@@ -30,6 +30,8 @@ BROWSER = {
 }
 CONNECTIONS = 4_200
 """More than a service holds if nobody has set how many."""
+EMBEDDED = pytest.mark.parametrize("service", ["embedded"], indirect=True)
+"""For what one process is to withstand: in the other form two share the attack."""
 T = TypeVar("T")
 PATIENCE = 20.0
 """How long anybody waits for anything here, the attacked service being on a busy machine."""
@@ -101,6 +103,7 @@ def test_a_uri_that_is_too_long_is_refused_in_a_sentence(service: Service, lengt
     assert reason.endswith("send parameters in the body of a POST")
 
 
+@EMBEDDED
 def test_connections_that_say_nothing_keep_nobody_out(service: Service) -> None:
     address = httpx.URL(service.url)
     ours = room_for(CONNECTIONS)
@@ -136,6 +139,7 @@ def test_little_is_read_where_no_circuit_is_sent(
     refusal_of(attacked(service, send), 413, "too_large")
 
 
+@EMBEDDED
 def test_a_form_of_escapes_is_taken_apart_beside_the_others(
     service: Service, http: httpx.Client
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from clients import python_with, walk
 from commands import quws
@@ -60,3 +62,30 @@ def test_iqm_provider_and_sampler(closed: Service, token: str) -> None:
     told = walk(python, "iqm_walk.py", "qiskit,cirq", closed.url, token)
     assert told["qiskit"] == {"counts": {"101": 9}, "again": {"101": 9}}
     assert told["cirq"] == {"histogram": {"1": 6}}
+
+
+def superstaq_walk(closed: Service, token: str, version: str) -> dict[str, Any]:
+    """What Qiskit's provider is told in each version of the protocol."""
+    python = python_with("cirq-superstaq==0.5.70", "qiskit-superstaq==0.5.70")
+    told: dict[str, Any] = walk(python, "superstaq_walk.py", version, "qiskit", closed.url, token)
+    assert told["counts"] == [{"101": 5}, {"100": 5}]
+    assert (told["status"], told["cancelled"]) == ("JobStatus.DONE", "JobStatus.CANCELLED")
+    assert told["inputs"] == [True, True]
+    assert "<SuperstaqBackend('quws_simulator_simulator')>" in told["targets"]
+    assert (told["info"], told["user"][0]) == (True, "nothing")
+    assert "Not authorized" in told["bad token"][1]
+    assert "SHOTS must be at most" in told["too many"][1]
+    assert "there is no target 'quws_nothing_qpu'" in told["no target"][1]
+    return told
+
+
+def test_superstaq_provider(closed: Service, token: str) -> None:
+    told = superstaq_walk(closed, token, "v0.3.0")
+    assert told["again"] == told["counts"]
+    assert (told["tags"], told["metadata"]) == (["a", "b"], {"run": 7})
+    assert "there is no job" in told["unknown"][1]
+
+
+@older
+def test_superstaq_provider_by_its_old_protocol(closed: Service, token: str) -> None:
+    superstaq_walk(closed, token, "v0.2.0")

@@ -31,6 +31,9 @@ def test_the_client_labels_finds_and_acts_on_many(service: Service) -> None:
         assert mine.abort().done == 0
         assert mine.label(run_id=None).done == 3
         assert made[1].labels().run_id is None
+        said = made[0].timeline(status="completed")
+        assert [item.status for item in said] == ["completed"]
+        assert {item.source for item in made[0].timeline(source="quws")} == {"quws"}
         assert mine.delete().done == 3
         assert list(mine) == []
         with pytest.raises(Refused, match="nothing to change"):

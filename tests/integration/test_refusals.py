@@ -166,7 +166,7 @@ def test_hostile_input_is_refused_while_others_are_served(
         while not attack.done():
             assert http.get("/jobs", params={"LAST": "1"}).status_code == 200
             answered += 1
-            time.sleep(0.01)
+            time.sleep(0.03)  # To be answered takes some of the processor's time too.
         answer = attack.result()
     assert answer.status_code in (403, 413)
     assert answer.text.count("\n") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -48,3 +49,34 @@ def test_results_are_had_in_the_format_that_is_wanted(
     found = csv.DictReader(file.read_text().splitlines())
     assert {(int(r["circuit"]), r["outcome"], int(r["count"])) for r in found} == wanted
     assert [path.name for path in tmp_path.iterdir()] == ["counts.csv"]
+
+
+def test_all_of_a_job_is_had_in_one_archive(service: Service, job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "all.zip"
+    done = run(service.environment, "bundle", job.id, "--output", str(file), "--url", service.url)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    with Client(service.url) as client, ZipFile(file) as archive:
+        assert archive.read("circuits/1.qasm").decode() == BELL2
+        assert archive.read("results/memory.json") == client.job(job.id).result("memory")
+        assert b'"seed": 7' in archive.read("job.json")
+
+
+def test_a_bundle_is_what_the_service_has_signed(
+    service: Service, job: Job, tmp_path: Path
+) -> None:
+    pytest.importorskip("cryptography")
+    path = tmp_path / "all.zip"
+    with Client(service.url) as client, path.open("wb") as file:
+        client.job(job.id).save_bundle(file)
+        assert client.job(job.id).record().record.seed == "7"
+        (key,) = client.keys().keys
+    done = run(service.environment, "verify", str(path), "--key", key.kid)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"job {job.id} on simulator: COMPLETED" in done.stdout
+    record = tmp_path / "record.json"
+    done = run(service.environment, "record", job.id, "--output", str(record), "--url", service.url)
+    assert done.returncode == 0, done.stderr
+    record.write_text(record.read_text().replace('"seed": "7"', '"seed": "8"'))
+    done = run(service.environment, "verify", str(record))
+    assert done.returncode == 1
+    assert "the signature is not that of this record: one of them was changed" in done.stderr

@@ -6,9 +6,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psutil
+import pytest
 from circuits import ENDLESS, slow
-from harness import Process, Service, base_environment, embedded, kill_tree, until, words
+from harness import Process, Service, base_environment, kill_tree, until, words
 from standing import Standing
 from uws import create, document, job_json, story, text, wait
 
@@ -94,15 +96,18 @@ def test_stopping_the_service_hands_a_running_job_over(own: Service, standing: S
         assert "suspended" in [entry["status"] for entry in told["timeline"]]
 
 
-def test_the_api_process_stays_small_and_has_no_simulator_in_it(tmp_path: Path) -> None:
-    # Of a service that interpreters run: what they have loaded is in it, and nothing else.
-    with embedded(tmp_path, new=True) as service, service.client() as http:
-        for _ in range(20):
-            wait(http, create(http, SHOTS=100, PHASE="RUN"))
-        api = next(p for p in service.processes[0].family() if "api" in words(p))
-        loaded = {Path(item.path).as_posix() for item in api.memory_maps()}
-        assert not [path for path in loaded if "qiskit" in path or "numpy" in path]
-        assert api.memory_info().rss < 120 * 1024 * 1024
+@pytest.mark.first
+@pytest.mark.parametrize("service", ["embedded"], indirect=True)
+def test_the_api_process_stays_small_and_has_no_simulator_in_it(
+    service: Service, http: httpx.Client
+) -> None:
+    # That form is run by interpreters: what they have loaded is in it, and nothing else.
+    for _ in range(20):
+        wait(http, create(http, SHOTS=100, PHASE="RUN"))
+    api = next(p for p in service.processes[0].family() if "api" in words(p))
+    loaded = {Path(item.path).as_posix() for item in api.memory_maps()}
+    assert not [path for path in loaded if "qiskit" in path or "numpy" in path]
+    assert api.memory_info().rss < 120 * 1024 * 1024
 
 
 def test_a_second_serve_on_the_same_data_is_refused(own: Service, tmp_path: Path) -> None:

@@ -334,6 +334,31 @@ def test_the_emulated_device_takes_its_time_and_one_job_at_a_time(http: httpx.Cl
     assert first["status"] is None
 
 
+def test_how_a_circuit_is_compiled_is_chosen_and_told(http: httpx.Client) -> None:
+    line = HEAD + "qubit[3] q; bit[3] c; h q[0]; cx q[0], q[1]; cx q[1], q[2]; c = measure q;"
+    chosen = {"OPTIMIZATION": "3", "INITIAL_LAYOUT": "[0, 2, 4]", "SEED": "5"}
+    found = done(http, submit(http, "qpu", line, **chosen, SHOTS=100))
+    (first,) = counts(http, found["url"])
+    made = first["compilation"]
+    assert (made["optimization"], first["layout"]) == ("3", [0, 2, 4])
+    assert made["gates"]["measure"] == 3 and 0 < made["fidelity"] < 1 and made["shot_seconds"] > 0
+    document = http.get(f"{found['url']}/results/counts", follow_redirects=True).json()
+    assert {"qiskit", "qiskit_aer", "quws"} <= document["versions"].keys()
+    page = http.get(found["url"], headers={"Accept": "text/html"}).text
+    assert "0 → 0, 1 → 2, 2 → 4" in page and f"{made['fidelity']:.4g}" in page
+    assert f"qiskit&nbsp;{document['versions']['qiskit']}" in page
+
+    # What was compiled can be sent again, to be run as it is: the same seed gives the same.
+    text = http.get(f"{found['url']}/results/circuit-0", follow_redirects=True).text
+    again = done(http, submit(http, "qpu", text, OPTIMIZATION="none", SEED="5", SHOTS=100))
+    assert counts(http, again["url"])[0]["counts"] == first["counts"]
+    refused = post(http, "qpu", text, line.replace("; h", ";\nh"), OPTIMIZATION="none")
+    assert refused.status_code == 403
+    said = refused.json()["detail"]
+    assert "circuit 1" in said and "line 2" in said
+    assert "gate 'h' on qubit 0 is not native on target qpu, which has r, cz" in said
+
+
 def test_a_batch_has_a_compiled_circuit_for_each(http: httpx.Client) -> None:
     found = done(http, submit(http, "qpu", *ASYMMETRIC, SHOTS=10))
     listed = [item["id"] for item in found["results"]]

@@ -26,12 +26,14 @@ from quws.api.kit.origin import KnownHosts, SameSite
 from quws.api.kit.routing import Application
 from quws.api.kit.services import HttpSettings, Services
 from quws.api.metrics import router as metrics_router
-from quws.api.openapi import describe
+from quws.api.openapi.describing import describe
 from quws.api.pages.home import home_page
 from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
+from quws.api.quota import router as quota_router
 from quws.api.targets.routes import router as targets_router
+from quws.api.uws.bundle import router as keys_router
 from quws.api.uws.events import router as events_router
 from quws.api.uws.routes import make_router
 from quws.api.uws.selection import router as selection_router
@@ -115,8 +117,10 @@ def build_app(
         events_router,
         selection_router,
         webhooks_router,
+        quota_router,
         targets_router,
         vosi_router,
+        keys_router,
     )
     for part in (*parts, metrics_router):
         app.router.routes.extend(part.routes)

@@ -61,9 +61,32 @@ class _Commands(LazyGroup):
             "Download a result of a job, in any format that it can be had in.",
         ),
         LazyCommand(
+            "bundle",
+            "quws.cli.results:bundle",
+            "Download all of a job that is over: what it takes to repeat the experiment.",
+        ),
+        LazyCommand(
+            "record",
+            "quws.cli.results:record",
+            "Download the signed record of a job that is over.",
+        ),
+        LazyCommand(
+            "verify",
+            "quws.cli.verify:verify",
+            "Check a signed record, or a bundle with its record, without the service.",
+        ),
+        LazyCommand(
             "jobs",
             "quws.cli.selection:jobs",
             "List, run, abort, delete and label all jobs that fit a filter.",
+        ),
+        LazyCommand(
+            "circuits",
+            "quws.cli.circuits:circuits",
+            "List the circuits of a job, or abort some of them.",
+        ),
+        LazyCommand(
+            "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
         ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),

@@ -28,6 +28,7 @@ def refuse_public(host: str, *, allow_anonymous: bool) -> None:
     settings = read_settings()
     try:
         settings.resolved_proxy_secret()
+        settings.resolved_signing_key()
     except ValueError as error:
         stop(str(error))
     if allow_anonymous or host == "localhost" or settings.auth != "none":

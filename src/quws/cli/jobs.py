@@ -12,6 +12,7 @@ import typer
 
 from quws.cli.options import HOME, Token, Url, stop
 from quws.client import Client, ClientError
+from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
 
@@ -54,16 +55,22 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     except UnicodeDecodeError as error:
         stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
     typer.echo(job.url, err=True)
-    circuits = job.wait().outcomes().circuits
+    outcomes = job.wait().outcomes()
+    circuits = outcomes.circuits
     for found in circuits:
+        if found.missing is not None:
+            typer.echo(f"circuit {found.index} {found.missing}", err=True)
+            continue
         if len(circuits) > 1:
             typer.echo(f"circuit {found.index}:")
         for outcome, count in found.counts.items():
             typer.echo(f"{outcome} {count}")
         for item in found.expectations or []:
             typer.echo(f"{item.observable}: {item.value} ± {item.error}")
-        if found.compilation is not None:
+        if outcomes.kind is JobKind.COMPILE:
             typer.echo(job.result(f"circuit-{found.index}").decode())
+    if any(found.missing is not None for found in circuits):
+        raise typer.Exit(1)
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

@@ -1,4 +1,4 @@
-"""``quws result``: what jobs gave, as files."""
+"""``quws result``, ``quws bundle`` and ``quws record``: what jobs gave, as files."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def result(
     """Download a result of a job, in any format that it can be had in."""
     wanted = None if format is None else str(format)
     fetch(url, token, job, output, lambda found, file: found.save(file, name, wanted))
+
+
+def bundle(job: JobId, *, output: Output = None, url: Url = HOME, token: Token = None) -> None:
+    """Download all of a job that is over: what it takes to repeat the experiment."""
+    fetch(
+        url, token, job, output or Path(f"{job}.zip"), lambda found, file: found.save_bundle(file)
+    )
+
+
+def record(job: JobId, *, output: Output = None, url: Url = HOME, token: Token = None) -> None:
+    """Download the signed record of a job that is over."""
+    fetch(url, token, job, output, lambda found, file: found.save_record(file))
 
 
 def fetch(

@@ -18,6 +18,8 @@ from quws.domain.parameters.writing import form
 from quws.domain.payloads import as_text
 from quws.domain.targets import Calibration
 from quws.schemas.job import RefJson
+from quws.schemas.quota import QuotaJson
+from quws.schemas.record import KeysJson
 
 
 class Client:
@@ -147,6 +149,11 @@ class Client:
         found = self._transport.get("jobs", list[RefJson], **{"IDEMPOTENCY-KEY": key})
         return self.job(found[0].id) if found else None
 
+    def quota(self, owner: str | None = None) -> QuotaJson:
+        """Fetch what one may have of the service, and has; for operators what an ``owner`` has."""
+        query = {} if owner is None else {"OWNER": owner}
+        return self._transport.get("quota", QuotaJson, **query)
+
     def target(self, name: str) -> dict[str, Any]:
         """Fetch what a target is and how it is, as the service wrote it."""
         return self._transport.get(_target_path(name), dict[str, Any])
@@ -155,6 +162,10 @@ class Client:
         """Fetch a calibration of a target."""
         path = f"{_target_path(target)}/calibrations/{quote(calibration_id, safe='')}"
         return self._transport.get(path, Calibration)
+
+    def keys(self) -> KeysJson:
+        """Fetch the public keys by which the records of the service are checked."""
+        return self._transport.get("keys", KeysJson)
 
 
 def _target_path(name: str) -> str:

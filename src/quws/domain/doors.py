@@ -10,3 +10,5 @@ class DoorName(StrEnum):
 
     IQM = "iqm"
     """What IQM's clients speak, from their release 33 on."""
+    SUPERSTAQ = "superstaq"
+    """What Superstaq's clients speak: v0.2.0 and v0.3.0."""

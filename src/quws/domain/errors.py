@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -80,12 +81,32 @@ class TooLarge(Refusal):
 
 
 class QuotaExceeded(Refusal):
-    """The owner has as many jobs, or as many bytes kept of them, as one may have.
+    """The owner, or a group, has as much as they may have: 429 where that frees itself in time.
 
-    The limits are ``QUWS_POLICY__MAX_JOBS`` and ``QUWS_POLICY__MAX_STORED_BYTES``.
+    ``limit`` says of what, ``most`` how much that is and ``used`` how much they have. ``frees`` is
+    when it is free again by itself, ``seconds`` in how many seconds that is.
     """
 
     code = "quota_exceeded"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        limit: str | None = None,
+        group: str | None = None,
+        most: int | None = None,
+        used: int | None = None,
+        frees: datetime | None = None,
+        seconds: int | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.limit = limit
+        self.group = group
+        self.most = most
+        self.used = used
+        self.frees = frees
+        self.seconds = seconds
 
 
 class NotFound(Refusal):

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 
 from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import Phase
+from quws.domain.quotes import Quote, Told
 from quws.domain.spec import JobSpec
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -189,7 +190,8 @@ class Job:
     """A job: a batch of one or more circuits for one target.
 
     ``execution_duration`` is in seconds, 0 for unlimited. ``attempt`` counts
-    the claims so far. ``circuits_done`` counts circuits that have a result.
+    the claims so far. ``circuits_done`` counts circuits that have a result,
+    ``circuits_failed`` and ``circuits_aborted`` those of a batch that are over without one.
     """
 
     id: str
@@ -219,6 +221,21 @@ class Job:
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
     name: str | None = None
+    circuits_failed: int = 0
+    circuits_aborted: int = 0
+    quote_low: datetime | None = None
+    quote_high: datetime | None = None
+    told: Told | None = None
+    """The first quote that it got when it waited."""
+    shots: int = 0
+    """How many shots its circuits have together."""
+
+    @property
+    def quoted(self) -> Quote | None:
+        """When it will probably be done, and between what."""
+        if self.quote is None:
+            return None
+        return Quote(self.quote, self.quote_low or self.quote, self.quote_high or self.quote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +246,8 @@ class Claim:
     lease: str
     deadline: datetime | None
     """When the execution duration is over, by the store's clock; None if it is unlimited."""
+    aborted: int = 0
+    """How many circuits of the job were aborted when the lease was renewed last."""
 
     @property
     def id(self) -> str:

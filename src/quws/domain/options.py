@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from quws.domain.batch import OnError
+from quws.domain.compiling import Optimization
 from quws.domain.kinds import JobKind
 from quws.domain.noise import Noise
 from quws.domain.observables import Observables
@@ -35,6 +37,18 @@ class RunOptions(BaseModel):
     """What NOISE says, with the calibration of the device that it names; None for no noise beyond
     the target's own.
     """
+
+    on_error: OnError = OnError.STOP
+    """What becomes of the other circuits when one of them cannot be run."""
+    optimization: Optimization | None = None
+    """What OPTIMIZATION says; None for what the operator has set."""
+    initial_layout: list[int] | None = None
+    """For each qubit of a circuit that of the target; None lets the compiler choose."""
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether circuits are run as they are."""
+        return self.optimization is Optimization.NONE
 
     @field_serializer("noise", when_used="json")
     def _without_gaps(self, noise: Noise | None) -> dict[str, Any] | None:

@@ -91,6 +91,25 @@ def extents(chunks: Iterable[bytes]) -> list[Extent]:
     return found
 
 
+def read_head(chunks: Iterable[bytes]) -> dict[str, Any]:
+    """Return what the document of a job says of it before its circuits.
+
+    Raises
+    ------
+    UnreadableOutcomes
+
+    """
+    text = _Text(chunks)
+    text.take("{")
+    known: dict[str, Any] = {}
+    while (name := text.value()) != "circuits":
+        text.take(":")
+        known[str(name)] = text.value()
+        if text.take(",}") == "}":
+            break
+    return known
+
+
 def read_parts(chunks: Iterable[bytes]) -> Iterator[Part]:
     """Read the document of a job, or of some of its circuits, or of one.
 

@@ -71,6 +71,16 @@ class Compilation:
     """Gates that join qubits."""
     gates: dict[str, int]
     """How often each operation is in it, by Qiskit's names."""
+    optimization: str | None = None
+    """How hard the compiler tried, as OPTIMIZATION says it; None where nobody knows."""
+    seed: int | None = None
+    """What the compiler drew its random numbers from, the same for the same target."""
+    shot_seconds: float | None = None
+    """How long one run takes, by the target's calibration; None where it does not tell."""
+    fidelity: float | None = None
+    """How likely nothing goes wrong in a run: the product over all gates and measurements whose
+    errors the target's calibration tells; None where it tells of none.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,9 @@ class CircuitOutcome:
     expectations: list[Expectation] | None = field(default=None, kw_only=True)
     """Of each observable, in their order; None where nobody asked for them."""
     compilation: Compilation | None = field(default=None, kw_only=True)
-    """What the target will run; None where nothing was compiled alone."""
+    """What the target runs; None where nothing was compiled."""
+    missing: str | None = field(default=None, kw_only=True)
+    """Why the circuit has no result, and nothing of the above; None if it has one."""
 
     @property
     def shots(self) -> int:
@@ -108,7 +120,13 @@ class CircuitOutcome:
         return sum(self.counts.values())
 
     def of_circuit(
-        self, index: int, registers: list[Register], layout: list[int] | None, *, memory: bool
+        self,
+        index: int,
+        registers: list[Register],
+        layout: list[int] | None,
+        *,
+        memory: bool,
+        compilation: Compilation | None = None,
     ) -> CircuitOutcome:
         """Return what a target gave as the outcome of a certain circuit.
 
@@ -131,9 +149,9 @@ class CircuitOutcome:
             self.approximate,
             index=index,
             registers=registers,
-            layout=layout,
+            layout=self.layout if layout is None else layout,
             expectations=self.expectations,
-            compilation=self.compilation,
+            compilation=compilation or self.compilation,
         )
 
     def rows(self) -> Iterator[tuple[int, str, int, float]]:
@@ -144,23 +162,27 @@ class CircuitOutcome:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcomes:
-    """What all circuits of a job gave, in their order."""
+    """What all circuits of a job gave, in their order: also of those that have no result."""
 
     job: str
     target: str
     shots: int
     """Runs of each circuit, as they were asked for."""
     circuits: Sequence[CircuitOutcome]
+    versions: dict[str, str] = field(default_factory=dict)
+    """The version of each library that touched the job, as far as they are known."""
 
     @property
     def kind(self) -> JobKind:
         """What the job was."""
-        first = next(iter(self.circuits), None)
+        first = next((item for item in self.circuits if item.missing is None), None)
         if first is None:
             return JobKind.SAMPLE
         if first.expectations is not None:
             return JobKind.ESTIMATE
-        return JobKind.SAMPLE if first.compilation is None else JobKind.COMPILE
+        if first.counts or first.compilation is None:
+            return JobKind.SAMPLE
+        return JobKind.COMPILE
 
     @property
     def has_memory(self) -> bool:
@@ -319,13 +341,15 @@ def memory_json(job: JobOutcomes) -> Iterator[str]:
 
 
 def _head(job: JobOutcomes) -> Iterator[str]:
-    known = {
+    known: dict[str, Any] = {
         "version": VERSION,
         "job": job.job,
         "target": job.target,
         "shots": job.shots,
         "bit_order": BIT_ORDER,
     }
+    if job.versions:
+        known["versions"] = job.versions
     yield f'{_text(known)[:-1]},"circuits":['
 
 
@@ -337,8 +361,11 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
         after["layout"] = outcome.layout
     if outcome.approximate is not None:
         after["approximate"] = outcome.approximate
+    if outcome.missing is not None:
+        after["missing"] = outcome.missing
     if outcome.compilation is not None:
-        after["compilation"] = dataclasses.asdict(outcome.compilation)
+        found = dataclasses.asdict(outcome.compilation)
+        after["compilation"] = {key: item for key, item in found.items() if item is not None}
     if outcome.expectations is not None:
         after["expectations"] = [dataclasses.asdict(item) for item in outcome.expectations]
     yield f'{_text(before)[1:-1]},"counts":{{'

@@ -55,6 +55,34 @@ class Policy(BaseModel):
         description="How many jobs of one owner may wait or run at once, 0 for any number; RUN of"
         " one more makes it HELD.",
     )
+    max_running: int = Field(
+        0,
+        ge=0,
+        description="How many jobs of one owner may run at once, on all targets, 0 for any number;"
+        " further ones wait.",
+    )
+    max_pending: int = Field(
+        0,
+        ge=0,
+        description="How many jobs of one owner may be PENDING or HELD, 0 for any number.",
+    )
+    max_job_shots: int = Field(
+        0,
+        ge=0,
+        description="How many shots one job may have in all its circuits, 0 for any number.",
+    )
+    max_day_shots: int = Field(
+        0,
+        ge=0,
+        description="How many shots the jobs of one owner may have that are queued on one day"
+        " (UTC), 0 for any number.",
+    )
+    max_month_seconds: int = Field(
+        0,
+        ge=0,
+        description="How many seconds the jobs of one owner may run on targets that are queued in"
+        " one month (UTC), 0 for any number.",
+    )
     max_jobs: int = Field(
         1_000_000,
         ge=0,

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quws import __version__
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language, called, kinds_of
+from quws.domain.compiling import Native
 from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
+from quws.domain.quotes import QuoteRecord
 from quws.domain.times import format_instant
 
 MOST_CIRCUITS = 10_000
@@ -59,6 +61,8 @@ class Feature(StrEnum):
     NOISE = "noise models"
     METHOD = "choice of method"
     EXACT = "exact expectation values"
+    COMPILING = "choice of compilation"
+    """OPTIMIZATION and INITIAL_LAYOUT are for its compiler."""
 
 
 class QubitCalibration(BaseModel):
@@ -156,6 +160,16 @@ class TargetDescription(BaseModel):
     conformance_rule: ConformanceRule = ConformanceRule.AUTOMATIC
     """When it has to pass the conformance circuits."""
 
+    def native(self, layout: Sequence[int] | None) -> Native:
+        """Return what circuits may consist of that it runs as they are, with a qubit map."""
+        return Native(
+            target=self.name,
+            qubits=self.qubits,
+            gates=tuple(self.native_gates),
+            coupling=None if self.coupling is None else tuple(self.coupling),
+            layout=None if layout is None else tuple(layout),
+        )
+
     def check(self, facts: Sequence[CircuitFacts]) -> None:
         """Refuse circuits that need what the target does not claim.
 
@@ -209,6 +223,8 @@ class TargetRecord(BaseModel):
     conformance: dict[str, Any] | None = None
     """What the last run of the conformance circuits found."""
     conformance_time: datetime | None = None
+    quotes: QuoteRecord = Field(default_factory=QuoteRecord)
+    """How it has kept its quotes."""
 
     @property
     def name(self) -> str:

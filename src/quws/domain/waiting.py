@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from quws.domain.quotas import Use
 from quws.domain.words import counted
+
+
+def why_not_running(use: Use) -> str:
+    """Say why a job waits whose owner, or a group of the owner's, has as many running as may."""
+    whose = "this owner" if use.bound.group is None else f"group {use.bound.group}"
+    jobs = counted(use.used, f"job of {whose} runs", f"jobs of {whose} run")
+    return f"{jobs}, as many as may at once; it starts when one of them is done"
 
 
 def why_queued(target: str, ahead: int, mine: int, *, attended: bool | None) -> str:

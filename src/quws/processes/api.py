@@ -18,12 +18,14 @@ from quws.domain.clock import utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import Backends, make_health, make_target_service, open_backends
 from quws.processes.connections import Connections, room_for
 from quws.processes.http import Protocol
 from quws.processes.monitor import monitored
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.lookout import Lookout
 from quws.services.jobs.service import JobService
@@ -31,6 +33,7 @@ from quws.services.pictures import Pictures
 from quws.services.queues import Queues
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.workers import Workers
@@ -81,8 +84,10 @@ async def open_services(
     configs: Sequence[TargetConfig],
     known: Mapping[Target, TargetDescription],
     specifications: Specifications = SPECIFICATIONS,
+    rules: QuotaRules = NO_RULES,
 ) -> AsyncIterator[Services]:
     """Open what the handlers work with, for as long as the application runs."""
+    signer = Signer(settings.data.absolute() / "signing.key", settings.resolved_signing_key())
     async with open_backends(settings) as backends:
         checker = CircuitChecker(seconds=settings.check_seconds)
         await checker.start()
@@ -96,6 +101,8 @@ async def open_services(
             known=known,
             specifications=specifications,
             room=DiskRoom(backends.folders, settings.min_free_space),
+            rules=rules,
+            signer=signer,
         )
         lookout = Lookout(backends.jobs.outbox, backends.events)
         listening = asyncio.gather(
@@ -126,6 +133,8 @@ def make_services(
     known: Iterable[Target],
     specifications: Specifications = SPECIFICATIONS,
     room: DiskRoom | None = None,
+    rules: QuotaRules = NO_RULES,
+    signer: Signer = NO_SIGNER,
 ) -> Services:
     """Return what the handlers work with.
 
@@ -135,8 +144,12 @@ def make_services(
         The names of targets that a job may name before their workers are up.
     known
         Targets that are installed here, and so can be asked what suits them.
+    signer
+        What signs records of jobs.
     room
         Whether the disks have room for new jobs; None where that is not asked.
+    rules
+        The quotas of single users and of groups.
 
     """
     accounts = AccountStore(backends.database)
@@ -153,6 +166,8 @@ def make_services(
             specifications=specifications,
             expected=expected,
             room=room,
+            rules=rules,
+            signer=signer,
             suitability=Suitability({target.name: target for target in known}),
             standing=Standing(accounts, backends.events),
         ),
@@ -162,6 +177,8 @@ def make_services(
         queues=Queues(QueueStore(backends.database)),
         workers=Workers(backends.dispatcher),
         pictures=Pictures(checker),
+        signer=signer,
+        batches=Batches(checker),
     )
 
 

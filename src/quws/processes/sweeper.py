@@ -48,7 +48,7 @@ async def sweeper(settings: Settings) -> None:
     stop = stop_event()
     async with open_backends(settings) as backends:
         sweeps = make_sweeps(backends, settings)
-        quotes = Quotes(backends.jobs.quotes)
+        quotes = Quotes(backends.jobs.quotes, announcer=backends.announcer)
         targets = make_target_service(backends)
         health = make_health(backends)
         queues = Queues(QueueStore(backends.database))
@@ -103,6 +103,7 @@ async def run_sweeper(
         if monotonic() >= next_quotes:
             next_quotes = monotonic() + _QUOTES_SECONDS
             await _try("quotes", quotes.refresh, quiet=True)
+            await _try("judged", quotes.judge, quiet=True)
         if monotonic() >= next_waiting:
             next_waiting = monotonic() + _WAITING_SECONDS
             await _try("waiting", lambda: sweeps.waiting(_WAITING_SECONDS))
@@ -112,6 +113,7 @@ async def run_sweeper(
             await _try("keys", sweeps.keys)
             await _try("outbox", sweeps.outbox)
             await _try("webhooks", sweeps.webhooks)
+            await _try("quotas", sweeps.quotas)
         if monotonic() >= next_load:
             next_load = monotonic() + _LOAD_SECONDS
             await _try("load", targets.sample_load)

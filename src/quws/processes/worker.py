@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from quws.domain.clock import utc_now
+from quws.domain.lanes import has_lanes
 from quws.domain.targets import TargetDescription
 from quws.processes.backends import make_health, open_backends
 from quws.processes.monitor import monitored
@@ -97,7 +98,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 lease_seconds=settings.lease,
                 result_bytes=settings.max_result,
                 results_bytes=settings.policy.max_results_bytes,
-                quotas=Quotas(backends.jobs.usage, settings.policy),
+                quotas=Quotas(backends.jobs.usage, settings.policy, settings.quota_rules()),
                 max_attempts=settings.policy.max_attempts,
             )
             lock = (
@@ -108,6 +109,14 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
             hints = HintListener(
                 settings.resolved_redis_url(), target_name, backends.announcer, settings.poll_delay
             )
+            lanes = has_lanes(description.kind)
+            short_hints = HintListener(
+                settings.resolved_redis_url(),
+                target_name,
+                backends.announcer,
+                settings.poll_delay,
+                short=True,
+            )
             slots = Slots(
                 place,
                 description,
@@ -115,6 +124,8 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 idle_seconds=settings.idle_look,
                 holder=None if lock is None else lock.holder,
                 on_full=hints.set_full,
+                short_slots=settings.short_slots if lanes else 0,
+                on_packed=short_hints.set_full,
             )
             target_health = TargetHealth(
                 place, description, slots, check_seconds=settings.health_check
@@ -128,6 +139,7 @@ async def worker(settings: Settings, target_name: str, *, sole: bool) -> None:
                 settings.grace,
                 cancellations=Cancellations(place) if description.remote else None,
                 lock=lock,
+                short_hints=short_hints if lanes else None,
             )
     finally:
         await readers.close()

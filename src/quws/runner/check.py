@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
-from quws.domain.payloads import as_text
+from quws.domain.payloads import NoPayload, as_bytes, as_text
 from quws.runner.work import is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -19,7 +18,9 @@ from quws.sandbox.messages import (
     CircuitDrawn,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsSplit,
     DrawCircuit,
+    SplitCircuits,
     ToChild,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
@@ -70,16 +71,27 @@ class CheckRole(Role):
     def load(self) -> None:
         from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
+        from quws.circuits.formats.qpy_split import split  # noqa: PLC0415
+        from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
 
         parse = load_parsers()
 
-        def facts(source: str, language: Language | None, limits: CircuitLimits) -> CircuitFacts:
-            return parse(source, language, limits)[1]
+        def alike(request: CheckCircuits) -> Alike:
+            def facts(
+                source: str, language: Language | None, limits: CircuitLimits
+            ) -> CircuitFacts:
+                circuit, found = parse(source, language, limits)
+                if request.native is not None:
+                    check_native(circuit, request.native, source, found.language)
+                return found
 
-        self._alike = partial(Alike, facts)
+            return Alike(facts, request.language, request.limits)
+
+        self._alike = alike
         self._read = read
         self._draw = draw
+        self._split = split
 
     @override
     def warm(self) -> None:
@@ -88,7 +100,7 @@ class CheckRole(Role):
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:
-        if not isinstance(request, CheckCircuits | DrawCircuit):
+        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits):
             raise unexpected(request)
         confine.limit(
             memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
@@ -98,7 +110,10 @@ class CheckRole(Role):
             if isinstance(request, DrawCircuit):
                 connection.send(self._drawn(request))
                 return True
-            alike = self._alike(request.language, request.limits)
+            if isinstance(request, SplitCircuits):
+                connection.send(self._parts(request))
+                return True
+            alike = self._alike(request)
             facts = []
             for index, source in enumerate(request.circuits):  # noqa: B007
                 facts.append(alike.facts(source))
@@ -118,3 +133,11 @@ class CheckRole(Role):
     def _drawn(self, request: DrawCircuit) -> CircuitDrawn:
         circuit = self._read(request.circuit, request.language, request.limits).circuit
         return CircuitDrawn(drawing=self._draw(circuit))
+
+    def _parts(self, request: SplitCircuits) -> CircuitsSplit:
+        try:
+            data = as_bytes(request.file)
+        except NoPayload as fault:
+            raise InvalidCircuit(f"the file of circuits {fault}") from None
+        files = self._split(data or b"", request.limits, request.most)
+        return CircuitsSplit(files=[as_text(file) for file in files])

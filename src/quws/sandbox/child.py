@@ -10,7 +10,7 @@ from time import monotonic
 
 import structlog
 
-from quws.sandbox import confine, messages
+from quws.sandbox import confine, lines
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 from quws.sandbox.roles import unexpected
@@ -99,7 +99,7 @@ class Child:
         """
         self._resting = False
         try:
-            self._writer.write(messages.encode(message))
+            self._writer.write(lines.encode(message))
             await self._writer.drain()
         except OSError:
             raise ChildLost(await self.exited) from None
@@ -135,7 +135,7 @@ class Child:
         """
         while line := await self._line():
             try:
-                message = messages.decode_from_child(line)
+                message = lines.decode_from_child(line)
             except MessageFault:
                 self.kill()
                 raise
@@ -172,7 +172,7 @@ class Child:
         if not line:
             return False
         try:
-            message = messages.decode_from_child(line)
+            message = lines.decode_from_child(line)
             if not isinstance(message, Ready):
                 raise unexpected(message)
         except MessageFault as fault:

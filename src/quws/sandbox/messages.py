@@ -6,29 +6,19 @@ model as if it came from the network. What fits none is a ``MessageFault`` and n
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Calibration, TargetDescription, TargetState
-
-T = TypeVar("T")
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
@@ -36,6 +26,8 @@ _MIME_TYPE = r"^[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?$"
 _MOST_FILES = 100
 SMALL_OUTCOME = 16 * 1024
 """Characters of an outcome that need no file of their own."""
+MOST_SAID = 2000
+"""Characters of a sentence on a circuit."""
 MOST_WANTED = 100
 """Circuits that are read at once for a child that must not read them itself."""
 
@@ -54,14 +46,15 @@ class _Message(BaseModel):
 class KnownHandover(_Message):
     """What is known of a job at the other side of a remote target.
 
-    ``begun`` says whether it may have been sent, ``age`` how many seconds ago; ``handle`` is the
-    other side's name for it, where it has answered.
+    ``begun`` says whether it may have been sent, ``age`` how many seconds ago, ``left_out`` without
+    which of its circuits; ``handle`` is the other side's name for it, where it has answered.
     """
 
     key: str
     begun: bool = False
     age: float = 0.0
     handle: str | None = None
+    left_out: list[NonNegativeInt] = Field(default_factory=list)
 
 
 class RunJob(_Message):
@@ -72,6 +65,7 @@ class RunJob(_Message):
     ``bindings`` make a circuit each of the only one in ``circuits``.
     ``facts`` is None for circuits that nobody has read yet. ``done`` names, by index, the files of
     circuits that have their result from an attempt before this one; a file may be of several.
+    ``missing`` says why others are not run: they have failed before, or are not wanted any more.
     ``handover`` is for remote targets.
     No file may have more than ``file_bytes``, nor all together more than ``results_bytes`` (0 for
     any number).
@@ -87,6 +81,7 @@ class RunJob(_Message):
     options: RunOptions
     response_format: ResponseFormat
     done: dict[int, str] = Field(default_factory=dict)
+    missing: dict[int, str] = Field(default_factory=dict)
     folder: str
     file_bytes: int
     results_bytes: int = 0
@@ -137,10 +132,11 @@ class _Read(_Message):
 
 
 class CheckCircuits(_Read):
-    """Find out what circuits are."""
+    """Find out what circuits are, and whether they are native where that is asked."""
 
     kind: Literal["check"] = "check"
     circuits: list[str]
+    native: Native | None = None
 
 
 class DrawCircuit(_Read):
@@ -148,6 +144,14 @@ class DrawCircuit(_Read):
 
     kind: Literal["draw"] = "draw"
     circuit: str
+
+
+class SplitCircuits(_Read):
+    """Cut a file that has all circuits of a batch into one for each; there may be ``most``."""
+
+    kind: Literal["split"] = "split"
+    file: str
+    most: int
 
 
 class ReadCircuits(_Message):
@@ -173,7 +177,17 @@ class ReadCircuits(_Message):
         return len(self.circuits) if self.bindings is None else self.bindings.count
 
 
-ToChild = RunJob | CircuitsRead | Go | Inspect | Cancel | CheckCircuits | DrawCircuit | ReadCircuits
+ToChild = (
+    RunJob
+    | CircuitsRead
+    | Go
+    | Inspect
+    | Cancel
+    | CheckCircuits
+    | DrawCircuit
+    | SplitCircuits
+    | ReadCircuits
+)
 
 
 # -- from a child -------------------------------------------------------------------------------
@@ -230,6 +244,14 @@ class CircuitFinished(_Message):
     compiled: ResultFile | None = None
 
 
+class CircuitFailed(_Message):
+    """A circuit of a batch could not be run, and the job goes on."""
+
+    kind: Literal["circuit_failed"] = "circuit_failed"
+    circuit: NonNegativeInt
+    sentence: Annotated[str, Field(max_length=MOST_SAID)]
+
+
 class Note(_Message):
     """Something for the timeline."""
 
@@ -259,10 +281,11 @@ class ResultsWritten(_Message):
 
 
 class JobFailed(_Message):
-    """The job ends in ERROR."""
+    """The job ends in ERROR, because of one of its circuits where that is known."""
 
     kind: Literal["job_failed"] = "job_failed"
     error: JobError
+    circuit: NonNegativeInt | None = None
 
 
 class NoRoom(_Message):
@@ -280,10 +303,11 @@ class Waiting(_Message):
 
 
 class Submitting(_Message):
-    """The job is to be sent to the other side, as soon as a ``Go`` says that this is known."""
+    """The job is to be sent to the other side, but for some circuits, after a ``Go``."""
 
     kind: Literal["submitting"] = "submitting"
     key: str
+    left_out: list[NonNegativeInt] = Field(default_factory=list)
 
 
 class NotSubmitted(_Message):
@@ -363,6 +387,13 @@ class CircuitDrawn(_Message):
     drawing: Drawing
 
 
+class CircuitsSplit(_Message):
+    """A file for each circuit of a batch."""
+
+    kind: Literal["circuits_split"] = "circuits_split"
+    files: list[str]
+
+
 class CircuitRefused(_Message):
     """A circuit cannot be read, or asks for too much; which one, and where in it."""
 
@@ -378,6 +409,7 @@ FromChild = (
     | CircuitsWanted
     | CircuitStarted
     | CircuitFinished
+    | CircuitFailed
     | Note
     | Progress
     | Calibrated
@@ -395,52 +427,6 @@ FromChild = (
     | CircuitsChecked
     | CircuitsWritten
     | CircuitDrawn
+    | CircuitsSplit
     | CircuitRefused
 )
-
-_TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
-_FROM_CHILD: TypeAdapter[FromChild] = TypeAdapter(Annotated[FromChild, Field(discriminator="kind")])
-
-
-def encode(message: BaseModel) -> bytes:
-    """Return a message as a line."""
-    # Not with pydantic: texts of strangers may hold halves of surrogate pairs.
-    return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
-
-
-def decode_to_child(line: bytes) -> ToChild:
-    """Return the message that a worker has sent.
-
-    Raises
-    ------
-    MessageFault
-        It is none.
-
-    """
-    return _decode(line, _TO_CHILD)
-
-
-def decode_from_child(line: bytes) -> FromChild:
-    """Return the message that a child has sent.
-
-    Raises
-    ------
-    MessageFault
-        It is none.
-
-    """
-    return _decode(line, _FROM_CHILD)
-
-
-def _decode(line: bytes, models: TypeAdapter[T]) -> T:
-    try:
-        return models.validate_python(json.loads(line))
-    except ValidationError as error:
-        # Without what was said: that may be a user's, and as long as it likes.
-        reasons = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)[:3]
-        ]
-        raise MessageFault(f"a message that nobody knows: {'; '.join(reasons)}") from None
-    except (ValueError, RecursionError):
-        raise MessageFault("a message that is no JSON") from None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from quws.sandbox import confine, messages
+from quws.sandbox import confine, lines
 from quws.sandbox.control import RoleConfig
 from quws.sandbox.leftovers import Leftovers, reseed
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
@@ -47,7 +47,7 @@ class Connection:
 
         """
         try:
-            self._file.write(messages.encode(message))
+            self._file.write(lines.encode(message))
         except (BrokenPipeError, ConnectionResetError):
             raise ParentGone from None
 
@@ -64,7 +64,7 @@ class Connection:
             line = self._file.readline()
         except ConnectionResetError:
             return None
-        return messages.decode_to_child(line) if line.endswith(b"\n") else None
+        return lines.decode_to_child(line) if line.endswith(b"\n") else None
 
 
 class Role(ABC):

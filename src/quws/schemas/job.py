@@ -73,7 +73,11 @@ class JobJson(RefJson):
     end_time: Instant | None
     destruction_time: Instant | None
     execution_duration: int | None
-    quote: Instant | None
+    quote: Instant | None = Field(description="When it will probably be done.")
+    quote_low: Instant | None = Field(
+        None, description="Nine of ten jobs end between this and quote_high."
+    )
+    quote_high: Instant | None = None
     errors: list[ErrorJson]
     results: list[ResultJson]
     target: str
@@ -83,6 +87,9 @@ class JobJson(RefJson):
     attempt: int
     circuits: int
     circuits_done: int
+    circuits_failed: int = 0
+    circuits_aborted: int = 0
+    circuits_url: str | None = Field(None, description="Where each of them stands.")
     queue_position: int | None = Field(description="How many jobs go before this one.")
     name: str | None = Field(None, description="What the owner calls it.")
     tags: list[str]

@@ -39,6 +39,15 @@ class LoadJson(BaseModel):
     running: int
 
 
+class QuotesJson(BaseModel):
+    """How a target has kept its last 200 quotes."""
+
+    judged: int = Field(description="How many of its jobs have ended that were quoted.")
+    hit_rate: float | None = Field(
+        description="Which part of them ended between low and high; null before there is one."
+    )
+
+
 class TargetJson(TargetDescription):
     """A target: what it is, whether it takes work, and its queue."""
 
@@ -55,6 +64,7 @@ class TargetJson(TargetDescription):
     expected_wait: float | None = Field(
         description="In how many seconds a new job would start; null where nobody knows."
     )
+    quotes: QuotesJson
     calibration: CalibrationRefJson | None
     calibrations_url: str
     conformance: dict[str, Any] | None = Field(

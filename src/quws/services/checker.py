@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import signal
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ import structlog
 
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
+from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
+from quws.domain.payloads import BINARY_TYPE, as_bytes
 from quws.sandbox import confine
 from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
@@ -22,8 +25,10 @@ from quws.sandbox.messages import (
     CircuitDrawn,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsSplit,
     DrawCircuit,
     FromChild,
+    SplitCircuits,
 )
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
@@ -43,7 +48,7 @@ _CEILING = 6
 _AT_ONCE_CHARACTERS = 512 * 1024
 """Of many circuits, a child gets so many at once: all of them at once would be in memory again."""
 _KILLED = (None, -signal.SIGKILL)
-_Request = CheckCircuits | DrawCircuit
+_Request = CheckCircuits | DrawCircuit | SplitCircuits
 _log = structlog.get_logger(__name__)
 
 
@@ -111,8 +116,15 @@ class CircuitChecker:
         circuits: list[str],
         language: Language | None,
         limits: CircuitLimits,
+        *,
+        native: Native | None = None,
     ) -> list[CircuitFacts]:
         """Return what each circuit is; one that the caller has sent before is not read again.
+
+        Parameters
+        ----------
+        native
+            What they may consist of, where they are run as they are.
 
         Raises
         ------
@@ -127,7 +139,7 @@ class CircuitChecker:
 
         """
         _refuse_long_ones(circuits, limits)
-        key = self._verdicts.key(caller, circuits, language, limits)
+        key = self._verdicts.key(caller, circuits, language, limits, native)
         known = self._verdicts.get(key)
         if known is not None:
             return known
@@ -136,6 +148,7 @@ class CircuitChecker:
                 circuits=some,
                 language=language,
                 limits=limits,
+                native=native,
                 memory_bytes=_MEMORY_BYTES,
                 cpu_seconds=math.ceil(self._seconds),
             )
@@ -182,6 +195,37 @@ class CircuitChecker:
         match answer:
             case CircuitDrawn(drawing=drawing):
                 return drawing
+            case CircuitRefused() as refused:
+                raise _invalid(refused, 0, several=False)
+            case _:
+                raise unexpected(answer)
+
+    async def split(
+        self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
+    ) -> list[bytes]:
+        """Return a QPY file for each circuit of one that has at most so many.
+
+        Raises
+        ------
+        InvalidCircuit
+            It is none, has too many circuits, or one of them is beyond ``limits``.
+        Unavailable, TooManyRequests
+            As with ``check``.
+
+        """
+        text = f"data:{BINARY_TYPE};base64,{b64encode(file).decode()}"
+        request = SplitCircuits(
+            file=text,
+            language=Language.QPY,
+            most=most,
+            limits=limits,
+            memory_bytes=_MEMORY_BYTES,
+            cpu_seconds=math.ceil(self._seconds),
+        )
+        (answer,) = await self._answers(caller, [request], len(text))
+        match answer:
+            case CircuitsSplit(files=files):
+                return [as_bytes(found) or b"" for found in files]
             case CircuitRefused() as refused:
                 raise _invalid(refused, 0, several=False)
             case _:

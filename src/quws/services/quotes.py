@@ -3,24 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import heapify, heappop, heappush
 from time import monotonic
 from weakref import WeakValueDictionary
 
+from quws.bus.announcer import Announcer
 from quws.domain.clock import Clock, utc_now
-from quws.domain.quotes import predict, remaining
+from quws.domain.lanes import is_short
+from quws.domain.quotes import FAR_SECONDS, Quote, predict, record_of, remaining
 from quws.domain.targets import TargetState
-from quws.domain.times import to_millis
 from quws.store.jobs.quotes import JobQuotes, QueueState
 
 _WORTH_SECONDS = 1.0
 _WORTH_PART = 0.1
-_FAR_SECONDS = 30 * 86_400
-"""Beyond this nobody knows: what is learned of jobs of seconds says nothing of one of months."""
 _UNKNOWN_MS = 1000
 _MOST_MS = 86_400_000
 _FRESH_SECONDS = 1.0
+
+
+class _Slots:
+    """In how many seconds each slot of a target is free: as many as jobs run, at least one.
+
+    Where short jobs have slots of their own, there is at least one of these too.
+
+    Parameters
+    ----------
+    back
+        In how many seconds the target takes work again.
+
+    """
+
+    def __init__(self, state: QueueState, now: datetime, back: float) -> None:
+        self._free: list[float] = []
+        self._short: list[float] = []
+        for job in state.running:
+            left = predict(job.work, state.known) or 0.0
+            left = max(back, remaining(left, (now - job.since).total_seconds()))
+            lane = self._short if state.lanes and is_short(job.cost_ms) else self._free
+            lane.append(left)
+        self._free = self._free or [back]
+        if state.lanes:
+            self._short = self._short or [back]
+        heapify(self._free)
+        heapify(self._short)
+
+    def __len__(self) -> int:
+        return len(self._free)
+
+    def first(self, *, short: bool) -> float:
+        """Return in how many seconds a job would start."""
+        return self._lane(short)[0]
+
+    def take(self, seconds: float, *, short: bool) -> float:
+        """Let the next job run for so long, and return in how many seconds it is done."""
+        lane = self._lane(short)
+        end = heappop(lane) + seconds
+        heappush(lane, end)
+        return end
+
+    def _lane(self, short: bool) -> list[float]:
+        if short and self._short and self._short[0] < self._free[0]:
+            return self._short
+        return self._free
 
 
 class Outlook:
@@ -37,55 +82,73 @@ class Outlook:
         self.known = state.known
         self.state = state.state
         """What the target was."""
+        self.lanes = state.lanes
+        """Whether short jobs have slots of their own."""
+        self._record = state.record
         self._read = now
-        self._free = _free_slots(state, now)
+        self._slots = _slots(state, now)
         self._unlisted = 0.0
-        if self._free is None or not (state.known or not (state.running or state.waiting)):
-            self._free = None
+        if self._slots is None or not (state.known or not (state.running or state.waiting)):
+            self._slots = None
             return
         total = 0.0
-        for _, work, _ in state.waiting:
-            total += self.queue(work)
+        for job in state.waiting:
+            total += self.queue(job.work, job.cost_ms)
         # Those that are not listed are taken for as long as those that are.
         more = state.waiting_count - len(state.waiting)
         if more > 0:
-            self._unlisted = total / len(state.waiting) * more / len(self._free)
+            self._unlisted = total / len(state.waiting) * more / len(self._slots)
 
-    def queue(self, work: int) -> float:
+    def queue(self, work: int, cost_ms: int) -> float:
         """Count one more job that waits, and return how many seconds it will probably run."""
         seconds = predict(work, self.known) or 0.0
-        if self._free is not None:
-            heappush(self._free, heappop(self._free) + seconds)
+        if self._slots is not None:
+            self._slots.take(seconds, short=is_short(cost_ms))
         return seconds
 
-    def wait(self, now: datetime) -> float | None:
+    def wait(self, now: datetime, *, short: bool = False) -> float | None:
         """Return in how many seconds a job would start if it were queued now.
 
         None when nobody knows when the target takes work again, or how long what is before it
         takes, or when that is too far ahead to mean something.
         """
-        if self._free is None:
+        if self._slots is None:
             return None
-        wait = self._free[0] + self._unlisted - (now - self._read).total_seconds()
-        return max(wait, 0.0) if wait < _FAR_SECONDS else None
+        unlisted = 0.0 if short and self.lanes else self._unlisted
+        wait = self._slots.first(short=short) + unlisted - (now - self._read).total_seconds()
+        return max(wait, 0.0) if wait < FAR_SECONDS else None
 
-    def end(self, work: int, now: datetime) -> datetime | None:
-        """Return the end of a job if it were queued now; None when nothing is known yet."""
-        seconds, wait = predict(work, self.known), self.wait(now)
-        return None if seconds is None or wait is None else _at(now, wait + seconds)
+    def end(self, work: int, cost_ms: int, now: datetime) -> Quote | None:
+        """Return the quote of a job if it were queued now; None when nothing is known yet."""
+        seconds, wait = predict(work, self.known), self.wait(now, short=is_short(cost_ms))
+        return None if seconds is None or wait is None else self._record.quote(now, wait + seconds)
 
-    def cost_ms(self, work: int) -> int:
-        """Return how long this much work takes, for the fair share of its owner."""
+    def cost_ms(self, work: int, computed: float | None = None) -> int:
+        """Return how long this much work takes, for the fair share of its owner.
+
+        ``computed`` is in how many seconds the target itself thinks to do it: that counts where
+        only larger jobs have run here, or none.
+        """
         seconds = predict(work, self.known)
+        if computed is not None and work < min(self.known, default=work + 1):
+            seconds = computed if seconds is None else min(seconds, computed)
         return _UNKNOWN_MS if seconds is None else min(max(1, round(seconds * 1000)), _MOST_MS)
 
 
 class Quotes:
-    """Predicts the end of jobs from a target's queue and from what it has learned."""
+    """Predicts the end of jobs from a target's queue and from what it has learned.
 
-    def __init__(self, store: JobQuotes, clock: Clock = utc_now) -> None:
+    ``announcer`` tells who follows a job that its quote has moved.
+    """
+
+    def __init__(
+        self, store: JobQuotes, clock: Clock = utc_now, announcer: Announcer | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._announcer = announcer
+        self._judged: dict[str, int] = {}
+        """How many jobs of each target had ended when it was judged."""
         self._outlooks: dict[str, tuple[float, Outlook]] = {}
         """By target, and until when each is good."""
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -123,10 +186,10 @@ class Quotes:
             self._outlooks[target] = until, found
         return found
 
-    def of_new(self, state: QueueState, work: int) -> datetime | None:
-        """Return the end of a job if it were queued now; None when nothing is known yet."""
+    def of_new(self, state: QueueState, work: int, cost_ms: int) -> Quote | None:
+        """Return the quote of a job if it were queued now; None when nothing is known yet."""
         now = self._clock()
-        return Outlook(state, now).end(work, now)
+        return Outlook(state, now).end(work, cost_ms, now)
 
     def wait(self, state: QueueState) -> float | None:
         """Return in how many seconds a job would start if it were queued now; see `Outlook`."""
@@ -137,39 +200,60 @@ class Quotes:
         """Renew the quotes of waiting and running jobs where they have moved.
 
         Returns how many did. One that is overtaken moves: what is still running then goes on for
-        longer than was thought.
+        longer than was thought. Whoever follows a job is told that it did.
         """
         count = 0
         for target in await self._store.targets_with_work():
             state = await self._store.queue_of(target)
             now = self._clock()
-            free = _free_slots(state, now)
-            moved: dict[str, datetime | None] = {}
-            for job_id, work, since, old in state.running:
-                seconds = predict(work, state.known)
-                if seconds is None:
-                    break
-                left = remaining(seconds, (now - since).total_seconds())
-                _move(moved, job_id, old, _at(now, left), now)
-            for job_id, work, old in state.waiting:
-                seconds = predict(work, state.known)
-                if free is None:
-                    if old is not None:
-                        moved[job_id] = None  # It was a promise that nobody can keep now.
-                    continue
-                if seconds is None:
-                    break  # Nothing is known of this target.
-                end = heappop(free) + seconds
-                heappush(free, end)
-                _move(moved, job_id, old, _at(now, end), now)
-            if moved:
-                await self._store.set_quotes(moved)
-                count += len(moved)
+            if moved := _moved(state, now):
+                for job_id, phase in await self._store.set_quotes(moved, now):
+                    count += 1
+                    if self._announcer is not None:
+                        await self._announcer.touched(job_id, phase)
+        return count
+
+    async def judge(self) -> int:
+        """Learn from how targets have kept their quotes. Returns of how many there was news."""
+        count = 0
+        for target, ended in (await self._store.ended()).items():
+            if self._judged.get(target) != ended:
+                await self._store.set_record(target, record_of(await self._store.judged(target)))
+                self._judged[target] = ended
+                count += 1
         return count
 
 
-def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
-    """Return in how many seconds each slot is free: as many slots as jobs run, at least one.
+def _moved(state: QueueState, now: datetime) -> dict[str, Quote | None]:
+    """Return the new quotes of jobs of a queue whose old ones do not hold any more."""
+    moved: dict[str, Quote | None] = {}
+
+    def move(job_id: str, old: datetime | None, new: Quote | None) -> None:
+        if (old is None) != (new is None) or (old and new and _differs(old, new.at, now)):
+            moved[job_id] = new
+
+    for job in state.running:
+        seconds = predict(job.work, state.known)
+        if seconds is None:
+            break
+        left = remaining(seconds, (now - job.since).total_seconds())
+        move(job.id, job.quote, state.record.quote(now, left))
+    slots = _slots(state, now)
+    for waiting in state.waiting:
+        seconds = predict(waiting.work, state.known)
+        if slots is None:
+            # It was a promise that nobody can keep now.
+            move(waiting.id, waiting.quote, None)
+            continue
+        if seconds is None:
+            break  # Nothing is known of this target.
+        end = slots.take(seconds, short=is_short(waiting.cost_ms))
+        move(waiting.id, waiting.quote, state.record.quote(now, end))
+    return moved
+
+
+def _slots(state: QueueState, now: datetime) -> _Slots | None:
+    """Return when the slots of a target are free.
 
     None when the target takes no work and nobody knows until when.
     """
@@ -178,28 +262,7 @@ def _free_slots(state: QueueState, now: datetime) -> list[float] | None:
         if state.state.until is None:
             return None
         back = max(0.0, (state.state.until - now).total_seconds())
-    free = []
-    for _, work, since, _ in state.running:
-        seconds = predict(work, state.known) or 0.0
-        free.append(max(back, remaining(seconds, (now - since).total_seconds())))
-    free = free or [back]
-    heapify(free)
-    return free
-
-
-def _at(now: datetime, seconds: float) -> datetime | None:
-    return to_millis(now + timedelta(seconds=seconds)) if seconds < _FAR_SECONDS else None
-
-
-def _move(
-    moved: dict[str, datetime | None],
-    job_id: str,
-    old: datetime | None,
-    new: datetime | None,
-    now: datetime,
-) -> None:
-    if (old is None) != (new is None) or (old and new and _differs(old, new, now)):
-        moved[job_id] = new
+    return _Slots(state, now, back)
 
 
 def _differs(old: datetime, new: datetime, now: datetime) -> bool:

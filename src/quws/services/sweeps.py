@@ -31,6 +31,8 @@ from quws.telemetry import logs
 _OUTBOX_KEPT = timedelta(days=1)
 _DEAD_KEPT = timedelta(days=8)
 _KEYS_KEPT = timedelta(days=7)
+_USE_KEPT = timedelta(days=60)
+"""Jobs that are queued in one month may end in the next one, and are settled then."""
 _ARCHIVABLE = sources(Move.ARCHIVE) | sources(Move.ABORT)
 """Of a job in any other phase nobody knows how it could be kept."""
 _log = structlog.get_logger(__name__)
@@ -216,6 +218,10 @@ class Sweeps:
         while pruned := await self._store.webhooks.prune(now - _OUTBOX_KEPT, now - _DEAD_KEPT):
             count += pruned
         return count
+
+    async def quotas(self) -> int:
+        """Forget what was used of quotas in days and months that are long over."""
+        return await self._store.quota_use.forget(self._clock() - _USE_KEPT)
 
     async def orphans(self) -> int:
         """Delete files of jobs that never came to be or that the database has forgotten."""

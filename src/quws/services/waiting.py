@@ -8,7 +8,8 @@ from quws.bus.announcer import Announcer
 from quws.domain.job import Job
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
-from quws.domain.waiting import why_queued
+from quws.domain.waiting import why_not_running, why_queued
+from quws.services.quotas import Quotas
 from quws.store.jobs.reading import JobReading
 
 _FRESH_SECONDS = 2.0
@@ -17,8 +18,9 @@ _FRESH_SECONDS = 2.0
 class Waiting:
     """Knows whether workers are alive, and who goes before a job."""
 
-    def __init__(self, store: JobReading, announcer: Announcer) -> None:
+    def __init__(self, store: JobReading, announcer: Announcer, quotas: Quotas) -> None:
         self._store = store
+        self._quotas = quotas
         self._announcer = announcer
         self._known: dict[str, tuple[float, bool | None]] = {}
 
@@ -27,6 +29,8 @@ class Waiting:
         said = state.sentence(job.target) or job.message
         if said is not None or ahead is None or job.phase is not Phase.QUEUED:
             return said
+        if (hindrance := await self._quotas.hindrance(job.owner)) is not None:
+            return why_not_running(hindrance)
         mine = await self._store.of_owner_ahead(job.id, job.target) if ahead else 0
         attended = await self._attended(job.target)
         return why_queued(job.target, ahead, min(mine, ahead), attended=attended)

@@ -177,6 +177,12 @@ class Database:
         """Take the largest of several values."""
         return func.max(*values) if self.is_sqlite else func.greatest(*values)
 
+    def last(self, text: ColumnElement[str], characters: int) -> ColumnElement[str]:
+        """Take so many of the last characters of a text."""
+        if self.is_sqlite:
+            return func.substr(text, -characters)
+        return func.right(text, characters)
+
     async def lock(self, connection: AsyncConnection, name: str) -> None:
         """Hold a lock of this name until the transaction ends.
 

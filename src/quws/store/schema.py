@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
+import quws.store.owner_tables  # noqa: F401 - its tables are of the schema too
 from quws.store.database import (
     OLDEST_CODE,
     StoreUnavailable,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -21,6 +23,12 @@ from sqlalchemy import (
 from quws.domain.labels import INDEXED_RUN_ID
 from quws.store.instants import Instant
 
+
+def _only(condition: str) -> dict[str, Any]:
+    """Return what makes an index one of the rows of which a condition holds."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -28,6 +36,9 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+_QUEUE = ("target", "priority", "turn", "queued_time", "id")
+_WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
 
 jobs = Table(
     "jobs",
@@ -48,18 +59,26 @@ jobs = Table(
     Column("end_time", Instant),
     Column("destruction_time", Instant),
     Column("execution_duration", Integer, nullable=False),
-    # When this attempt was claimed, and the run time of attempts that were
-    # suspended before it: both count against the execution duration.
+    # The time of this attempt's claim, and the run time of those that were suspended before it.
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
+    # When it will probably be done, and between what; and its first quote when it waited, by which
+    # its target is judged: when that was made, and those three.
     Column("quote", Instant),
+    Column("quote_low", Instant),
+    Column("quote_high", Instant),
+    Column("told", Text),
     # How large the job is, as the quote counts it: a power of two.
     Column("size", Integer, nullable=False, server_default=text("0")),
     # For the fair share of owners: how long it will run by what was known when it was
     # made, and its place among the jobs that wait. Counted in milliseconds of run time.
     Column("cost_ms", BigInteger, nullable=False, server_default=text("1000")),
     Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    # Shots of all circuits together; and what was charged for it to whose quotas, as a list of
+    # subject, limit, end of the period and amount.
+    Column("shots", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
     # By the clock of the database, which all processes share.
@@ -67,6 +86,8 @@ jobs = Table(
     Column("worker", Text),
     Column("circuits", Integer, nullable=False),
     Column("circuits_done", Integer, nullable=False, server_default=text("0")),
+    Column("circuits_failed", Integer, nullable=False, server_default=text("0")),
+    Column("circuits_aborted", Integer, nullable=False, server_default=text("0")),
     # Of parameters and results, for the limit of the owner.
     Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("message", Text),
@@ -89,61 +110,47 @@ jobs = Table(
         "run_id",
         "creation_time",
         "id",
-        postgresql_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
-        sqlite_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        **_only(f"length(run_id) <= {INDEXED_RUN_ID}"),
     ),
     Index(
         "ix_jobs_owner_end",
         "owner",
         "end_time",
         "id",
-        postgresql_where=text("end_time IS NOT NULL"),
-        sqlite_where=text("end_time IS NOT NULL"),
+        **_only("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index(
-        "ix_jobs_queue",
-        "target",
-        "priority",
-        "turn",
-        "queued_time",
-        "id",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
+    # The next short job, which does not wait behind long ones.
+    Index("ix_jobs_short", *_QUEUE, **_only(f"{_WAITS} AND cost_ms < 1000")),
     # Whose turn is next, and when an owner's next turn is.
     Index(
         "ix_jobs_turn",
         "target",
         "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
     Index(
         "ix_jobs_owner_turn",
         "target",
         "owner",
         "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
+        **_only("phase IN ('QUEUED', 'SUSPENDED')"),
     ),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
-        postgresql_where=text("phase <> 'ARCHIVED'"),
-        sqlite_where=text("phase <> 'ARCHIVED'"),
+        **_only("phase <> 'ARCHIVED'"),
     ),
     Index(
         "ix_jobs_deadline",
         "deadline",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
     Index(
         "ix_jobs_lease",
         "lease_until",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
 )
 
@@ -201,8 +208,7 @@ timeline = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # What happened, for those who are to be told of it. No foreign key: a deletion is told of
-    # when the job is gone.
+    # What happened to jobs. No foreign key: a deletion is told of when the job is gone.
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
@@ -282,8 +288,7 @@ webhook_deliveries = Table(
         "ix_webhook_deliveries_due",
         "webhook",
         "next_try",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
     # Whether an earlier one of the job is on its way.
     Index(
@@ -291,8 +296,7 @@ webhook_deliveries = Table(
         "webhook",
         "job_id",
         "outbox",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
 )
 
@@ -325,6 +329,8 @@ targets = Table(
     Column("calibration_id", Text),
     Column("conformance", JSON(none_as_null=True)),
     Column("conformance_time", Instant),
+    # How its quotes were kept.
+    Column("quote_record", JSON(none_as_null=True)),
 )
 
 calibrations = Table(
@@ -359,12 +365,12 @@ handovers = Table(
     Column("handle", Text),
     Column("created", Instant, nullable=False),
     Column("changed", Instant, nullable=False),
+    Column("left_out", JSON(none_as_null=True)),
     Index(
         "ix_submissions_cancel",
         "target",
         "changed",
-        postgresql_where=text("state = 'cancel'"),
-        sqlite_where=text("state = 'cancel'"),
+        **_only("state = 'cancel'"),
     ),
 )
 
@@ -397,6 +403,8 @@ run_times = Table(
     Column("size", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
+    # What became of the last quotes, in as many characters for each.
+    Column("judged", Text, nullable=False, server_default=text("''")),
 )
 
 users = Table(

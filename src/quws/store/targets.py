@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from quws.domain.quotes import QuoteRecord
 from quws.domain.targets import (
     Calibration,
     Load,
@@ -284,12 +285,13 @@ class TargetStore:
             self._understood[row.name] = (row.description, description)
         return TargetRecord(
             description=description,
-            state=_state(row),
+            state=state_in(row),
             set_by=row.hold_by if row.is_held else None,
             checked=row.checked,
             calibration=row.calibration_id,
             conformance=row.conformance,
             conformance_time=row.conformance_time,
+            quotes=QuoteRecord.model_validate(row.quote_record or {}),
         )
 
 
@@ -298,8 +300,11 @@ def is_online(database: Database, target: str | BindParameter[str]) -> ColumnEle
     return not_(exists().where(_c.name == target, _effective(database) != TargetStatus.ONLINE))
 
 
-def select_state(database: Database) -> Statement:
-    """Return the query that `state_of` asks. What else is known of a target is far longer."""
+def select_state(database: Database, *more: ColumnElement[Any]) -> Statement:
+    """Return the query that `state_of` asks, with ``more`` columns.
+
+    What else is known of a target is far longer.
+    """
     return Statement(
         select(
             _c.status,
@@ -309,6 +314,7 @@ def select_state(database: Database) -> Statement:
             _c.hold_message,
             _c.hold_until,
             _held(database).label("is_held"),
+            *more,
         ).where(_CALLED)
     )
 
@@ -316,7 +322,7 @@ def select_state(database: Database) -> Statement:
 def state_of(connection: Connection, query: Statement, target: str) -> TargetState | None:
     """Read the state of a target that counts; None where there is no such target."""
     row = query.first(connection, {"called": target})
-    return None if row is None else _state(row)
+    return None if row is None else state_in(row)
 
 
 def _held(database: Database) -> ColumnElement[bool]:
@@ -332,7 +338,8 @@ def _records(database: Database) -> Any:
     return select(t.targets, _held(database).label("is_held"))
 
 
-def _state(row: Any) -> TargetState:
+def state_in(row: Any) -> TargetState:
+    """Return the state of a target that counts, by a row that has what it consists of."""
     if row.is_held:
         return TargetState(
             status=TargetStatus(row.hold), message=row.hold_message, until=row.hold_until

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quws.domain.circuits import CircuitFacts, Language
+    from quws.domain.compiling import Optimization
     from quws.domain.options import RunOptions
     from quws.domain.paulis import Observable
     from quws.domain.targets import Calibration, TargetDescription
@@ -56,6 +57,14 @@ class Compiled:
     """The language of that text."""
     values: Mapping[str, float] | None = None
     """The values of its parameters, which are not in the text; None where it has none."""
+    optimization: Optimization | None = None
+    """How hard the compiler tried; None where there is none."""
+    seed: int | None = None
+    """What the compiler drew its random numbers from."""
+    shot_seconds: float | None = None
+    """How long one run of it will take, by the target's calibration; None where nobody knows."""
+    fidelity: float | None = None
+    """How likely nothing goes wrong in a run, by the target's calibration."""
 
 
 @dataclass(frozen=True, slots=True)

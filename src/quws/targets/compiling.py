@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from quws.domain.compiling import Optimization
 from quws.domain.errors import InvalidCircuit
+from quws.targets.base import Compiled
+from quws.targets.properties import gates_of
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from quws.domain.options import RunOptions
+
+_MOST = 16
+"""Ways to compile that are kept: to make the passes of one takes some milliseconds."""
+_Way = tuple[int, tuple[int, ...] | None, bool]
 
 
 class Compiler:
@@ -17,23 +27,20 @@ class Compiler:
     Parameters
     ----------
     level
-        How hard it tries, 0 to 3.
+        How hard it tries where a job does not say, 0 to 3.
 
     """
 
     def __init__(self, target: Any, level: int, *, seed: int = 0) -> None:
-        from qiskit.transpiler import generate_preset_pass_manager  # noqa: PLC0415
+        self._target = target
+        self._level = level
+        self._seed = seed
+        self._aligned = _is_aligned(target)
+        self._ways: dict[_Way, Any] = {}
+        for scheduled in (False, True)[: 1 + self._aligned]:
+            self._passes((level, None, scheduled))
 
-        self._passes = generate_preset_pass_manager(level, target=target, seed_transpiler=seed)
-        self._scheduling = (
-            generate_preset_pass_manager(
-                level, target=target, seed_transpiler=seed, scheduling_method="alap"
-            )
-            if _is_aligned(target)
-            else None
-        )
-
-    def compile(self, circuit: QuantumCircuit) -> QuantumCircuit:
+    def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         """Return a circuit as the target can run it.
 
         Raises
@@ -44,16 +51,52 @@ class Compiler:
         """
         from qiskit.transpiler import TranspilerError  # noqa: PLC0415
 
-        passes = self._passes
-        if self._scheduling is not None and circuit.count_ops().get("delay"):
-            passes = self._scheduling
+        layout = options.initial_layout
+        if options.verbatim:
+            return self._as_it_is(circuit, layout)
+        level = self._level if options.optimization is None else int(options.optimization)
+        scheduled = self._aligned and bool(circuit.count_ops().get("delay"))
+        passes = self._passes((level, None if layout is None else tuple(layout), scheduled))
         try:
             with warnings.catch_warnings():
                 # Delays become whole units of the device's time; that is said for each.
                 warnings.simplefilter("ignore")
-                return passes.run(circuit)
+                made = passes.run(circuit)
         except TranspilerError as error:
             raise InvalidCircuit(f"the circuit cannot be compiled: {error.message}") from None
+        return Compiled(
+            made,
+            layout=layout_of(made),
+            changed=True,
+            optimization=Optimization(str(level)),
+            seed=self._seed,
+        )
+
+    def _passes(self, way: _Way) -> Any:
+        from qiskit.transpiler import generate_preset_pass_manager  # noqa: PLC0415
+
+        found = self._ways.get(way)
+        if found is None:
+            level, layout, scheduled = way
+            if len(self._ways) >= _MOST:
+                self._ways.pop(next(reversed(self._ways)))
+            found = self._ways[way] = generate_preset_pass_manager(
+                level,
+                target=self._target,
+                initial_layout=None if layout is None else list(layout),
+                seed_transpiler=self._seed,
+                scheduling_method="alap" if scheduled else None,
+            )
+        return found
+
+    def _as_it_is(self, circuit: QuantumCircuit, layout: Sequence[int] | None) -> Compiled:
+        from quws.circuits.native import placed  # noqa: PLC0415
+
+        width = self._target.num_qubits or circuit.num_qubits
+        places = list(range(circuit.num_qubits)) if layout is None else list(layout)
+        supported = self._target.instruction_supported
+        made = placed(circuit, gates_of(self._target), width, places, supported)
+        return Compiled(made, layout=places, changed=True, optimization=Optimization.NONE)
 
 
 def check_level(level: int) -> None:

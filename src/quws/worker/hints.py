@@ -15,6 +15,7 @@ from typing_extensions import override
 from quws.bus.announcer import Announcer
 from quws.bus.connection import BUS_ERRORS, connect, deserialize, serialize
 from quws.bus.dispatcher import FUNCTION, queue_name
+from quws.domain.lanes import lane_of_short
 from quws.worker.slots import Slots
 
 _RECONNECT_SECONDS = 0.5
@@ -75,14 +76,23 @@ class HintListener:
     ----------
     poll_delay
         How long to wait for a hint before a sign of life is given, in seconds.
+    short
+        Hear of short jobs only, which may have slots where others have none.
 
     """
 
     def __init__(
-        self, redis_url: str, target: str, announcer: Announcer, poll_delay: float
+        self,
+        redis_url: str,
+        target: str,
+        announcer: Announcer,
+        poll_delay: float,
+        *,
+        short: bool = False,
     ) -> None:
         self._redis_url = redis_url
-        self._target = target
+        self._target = lane_of_short(target) if short else target
+        self._short = short
         self._announcer = announcer
         self._poll_delay = poll_delay
         self._free = asyncio.Event()
@@ -116,7 +126,8 @@ class HintListener:
             await asyncio.sleep(_RECONNECT_SECONDS)
             return True
         # Taken in the moment when the last slot was filled, or of jobs for which there is no slot.
-        if slots.full and (not taken or (hints > 1 and slots.more)):
+        full = slots.packed if self._short else slots.full
+        if full and (not taken or (hints > 1 and slots.more)):
             await self._announcer.work(self._target)
             return True
         return taken

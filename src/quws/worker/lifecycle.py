@@ -29,6 +29,7 @@ async def run_worker(
     *,
     cancellations: Cancellations | None = None,
     lock: TargetLock | None = None,
+    short_hints: HintListener | None = None,
 ) -> None:
     """Work until told to stop, then let jobs end or hand them back.
 
@@ -41,6 +42,8 @@ async def run_worker(
         while lock is None or await lock.acquire(stop):
             slots.resume()
             work = [hints.run(slots), slots.look(), health.run()]
+            if short_hints is not None:
+                work.append(short_hints.run(slots))
             if cancellations is not None:
                 work.append(cancellations.run())
             async with _in_background(*work):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import structlog
 
 from quws.bus.events import JobEvent
 from quws.domain.job import Claim
+from quws.domain.lanes import OVERDUE_SECONDS, is_short
 from quws.domain.targets import TargetDescription
 from quws.services.aside import Aside
 from quws.services.repeat import repeat
@@ -45,6 +47,10 @@ class Slots:
         How often an idle slot looks for work by itself, without any hint.
     holder
         Who must hold the target so that a job can be claimed; None for anybody.
+    short_slots
+        How many short jobs run besides.
+    on_full, on_packed
+        Told whether there is no slot for any job, and none for a short one.
 
     """
 
@@ -57,6 +63,8 @@ class Slots:
         idle_seconds: float,
         holder: str | None = None,
         on_full: Callable[[bool], None] = lambda _: None,
+        short_slots: int = 0,
+        on_packed: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._place = place
         self._target = target
@@ -64,6 +72,8 @@ class Slots:
         self._idle_seconds = idle_seconds
         self._holder = holder
         self._on_full = on_full
+        self._short_slots = short_slots
+        self._on_packed = on_packed
         self._held: set[HeldJob] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._takes: set[asyncio.Task[bool]] = set()
@@ -73,13 +83,40 @@ class Slots:
         self._resting = False
         self.more = False
         """Whether further jobs waited when the last ones were claimed."""
+        self._more_short = False
+        """The same of short ones."""
         self.trouble: str | None = None
         """Why this worker could not run its last job."""
 
     @property
     def full(self) -> bool:
-        """Whether no job can be taken now."""
-        return self._stopping or self._resting or len(self._tasks) >= self._slots
+        """Whether no job can be taken now that is not short."""
+        return self._room() <= 0
+
+    @property
+    def packed(self) -> bool:
+        """Whether no job at all can be taken now."""
+        return self._room_for_short() <= 0
+
+    def _room(self) -> int:
+        return min(self._slots - self._long, self._room_for_short())
+
+    def _room_for_short(self) -> int:
+        if self._stopping or self._resting:
+            return 0
+        running, long = len(self._held), self._long
+        lane = self._short_slots + max(0, self._slots - long) - (running - long)
+        # What is not short any more goes on, but not without end beside ever more of its kind.
+        return min(lane, self._slots + 2 * self._short_slots - running)
+
+    @property
+    def _long(self) -> int:
+        """How many of the jobs that run are not short, or have been for too long."""
+        now = monotonic()
+        return sum(
+            not is_short(held.claim.job.cost_ms) or now - held.began > OVERDUE_SECONDS
+            for held in self._held
+        )
 
     # -- taking work ------------------------------------------------------------
 
@@ -93,16 +130,18 @@ class Slots:
 
     async def _take(self) -> bool:
         async with self._claiming:
-            if self.full:
-                return False
-            taken = await self._claim(self._slots - len(self._tasks))
-            for held in taken:
-                task = asyncio.get_running_loop().create_task(self._slot(held))
-                self._tasks.add(task)
-                task.add_done_callback(self._free)
-            if taken:
-                self._on_full(self.full)
-            return bool(taken)
+            found = False
+            while not self.packed:
+                only_short = self.full
+                taken = await self._claim(self._room_for_short() if only_short else self._room())
+                for held in taken:
+                    task = asyncio.get_running_loop().create_task(self._slot(held))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._free)
+                found = found or bool(taken)
+                if not taken or not (self._more_short if only_short else self.more):
+                    break
+            return found
 
     async def look(self) -> None:
         """Take work without being told, every now and then, until cancelled.
@@ -132,7 +171,7 @@ class Slots:
     async def drain(self, grace_seconds: float) -> None:
         """Take no more work; let jobs end within the grace period, then hand back the rest."""
         self._stopping = True
-        self._on_full(True)
+        self._tell()
         async with self._claiming:
             pass  # A claim that is under way gets its slot, and is drained with the others.
         # What runs elsewhere goes on there; whoever comes next looks after it.
@@ -145,7 +184,7 @@ class Slots:
     def resume(self) -> None:
         """Take work again after a drain."""
         self._stopping = False
-        self._on_full(self.full)
+        self._tell()
 
     def describe(self, target: TargetDescription) -> None:
         """Take note that the target has changed, for the jobs to come."""
@@ -159,9 +198,13 @@ class Slots:
 
     def _free(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._on_full(self.full)
+        self._tell()
         if not task.cancelled() and task.exception() is not None:
             _log.error("slot failed", exc_info=task.exception())
+
+    def _tell(self) -> None:
+        self._on_full(self.full)
+        self._on_packed(self.packed)
 
     def _rest(self, why: str) -> None:
         """Take no job for a while: the trouble is this worker's, and the next job would have it
@@ -169,23 +212,30 @@ class Slots:
         """
         self._set_trouble(why)
         self._resting = True
-        self._on_full(True)
+        self._tell()
         asyncio.get_running_loop().call_later(_REST_SECONDS, self._wake)
 
     def _wake(self) -> None:
         self._resting = False
-        self._on_full(self.full)
+        self._tell()
 
     async def _claim(self, most: int) -> list[HeldJob]:
         shifted = self._place.store_clock.shifted
-        taken = await self._next(most)
-        self.more = taken.more
+        only_short = self.full
+        taken = await self._next(most, short=only_short)
+        self._more_short = taken.more
+        if not only_short:
+            self.more = taken.more
         jobs = [HeldJob(self._place, claim, shifted) for claim in taken.claims]
         # At once: who hands back all jobs must not miss one whose task has not begun.
         self._held.update(jobs)
+        if jobs:
+            self._tell()
+            if self._short_slots:
+                asyncio.get_running_loop().call_later(OVERDUE_SECONDS, self._tell)
         return jobs
 
-    async def _next(self, most: int) -> Taken:
+    async def _next(self, most: int, *, short: bool) -> Taken:
         """Claim the next jobs that can be read; another worker may be able to read the others."""
         place = self._place
         while True:
@@ -199,6 +249,8 @@ class Slots:
                     most=most,
                     holder=self._holder,
                     but=left,
+                    entitlements=place.quotas.entitlements,
+                    short=short,
                 )
             except UnreadableJob as unreadable:
                 if unreadable.job_id in left:
@@ -212,10 +264,10 @@ class Slots:
         while True:
             with self._told(held.claim):
                 await self._run(held)
-            if self._stopping or self._resting or not self.more:
-                return
             try:
-                taken = await self._claim(1)
+                async with self._claiming:
+                    more = self._more_short if self.full else self.more
+                    taken = await self._claim(1) if more and not self.packed else []
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return

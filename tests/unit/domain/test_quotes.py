@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import pytest
+from store_helpers import NOW
 
 from quws.domain.circuits import CircuitFacts, Language
-from quws.domain.quotes import predict, work_of
+from quws.domain.quotes import Judgement, QuoteRecord, predict, record_of, work_of
 
 
 def facts(**known: Any) -> CircuitFacts:
@@ -79,3 +80,28 @@ def test_what_took_no_time_can_be_used_as_well() -> None:
     assert predict(2, {1: 0.0, 3: 1.0}) == pytest.approx(1e-3)
     assert predict(2, {1: 1.0, 3: 0.0}) == pytest.approx(1e-3)
     assert predict(5000, {1: 1.0}) == 2.0**60
+
+
+def test_a_quote_has_a_low_and_a_high() -> None:
+    quote = QuoteRecord(low=0.5, high=2.0).quote(NOW, 9.8)
+    assert quote is not None
+    seconds = [(item - NOW).total_seconds() for item in (quote.at, quote.low, quote.high)]
+    assert seconds == pytest.approx([9.8, 4.8, 19.8], abs=2e-3)
+    assert QuoteRecord().quote(NOW, 31 * 86_400) is None, "that far ahead nobody knows"
+
+
+def judged(ratio: float, kept: bool = True) -> Judgement:
+    return Judgement(NOW, kept, ratio)
+
+
+def test_a_target_learns_how_far_it_is_mistaken() -> None:
+    few = record_of([judged(3.0, kept=False)] * 19)
+    assert (few.judged, few.kept, few.low, few.high) == (19, 0, 0.5, 2.0)
+    ratios = [1 + k / 100 for k in range(-50, 250)]
+    record = record_of([judged(item, kept=item < 2) for item in ratios])
+    assert (record.judged, record.kept) == (200, 50), "only the last 200"
+    assert (record.low, record.high) == pytest.approx((1.0, 3.43))
+    early = record_of([judged(0.3)] * 200)
+    assert (early.low, early.high) == (0.3, 1.0), "the quote itself lies between"
+    assert QuoteRecord().hit_rate is None
+    assert record.hit_rate == 0.25

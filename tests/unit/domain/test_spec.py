@@ -96,6 +96,9 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         "memory",
         "method",
         "noise",
+        "on_error",
+        "optimization",
+        "initial_layout",
         "response_format",
         "tags",
         "metadata",
@@ -157,6 +160,9 @@ def test_where_nothing_is_said_the_target_decides() -> None:
         "memory": False,
         "method": None,
         "noise": None,
+        "on_error": "stop",
+        "optimization": None,
+        "initial_layout": None,
     }
     assert JobSpec().response_format is ResponseFormat.VOTABLE
 

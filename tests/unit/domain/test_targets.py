@@ -208,5 +208,6 @@ def test_what_stands_in_documents_and_in_the_list_of_targets() -> None:
         "noise models",
         "choice of method",
         "exact expectation values",
+        "choice of compilation",
     }
     assert list(JobKind) == ["sample", "estimate", "compile"]

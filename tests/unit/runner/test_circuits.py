@@ -21,6 +21,7 @@ from quws.runner.local import run_here
 from quws.runner.read import ReadRole
 from quws.runner.run import RunRole
 from quws.runner.work import Failed, Work
+from quws.sandbox.lines import encode
 from quws.sandbox.messages import (
     CircuitRefused,
     CircuitsRead,
@@ -31,7 +32,6 @@ from quws.sandbox.messages import (
     MessageFault,
     NoRoom,
     ReadCircuits,
-    encode,
 )
 from quws.sandbox.roles import ParentGone
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import qiskit
 from runner_bench import Device, Line, a_line, content, known, work
 from typing_extensions import override
 
@@ -26,6 +27,8 @@ from quws.targets.base import Compiled
 
 CIRCUIT = 'OPENQASM 3.0; include "stdgates.inc"; qubit[3] q; h q[0]; cx q[0], q[1]; cx q[1], q[2];'
 
+MEASURING = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; c = measure q;'
+
 
 @pytest.fixture
 def line() -> Iterator[Line]:
@@ -42,14 +45,16 @@ def role() -> RunRole:
     return made
 
 
-def asked(line: Line, circuits: int = 1) -> Work:
+def asked(
+    line: Line, circuits: int = 1, *, kind: JobKind = JobKind.COMPILE, circuit: str = CIRCUIT
+) -> Work:
     made = work(
         line,
         circuits,
-        options=RunOptions(kind=JobKind.COMPILE, shots=1000),
-        facts=BatchFacts.of([parse(CIRCUIT, None, CircuitLimits())[1]] * circuits),
+        options=RunOptions(kind=kind, shots=1000),
+        facts=BatchFacts.of([parse(circuit, None, CircuitLimits())[1]] * circuits),
     )
-    request = made.request.model_copy(update={"circuits": [CIRCUIT] * circuits})
+    request = made.request.model_copy(update={"circuits": [circuit] * circuits})
     return dataclasses.replace(
         made, request=request, circuits=Texts(request, parse, read_again, read_to_bind)
     )
@@ -74,6 +79,31 @@ def test_the_compiled_circuit_and_what_is_known_of_it_are_the_results(
     assert found.layout is not None and len(set(found.layout)) == 3
     assert made.joining >= 2
     assert sum(made.gates.values()) == made.operations > made.depth
+    assert (made.optimization, made.seed) == ("1", 0)
+    assert made.fidelity is not None and 0.5 < made.fidelity < 1
+    assert made.shot_seconds is not None and 1e-7 < made.shot_seconds < 1e-4
+    remarks = [line for line in text.splitlines() if line.startswith("// ")][1:]
+    assert remarks == [
+        "// OPTIMIZATION=1",
+        f"// one run takes {made.shot_seconds:.6g} seconds",
+        f"// nothing goes wrong in a run with the probability {made.fidelity:.6g}",
+    ]
+
+
+def test_what_runs_tells_what_it_was_compiled_to_and_by_which_libraries(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    role = RunRole({"name": "qpu", "adapter": "emulator", "options": {"speed": 1e6}})
+    role.load()
+    role._run(asked(line, kind=JobKind.SAMPLE, circuit=MEASURING))
+    job = read_job((tmp_path / "counts.json").read_bytes())
+    (found,) = job.circuits
+    assert sum(found.counts.values()) == 1000
+    assert found.compilation is not None and found.layout is not None
+    assert found.compilation.gates["measure"] == 2
+    assert job.versions["qiskit"] == qiskit.__version__
+    assert {"python", "quws", "numpy", "qiskit_aer"} <= job.versions.keys()
 
 
 def test_each_circuit_of_a_batch_comes_with_its_own(

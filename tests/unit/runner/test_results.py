@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -175,9 +176,12 @@ COMPILED = JobOutcomes(
         CircuitOutcome(
             {},
             layout=[2, 0],
-            compilation=Compilation(depth=3, operations=5, joining=1, gates={"cz": 1, "r": 4}),
+            compilation=Compilation(
+                3, 5, 1, {"cz": 1, "r": 4}, "2", seed=0, shot_seconds=1.5e-6, fidelity=0.875
+            ),
         )
     ],
+    {"python": "3.11.1", "quws": "1.0"},
 )
 
 
@@ -224,10 +228,27 @@ def test_what_was_compiled_is_a_table_of_its_own(tmp_path: Path) -> None:
     assert [item.id for item in files] == ["result", "compilation"]
     rows = list(csv.reader((tmp_path / "result.csv").read_text().splitlines()))
     assert rows == [
-        ["circuit", "depth", "operations", "joining", "gates", "layout"],
-        ["0", "3", "5", "1", '{"cz":1,"r":4}', "[2, 0]"],
+        [
+            *("circuit", "depth", "operations", "joining", "gates", "layout"),
+            *("optimization", "shot_seconds", "fidelity"),
+        ],
+        ["0", "3", "5", "1", '{"cz":1,"r":4}', "[2, 0]", "2", "1.5e-06", "0.875"],
     ]
     results.write(tmp_path, COMPILED, ResponseFormat.VOTABLE)
     table = parse_single_table(io.BytesIO((tmp_path / "result.vot").read_bytes()))
     assert json.loads(str(table.array[0]["gates"])) == {"cz": 1, "r": 4}
-    assert "shots" not in {item.name for item in table.params}
+    params = {item.name: item.value for item in table.params}
+    assert "shots" not in params
+    assert params["versions"] == "python 3.11.1, quws 1.0"
+    assert read_job((tmp_path / "compilation.json").read_bytes()) == COMPILED
+
+
+def test_counts_of_a_compiled_circuit_are_counts(tmp_path: Path) -> None:
+    (circuit,) = COMPILED.circuits
+    sampled = dataclasses.replace(
+        COMPILED, circuits=[dataclasses.replace(circuit, counts={"0": 400})]
+    )
+    files = results.write(tmp_path, sampled, ResponseFormat.CSV)
+    assert [item.id for item in files] == ["result", "counts"]
+    assert (tmp_path / "result.csv").read_text().splitlines()[1:] == ["0,0,400,1.0"]
+    assert read_job((tmp_path / "counts.json").read_bytes()) == sampled

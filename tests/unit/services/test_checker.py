@@ -14,6 +14,7 @@ from quws.domain.caller import Caller
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
+from quws.domain.payloads import as_bytes, as_text
 from quws.runner.check import CheckRole
 from quws.sandbox.child import ChildLost, Owner
 from quws.sandbox.messages import (
@@ -21,8 +22,10 @@ from quws.sandbox.messages import (
     CircuitDrawn,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsSplit,
     DrawCircuit,
     MessageFault,
+    SplitCircuits,
 )
 from quws.sandbox.pool import ChildrenUnavailable
 from quws.services import checker as module
@@ -130,6 +133,20 @@ async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
     (asked,) = children.asked
     assert isinstance(asked, DrawCircuit)
     assert (asked.circuit, asked.limits, asked.cpu_seconds) == (CIRCUIT, LIMITS, 1)
+    assert children.out == 0
+
+
+async def test_a_file_of_circuits_is_cut_by_one(checker_with: With) -> None:
+    one, other = b"QISKIT\x0d\xff", b"QISKIT\x0d\x00"
+    parts = CircuitsSplit(files=[as_text(one), as_text(other)])
+    refused = CircuitRefused(sentence="it is none", line=None, column=None, circuit=0)
+    checker, children = checker_with(parts, refused)
+    assert await checker.split(ANNA, b"a file", LIMITS, 7) == [one, other]
+    (asked,) = children.asked
+    assert isinstance(asked, SplitCircuits)
+    assert (as_bytes(asked.file), asked.most, asked.limits) == (b"a file", 7, LIMITS)
+    with pytest.raises(InvalidCircuit, match=r"^it is none$"):
+        await checker.split(ANNA, b"another", LIMITS, 7)
     assert children.out == 0
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from house import ANNA, DESCRIPTION, FACTS, House
 from store_helpers import NOW, TARGET
 
-from quws.domain.quotes import work_of
-from quws.domain.targets import TargetState, TargetStatus
-from quws.services.quotes import Outlook
-from quws.store.jobs.quotes import QueueState
+from quws.domain.phases import Phase
+from quws.domain.quotes import Quote, work_of
+from quws.domain.targets import TargetKind, TargetState, TargetStatus
+from quws.services.quotes import Outlook, Quotes
+from quws.store.jobs.quotes import QueueState, RunningJob, WaitingJob
 
 pytestmark = pytest.mark.anyio
 SIZE = work_of([FACTS], 1000)
@@ -24,16 +26,26 @@ def a_queue(
     running: list[tuple[int, datetime]] | None = None,
     state: TargetState | None = None,
     known: dict[int, float] | None = None,
+    lanes: bool = False,
 ) -> QueueState:
     return QueueState(
         known={1: 1.0, 5: 10.0} if known is None else known,
         running=[
-            (f"running-{index}", size, began, None)
+            RunningJob(f"running-{index}", size, began, None, cost_of(size))
             for index, (size, began) in enumerate(running or [])
         ],
-        waiting=[(f"job-{index}", size, None) for index, size in enumerate(waiting)],
+        waiting=[
+            WaitingJob(f"job-{index}", size, None, cost_of(size))
+            for index, size in enumerate(waiting)
+        ],
         state=state or TargetState(),
+        lanes=lanes,
     )
+
+
+def cost_of(size: int) -> int:
+    """What a job of this size costs: only the one of size 0 is short."""
+    return 100 if size == 0 else 10_000
 
 
 def since(seconds: float) -> datetime:
@@ -75,17 +87,19 @@ async def test_a_new_job_waits_for_those_before_it(
     house: House, queue: QueueState, wait: float | None
 ) -> None:
     assert house.quotes.wait(queue) == wait
-    quote = house.quotes.of_new(queue, 5)
+    quote = house.quotes.of_new(queue, 5, 10_000)
     if wait is None or not queue.known:
         assert quote is None
     else:
-        assert quote == NOW + timedelta(seconds=wait + 10)
+        assert quote is not None
+        assert quote.at == NOW + timedelta(seconds=wait + 10)
+        assert quote.low < quote.at < quote.high
 
 
 async def test_beyond_a_month_nobody_knows(house: House) -> None:
     month = 30 * 86_400.0
-    assert house.quotes.of_new(a_queue(known={5: month}), 5) is None
-    assert house.quotes.of_new(a_queue(known={5: 0.99 * month}), 5) is not None
+    assert house.quotes.of_new(a_queue(known={5: month}), 5, 1) is None
+    assert house.quotes.of_new(a_queue(known={5: 0.99 * month}), 5, 1) is not None
     assert house.quotes.wait(a_queue(5, known={5: 0.99 * month})) == 0.99 * month
     assert house.quotes.wait(a_queue(5, 5, known={5: 0.99 * month})) is None
 
@@ -105,28 +119,61 @@ async def test_a_job_costs_its_owner_its_probable_time(seconds: float | None, co
     assert Outlook(a_queue(known=known), NOW).cost_ms(5) == cost
 
 
+def at(quote: Quote | None) -> datetime | None:
+    return None if quote is None else quote.at
+
+
+@pytest.mark.parametrize(
+    ("known", "computed", "cost"),
+    [
+        ({}, 0.002, 2),
+        ({9: 600.0}, 0.002, 2),
+        ({9: 0.001}, 5.0, 1),
+        ({5: 3.0}, 0.002, 3000),
+        ({4: 3.0, 6: 3.0}, 0.002, 3000),
+        ({4: 3.0}, 0.002, 6000),
+    ],
+)
+async def test_of_a_job_that_is_smaller_than_all_before_the_target_knows_more(
+    known: dict[int, float], computed: float, cost: int
+) -> None:
+    assert Outlook(a_queue(known=known), NOW).cost_ms(5, computed) == cost
+
+
+async def test_short_jobs_are_quoted_by_slots_of_their_own() -> None:
+    known = {0: 0.1, 5: 10.0}
+    queue = a_queue(5, 0, 0, running=[(5, since(4))], known=known, lanes=True)
+    outlook = Outlook(queue, NOW)
+    assert outlook.wait(NOW) == 16
+    assert outlook.wait(NOW, short=True) == pytest.approx(0.2)
+    assert at(outlook.end(0, 100, NOW)) == NOW + timedelta(seconds=0.3)
+    assert Outlook(replace(queue, lanes=False), NOW).wait(NOW, short=True) == pytest.approx(16.2)
+    free = Outlook(a_queue(running=[(0, since(0))], known=known, lanes=True), NOW)
+    assert (free.wait(NOW), free.wait(NOW, short=True)) == (0, 0)
+
+
 async def test_an_outlook_goes_on_with_the_time_and_with_what_is_added_to_it() -> None:
     outlook = Outlook(a_queue(5, 1, running=[(5, since(4))]), NOW)
     assert outlook.wait(NOW) == 17
-    assert outlook.end(5, NOW) == NOW + timedelta(seconds=27)
+    assert at(outlook.end(5, 10_000, NOW)) == NOW + timedelta(seconds=27)
     later = NOW + timedelta(seconds=2)
     assert outlook.wait(later) == 15
-    outlook.queue(5)
+    outlook.queue(5, 10_000)
     assert outlook.wait(later) == 25
-    assert outlook.end(5, later) == NOW + timedelta(seconds=37)
+    assert at(outlook.end(5, 10_000, later)) == NOW + timedelta(seconds=37)
     assert outlook.wait(NOW + timedelta(hours=1)) == 0
 
 
 async def test_an_outlook_is_shared_by_those_who_ask_at_the_same_time(house: House) -> None:
     ask = house.quotes.outlook
     nothing = await ask(TARGET, None)
-    assert nothing.end(5, NOW) is None
+    assert nothing.end(5, 1, NOW) is None
     assert await ask(TARGET, None) is not nothing, "there may be something to say by now"
     await learn(house, 100)
     assert await ask("other", None) is not nothing
     first, second = await asyncio.gather(ask(TARGET, None), ask(TARGET, None))
     assert first is second
-    assert first.end(SIZE, NOW) == NOW + timedelta(seconds=100)
+    assert at(first.end(SIZE, 100_000, NOW)) == NOW + timedelta(seconds=100)
 
 
 async def test_an_outlook_is_of_the_target_as_it_is(house: House) -> None:
@@ -258,3 +305,43 @@ async def test_a_quote_moves_by_a_second_and_by_a_tenth(
     await house.quotes.refresh()
     house.clock.forward(seconds=late)
     assert await house.quotes.refresh() == moved
+
+
+# -- how far a quote is off --------------------------------------------------------------
+
+
+async def test_who_follows_a_job_is_told_that_its_quote_has_moved(house: House) -> None:
+    quotes = Quotes(house.store.quotes, house.clock, house.announcer)
+    await learn(house, 100)
+    job = (await house.submit(PHASE="RUN")).id
+    house.hub.told.clear()
+    assert await quotes.refresh() == 0
+    assert house.hub.told == []
+    house.clock.forward(seconds=30)
+    assert await quotes.refresh() == 1
+    assert [(item.job_id, item.phase) for item in house.hub.told] == [(job, Phase.QUEUED)]
+
+
+async def test_nine_of_ten_jobs_of_a_queue_end_between_low_and_high(house: House) -> None:
+    """A week of an emulator: one job after the other, each a little longer or shorter."""
+    chance = Random(7)
+    await house.register(DESCRIPTION.model_copy(update={"kind": TargetKind.EMULATOR}))
+    clock = house.clock
+    for _ in range(100):
+        house.quotes.forget(TARGET)
+        for _ in range(burst := chance.randint(1, 4)):
+            await house.submit(PHASE="RUN", SHOTS=chance.choice(["300", "1200", "3000"]))
+        for _ in range(burst):
+            claim = await house.claim()
+            seconds = claim.job.spec.options.shots / 100 * chance.lognormvariate(0, 0.35)
+            clock.forward(seconds=seconds)
+            await house.complete(claim, seconds=seconds)
+        await house.quotes.judge()
+    found = await house.targets.record(TARGET)
+    assert found is not None
+    record = found.quotes
+    assert record.judged == 200
+    assert record.hit_rate is not None
+    assert 0.9 <= record.hit_rate < 1
+    assert 0.2 < record.low < 1 < record.high < 5
+    assert await house.quotes.judge() == 0, "no job has ended since"

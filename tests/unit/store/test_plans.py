@@ -7,6 +7,7 @@ way to the driver and explained as they are.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -88,10 +89,26 @@ def rows() -> list[dict[str, Any]]:
 def full_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.database()
+        url = filled(server.database())
     else:
-        folder: Path = tmp_path_factory.mktemp("plans")
-        url = f"sqlite:///{folder / 'quws.db'}"
+        path: Path = tmp_path_factory.mktemp("plans") / "quws.db"
+        shutil.copy(request.getfixturevalue("full_file"), path)
+        url = f"sqlite:///{path}"
+    if request.param != "sqlite without statistics":
+        with connected(url) as connection:
+            connection.execute(text("ANALYZE"))
+    return url
+
+
+@pytest.fixture(scope="module")
+def full_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("filled") / "quws.db"
+    filled(f"sqlite:///{path}")
+    return path
+
+
+def filled(url: str) -> str:
+    """Give a new database the schema and the rows, and its URL back."""
     upgrade(url)
     with connected(url) as connection:
         made = rows()
@@ -108,9 +125,6 @@ def full_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             for tag in (f"tag{k % 5}", "seldom" if k % 200 < 3 else f"number {k}")
         ]
         connection.execute(insert(t.job_tags), tags)
-    if request.param != "sqlite without statistics":
-        with connected(url) as connection:
-            connection.execute(text("ANALYZE"))
     return url
 
 
@@ -256,6 +270,13 @@ async def test_the_next_job_of_a_target(full: JobStore, full_url: str) -> None:
     assert_reads_in_order(plan, "ix_jobs_queue")
 
 
+async def test_the_next_short_job_of_a_target(full: JobStore, full_url: str) -> None:
+    with Caught() as caught:
+        await full.claims.take(TARGET, "worker", 60, NOW, most=1, short=True)
+    plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
+    assert_reads_in_order(plan, "ix_jobs_short")
+
+
 async def test_due_destruction(full: JobStore, full_url: str) -> None:
     with Caught() as caught:
         assert await full.sweeps.expired(NOW + timedelta(minutes=1))
@@ -305,7 +326,7 @@ async def test_how_many_of_mine_are_active(full: JobStore, full_url: str) -> Non
     wanted = ListFilter(BUSY, phases=frozenset({Phase.PENDING, Phase.HELD}), last=1)
     ((ref,),) = [chunk async for chunk in full.listing.refs(wanted)]
     with Caught() as caught:
-        found = await run(full, ref.id, most=1)
+        found = await run(full, ref.id, most=1, owner=BUSY)
     assert found is not None
     assert found.phase is Phase.HELD
     # Few jobs are active at all: an index that has only those will do.

@@ -21,6 +21,7 @@ from quws.bus.connection import connect
 from quws.bus.dispatcher import FUNCTION, Dispatcher, queue_name
 from quws.bus.events import EventHub
 from quws.bus.server import ValkeyServer
+from quws.domain.lanes import lane_of_short
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.sandbox.messages import Cancel, CancelAnswer, Cancellation, ResultsWritten
@@ -187,6 +188,26 @@ async def test_while_no_slot_is_free_no_hint_is_taken(
         assert await dispatcher.waiting(TARGET) == 1
         slots.resume()
         await until(waits(dispatcher, 0))
+    await slots.drain(0)
+
+
+async def test_of_short_jobs_it_is_heard_though_no_other_can_be_taken(
+    bench: Bench, valkey: ValkeyServer, announcer: Announcer, dispatcher: Dispatcher
+) -> None:
+    bench.children.scripts[0] = forever
+    hints = HintListener(valkey.url, TARGET, announcer, 600)
+    short_hints = HintListener(valkey.url, TARGET, announcer, 600, short=True)
+    slots = bench.slots(short_slots=1, on_full=hints.set_full, on_packed=short_hints.set_full)
+    long = [await bench.queue(cost_ms=600_000) for _ in range(2)]
+    async with listening(hints, slots), listening(short_hints, slots):
+        await dispatcher.hint(TARGET)
+        await until(is_phase(bench, long[0].id, Phase.EXECUTING))
+        await dispatcher.hint(TARGET)
+        short = await bench.queue(cost_ms=5)
+        await dispatcher.hint(lane_of_short(TARGET))
+        await until(is_phase(bench, short.id, Phase.EXECUTING))
+        assert await dispatcher.waiting(TARGET) == 1
+        assert await bench.phase(long[1].id) is Phase.QUEUED
     await slots.drain(0)
 
 

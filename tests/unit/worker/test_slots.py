@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
@@ -402,3 +403,82 @@ async def test_the_best_job_is_taken_by_the_time_that_the_worker_has(bench: Benc
     assert await slots.hint()
     await until(is_phase(bench, job.id, Phase.COMPLETED))
     assert (await bench.job(job.id)).start_time == NOW
+
+
+# -- short jobs ------------------------------------------------------------------------------
+
+
+async def test_short_jobs_do_not_wait_behind_a_long_one(bench: Bench) -> None:
+    """Ten minutes they did once, on a laptop, behind one."""
+    bench.children.scripts = deque([forever, completes])
+    told: list[bool] = []
+    slots = bench.slots(short_slots=1, on_packed=told.append)
+    long = await bench.queue(cost_ms=600_000)
+    assert await slots.hint()
+    assert slots.full
+    assert not slots.packed
+    another = await bench.queue(cost_ms=600_000)
+    short = [await bench.queue(cost_ms=5) for _ in range(3)]
+    assert await slots.hint()
+    for job in short:
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    assert await bench.phase(long.id) is Phase.EXECUTING
+    assert await bench.phase(another.id) is Phase.QUEUED
+    await until(lambda: not slots.packed)
+    assert True in told
+    await drained(slots)
+
+
+async def test_a_long_job_that_waits_is_taken_when_the_one_before_it_ends(bench: Bench) -> None:
+    """Though a short one was asked for last, of which no further one waited."""
+    ends = asyncio.Event()
+
+    async def script(process: Process) -> None:
+        await process.hear()
+        await ends.wait()
+        process.say(ResultsWritten(files=[]))
+
+    bench.children.scripts = deque([script, completes])
+    slots = bench.slots(short_slots=1)
+    first, second = [await bench.queue(cost_ms=600_000) for _ in range(2)]
+    assert await slots.hint()
+    short = await bench.queue(cost_ms=5)
+    assert await slots.hint()
+    await until(is_phase(bench, short.id, Phase.COMPLETED))
+    assert await bench.phase(second.id) is Phase.QUEUED
+    ends.set()
+    for job in (first, second):
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+
+
+async def test_a_short_job_that_runs_on_loses_nothing_but_its_slot(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OVERDUE_SECONDS", 0.05)
+    bench.children.scripts[0] = forever
+    freed = asyncio.Event()
+    slots = bench.slots(short_slots=1, on_packed=lambda full: None if full else freed.set())
+    jobs = [await bench.queue(cost_ms=600_000), *[await bench.queue(cost_ms=5) for _ in range(4)]]
+    assert await slots.hint()
+    assert slots.packed
+    freed.clear()
+    async with asyncio.timeout(20):
+        await freed.wait()
+    assert await slots.hint()
+    phases = [await bench.phase(job.id) for job in jobs]
+    assert phases == [*[Phase.EXECUTING] * 3, *[Phase.QUEUED] * 2]
+    await asyncio.sleep(0.06)  # The other one is late by now, too.
+    assert slots.packed, "late ones are not let in without end"
+    assert not await slots.hint()
+    await drained(slots)
+
+
+async def test_a_target_without_slots_for_short_jobs_keeps_its_order(bench: Bench) -> None:
+    bench.children.scripts[0] = forever
+    slots = bench.slots(2)
+    jobs = [await bench.queue(cost_ms=cost) for cost in (600_000, 600_000, 5)]
+    assert await slots.hint()
+    assert slots.packed
+    assert not await slots.hint()
+    assert await bench.phase(jobs[2].id) is Phase.QUEUED
+    await drained(slots)

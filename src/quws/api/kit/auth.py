@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quws.api.kit.addresses import asker_of, comes_from, place_of
+from quws.api.kit.door import door_of
 from quws.api.kit.errors import refused
 from quws.api.kit.pages import pages_for
 from quws.api.kit.refusals import note_refusal
@@ -30,6 +31,7 @@ _OPEN = (
     "/favicon.ico",
     "/availability",
     "/capabilities",
+    "/keys",
     "/openapi.json",
 )
 PROXY_SECRET = "X-Proxy-Secret"  # noqa: S105 - the header that has it
@@ -141,6 +143,9 @@ class Authentication:
         header = request.headers.get("authorization")
         if header is None:
             return await self._in_session(request)
+        door = door_of(request)
+        if door is not None and door.bare_tokens:
+            header = f"Bearer {header}"
         scheme, _, rest = header.partition(" ")
         services: Services = request.state.services
         caller: Caller | None = None

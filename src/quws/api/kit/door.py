@@ -21,12 +21,14 @@ class Door:
     """A protocol, and where it is spoken.
 
     ``prefixes`` are the paths below which all is the door's. ``error`` writes an error as its
-    clients read one, with the headers of the answer.
+    clients read one, with the headers of the answer. With ``bare_tokens`` its clients send a token
+    alone as their ``Authorization``, without ``Bearer``.
     """
 
     prefixes: tuple[str, ...]
     router: APIRouter
     error: Callable[[Problem, Mapping[str, str]], Response]
+    bare_tokens: bool = False
 
 
 def door_of(request: Request) -> Door | None:

@@ -77,6 +77,15 @@ async def refused(request: Request, refusal: Exception) -> Response:
             "line": refusal.line,
             "column": refusal.column,
         }
+    if isinstance(refusal, QuotaExceeded):
+        told_of = {
+            "limit": refusal.limit,
+            "group": refusal.group,
+            "most": refusal.most,
+            "used": refusal.used,
+            "frees": refusal.frees,
+        }
+        more |= {name: value for name, value in told_of.items() if value is not None}
     told = problem(status, refusal.code, sentence_of(refusal), **more)
     return answer(request, told, headers_of(refusal))
 
@@ -137,13 +146,15 @@ async def answer_bare(scope: Scope, receive: Receive, send: Send, error: Problem
 
 def status_of(refusal: Refusal) -> int:
     """Return the HTTP status of a refusal."""
+    if isinstance(refusal, QuotaExceeded) and refusal.seconds is not None:
+        return 429  # It is free again by itself; of other quotas something has to go first.
     return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
     """Return what an answer says of a refusal beside its status, whatever it is written as."""
     match refusal:
-        case TooManyRequests(seconds=seconds):
+        case TooManyRequests(seconds=seconds) | QuotaExceeded(seconds=int(seconds)):
             return {"Retry-After": str(seconds)}
         case Unavailable():
             return {"Retry-After": "5"}

@@ -11,10 +11,12 @@ from quws.domain.caller import ANONYMOUS, AuthMethod, Caller
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.services.accounts import AccountService
+from quws.services.batches import Batches
 from quws.services.health import Health
 from quws.services.jobs.service import JobService
 from quws.services.pictures import Pictures
 from quws.services.queues import Queues
+from quws.services.signing import Signer
 from quws.services.targets import TargetService
 from quws.services.workers import Workers
 
@@ -31,8 +33,10 @@ class Services:
     health: Health
     targets: TargetService
     pictures: Pictures
+    batches: Batches
     queues: Queues
     workers: Workers
+    signer: Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,22 @@ def pictures_of(request: Request) -> Pictures:
     return services.pictures
 
 
+def batches_of(request: Request) -> Batches:
+    """Return what makes circuits of what came as one."""
+    services: Services = request.state.services
+    return services.batches
+
+
 def queues_of(request: Request) -> Queues:
     """Return what counts the queues."""
     services: Services = request.state.services
     return services.queues
+
+
+def signer_of(request: Request) -> Signer:
+    """Return what signs for the service."""
+    services: Services = request.state.services
+    return services.signer
 
 
 def workers_of(request: Request) -> Workers:

@@ -1,4 +1,4 @@
-"""Pages of one job, and of each of its circuits."""
+"""The page of one job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from quws.api.kit.filters import query_of, read_place
 from quws.api.kit.pages import ShownJob
-from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of
+from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, signer_of
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
 from quws.api.pages.estimates import Estimates, estimates_of
@@ -34,6 +34,7 @@ from quws.domain.outcomes import (
 )
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
+from quws.services.jobs.circuits import statuses_of
 from quws.services.jobs.files import Content
 from quws.services.jobs.formats import offered
 
@@ -41,7 +42,8 @@ _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 2.0
 """How long the page of a job waits for a picture of its circuit."""
-_SOURCE = 20_000
+_MAPPED = 64
+"""Qubits of a map that a page shows."""
 _XML_BYTES = 256 * 1024
 _MOVING = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 
@@ -53,7 +55,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     outcome, drawing, compiled = await asyncio.gather(
         _outcome(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    counts, estimates, compilation = outcome
+    counts, estimates, compilation, layout, versions = outcome
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
@@ -82,19 +84,23 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         else [],
         "estimates": estimates,
         "compilation": compilation,
+        "layout": layout,
+        "versions": versions,
         "too_large": _is_too_large(job),
         "large_batch": job.circuits > LARGE_BATCH,
+        "circuits": statuses_of(job),
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
         "values": await _values(request, job, index),
+        "signs": signer_of(request).can_sign(),
         "moving": job.phase in _MOVING,
         "final": job.phase in FINAL,
         "runnable": job.phase in sources(Move.QUEUE),
         "abortable": job.phase in sources(Move.ABORT),
         "late": quote is not None
         and job.destruction_time is not None
-        and quote > job.destruction_time,
+        and quote.at > job.destruction_time,
         "curl": snippets.curl(urls.list, job.parameters, job.run_id, languages),
         "python": snippets.python(base_url(request), job.parameters, job.run_id, languages),
         "xml": _pretty(shown.document),
@@ -102,26 +108,6 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "now": utc_now(),
     }
     return render(request, "job.html", context)
-
-
-async def circuit_page(request: Request, job_id: str, index: str) -> Response:
-    """Show one circuit of a job, however large: its picture and its text."""
-    job = await jobs_of(request).reader.get(caller_of(request), job_id)
-    place = read_place(index)
-    if place is None or place >= job.circuits:
-        raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    files = jobs_of(request).files
-    source, values = await files.circuit(job, place), await files.values(job, place)
-    drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
-    context = {
-        "job": job,
-        "index": place,
-        "drawing": None if drawn is None else picture(drawn, texts_of(request)),
-        "source": source[:_SOURCE],
-        "values": values,
-        "cut": len(source) > _SOURCE,
-    }
-    return render(request, "circuit.html", context)
 
 
 def _index(request: Request, job: Job) -> int:
@@ -190,6 +176,8 @@ class _Outcome(NamedTuple):
     counts: Counts | None = None
     estimates: Estimates | None = None
     compilation: Compilation | None = None
+    layout: str | None = None
+    versions: dict[str, str] | None = None
 
 
 async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
@@ -211,16 +199,31 @@ async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
 
 def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
     circuits: Sequence[CircuitOutcome]
+    versions = None
     try:
-        circuits = read_job(content).circuits if whole else [read_circuit(content)]
+        if whole:
+            job = read_job(content)
+            circuits, versions = job.circuits, job.versions
+        else:
+            circuits = [read_circuit(content)]
     except UnreadableOutcomes:
         return _Outcome()  # It can be downloaded as it is.
     found = next((item for item in circuits if item.index == index), None)
     if found is None:
         return _Outcome()
     return _Outcome(
-        counts_of(found) if found.counts else None, estimates_of(found), found.compilation
+        counts_of(found) if found.counts else None,
+        estimates_of(found),
+        found.compilation,
+        None if found.layout is None else _map(found.layout),
+        versions,
     )
+
+
+def _map(layout: Sequence[int]) -> str:
+    """Write a qubit map, or the beginning of it."""
+    pairs = [f"{own} → {there}" for own, there in enumerate(layout[:_MAPPED])]
+    return ", ".join([*pairs, "…"] if len(layout) > _MAPPED else pairs)
 
 
 async def _whole(payload: Content) -> bytes:

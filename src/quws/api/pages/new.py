@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -34,6 +33,7 @@ from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.specification import Shown
+from quws.domain.quotes import Quote
 
 EXAMPLES = ("bell", "ghz", "teleport", "qft", "grover")
 _PATIENCE_SECONDS = 1.5
@@ -48,7 +48,7 @@ class Check:
     sentence: str | None = None
     line: int | None = None
     facts: CircuitFacts | None = None
-    quote: datetime | None = None
+    quote: Quote | None = None
 
 
 async def new_page(request: Request) -> Response:

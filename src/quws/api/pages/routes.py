@@ -12,10 +12,12 @@ from starlette.responses import FileResponse, Response
 from quws.api.kit.pages import Pages
 from quws.api.kit.routing import PlainRoute
 from quws.api.pages import account, new
-from quws.api.pages.job import circuit_page, job_page
+from quws.api.pages.circuits import circuit_page, circuits_page
+from quws.api.pages.job import job_page
 from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
+from quws.api.pages.quota import quota_page
 from quws.api.pages.selection import acted, selection_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
@@ -27,6 +29,9 @@ PAGES = Pages(
     selection=selection_page,
     acted=acted,
     job=job_page,
+    circuits=circuits_page,
+    circuit=circuit_page,
+    quota=quota_page,
     targets=targets_page,
     target=target_page,
 )
@@ -57,8 +62,6 @@ _get("/new", new.new_page)
 _post("/new", new.post_new)
 _post("/new/check", new.check_fragment)
 _post("/bulk", bulk)
-_get("/jobs/{job_id}/circuits/{index}", circuit_page)
-_get("/async/{job_id}/circuits/{index}", circuit_page)
 _get("/account", _account)
 _post("/account/sign-in", account.sign_in)
 _post("/account/sign-out", account.sign_out)

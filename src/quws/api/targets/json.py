@@ -12,6 +12,7 @@ from quws.schemas.target import (
     CalibrationJson,
     CalibrationRefJson,
     LoadJson,
+    QuotesJson,
     TargetJson,
     WholeTargetJson,
 )
@@ -64,6 +65,7 @@ def _fields(report: TargetReport, url: str) -> dict[str, Any]:
         "queue_length": report.waiting,
         "running": report.running,
         "expected_wait": None if report.wait is None else round(report.wait, 3),
+        "quotes": QuotesJson(judged=record.quotes.judged, hit_rate=record.quotes.hit_rate),
         "calibration": present,
         "calibrations_url": calibrations,
         "conformance": record.conformance,

@@ -9,7 +9,7 @@ from json import JSONEncoder
 from pydantic import TypeAdapter
 
 from quws.api.kit.urls import Urls
-from quws.domain.job import Job, JobError, JobRef, Result
+from quws.domain.job import Job, JobError, JobRef, Result, TimelineEntry
 from quws.domain.times import format_instant
 from quws.schemas.job import (
     DeletedJson,
@@ -44,6 +44,8 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         destruction_time=job.destruction_time,
         execution_duration=job.execution_duration or None,
         quote=job.quote,
+        quote_low=job.quote_low,
+        quote_high=job.quote_high,
         errors=[] if job.error is None else [_error(job.error)],
         results=_results(job.results, job.id, urls),
         target=job.target,
@@ -55,18 +57,23 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         attempt=job.attempt,
         circuits=job.circuits,
         circuits_done=job.circuits_done,
+        circuits_failed=job.circuits_failed,
+        circuits_aborted=job.circuits_aborted,
+        circuits_url=urls.circuits(job.id),
         queue_position=details.queue_position,
         name=job.name,
         tags=job.spec.tags,
         metadata=job.spec.metadata,
-        timeline=[
-            EntryJson(
-                time=entry.time, status=entry.status, source=entry.source, message=entry.message
-            )
-            for entry in details.timeline
-        ],
+        timeline=list(map(entry_json, details.timeline)),
     )
     return document.model_dump_json().encode()
+
+
+def entry_json(entry: TimelineEntry) -> EntryJson:
+    """Return an entry of the timeline."""
+    return EntryJson(
+        time=entry.time, status=entry.status, source=entry.source, message=entry.message
+    )
 
 
 def snapshot_json(found: Snapshot, urls: Urls) -> bytes:

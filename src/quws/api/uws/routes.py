@@ -33,10 +33,13 @@ from quws.api.kit.services import caller_of, jobs_of, specifications_of
 from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
+from quws.api.uws.bundle import get_bundle, get_record
+from quws.api.uws.circuits import get_circuit, get_circuits, post_circuit, post_circuits
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.api.uws.labels import get_labels, post_labels
+from quws.api.uws.timeline import get_timeline
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
 from quws.domain.labels import ListFilter, Place
@@ -107,6 +110,11 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
+    get("/{job_id}/circuits", get_circuits, "List the circuits")
+    change("POST", "/{job_id}/circuits", post_circuits, "Abort circuits")
+    get("/{job_id}/circuits/{index}", get_circuit, "Show a circuit")
+    change("POST", "/{job_id}/circuits/{index}", post_circuit, "Abort a circuit")
+    get("/{job_id}/timeline", get_timeline, "List what happened to the job")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")
     get("/{job_id}/error", get_error, "Show why a job failed")
@@ -115,6 +123,8 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/parameters/{name}", get_parameter, "Show the value of a parameter")
     change("PUT", "/{job_id}/parameters/{name}", put_parameter, "Change a parameter")
     get("/{job_id}/parameters/{name}/{position}", get_parameter, "Show a repeated parameter")
+    get("/{job_id}/bundle.zip", get_bundle, "Download all of a job that is over")
+    get("/{job_id}/record", get_record, "Show the signed record of a job that is over")
     get("/{job_id}/results", get_results, "List the results")
     get("/{job_id}/results/{result_id}", get_result, "Download a result")
     return router

@@ -61,7 +61,7 @@ def look(data: bytes, limits: CircuitLimits) -> int:
         It is none, is beyond the limits, or has something that no circuit of a job needs.
 
     """
-    walk = _Walk(data, limits)
+    walk = Walk(data, limits)
     try:
         operations = walk.file()
     except struct.error:
@@ -70,62 +70,75 @@ def look(data: bytes, limits: CircuitLimits) -> int:
     return operations
 
 
-class _Walk:
+class Walk:
+    """A walk over the parts of a QPY file; others may begin where it is."""
+
     def __init__(self, data: bytes, limits: CircuitLimits) -> None:
-        self._data = data
+        self.data = data
         self._limits = limits
-        self._at = 0
-        self._version = 0
+        self.at = 0
+        self.version = 0
 
     def file(self) -> int:
-        head = self._take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
-        self._version = head.qpy_version
-        if not OLDEST <= self._version <= QPY_VERSION:
+        """Look at a file of one circuit; return its operations, written out."""
+        head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
+        self.version = head.qpy_version
+        if not OLDEST <= self.version <= QPY_VERSION:
             raise InvalidCircuit(
-                f"the circuit is in version {self._version} of QPY; allowed are {OLDEST} to"
+                f"the circuit is in version {self.version} of QPY; allowed are {OLDEST} to"
                 f" {QPY_VERSION}"
             )
         if head.num_programs != 1:
             raise InvalidCircuit(
                 f"the QPY file has {head.num_programs} circuits; send a file of its own for each"
             )
-        if self._bytes(1) != _BLOCK:
-            raise InvalidCircuit("the QPY file holds no circuit")
-        if self._version >= 16 and self._number("!Q") != self._at:
+        self.circuits_follow()
+        if self.version >= 16 and self._number("!Q") != self.at:
             raise InvalidCircuit("the QPY file says that its circuit begins elsewhere")
-        return self._circuit(0)[0]
+        return self.circuit(0)[0]
+
+    def circuits_follow(self) -> None:
+        """Make sure that what follows the head are circuits.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+        if self.bytes_of(1) != _BLOCK:
+            raise InvalidCircuit("the QPY file holds no circuit")
 
     # -- parts ------------------------------------------------------------------------------
 
-    def _circuit(self, depth: int) -> tuple[int, int]:
+    def circuit(self, depth: int) -> tuple[int, int]:
         """Look at a circuit, a block or a definition.
 
-        Returns its operations, written out, and the instructions that it becomes when it is read.
+        Return its operations, written out, and the instructions that it becomes when it is read.
         """
         if depth > self._limits.nesting:
             raise InvalidCircuit(
                 f"the circuit nests blocks or gates more than {self._limits.nesting} deep"
             )
-        head = self._take(formats.CIRCUIT_HEADER_V12, formats.CIRCUIT_HEADER_V12_PACK)
+        head = self.take(formats.CIRCUIT_HEADER_V12, formats.CIRCUIT_HEADER_V12_PACK)
         self._sizes(head.num_qubits, head.num_clbits)
         if head.num_vars:
             raise InvalidCircuit("the circuit has variables, which are not supported")
-        self._bytes(head.name_size + head.global_phase_size + head.metadata_size)
+        self.bytes_of(head.name_size + head.global_phase_size + head.metadata_size)
         for _ in range(head.num_registers):
-            self._register()
-        if self._version >= 15 and self._number("!I"):
+            self.register()
+        if self.version >= 15 and self._number("!I"):
             raise InvalidCircuit("the circuit has annotations, which are not supported")
-        if self._version >= 18:
+        if self.version >= 18:
             for _ in range(self._number("!H")):
-                size, length, _ = struct.unpack("!HQ16s", self._bytes(26))
-                self._bytes(size)
+                size, length, _ = struct.unpack("!HQ16s", self.bytes_of(26))
+                self.bytes_of(size)
                 self._vector(length)
         own = self._definitions(depth)
         operations = loaded = 0
         for _ in range(head.num_instructions):
             more, copied = self._instruction(own, depth)
             operations, loaded = min(operations + more, ENOUGH), min(loaded + copied, ENOUGH)
-        if self._version < 18 and self._number(formats.CALIBRATION_PACK):
+        if self.version < 18 and self._number(formats.CALIBRATION_PACK):
             raise InvalidCircuit("the circuit has pulses, which are not supported")
         if not depth and loaded > LOADED:
             raise InvalidCircuit(
@@ -134,17 +147,18 @@ class _Walk:
             )
         return operations, loaded
 
-    def _register(self) -> None:
-        head = self._take(formats.REGISTER_V4, formats.REGISTER_V4_PACK)
-        if self._version < 18:
-            self._bytes(head.name_size + 8 * head.size)
+    def register(self) -> None:
+        """Pass over a register."""
+        head = self.take(formats.REGISTER_V4, formats.REGISTER_V4_PACK)
+        if self.version < 18:
+            self.bytes_of(head.name_size + 8 * head.size)
             return
         # A register that lies in one piece has its beginning only.
         most = max(self._limits.qubits, self._limits.clbits)
         if head.size > most:
             raise InvalidCircuit(f"a register has {head.size} bits; at most {most} are allowed")
-        whole = self._bytes(1) == b"\x01"
-        self._bytes(head.name_size + 4 * (1 if whole else head.size))
+        whole = self.bytes_of(1) == b"\x01"
+        self.bytes_of(head.name_size + 4 * (1 if whole else head.size))
 
     def _vector(self, length: int) -> None:
         if length > _LONGEST_VECTOR:
@@ -167,7 +181,7 @@ class _Walk:
         found: Sizes = {}
         bases: list[str] = []
         for _ in range(self._number("!Q")):
-            head = self._take(
+            head = self.take(
                 formats.CUSTOM_CIRCUIT_INST_DEF_V2, formats.CUSTOM_CIRCUIT_INST_DEF_V2_PACK
             )
             name = self._text(head.gate_name_size)
@@ -177,7 +191,7 @@ class _Walk:
             one = (1, 1)
             if head.custom_definition:
                 one = self._within(head.size, depth)
-            end = self._at + head.base_gate_size
+            end = self.at + head.base_gate_size
             if head.base_gate_size:
                 # Of a gate with controls, whose definition is written out besides; the one below
                 # may be defined later.
@@ -195,7 +209,7 @@ class _Walk:
 
         The name of the latter goes to ``bases``.
         """
-        head = self._take(formats.CIRCUIT_INSTRUCTION_V2, formats.CIRCUIT_INSTRUCTION_V2_PACK)
+        head = self.take(formats.CIRCUIT_INSTRUCTION_V2, formats.CIRCUIT_INSTRUCTION_V2_PACK)
         name = self._text(head.name_size)
         if own is not None:
             _check_class(name, own)
@@ -203,13 +217,13 @@ class _Walk:
             bases.append(name)
         if head.num_ctrl_qubits > self._limits.qubits:
             raise InvalidCircuit(f"a gate has {head.num_ctrl_qubits} controls")
-        self._bytes(head.label_size + head.condition_register_size)
+        self.bytes_of(head.label_size + head.condition_register_size)
         if head.extras_key & _ANNOTATED:
             raise InvalidCircuit("the circuit has annotations, which are not supported")
         if head.extras_key & 3 == _EXPRESSION:
-            self._bytes(self._value()[1])
+            self.bytes_of(self._value()[1])
         if own is not None:
-            self._bytes(_ARGUMENT_BYTES * (head.num_qargs + head.num_cargs))
+            self.bytes_of(_ARGUMENT_BYTES * (head.num_qargs + head.num_cargs))
         operations = loaded = 0
         times = 1
         for _ in range(head.num_parameters):
@@ -218,8 +232,8 @@ class _Walk:
                 more, copied = self._within(size, depth)
                 operations, loaded = operations + more, loaded + copied
                 continue
-            value = self._bytes(size)
-            if kind == _ELEMENT and self._version < 18:
+            value = self.bytes_of(size)
+            if kind == _ELEMENT and self.version < 18:
                 self._vector(struct.unpack_from(formats.PARAMETER_VECTOR_ELEMENT_PACK, value)[1])
             if name == "ForLoopOp":
                 times = max(times, _length(kind, value))
@@ -230,44 +244,53 @@ class _Walk:
         return (own or {}).get(name, (0 if name == "Barrier" else 1, 1))
 
     def _within(self, size: int, depth: int) -> tuple[int, int]:
-        end = self._at + size
-        found = self._circuit(depth + 1)
+        end = self.at + size
+        found = self.circuit(depth + 1)
         self._layout(end)
         return found
 
     def _layout(self, end: int) -> None:
         """Pass over the layout of a compiled circuit, which stands last."""
-        if self._at > end or end > len(self._data):
+        if self.at > end or end > len(self.data):
             raise InvalidCircuit("the parts of the QPY file do not have the sizes that it says")
-        self._at = end
+        self.at = end
 
     # -- bytes ------------------------------------------------------------------------------
 
     def _value(self) -> tuple[bytes, int]:
-        kind, size = struct.unpack(formats.INSTRUCTION_PARAM_PACK, self._bytes(9))
+        kind, size = struct.unpack(formats.INSTRUCTION_PARAM_PACK, self.bytes_of(9))
         return kind, size
 
     def _number(self, layout: str) -> int:
-        (found,) = struct.unpack(layout, self._bytes(struct.calcsize(layout)))
+        (found,) = struct.unpack(layout, self.bytes_of(struct.calcsize(layout)))
         return int(found)
 
-    def _take(self, kind: Any, layout: str) -> Any:
-        return kind._make(struct.unpack(layout, self._bytes(struct.calcsize(layout))))
+    def take(self, kind: Any, layout: str) -> Any:
+        """Return the fields of a head."""
+        return kind._make(struct.unpack(layout, self.bytes_of(struct.calcsize(layout))))
 
-    def _bytes(self, size: int) -> bytes:
-        start, self._at = self._at, self._at + size
-        if self._at > len(self._data):
+    def bytes_of(self, size: int) -> bytes:
+        """Return the next bytes.
+
+        Raises
+        ------
+        InvalidCircuit
+            There are not so many.
+
+        """
+        start, self.at = self.at, self.at + size
+        if self.at > len(self.data):
             raise InvalidCircuit("the QPY file ends in the middle of its circuit")
-        return self._data[start : self._at]
+        return self.data[start : self.at]
 
     def _text(self, size: int) -> str:
         try:
-            return self._bytes(size).decode()
+            return self.bytes_of(size).decode()
         except UnicodeDecodeError:
             raise InvalidCircuit("a gate in the QPY file has a name that is no UTF-8") from None
 
     def _ends(self, end: int) -> None:
-        if self._at != end:
+        if self.at != end:
             raise InvalidCircuit("the parts of the QPY file do not have the sizes that it says")
 
 

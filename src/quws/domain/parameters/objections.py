@@ -105,3 +105,25 @@ def wrong_precision(request: JobRequest, target: TargetDescription) -> str | Non
         f" which runs at most {target.max_shots} shots; {options.precision:g} would take"
         f" {options.shots}"
     )
+
+
+def wrong_optimization(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a word on compiling where nothing is compiled."""
+    if request.options.optimization is None or Feature.COMPILING in target.features:
+        return None
+    return f"OPTIMIZATION must not be given on target {target.name}, which has no compiler"
+
+
+def wrong_layout(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a qubit map where nothing is compiled, and to qubits that there are not."""
+    layout = request.options.initial_layout
+    if layout is None:
+        return None
+    if Feature.COMPILING not in target.features:
+        return f"INITIAL_LAYOUT must not be given on target {target.name}, which has no compiler"
+    if max(layout) < target.qubits:
+        return None
+    return (
+        f"INITIAL_LAYOUT must name qubits 0 to {target.qubits - 1} of target {target.name}, not"
+        f" {max(layout)}"
+    )

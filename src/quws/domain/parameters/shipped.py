@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from quws.domain import bindings
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
+from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
 from quws.domain.kinds import JobKind
 from quws.domain.noise import read_noise
@@ -225,6 +227,39 @@ SPECIFICATIONS = Specifications(
             forwarded=True,
         ),
         Specification(
+            name="OPTIMIZATION",
+            keyword="optimization",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=read_optimization,
+            label="Optimization",
+            help="How hard the compiler tries, 0 to 3, or none to run the circuits as they are.",
+            more="With `none` a gate that is not native is refused"
+            " ([compile.md](../how-to/compile.md)).",
+            example="2",
+            otherwise="what the operator has set, mostly 1",
+            choices=tuple(Optimization),
+            feature=Feature.COMPILING,
+            objection=objections.wrong_optimization,
+            forwarded=True,
+            shown=Shown.CHOICE,
+        ),
+        Specification(
+            name="INITIAL_LAYOUT",
+            keyword="initial_layout",
+            role=Role.OPTION,
+            kind=Kind.OBJECT,
+            read=read_layout,
+            label="Initial layout",
+            help="The target's qubits that carry those of the circuit at its start, in order.",
+            more="A JSON list, or numbers with commas between; one for all circuits of the job.",
+            example="[3, 1, 0]",
+            otherwise="the compiler chooses",
+            feature=Feature.COMPILING,
+            objection=objections.wrong_layout,
+            forwarded=True,
+        ),
+        Specification(
             name="MEMORY",
             keyword="memory",
             role=Role.OPTION,
@@ -239,6 +274,22 @@ SPECIFICATIONS = Specifications(
             objection=_no_memory,
             forwarded=True,
             shown=Shown.TICK,
+        ),
+        Specification(
+            name="ON_ERROR",
+            keyword="on_error",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_on_error,
+            label="When a circuit fails",
+            help="For a batch: whether the other circuits run when one of them cannot be run.",
+            more="With `continue` the job is COMPLETED as long as one circuit has a result"
+            " ([circuits.md](../how-to/circuits.md)).",
+            example="continue",
+            otherwise="`stop`",
+            default=OnError.STOP,
+            choices=tuple(OnError),
+            forwarded=True,
         ),
         Specification(
             name="RESPONSEFORMAT",

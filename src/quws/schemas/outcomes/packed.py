@@ -11,13 +11,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZipFile
 
+from quws.domain.archives import Drain, entry
 from quws.domain.outcome_parts import Extent, read_parts
-from quws.schemas.outcomes.drain import Drain
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""A time that every ZIP can have: what is the same has the same bytes."""
 
 
 def written(chunks: Iterable[bytes], found: Sequence[Extent]) -> Iterator[bytes]:
@@ -35,7 +32,7 @@ def written(chunks: Iterable[bytes], found: Sequence[Extent]) -> Iterator[bytes]
     extent: Extent | None = None
     member: IO[bytes] | None = None
     # Its writer looks whether it can go back in the file, and does without.
-    with ZipFile(drain, "w", ZIP_DEFLATED) as archive:
+    with ZipFile(drain, "w") as archive:
         for part in read_parts(chunks):
             if extent is None or member is None:
                 extent = next(each)
@@ -49,7 +46,7 @@ def written(chunks: Iterable[bytes], found: Sequence[Extent]) -> Iterator[bytes]
                 member.close()
                 extent = member = None
             yield drain.take()
-        archive.writestr(_info("registers.npy"), _array_of(_registers(found)))
+        archive.writestr(entry("registers.npy"), _array_of(_registers(found)))
     yield drain.take()
 
 
@@ -57,7 +54,7 @@ def _begin(archive: ZipFile, extent: Extent) -> IO[bytes]:
     """Begin the array of a circuit: its size stands before it."""
     from numpy.lib import format as npy  # noqa: PLC0415
 
-    member = archive.open(_info(f"circuit-{extent.index}.npy"), "w", force_zip64=True)
+    member = archive.open(entry(f"circuit-{extent.index}.npy"), "w", force_zip64=True)
     shape = (extent.listed, (extent.width + 7) // 8)
     head = {"descr": "|u1", "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(member, head)
@@ -82,9 +79,3 @@ def _array_of(text: str) -> bytes:
     content = io.BytesIO()
     np.save(content, np.array(text))
     return content.getvalue()
-
-
-def _info(name: str) -> ZipInfo:
-    info = ZipInfo(name, _EPOCH)
-    info.compress_type = ZIP_DEFLATED
-    return info

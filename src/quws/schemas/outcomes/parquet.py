@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 
+from quws.domain.archives import Drain
 from quws.domain.outcomes import BIT_ORDER
-from quws.schemas.outcomes.drain import Drain
 from quws.schemas.outcomes.tables import Frame, Row
 
 _GROUP = 100_000
@@ -65,4 +65,5 @@ def _about(frame: Frame) -> dict[str, str]:
         "shots": str(frame.shots),
         "bit_order": BIT_ORDER,
         "registers": json.dumps(registers),
+        "versions": json.dumps(dict(frame.versions)),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from quws.domain.circuits import Register
 from quws.domain.outcome_parts import Extent, read_parts
@@ -75,6 +75,9 @@ TABLES = {
                 Column(
                     "layout", "char", "for each qubit of the circuit that of the target, as JSON"
                 ),
+                Column("optimization", "char", "how hard the compiler tried"),
+                Column("shot_seconds", "double", "how long one run takes, by the calibration"),
+                Column("fidelity", "double", "how likely nothing goes wrong, by the calibration"),
             ),
         ),
         Table(
@@ -102,6 +105,8 @@ class Frame:
     shots: int
     registers: list[tuple[int, list[Register]]]
     """Those of each circuit, by its index."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The version of each library that touched the job, as far as they are known."""
 
 
 def frame_of(outcomes: JobOutcomes) -> Frame:
@@ -112,6 +117,7 @@ def frame_of(outcomes: JobOutcomes) -> Frame:
         outcomes.target,
         outcomes.shots,
         [(item.index, item.registers) for item in outcomes.circuits],
+        outcomes.versions,
     )
 
 
@@ -157,9 +163,11 @@ def _rows(outcome: CircuitOutcome) -> Iterator[Row]:
     if outcome.expectations is not None:
         for item in outcome.expectations:
             yield outcome.index, item.observable, item.value, item.error, item.shots
-    elif (made := outcome.compilation) is not None:
+    elif outcome.counts or (made := outcome.compilation) is None:
+        yield from outcome.rows()
+    else:
         gates = json.dumps(made.gates, separators=(",", ":"))
         layout = None if outcome.layout is None else json.dumps(outcome.layout)
-        yield outcome.index, made.depth, made.operations, made.joining, gates, layout
-    else:
-        yield from outcome.rows()
+        numbers = (made.depth, made.operations, made.joining)
+        expected = (made.optimization, made.shot_seconds, made.fidelity)
+        yield (outcome.index, *numbers, gates, layout, *expected)

@@ -44,6 +44,7 @@ def _around(frame: Frame) -> str:
             param("target", "char", frame.target, "what ran the circuits", id="target"),
             *_shots(frame),
             *_registers(frame),
+            *_versions(frame),
             "<DATA><TABLEDATA/></DATA></TABLE>",
         ]
     )
@@ -66,3 +67,9 @@ def _registers(frame: Frame) -> Iterator[str]:
                 " measured into each bit, from bit 0 up",
                 id=f"register.{index}.{number}",
             )
+
+
+def _versions(frame: Frame) -> Iterator[str]:
+    if frame.versions:
+        text = ", ".join(f"{name} {version}" for name, version in frame.versions.items())
+        yield param("versions", "char", text, "the libraries that touched the job", id="versions")

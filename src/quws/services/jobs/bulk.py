@@ -181,14 +181,12 @@ class JobBulk:
             else:
                 jobs.append((ref.id, ref.owner, run))
         moved = await self._store.control.run_all(jobs)
-        queued = [ref for ref in moved if ref.phase is Phase.QUEUED]
-        for ref in moved:
+        queued = [ref for ref, _ in moved if ref.phase is Phase.QUEUED]
+        for ref, why in moved:
             await self._announcer.changed(ref.id, ref.phase)
             if ref.phase is not Phase.QUEUED:
                 request.full.add(ref.owner)
-                held = request.runs[ref.owner, targets[ref.id]]
-                assert isinstance(held, Run)
-                request.done.why = request.done.why or held.held.message
+                request.done.why = request.done.why or why
         for target in {targets[ref.id] for ref in queued}:
             self._planner.forget(target)
             await self._announcer.work(target)

@@ -119,6 +119,7 @@ class JobChange:
         await self._room.check()
         await self._quotas.admit(job.owner, size=size)
         plan = await self._planner.plan(caller, merged)
+        self._quotas.check_shots(job.owner, plan.shots)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
         parameters = await keep_parameters(
@@ -137,7 +138,10 @@ class JobChange:
             "target": plan.target.name,
             "size": plan.work,
             "cost_ms": plan.cost_ms,
-            "quote": plan.quote,
+            "quote": None if plan.quote is None else plan.quote.at,
+            "quote_low": None if plan.quote is None else plan.quote.low,
+            "quote_high": None if plan.quote is None else plan.quote.high,
+            "shots": plan.shots,
         }
         tags = None
         # What was said of these later holds no more, and else does.

@@ -15,7 +15,6 @@ from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
-from quws.domain.words import counted
 from quws.services.jobs.change import PENDING_ONLY, JobChange
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -149,15 +148,12 @@ class JobControl:
 
     async def run_of(self, owner: str | None, target: str, now: datetime) -> Run:
         """Return what RUN is to do: without room for any results the job is held."""
-        most, hold = self._policy.max_queued, False
-        why = counted(most, "job of this owner waits or runs", "jobs of this owner wait or run")
-        why += " already; send RUN again when one is done"
+        hold = None
         try:
             await self._quotas.admit(owner, size=1)
         except QuotaExceeded as exceeded:
-            hold, why = True, f"{exceeded.sentence}; then send RUN again"
-        held = TimelineEntry(now, "held", "quws", f"{QuotaExceeded.code}: {why}")
-        return Run(queued(now, target), held, most, hold)
+            hold = f"{QuotaExceeded.code}: {exceeded.sentence}; then send RUN again"
+        return Run(queued(now, target), self._quotas.of_queueing(owner), hold)
 
 
 def queued(now: datetime, target: str) -> TimelineEntry:

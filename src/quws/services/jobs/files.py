@@ -53,7 +53,7 @@ class JobFiles:
         """
         for item in job.results:
             if item.id == result_id:
-                return self._content(item)
+                return self.content(item)
         wanted = circuits_of(result_id)
         for item in job.results if len(wanted) == 1 else ():
             circuits = circuits_of(item.id)
@@ -78,9 +78,9 @@ class JobFiles:
         if place >= sum(item.count for item in found):
             raise NotFound(f"job {job.id} has no parameter '{name[:60]}'")
         if found[0].count == 1:
-            return self._content(found[place])
+            return self.content(found[place])
         if position is None:
-            return self._content(found[0])
+            return self.content(found[0])
         (text,) = await self._there(read_some(self._artifacts, found[0], range(place, place + 1)))
         return _in_memory(*_sent(text))
 
@@ -150,7 +150,8 @@ class JobFiles:
             return  # The prefix is on the list of garbage, or a sweep finds it as an orphan.
         await self._store.garbage.forget(job_id)
 
-    def _content(self, item: Result | Parameter) -> Content:
+    def content(self, item: Result | Parameter) -> Content:
+        """Return the content of a result, or of a parameter as it is kept."""
         if item.artifact is None:
             assert isinstance(item, Parameter)
             return _in_memory((item.value or "").encode(), item.mime_type)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from quws.domain.errors import InvalidFilter, NotFound
 from quws.domain.formats import MEDIA_TYPES, Format, media_type, named
 from quws.domain.job import Job, circuits_of
-from quws.domain.outcome_parts import Extent, extents
-from quws.domain.outcomes import DOCUMENT
+from quws.domain.outcome_parts import Extent, extents, read_head
+from quws.domain.outcomes import DOCUMENT, UnreadableOutcomes
 from quws.schemas.outcomes import comma, packed, parquet, votable
 from quws.schemas.outcomes.tables import MEMORY, TABLES, Frame, Row, streamed_rows
 from quws.services.jobs.files import Content, JobFiles
@@ -19,6 +19,8 @@ from quws.services.pulled import made_aside, pulled
 
 _TABLES = (Format.VOTABLE, Format.JSON, Format.CSV, Format.PARQUET)
 _NAME = "RESPONSEFORMAT"
+_HEAD_BYTES = 64 * 1024
+"""More than a document of outcomes says of its job before its circuits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,11 @@ class JobFormats:
             raise InvalidFilter(
                 "this service has no Parquet: install quws[parquet]", parameter=_NAME
             )
-        document = await self._files.result(job, _document(table, result_id))
-        return Made(mime_type, lambda: _made(job, table, form, document))
+        source = _document(table, result_id)
+        document = await self._files.result(job, source)
+        # That of one circuit says nothing of its job.
+        versions = {} if circuits_of(source) else await versions_in(document)
+        return Made(mime_type, lambda: _made(job, table, form, document, versions))
 
     async def _kept(self, job: Job, result_id: str, table: str, form: Format) -> Content | None:
         """Return the file that has just that, if there is one."""
@@ -131,7 +136,23 @@ def _listed(allowed: list[Format]) -> str:
     return f"one of {', '.join(allowed)}" if allowed else "left out: it has one format"
 
 
-async def _made(job: Job, table: str, form: Format, document: Content) -> AsyncIterator[bytes]:
+async def versions_in(document: Content) -> dict[str, str]:
+    """Return the versions of libraries that the document of a job's outcomes begins with."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> dict[str, str]:
+        try:
+            found = read_head(pulled(document.read(0, _HEAD_BYTES), loop))
+        except UnreadableOutcomes:
+            return {}
+        return dict(found.get("versions") or {})
+
+    return await asyncio.to_thread(read)
+
+
+async def _made(
+    job: Job, table: str, form: Format, document: Content, versions: dict[str, str]
+) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
 
     def chunks() -> Iterator[bytes]:
@@ -139,19 +160,24 @@ async def _made(job: Job, table: str, form: Format, document: Content) -> AsyncI
 
     # Twice through it: what stands at the beginning of a table is known at the end of a document.
     found = await asyncio.to_thread(lambda: extents(chunks()))
-    async for piece in made_aside(_pieces(job, table, form, found, chunks)):
+    async for piece in made_aside(_pieces(job, table, form, found, versions, chunks)):
         if piece:
             yield piece
 
 
 def _pieces(
-    job: Job, table: str, form: Format, found: list[Extent], chunks: Callable[[], Iterator[bytes]]
+    job: Job,
+    table: str,
+    form: Format,
+    found: list[Extent],
+    versions: dict[str, str],
+    chunks: Callable[[], Iterator[bytes]],
 ) -> Iterator[bytes]:
     if form is Format.NPZ:
         return packed.written(chunks(), found)
     registers = [(item.index, item.registers) for item in found]
     shots = job.spec.options.shots
-    frame = Frame(TABLES[table], job.id, job.target, shots, registers)
+    frame = Frame(TABLES[table], job.id, job.target, shots, registers, versions)
     rows: Iterator[list[Row]] = streamed_rows(frame.table, chunks(), found)
     match form:
         case Format.PARQUET:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from quws.domain import bindings
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts
 from quws.domain.clock import Clock, utc_now
+from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
-from quws.domain.kinds import check_measuring
+from quws.domain.kinds import JobKind, check_measuring
 from quws.domain.noise import Noise
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import check_target, read_control, read_job
@@ -19,7 +19,7 @@ from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
-from quws.domain.quotes import work_of
+from quws.domain.quotes import Quote, work_of
 from quws.domain.spec import JobSpec
 from quws.domain.targets import TargetDescription, TargetKind, TargetRecord, TargetStatus
 from quws.domain.words import counted
@@ -45,11 +45,19 @@ class Plan:
     spec: JobSpec
     work: int
     cost_ms: int
-    quote: datetime | None
+    quote: Quote | None
     outlook: Outlook
     """What was known of the target's queue."""
     seconds: float | None = None
     """How long the job would run, as the target predicts."""
+
+    @property
+    def shots(self) -> int:
+        """How many shots its circuits have together; none where nothing is run."""
+        options = self.spec.options
+        if options.kind is JobKind.COMPILE:
+            return 0
+        return round(options.shots * options.mean_runs * self.request.count)
 
     def warning(self, duration: int) -> str | None:
         """Return what to say of an execution duration that is probably too short (0: unlimited).
@@ -155,8 +163,13 @@ class Planner:
         request = read_job(posted, self._policy, self.specifications)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
+        layout = request.options.initial_layout
         facts = await self._checker.check(
-            caller, request.circuits, request.language, target.circuit_limits
+            caller,
+            request.circuits,
+            request.language,
+            target.circuit_limits,
+            native=target.native(layout) if request.options.verbatim else None,
         )
         bindings.check(request.bindings, facts)
         if request.bindings is not None:
@@ -165,6 +178,7 @@ class Planner:
         # To send circuits, and to have them read, may have taken long.
         await self._standing.confirm(caller)
         target.check(facts)
+        check_layout(layout, facts)
         options = request.options
         check_measuring(facts, options.kind)
         if options.observable is not None:
@@ -186,14 +200,15 @@ class Planner:
         record = await self._found(target.name)
         state = None if record is None else record.state
         outlook = await self._quotes.outlook(target.name, state)
+        cost_ms = outlook.cost_ms(work, seconds)
         return Plan(
             target,
             request,
             facts,
             spec,
             work,
-            outlook.cost_ms(work),
-            outlook.end(work, self._clock()),
+            cost_ms,
+            outlook.end(work, cost_ms, self._clock()),
             outlook,
             seconds,
         )

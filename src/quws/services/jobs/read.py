@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from quws.bus.announcer import Announcer
@@ -13,6 +12,8 @@ from quws.domain.errors import Forbidden, IllegalMove, NotFound
 from quws.domain.job import Job, JobRef, JobRow, JobTimes, Running, is_job_id
 from quws.domain.labels import ListFilter, Place
 from quws.domain.phases import Move, sources
+from quws.domain.quotes import Quote
+from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.snapshots import Snapshot, Snapshots
 from quws.services.waiting import Waiting
@@ -25,9 +26,12 @@ ANY = ListFilter()
 class JobReader:
     """Reads jobs for callers who may see them: their owners, and operators."""
 
-    def __init__(self, store: JobStore, quotes: Quotes, announcer: Announcer) -> None:
+    def __init__(
+        self, store: JobStore, quotes: Quotes, announcer: Announcer, quotas: Quotas
+    ) -> None:
         self._store = store
-        self._snapshots = Snapshots(store.reading, Waiting(store.reading, announcer))
+        waiting = Waiting(store.reading, announcer, quotas)
+        self._snapshots = Snapshots(store.reading, waiting)
         self._quotes = quotes
 
     async def get(self, caller: Caller, job_id: str) -> Job:
@@ -114,11 +118,12 @@ class JobReader:
         """Return the jobs that workers have in hand: everybody's, for operators."""
         return await self._store.listing.running()
 
-    async def quote(self, job: Job) -> datetime | None:
+    async def quote(self, job: Job) -> Quote | None:
         """Return when a job will probably be done; one that may still be run, if it ran now."""
         if job.phase not in sources(Move.QUEUE):
-            return job.quote
-        return self._quotes.of_new(await self._quotes.state(job.target), job.work)
+            return job.quoted
+        state = await self._quotes.state(job.target)
+        return self._quotes.of_new(state, job.work, job.cost_ms)
 
     async def refuse(self, caller: Caller, job_id: str, rule: str) -> NoReturn:
         """Raise why a job's phase forbids what was asked.

@@ -9,9 +9,12 @@ from quws.domain.clock import Clock, utc_now
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
+from quws.domain.quotas import NO_RULES, QuotaRules
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
+from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
+from quws.services.jobs.circuits import JobCircuits
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
@@ -25,6 +28,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.webhooks.hooks import Webhooks
@@ -41,6 +45,10 @@ class JobService:
     ----------
     room
         Whether the disks have room for new jobs.
+    rules
+        The quotas of single users and of groups.
+    signer
+        What signs records of jobs.
 
     """
 
@@ -60,15 +68,19 @@ class JobService:
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         room: DiskRoom | None = None,
+        rules: QuotaRules = NO_RULES,
+        signer: Signer = NO_SIGNER,
         clock: Clock = utc_now,
     ) -> None:
         self.policy = policy
         self.standing = standing
-        quotas, room = Quotas(store.usage, policy), room or DiskRoom()
+        quotas = Quotas(store.usage, policy, rules, use=store.quota_use, clock=clock)
+        self.quotas, room = quotas, room or DiskRoom()
         self.webhooks = Webhooks(store.webhooks, policy, clock)
-        self.reader = JobReader(store, quotes, announcer)
+        self.reader = JobReader(store, quotes, announcer, quotas)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
+        self.bundles = JobBundles(store, targets, self.files, signer)
         self.planner = Planner(
             targets=targets,
             checker=checker,
@@ -102,6 +114,14 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             policy=policy,
+            clock=clock,
+        )
+        self.circuits = JobCircuits(
+            reader=self.reader,
+            control=self.control,
+            planner=self.planner,
+            store=store,
+            announcer=announcer,
             clock=clock,
         )
         self.labels = JobLabels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -14,12 +15,15 @@ from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
-from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed
+from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed, QuotaExceeded
 from quws.domain.job import Job, TimelineEntry, new_job_id
+from quws.domain.lanes import lane_of
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import read_control
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
+from quws.domain.quotas import Bound, Limit
+from quws.domain.quotes import Told
 from quws.services.jobs.control import JobControl, queued
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
@@ -75,7 +79,8 @@ class JobSubmission:
         InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
             The job would not be sound; see ``Planner.plan``.
         QuotaExceeded, StorageFull
-            There is no room for it.
+            There is no room for it. Where only too many jobs of its owner wait and run, it is made
+            and HELD.
         KeyUsed
             The key stands for another request, or for a job that was deleted.
 
@@ -97,8 +102,9 @@ class JobSubmission:
         duration = self._policy.duration(control.execution_duration)
         size = sum(len(item.value) for item in rest)
         await self._room.check()
-        await self._quotas.admit(caller.name, jobs=1, size=size)
+        near = await self._quotas.admit(caller.name, jobs=1, size=size)
         plan = await self._planner.plan(caller, rest)
+        self._quotas.check_shots(caller.name, plan.shots)
         await self._webhooks.admit(caller.name, plan.request.webhook)
         target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
@@ -110,10 +116,7 @@ class JobSubmission:
             TimelineEntry(now, "received", "quws"),
             TimelineEntry(checked, "validated", "quws", warning),
         ]
-        # Under a quota only the guarded move can tell whether there is room.
-        queue = run and not self._policy.max_queued
-        if queue:
-            entries.append(queued(checked, target.name))
+        bounds = [*near, *self._quotas.of_making(caller.name)]
         try:
             parameters = await keep_parameters(
                 self._artifacts,
@@ -126,15 +129,18 @@ class JobSubmission:
                 id=job_id,
                 owner=caller.name,
                 run_id=control.run_id or None,
-                phase=Phase.QUEUED if queue else Phase.PENDING,
+                phase=Phase.QUEUED if run else Phase.PENDING,
                 target=target.name,
                 creation_time=now,
-                queued_time=checked if queue else None,
+                queued_time=checked if run else None,
                 start_time=None,
                 end_time=None,
                 destruction_time=destruction,
                 execution_duration=duration,
-                quote=plan.quote,
+                quote=None if plan.quote is None else plan.quote.at,
+                quote_low=None if plan.quote is None else plan.quote.low,
+                quote_high=None if plan.quote is None else plan.quote.high,
+                told=Told(checked, plan.quote) if run and plan.quote is not None else None,
                 attempt=0,
                 circuits=len(facts),
                 circuits_done=0,
@@ -145,8 +151,9 @@ class JobSubmission:
                 name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
+                shots=plan.shots,
             )
-            before = await self._store.creation.add(job, entries, once, plan.request.webhook)
+            job, before = await self._add(job, entries, once, plan.request.webhook, bounds)
         except StoreUnavailable:
             raise  # It may have been written: then it needs its files, else a sweep finds them.
         except BaseException:
@@ -161,14 +168,35 @@ class JobSubmission:
         logs.note(job=job_id, target=target.name)
         tracing.describe(job=job_id, target=target.name)
         _log.info("job created", phase=job.phase, circuits=job.circuits)
-        if queue:
-            plan.outlook.queue(job.work)
+        if job.phase is Phase.QUEUED:
+            plan.outlook.queue(job.work, job.cost_ms)
             # First: a worker begins meanwhile.
-            await self._announcer.work(target.name)
+            await self._announcer.work(lane_of(target, job.cost_ms))
         await self._announcer.touched(job_id, job.phase)
-        if run and not queue:
+        if run and job.phase is not Phase.QUEUED:
             await self._control.run(caller, job_id)
         return job
+
+    async def _add(
+        self,
+        job: Job,
+        entries: Sequence[TimelineEntry],
+        once: Once | None,
+        webhook: str | None,
+        bounds: Sequence[Bound],
+    ) -> tuple[Job, MadeBefore | None]:
+        """Write a job: one that is to be queued, and for which there is no place, as PENDING."""
+        add = self._store.creation.add
+        if job.phase is Phase.QUEUED:
+            assert job.queued_time is not None
+            entry = queued(job.queued_time, job.target)
+            try:
+                return job, await add(job, [*entries, entry], once, webhook, bounds)
+            except QuotaExceeded as exceeded:
+                if exceeded.limit != Limit.QUEUED:
+                    raise
+            job = replace(job, phase=Phase.PENDING, queued_time=None, told=None)
+        return job, await add(job, entries, once, webhook, bounds)
 
     async def _again(
         self, caller: Caller, posted: Sequence[Posted], once: Once, before: MadeBefore

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    TextClause,
     bindparam,
     case,
     cast,
@@ -27,12 +28,15 @@ from sqlalchemy import (
 )
 
 from quws.domain.job import Claim, TimelineEntry
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Move, Phase
+from quws.domain.quotas import Entitlements
+from quws.store import quotas
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
 from quws.store.jobs import transition
-from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases
+from quws.store.jobs.clauses import FENCE, QUEUE_ORDER, WAITING, fenced, in_phases, short
 from quws.store.jobs.rows import UnreadableJob, job_of
 from quws.store.jobs.transition import Made, Prepared
 from quws.store.statements import Statement
@@ -44,10 +48,9 @@ _j = t.jobs.c
 _TARGET = bindparam("its_target", type_=Text())
 _MILLIS = bindparam("millis", type_=BigInteger())
 # In plain SQL: for SQLite, SQLAlchemy leaves out in RETURNING of which table a column is.
-_MORE: ColumnElement[bool] = literal_column(
+_MORE = (
     "EXISTS (SELECT further.id FROM jobs AS further WHERE further.target = jobs.target"
-    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'))",
-    Boolean(),
+    " AND further.id <> jobs.id AND further.phase IN ('QUEUED', 'SUSPENDED'){})"
 )
 
 
@@ -59,17 +62,28 @@ class Taken:
     more: bool
 
 
+class _Which(NamedTuple):
+    """What kind of claim it is: on a target that is ``held``, ``left`` others, of owners who are
+    not ``full`` where they are ``limited`` in what runs, ``of_short`` jobs.
+    """
+
+    held: bool
+    left: bool
+    limited: bool
+    of_short: bool
+
+
 class JobClaims:
     """Claims of jobs by workers, and their leases: by the clock of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._moves: dict[tuple[bool, bool], Prepared] = {}
+        self._moves: dict[_Which, Prepared] = {}
         self._renew = Statement(
             update(t.jobs)
             .where(FENCE)
             .values(lease_until=database.now + _MILLIS)
-            .returning(_j.deadline, database.now.label("now"))
+            .returning(_j.deadline, _j.circuits_aborted, database.now.label("now"))
         )
 
     async def claim(
@@ -96,12 +110,16 @@ class JobClaims:
         most: int,
         holder: str | None = None,
         but: Collection[str] = (),
+        entitlements: Entitlements | None = None,
+        short: bool = False,
     ) -> Taken:
         """Take the best waiting jobs of a target: priority first, then turn, then age.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
-        worker may hold, is who must hold it. ``but`` are jobs to leave to others.
+        worker may hold, is who must hold it. ``but`` are jobs to leave to others. With
+        ``entitlements`` nobody gets more jobs to run than they may; with ``short`` short jobs are
+        taken only, and further ones are such, too.
 
         Raises
         ------
@@ -110,10 +128,12 @@ class JobClaims:
 
         """
         try:
-            return await self._take(target, worker, lease_seconds, now, most, holder, but)
+            return await self._take(
+                target, worker, lease_seconds, now, most, holder, but, entitlements, short
+            )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
-            head = _head(self._database, target, but)
+            head = _head(self._database, target, but, of_short=short)
             async with self._database.read() as connection:
                 job_id = await connection.scalar(head)
             if job_id is None:
@@ -129,8 +149,11 @@ class JobClaims:
         most: int,
         holder: str | None,
         but: Collection[str],
+        entitlements: Entitlements | None,
+        of_short: bool,
     ) -> Taken:
-        move = self._next(held=holder is not None, left=bool(but))
+        limited = entitlements is not None and entitlements.limits_running
+        move = self._next(_Which(holder is not None, bool(but), limited, of_short))
         values: dict[str, Any] = {
             "its_target": target,
             "new_worker": worker,
@@ -144,27 +167,38 @@ class JobClaims:
         claims: list[Claim] = []
         made: list[Made] = []
         more = True
+        running: dict[str, int] = {}
         async with self._database.write() as connection:
+            if limited:
+                # Of two who would start an owner's last one, one waits for the other.
+                await self._database.lock(connection, "quota:running")
+                running = await quotas.executing(connection)
             while more and len(made) < most:
+                if entitlements is not None and limited:
+                    values["full"] = list(entitlements.full(running))
                 lease = str(uuid.uuid4())
                 taken = await transition.change(connection, move, entry, **values, new_lease=lease)
                 more = taken is not None and taken.row.more
                 if taken is not None:
                     made.append(taken)
+                    owner = taken.row.owner
+                    running[owner] = running.get(owner, 0) + 1
                     job = await job_of(connection, taken.row, fresh=True)
-                    claims.append(Claim(job, lease, taken.row.deadline))
+                    claims.append(Claim(job, lease, taken.row.deadline, job.circuits_aborted))
             if made:
                 await transition.write_down(connection, made)
-        return Taken(claims, more)
+        # One who may not run more may when one of theirs is done, which may be here.
+        return Taken(claims, more or bool(values.get("full")))
 
-    def _next(self, *, held: bool, left: bool) -> Prepared:
+    def _next(self, which: _Which) -> Prepared:
         # Built once: that takes longer than to run it. A worker needs one or two of them.
-        if (held, left) not in self._moves:
-            self._moves[held, left] = _next(self._database, held=held, left=left)
-        return self._moves[held, left]
+        if which not in self._moves:
+            self._moves[which] = _next(self._database, which)
+        return self._moves[which]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
-        """Renew a lease, read the deadline, which may have moved, and the database's clock.
+        """Renew a lease, and read the database's clock and what may have changed of the job: its
+        deadline, and how many of its circuits are aborted.
 
         None when the job is not this worker's any more.
         """
@@ -173,7 +207,8 @@ class JobClaims:
             row = await self._renew.find(connection, values)
             if row is None:
                 return None
-            return replace(claim, deadline=row.deadline), from_stored(row.now)
+            renewed = replace(claim, deadline=row.deadline, aborted=row.circuits_aborted)
+            return renewed, from_stored(row.now)
 
     async def shift(self, claim: Claim, seconds: float) -> Claim | None:
         """Move the deadline of a running job with the clock, after that was set.
@@ -217,12 +252,19 @@ class JobClaims:
 
 
 def _head(
-    database: Database, target: str | BindParameter[str], but: Collection[str] | BindParameter[Any]
+    database: Database,
+    target: str | BindParameter[str],
+    but: Collection[str] | BindParameter[Any],
+    full: BindParameter[Any] | None = None,
+    *,
+    of_short: bool,
 ) -> Select[str]:
     """Return the query for the job of a target that is next."""
-    clauses: list[ColumnElement[bool]] = []
+    clauses: list[ColumnElement[bool] | TextClause] = [short()] if of_short else []
     if isinstance(but, BindParameter) or but:
         clauses.append(_j.id.not_in(but))
+    if full is not None:
+        clauses.append(_j.owner.not_in(full))
     return (
         select(_j.id)
         .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
@@ -231,22 +273,28 @@ def _head(
     )
 
 
-def _next(database: Database, *, held: bool, left: bool) -> Prepared:
-    """Return the claim of the job that is next: on a target that is ``held``, ``left`` others."""
+def _next(database: Database, which: _Which) -> Prepared:
+    """Return the claim of the job that is next."""
+    further = f" AND further.cost_ms < {SHORT_MS}" if which.of_short else ""
+    more: ColumnElement[bool] = literal_column(_MORE.format(further), Boolean())
     clock, h = database.now, t.holds.c
     others: BindParameter[Any] | tuple[str, ...] = ()
-    if left:
+    if which.left:
         others = bindparam("others", expanding=True)
-    waiting = _head(database, _TARGET, others).with_for_update(skip_locked=True).scalar_subquery()
+    full: BindParameter[Any] | None = None
+    if which.limited:
+        full = bindparam("full", expanding=True)
+    head = _head(database, _TARGET, others, full, of_short=which.of_short)
+    waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
     )
     return transition.prepared(
         Move.CLAIM,
         waiting,
-        *([holds.exists()] if held else []),
-        returning=(*t.jobs.c, _MORE.label("more")),
-        once=left,
+        *([holds.exists()] if which.held else []),
+        returning=(*t.jobs.c, more.label("more")),
+        once=which.left or which.limited,
         attempt=_j.attempt + 1,
         lease=bindparam("new_lease", type_=_j.lease.type),
         lease_until=clock + _MILLIS,

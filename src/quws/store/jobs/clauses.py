@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, TextClause, and_, bindparam, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import Claim
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.statements import Statement
@@ -23,6 +24,11 @@ WAITING = frozenset({Phase.QUEUED, Phase.SUSPENDED})
 
 QUEUE_ORDER = (_j.priority, _j.turn, _j.queued_time, _j.id)
 """In which order the jobs of a target are claimed."""
+
+
+def short() -> TextClause:
+    """Return the condition that a job is short, written as in the index."""
+    return text(f"jobs.cost_ms < {SHORT_MS}")
 
 
 def in_phases(wanted: Iterable[Phase]) -> TextClause:

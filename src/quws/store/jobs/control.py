@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, func, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, case, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
+from quws.domain.batch import CircuitStatus, named
+from quws.domain.errors import QuotaExceeded
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
+from quws.domain.quotas import Bound
+from quws.store import quotas, webhooks
 from quws.store import tables as t
-from quws.store import webhooks
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.circuits import replace_circuits
-from quws.store.jobs.clauses import in_phases
+from quws.store.jobs.clauses import CHUNK, in_phases
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.labels import replace_tags
+from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
+from quws.store.jobs.timeline import tell
 from quws.store.jobs.turns import next_turn
 from quws.store.jobs.usage import bytes_of
+from quws.store.quotas import Wanted
 
-_j = t.jobs.c
-_ACTIVE = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
+_j, _c = t.jobs.c, t.circuits.c
 _NOT_ARCHIVED = frozenset(Phase) - {Phase.ARCHIVED}
 _NOT_OVER = frozenset(Phase) - phases.FINAL
 
@@ -79,16 +84,15 @@ class NewParameters:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """RUN, with what the timeline says if the job is queued, and if it is held instead.
+    """RUN, with what the timeline says if the job is queued.
 
-    It is held if its owner has ``most`` jobs waiting and running already (0 is no limit), and in
-    any case with ``hold``.
+    It is held instead if there is no room for it under ``bounds``, the limits of its owner; and
+    in any case for the reason ``hold``.
     """
 
     queued: TimelineEntry
-    held: TimelineEntry
-    most: int = 0
-    hold: bool = False
+    bounds: Sequence[Bound] = ()
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class JobControl:
         async with self._database.write() as connection:
             await self._set(connection, job_id, change)
             if change.run is not None:
-                return await self._run(connection, job_id, change.run)
+                return (await self._run(connection, job_id, change.run))[0]
             if change.abort is not None:
                 aborted = await self._abort(connection, job_id, change.abort)
                 if aborted is None:
@@ -147,18 +151,57 @@ class JobControl:
         async with self._database.write() as connection:
             return await self._abort(connection, job_id, entry, *guards)
 
+    async def abort_circuits(
+        self, job_id: str, indices: Collection[int], now: datetime, by: str
+    ) -> tuple[JobRef, set[int]] | None:
+        """Abort those circuits of a batch that have not ended yet, in one transaction.
+
+        A job of which every circuit is aborted is so itself. Return the job as it is then, and
+        which circuits were aborted; None where it is over, or not there.
+        """
+        touched = update(t.jobs).where(_j.id == job_id)
+        ref = select_refs().selected_columns
+        async with self._database.write() as connection:
+            # Its row first, as its worker does: else each could wait for the other.
+            mine = touched.where(in_phases(phases.sources(Move.ABORT))).values(
+                circuits_done=_j.circuits_done
+            )
+            row = (await connection.execute(mine.returning(*ref))).first()
+            if row is None:
+                return None
+            aborted = await _abort_some(connection, job_id, sorted(indices), now)
+            if not aborted:
+                return ref_of(row), aborted
+            count = touched.values(circuits_aborted=_j.circuits_aborted + len(aborted))
+            (all_over,) = (
+                await connection.execute(count.returning(_j.circuits_aborted == _j.circuits))
+            ).one()
+            entry = TimelineEntry(now, "circuits aborted", by, named(aborted))
+            await tell(connection, job_id, entry)
+            if all_over:
+                end = TimelineEntry(now, "aborted", by, "all of its circuits are aborted")
+                ended = await self._abort(connection, job_id, end)
+                assert ended is not None
+                return ended, aborted
+            await transition.happened(
+                connection, Happening(Kind.CIRCUIT, now, job_id, row.owner, Phase(row.phase))
+            )
+            return ref_of(row), aborted
+
     async def delete(self, job_id: str, now: datetime) -> bool:
         """Remove a job in any phase; its artifacts are noted as garbage in the same transaction."""
         async with self._database.write() as connection:
             return await remove(connection, self._database, job_id, now)
 
-    async def run_all(self, jobs: Sequence[tuple[str, str | None, Run]]) -> list[JobRef]:
+    async def run_all(
+        self, jobs: Sequence[tuple[str, str | None, Run]]
+    ) -> list[tuple[JobRef, str | None]]:
         """Run jobs in one transaction: each with its owner and what RUN is to do with it.
 
         Those are left out whose phase forbids it by now, and the others of an owner of whom one had
-        to be held. Return the ones that are queued or held.
+        to be held. Return the ones that are queued or held, the latter with the reason.
         """
-        moved: list[JobRef] = []
+        moved: list[tuple[JobRef, str | None]] = []
         full: set[str | None] = set()
         async with self._database.write() as connection:
             for job_id, owner, run in jobs:
@@ -166,7 +209,7 @@ class JobControl:
                     continue
                 with suppress(Refused):
                     moved.append(await self._run(connection, job_id, run))
-                    if moved[-1].phase is Phase.HELD:
+                    if moved[-1][0].phase is Phase.HELD:
                         full.add(owner)
         return moved
 
@@ -191,6 +234,8 @@ class JobControl:
                 Part.PARAMETERS,
                 frozenset({Phase.PENDING}),
                 parameters=[parameter_json(item) for item in new.parameters],
+                # Which of them were aborted, goes with the circuits.
+                circuits_aborted=0,
                 # The files of the old values stay as long as the job.
                 stored_bytes=_j.stored_bytes + bytes_of(new.parameters),
                 **new.columns,
@@ -230,25 +275,34 @@ class JobControl:
             if text is not None:
                 await _update(connection, job_id, part, _NOT_ARCHIVED, **{name: text or None})
 
-    async def _run(self, connection: AsyncConnection, job_id: str, run: Run) -> JobRef:
-        """Put a job into its target's queue, at its owner's next turn, or hold it."""
-        wanted = select(_j.owner, _j.target).where(_j.id == job_id).with_for_update()
-        job = (await connection.execute(wanted)).first()
+    async def _run(
+        self, connection: AsyncConnection, job_id: str, run: Run
+    ) -> tuple[JobRef, str | None]:
+        """Put a job into its target's queue, at its owner's next turn, or hold it for a reason."""
+        of_job = select(_j.owner, _j.target, _j.shots, _j.cost_ms)
+        job = (await connection.execute(of_job.where(_j.id == job_id).with_for_update())).first()
         if job is None:
             raise Refused(Part.RUN)
-        full = run.hold
-        if run.most and not full:
-            # Two RUNs of one owner must not both see the last free place.
-            await self._database.lock(connection, f"quota:{job.owner}")
-            full = await _active(connection, job.owner) >= run.most
-        if full:
-            row = await transition.make(connection, job_id, Move.HOLD, run.held)
+        charged, why, now = None, run.hold, run.queued.time
+        if run.bounds and why is None:
+            wanted = Wanted(queued=1, shots=job.shots, ms=job.cost_ms)
+            try:
+                charged = await quotas.take(connection, self._database, run.bounds, wanted, now)
+            except QuotaExceeded as exceeded:
+                why = f"{QuotaExceeded.code}: {exceeded.sentence}; then send RUN again"
+        if why is not None:
+            held = TimelineEntry(now, "held", run.queued.source, why)
+            row = await transition.make(connection, job_id, Move.HOLD, held)
         else:
             turn = next_turn(self._database, job.target, job.owner)
-            row = await transition.make(connection, job_id, Move.QUEUE, run.queued, turn=turn)
+            row = await transition.make(
+                connection, job_id, Move.QUEUE, run.queued, turn=turn, charged=charged
+            )
         if row is None:
+            if charged is not None:
+                await quotas.settle(connection, [(charged, 0, False)])
             raise Refused(Part.RUN)
-        return ref_of(row)
+        return ref_of(row), why
 
     async def _abort(
         self,
@@ -267,6 +321,25 @@ class JobControl:
         return ref_of(row)
 
 
+async def _abort_some(
+    connection: AsyncConnection, job_id: str, indices: Sequence[int], now: datetime
+) -> set[int]:
+    aborted: set[int] = set()
+    for start in range(0, len(indices), CHUNK):
+        changed = await connection.scalars(
+            update(t.circuits)
+            .where(
+                _c.job_id == job_id,
+                _c.index.in_(indices[start : start + CHUNK]),
+                _c.status == CircuitStatus.WAITING,
+            )
+            .values(status=CircuitStatus.ABORTED, end_time=now)
+            .returning(_c.index)
+        )
+        aborted.update(changed)
+    return aborted
+
+
 async def _update(
     connection: AsyncConnection,
     job_id: str,
@@ -279,10 +352,3 @@ async def _update(
     )
     if changed.rowcount == 0:
         raise Refused(part)
-
-
-async def _active(connection: AsyncConnection, owner: str) -> int:
-    found = await connection.execute(
-        select(func.count()).select_from(t.jobs).where(_j.owner == owner, in_phases(_ACTIVE))
-    )
-    return found.scalar_one()

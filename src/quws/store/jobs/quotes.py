@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, func, select, update
 
+from quws.domain.lanes import has_lanes
 from quws.domain.phases import Phase
+from quws.domain.quotes import Judgement, Quote, QuoteRecord, Told
 from quws.domain.targets import TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
+from quws.store.jobs.judgements import judgements_of, told_text
 from quws.store.statements import Statement
-from quws.store.targets import select_state, state_of
+from quws.store.targets import select_state, state_in
 
 _j = t.jobs.c
 _QUOTED = WAITING | {Phase.EXECUTING}
@@ -23,33 +27,60 @@ _KNOWN = Statement(
     select(t.run_times.c.size, t.run_times.c.seconds).where(t.run_times.c.target == _AT)
 )
 _RUNNING = Statement(
-    select(_j.id, _j.size, _j.claimed_time, _j.quote).where(
+    select(_j.id, _j.size, _j.claimed_time, _j.quote, _j.cost_ms).where(
         _j.target == _AT, in_phases({Phase.EXECUTING})
     )
 )
 _FIRST = Statement(
-    select(_j.id, _j.size, _j.quote)
+    select(_j.id, _j.size, _j.quote, _j.cost_ms)
     .where(_j.target == _AT, in_phases(WAITING))
     .order_by(*QUEUE_ORDER)
     .limit(bindparam("most", type_=Integer))
+)
+_MORE_OF_TARGET = (
+    t.targets.c.quote_record,
+    t.targets.c.description["kind"].as_string().label("kind"),
 )
 _COUNT = Statement(
     select(func.count()).select_from(t.jobs).where(_j.target == _AT, in_phases(WAITING))
 )
 
 
+class RunningJob(NamedTuple):
+    """What a quote needs to know of a job that runs: since when, and its present quote."""
+
+    id: str
+    work: int
+    since: datetime
+    quote: datetime | None
+    cost_ms: int
+
+
+class WaitingJob(NamedTuple):
+    """What a quote needs to know of a job that waits."""
+
+    id: str
+    work: int
+    quote: datetime | None
+    cost_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A target's queue: mean seconds by work; id, work, start and present quote of running jobs;
-    id, work and present quote of waiting ones in their order.
+    """A target's queue: mean seconds by work; the jobs that run, and in their order those that
+    wait.
     """
 
     known: dict[int, float]
-    running: list[tuple[str, int, datetime, datetime | None]]
-    waiting: list[tuple[str, int, datetime | None]]
+    running: list[RunningJob]
+    waiting: list[WaitingJob]
     waiting_count: int = 0
     """How many wait in all: ``waiting`` lists the first ones only."""
     state: TargetState = field(default_factory=TargetState)
+    record: QuoteRecord = field(default_factory=QuoteRecord)
+    """How the target has kept its quotes."""
+    lanes: bool = False
+    """Whether short jobs have slots of their own."""
 
 
 class JobQuotes:
@@ -57,7 +88,7 @@ class JobQuotes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._target = select_state(database)
+        self._target = select_state(database, *_MORE_OF_TARGET)
 
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait or run."""
@@ -79,20 +110,84 @@ class JobQuotes:
             count = len(waiting)
             if count == limit:
                 count = int(_COUNT.first(connection, {"at": target})[0])
-            return QueueState(
+            found = self._target.first(connection, {"called": target})
+            state = QueueState(
                 {row.size: row.seconds for row in known},
-                [(row.id, row.size, row.claimed_time, row.quote) for row in running],
-                [(row.id, row.size, row.quote) for row in waiting],
+                [RunningJob(*row) for row in running],
+                [WaitingJob(*row) for row in waiting],
                 count,
-                state_of(connection, self._target, target) or TargetState(),
+            )
+            if found is None:
+                return state
+            return replace(
+                state,
+                state=state_in(found),
+                record=QuoteRecord.model_validate(found.quote_record or {}),
+                lanes=has_lanes(found.kind),
             )
 
         return await self._database.look(read)
 
-    async def set_quotes(self, found: Mapping[str, datetime | None]) -> None:
-        """Write when jobs will probably be done, as far as they still wait or run."""
+    async def set_quotes(
+        self, found: Mapping[str, Quote | None], now: datetime
+    ) -> list[tuple[str, Phase]]:
+        """Write when jobs will probably be done, as far as they still wait or run.
+
+        Return those, and their phases. The first quote of a job is kept to judge the target by.
+        """
+        moved: list[tuple[str, Phase]] = []
         async with self._database.write() as connection:
             for job_id, quote in found.items():
-                await connection.execute(
-                    update(t.jobs).where(_j.id == job_id, in_phases(_QUOTED)).values(quote=quote)
+                told = None if quote is None else told_text(Told(now, quote))
+                row = await _SET.find(
+                    connection,
+                    {
+                        "quoted": job_id,
+                        "at": None if quote is None else quote.at,
+                        "low": None if quote is None else quote.low,
+                        "high": None if quote is None else quote.high,
+                        "first": told,
+                    },
                 )
+                if row is not None:
+                    moved.append((job_id, Phase(row.phase)))
+        return moved
+
+    async def ended(self) -> dict[str, int]:
+        """Count by targets the jobs from which it was learned how long they take."""
+        c = t.run_times.c
+        query = select(c.target, func.sum(c.count)).group_by(c.target)
+        async with self._database.read() as connection:
+            return {target: int(count) for target, count in await connection.execute(query)}
+
+    async def judged(self, target: str) -> list[Judgement]:
+        """Return the last judgements of a target's quotes, oldest first."""
+        c = t.run_times.c
+        query = select(c.judged).where(c.target == target, c.judged != "")
+        async with self._database.read() as connection:
+            found = await connection.scalars(query)
+            return sorted(
+                (item for text in found for item in judgements_of(text)), key=lambda item: item.end
+            )
+
+    async def set_record(self, target: str, record: QuoteRecord) -> None:
+        """Write how a target has kept its quotes."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(t.targets)
+                .where(t.targets.c.name == target)
+                .values(quote_record=record.model_dump(mode="json"))
+            )
+
+
+_SET = Statement(
+    update(t.jobs)
+    .where(_j.id == bindparam("quoted", type_=_j.id.type), in_phases(_QUOTED))
+    .values(
+        quote=bindparam("at", type_=_j.quote.type),
+        quote_low=bindparam("low", type_=_j.quote.type),
+        quote_high=bindparam("high", type_=_j.quote.type),
+        told=func.coalesce(_j.told, bindparam("first", type_=_j.told.type)),
+    )
+    .returning(_j.phase)
+)

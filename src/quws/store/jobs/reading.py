@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_
+from sqlalchemy import Connection, bindparam, exists, func, not_, or_, select, tuple_
 
+from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
     REQUEUED,
     Job,
@@ -14,8 +15,9 @@ from quws.domain.job import (
     TimelineEntry,
     circuits_of,
 )
+from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Phase
-from quws.domain.targets import TargetState
+from quws.domain.targets import TargetKind, TargetState
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
@@ -35,12 +37,19 @@ _TIMES = Statement(
         *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
     ).where(_j.id == _WANTED)
 )
+_LANES = (
+    select(t.targets.c.name)
+    .where(t.targets.c.name == bindparam("at", type_=_j.target.type))
+    .where(t.targets.c.description["kind"].as_string() == TargetKind.SIMULATOR)
+)
 _AHEAD = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
     .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
     .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
+    # A short job does not wait behind long ones where it has slots of its own.
+    .where(or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES))))
 )
 _POSITION = Statement(_AHEAD)
 _OF_OWNER = Statement(_AHEAD.where(_j.owner == _mine.c.owner))
@@ -131,7 +140,9 @@ class JobReading:
         c, r = t.circuits.c, t.results.c
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(c.index, c.artifact).where(c.job_id == job_id, c.status == "completed")
+                select(c.index, c.artifact).where(
+                    c.job_id == job_id, c.status == CircuitStatus.COMPLETED
+                )
             )
             done = {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
             results = await connection.execute(select(r.id, r.artifact).where(r.job_id == job_id))

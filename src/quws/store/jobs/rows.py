@@ -13,6 +13,7 @@ from quws.domain.job import ErrorType, Job, JobError, JobRef, Parameter, Result
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 from quws.store import tables as t
+from quws.store.jobs.judgements import told_of
 from quws.store.statements import Statement
 
 _j = t.jobs.c
@@ -108,6 +109,12 @@ def _read(row: Any, results: list[Result]) -> Job:
         error=None if row.error is None else _error_of(row.error),
         results=results,
         name=row.name,
+        circuits_failed=row.circuits_failed,
+        circuits_aborted=row.circuits_aborted,
+        quote_low=row.quote_low,
+        quote_high=row.quote_high,
+        told=told_of(row.told),
+        shots=row.shots,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quws.store.database import Database
+from quws.store.jobs.circuits import JobCircuits
 from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.control import JobControl
 from quws.store.jobs.creation import JobCreation
@@ -16,6 +17,7 @@ from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.usage import JobUsage
+from quws.store.quotas import QuotaUse
 from quws.store.webhooks import WebhookStore
 
 
@@ -32,6 +34,7 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self.reading = JobReading(database)
         self.listing = JobListing(database)
+        self.circuits = JobCircuits(database)
         self.outbox = Outbox(database)
         self.keys = IdempotencyKeys(database)
         self.creation = JobCreation(database)
@@ -43,4 +46,5 @@ class JobStore:
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
+        self.quota_use = QuotaUse(database)
         self.webhooks = WebhookStore(database)

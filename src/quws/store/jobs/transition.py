@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Boolean,
     ColumnElement,
@@ -21,11 +22,13 @@ from sqlalchemy import (
     ScalarSelect,
     Text,
     TextClause,
+    and_,
     bindparam,
     case,
     func,
     insert,
     literal_column,
+    type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,7 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain import phases
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Move, Phase
-from quws.store import handovers
+from quws.store import handovers, quotas
 from quws.store import tables as t
 from quws.store.instants import Instant
 from quws.store.jobs import outbox
@@ -54,6 +57,8 @@ writes the rows for them.
 """
 
 _REF = (_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
+_CHARGED = (_j.charged, _j.spent_ms, _j.claimed_time)
+_ENDS = frozenset({Move.COMPLETE, Move.FAIL, Move.ABORT})
 _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
 _TIME = bindparam("entry_time", type_=Instant())
@@ -70,12 +75,26 @@ def not_before(time: ColumnElement[Any]) -> ColumnElement[Any]:
     return case((time > _TIME, time), else_=_TIME)
 
 
-_ENDED = {**_TAKEN_BACK, "end_time": not_before(func.coalesce(_j.start_time, _j.creation_time))}
+_ENDED = {
+    **_TAKEN_BACK,
+    "end_time": not_before(func.coalesce(_j.start_time, _j.creation_time)),
+    # Its last attempt too: how long it ran is charged to its owner's quotas.
+    "spent_ms": case(
+        (
+            and_(in_phases({Phase.EXECUTING}), _j.claimed_time.is_not(None)),
+            _j.spent_ms
+            + type_coerce(not_before(_j.claimed_time), BigInteger)
+            - type_coerce(_j.claimed_time, BigInteger),
+        ),
+        else_=_j.spent_ms,
+    ),
+}
 _FOLLOWS: dict[Move, dict[str, Any]] = {
     Move.QUEUE: {"queued_time": _TIME, "message": None},
     Move.HOLD: {"message": _MESSAGE},
     Move.CLAIM: {"message": None},
-    Move.COMPLETE: {**_ENDED, "message": None},
+    # Which of its circuits have no result, if some have not.
+    Move.COMPLETE: {**_ENDED, "message": _MESSAGE},
     Move.FAIL: {**_ENDED, "message": None},
     Move.ABORT: {**_ENDED, "message": _MESSAGE},
     Move.REQUEUE: {**_TAKEN_BACK, "start_time": None, "message": _MESSAGE},
@@ -165,7 +184,7 @@ def prepared(
     move: Move,
     job_id: str | BindParameter[str] | ScalarSelect[str],
     *guards: ColumnElement[bool] | TextClause,
-    returning: Sequence[Any] = (*_REF, _j.attempt, _j.claimed_time),
+    returning: Sequence[Any] = (*_REF, _j.attempt, *_CHARGED),
     once: bool = False,
     **columns: Any,
 ) -> Prepared:
@@ -250,6 +269,13 @@ async def write_down(connection: AsyncConnection, moves: Sequence[Made]) -> None
             for made in moves
         ),
     )
+    charged = [
+        (made.row.charged, made.row.spent_ms, made.row.claimed_time is not None)
+        for made in moves
+        if made.move in _ENDS and made.row.charged
+    ]
+    if charged:
+        await quotas.settle(connection, charged)
     for made in moves:
         time = made.entries[-1].time
         if made.move is Move.COMPLETE:

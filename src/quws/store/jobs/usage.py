@@ -19,6 +19,7 @@ _USAGE = Statement(
         _j.owner == bindparam("whose", type_=_j.owner.type), not_archived()
     )
 )
+_OF_MANY = select(func.count(), func.sum(_j.stored_bytes)).where(not_archived())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,14 @@ class JobUsage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, owner: str | None) -> Usage:
-        """Count the jobs of an owner, and what is kept of them. Those that are archived are not."""
+    async def of(self, *owners: str) -> Usage:
+        """Count the jobs of owners, and what is kept of them. Those that are archived are not."""
         async with self._database.read() as connection:
-            jobs, stored = await _USAGE.find(connection, {"whose": owner or ""})
+            if len(owners) == 1:
+                jobs, stored = await _USAGE.find(connection, {"whose": owners[0]})
+            else:
+                found = await connection.execute(_OF_MANY.where(_j.owner.in_(owners)))
+                jobs, stored = found.one()
         return Usage(jobs, int(stored or 0))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.targets import GateCalibration, QubitCalibration
+from quws.targets.expected import Timing
 from quws.targets.properties import properties, read_target
 
 _FOLDER = resources.files("quws.targets.emulator") / "devices"
@@ -43,6 +45,11 @@ class Device(BaseModel):
         """List the pairs of qubits that some gate can join, each once and in order."""
         pairs = {tuple(sorted(item.qubits)) for item in self.gates if len(item.qubits) == 2}
         return [(first, second) for first, second in sorted(pairs)]
+
+    @cached_property
+    def timing(self) -> Timing:
+        """How long its instructions take."""
+        return Timing(self.qubits, self.gates, reset=self.reset_duration, dt=self.dt)
 
 
 def own_devices() -> list[str]:

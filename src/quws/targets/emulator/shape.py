@@ -1,4 +1,4 @@
-"""What a compiled circuit asks of a device: how long a shot takes, which qubits it uses."""
+"""Which qubits of a device a compiled circuit uses, and the same circuit on those alone."""
 
 from __future__ import annotations
 
@@ -7,73 +7,6 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import ControlFlowOp
-
-from quws.domain.errors import InvalidCircuit
-from quws.targets.emulator.device import Device
-
-_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
-
-
-class Timing:
-    """How long each instruction takes, in seconds."""
-
-    def __init__(self, device: Device) -> None:
-        self._gates = {(item.gate, item.qubits): item.duration or 0.0 for item in device.gates}
-        self._readout = {item.qubit: item.readout_duration or 0.0 for item in device.qubits}
-        self._reset = device.reset_duration
-        self._dt = device.dt
-
-    def shot(self, circuit: QuantumCircuit) -> float:
-        """Return how long one run of a circuit takes: that of its longest chain.
-
-        Of two branches the longer one counts.
-        """
-        return self._circuit(circuit, list(range(circuit.num_qubits)))
-
-    def _circuit(self, circuit: QuantumCircuit, places: Sequence[int]) -> float:
-        index = {bit: number for number, bit in enumerate(circuit.qubits)}
-        free: dict[Any, float] = {}
-        for instruction in circuit.data:
-            operation = instruction.operation
-            own = [places[index[qubit]] for qubit in instruction.qubits]
-            bits = [*instruction.qubits, *instruction.clbits]
-            begin = max((free.get(bit, 0.0) for bit in bits), default=0.0)
-            end = begin + self._instruction(operation, own)
-            for bit in bits:
-                free[bit] = end
-        return max(free.values(), default=0.0)
-
-    def _instruction(self, operation: Any, places: list[int]) -> float:
-        if isinstance(operation, ControlFlowOp):
-            body = max(self._circuit(block, places) for block in operation.blocks)
-            return body * _turns(operation)
-        match operation.name:
-            case "delay":
-                return self.delay(operation)
-            case "measure":
-                return self._readout[places[0]]
-            case "reset":
-                return self._reset
-        return self._gates.get((operation.name, tuple(places)), 0.0)
-
-    def delay(self, operation: Any) -> float:
-        """Return how long a delay is.
-
-        Raises
-        ------
-        InvalidCircuit
-            It is given in a unit that the device does not have.
-
-        """
-        if operation.unit == "dt":
-            if self._dt is None:
-                raise InvalidCircuit("this target has no dt; give delays in s, ms, us or ns")
-            return float(operation.duration) * self._dt
-        return float(operation.duration) * _UNITS[operation.unit]
-
-
-def _turns(operation: Any) -> int:
-    return len(operation.params[0]) if operation.name == "for_loop" else 1
 
 
 def used_qubits(circuit: QuantumCircuit) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from quws.domain.options import RunOptions
 from quws.domain.targets import (
     MOST_CIRCUITS,
     Calibration,
+    Feature,
     TargetDescription,
     TargetKind,
     TargetState,
@@ -29,11 +31,12 @@ from quws.targets.base import (
     Progress,
     Target,
 )
-from quws.targets.compiling import Compiler, check_level, layout_of
+from quws.targets.compiling import Compiler, check_level
 from quws.targets.emulator.device import Device
 from quws.targets.emulator.drift import calibrated, instant
 from quws.targets.emulator.schedule import Schedule
 from quws.targets.emulator.sources import find_device, is_own
+from quws.targets.expected import Errors
 from quws.targets.seeds import short
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ class Emulator(Target):
     speed
         How much faster than the device's the clock goes.
     optimization
-        How hard the compiler tries, 0 to 3.
+        How hard the compiler tries, 0 to 3, where a job does not say.
 
     """
 
@@ -112,7 +115,7 @@ class Emulator(Target):
         self._device: Device | None = find_device(device, seed) if is_own(device) else None
         self._calibrations: dict[int, Calibration] = {}
         self._compiler: Compiler | None = None
-        self._timing: Any = None
+        self._errors: dict[str, Errors] = {}
 
     @property
     def device(self) -> Device:
@@ -138,7 +141,7 @@ class Emulator(Target):
             job_kinds=list(JobKind),
             native_gates=device.native_gates,
             coupling=device.coupling,
-            features=list(COMPUTED),
+            features=[*COMPUTED, Feature.COMPILING],
             circuit_limits=CircuitLimits(
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000
             ),
@@ -153,7 +156,7 @@ class Emulator(Target):
     def load(self) -> None:
         import qiskit_aer  # noqa: F401, PLC0415
 
-        from quws.targets.emulator import model, shape  # noqa: PLC0415
+        from quws.targets.emulator import model, shape  # noqa: F401, PLC0415
 
         self._device = find_device(self._source, self._seed)
         everywhere = range(len(self._device.qubits))
@@ -162,7 +165,6 @@ class Emulator(Target):
             self._optimization,
             seed=self._seed,
         )
-        self._timing = shape.Timing(self._device)
 
     @override
     def warm(self) -> None:
@@ -233,27 +235,35 @@ class Emulator(Target):
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         assert self._compiler is not None
-        compiled = self._compiler.compile(circuit)
-        shot = self._timing.shot(compiled)
+        compiled = self._compiler.compile(circuit, options)
+        made = compiled.circuit
+        shot = self.device.timing.shot(made)
         seconds = self._run_seconds(options.shots, shot)
-        joining = compiled.num_nonlocal_gates()
-        return Compiled(
+        joining = made.num_nonlocal_gates()
+        how = "run as it is on" if options.verbatim else "compiled for"
+        return dataclasses.replace(
             compiled,
-            layout=layout_of(compiled),
-            changed=True,
+            shot_seconds=shot,
+            fidelity=self._expected_errors().fidelity(made) if self._noisy else 1.0,
             notes=[
-                f"compiled for {self.device.name}: depth {compiled.depth()},"
+                f"{how} {self.device.name}: depth {made.depth()},"
                 f" {joining} gates that join qubits; a shot takes {_readable(shot)},"
                 f" all {options.shots} of them {_readable(seconds)}"
             ],
         )
+
+    def _expected_errors(self) -> Errors:
+        calibration = self.calibration()
+        if calibration.id not in self._errors:
+            self._errors = {calibration.id: Errors(calibration.qubits, calibration.gates)}
+        return self._errors[calibration.id]
 
     # -- the run ------------------------------------------------------------------------------
 
     @override
     def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
         started = time.monotonic()
-        seconds = self._run_seconds(options.shots, self._timing.shot(compiled.circuit))
+        seconds = self._run_seconds(options.shots, self.device.timing.shot(compiled.circuit))
         counts, memory, engine, approximate = self._simulate(compiled.circuit, options)
         notes = []
         simulated = time.monotonic() - started
@@ -288,7 +298,7 @@ class Emulator(Target):
         def idle(qubit: int, delay: Any) -> Any:
             if calibration is None:
                 return None
-            return model.relaxation(calibration, qubit, self._timing.delay(delay))
+            return model.relaxation(calibration, qubit, self.device.timing.delay(delay))
 
         narrow = shape.narrowed(circuit, places, idle)
         width, approximate = len(places), None

@@ -7,8 +7,9 @@ does not give is said to be missing.
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import override
 
@@ -17,7 +18,9 @@ from quws.domain.errors import InvalidCircuit
 from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, TargetDescription, TargetKind, TargetState
 from quws.targets.base import CircuitResult, Compiled, NotLoaded, Progress, Target
-from quws.targets.compiling import Compiler, check_level, layout_of
+from quws.targets.compiling import Compiler, check_level
+from quws.targets.expected import Errors, Timing
+from quws.targets.properties import properties, read_target
 from quws.targets.qiskit import describing
 from quws.targets.qiskit.locate import Source
 from quws.targets.qiskit.results import read_result
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 _FIRST_POLL_SECONDS, _POLL_SECONDS = 0.001, 0.5
+
+
+class _Expected(NamedTuple):
+    target: Any
+    timing: Timing
+    errors: Errors
 
 
 class QiskitBackend(Target):
@@ -51,7 +60,7 @@ class QiskitBackend(Target):
         For the description; the kind is by default an emulator where the backend
         has a coupling or tells of errors, else a simulator.
     optimization
-        How hard the compiler tries, 0 to 3.
+        How hard the compiler tries, 0 to 3, where a job does not say.
 
     """
 
@@ -84,6 +93,7 @@ class QiskitBackend(Target):
         self._optimization = optimization
         self._found: Any = None
         self._made: Any = None
+        self._known: _Expected | None = None
 
     # -- the backend ------------------------------------------------------------------
 
@@ -173,8 +183,23 @@ class QiskitBackend(Target):
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         _ = self.backend
-        compiled = self._compiler.compile(circuit)
-        return Compiled(compiled, layout=layout_of(compiled), changed=compiled != circuit)
+        compiled = self._compiler.compile(circuit, options)
+        made, expected = compiled.circuit, self._expected()
+        return dataclasses.replace(
+            compiled,
+            changed=made != circuit,
+            shot_seconds=expected.timing.shot(made) if expected.timing.known else None,
+            fidelity=expected.errors.fidelity(made),
+        )
+
+    def _expected(self) -> _Expected:
+        """Return what its calibration leads to expect, read once for each."""
+        if self._known is None or self._known.target is not self._target:
+            qubits, gates = read_target(self._target)
+            reset = getattr(properties(self._target, "reset", (0,)), "duration", None) or 0.0
+            timing = Timing(qubits, gates, reset=reset, dt=self._target.dt)
+            self._known = _Expected(self._target, timing, Errors(qubits, gates))
+        return self._known
 
     @override
     def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:

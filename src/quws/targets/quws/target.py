@@ -208,7 +208,9 @@ class Remote(RemoteTarget):
                 f"{item.engine} at {self._host}",
                 item.seconds,
                 item.approximate,
+                layout=item.layout,
                 expectations=item.expectations,
+                compilation=item.compilation,
             )
             for item in self._site.outcomes(handle).circuits
         ]

@@ -10,9 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from answers import expect, json_of
+from done import complete
 from house import DESCRIPTION
 from in_process import Api, open_api
-from store_helpers import NOW, entry
 
 from quws.api.doors.iqm.names import calibration_set_id, target_id
 from quws.api.kit.auth import AuthSettings
@@ -20,14 +20,7 @@ from quws.domain.caller import AuthMethod
 from quws.domain.circuits import Register
 from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit
-from quws.domain.job import Result
-from quws.domain.outcomes import (
-    CircuitOutcome,
-    JobOutcomes,
-    circuit_json,
-    memory_json,
-    outcomes_json,
-)
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -96,23 +89,6 @@ async def test_a_job_that_came_otherwise_has_no_payload(http: httpx.AsyncClient)
     job = made.headers["location"].rpartition("/")[2]
     assert json_of(await http.get(f"/api/v1/jobs/{job}"))["status"] == "waiting"
     assert json_of(await http.get(f"/api/v1/jobs/{job}/payload"), 404)["error_code"] == "not_found"
-
-
-async def complete(api: Api, job_id: str, outcomes: JobOutcomes, *, parts: bool) -> None:
-    """End a job as a worker does."""
-    store = api.backends.jobs
-    claim = await store.claims.claim("simulator", "worker", 3600, NOW)
-    assert claim is not None and claim.id == job_id
-    files = {"counts": outcomes_json(outcomes), "memory": memory_json(outcomes)}
-    if parts:
-        # Listed in another order than theirs.
-        files = {f"counts-{item.index}": circuit_json(item) for item in outcomes.circuits[::-1]}
-    results = []
-    for name, pieces in files.items():
-        content = "".join(pieces).encode()
-        await api.backends.artifacts.put(f"{job_id}/1/{name}", content)
-        results.append(Result(name, f"{job_id}/1/{name}", len(content), "application/json"))
-    assert await store.publishing.complete(claim, results, entry("completed"), 1.0)
 
 
 @pytest.mark.parametrize("parts", [False, True])

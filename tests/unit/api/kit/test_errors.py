@@ -63,6 +63,9 @@ PAGES = Pages(
     selection=unasked,
     acted=unasked,
     job=nowhere,
+    circuits=nowhere,
+    circuit=nowhere,
+    quota=unasked,
     targets=nowhere,
     target=nowhere,
 )

@@ -85,6 +85,7 @@ def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
         "MEMORY": False,
         "RESPONSEFORMAT": "votable",
         "KIND": "sample",
+        "ON_ERROR": "stop",
     }
     assert item.default_of(policy) == wanted.get(item.name)
 
@@ -112,7 +113,10 @@ KEYWORDS = {
     "SEED": "seed",
     "METHOD": "method",
     "NOISE": "noise",
+    "OPTIMIZATION": "optimization",
+    "INITIAL_LAYOUT": "initial_layout",
     "MEMORY": "memory",
+    "ON_ERROR": "on_error",
     "RESPONSEFORMAT": "response_format",
     "LANG": "language",
     "TAG": "tag",
@@ -141,9 +145,12 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
         (lambda item: item.prominent, {"CIRCUIT", "TARGET", "SHOTS", "SEED", "RUNID"}),
         (lambda item: item.repeatable, {"CIRCUIT", "OBSERVABLE", "TAG"}),
         (lambda item: item.by_part, {"CIRCUIT", "BINDINGS"}),
-        (lambda item: item.whole, {"BINDINGS", "NOISE", "METADATA"}),
+        (lambda item: item.whole, {"BINDINGS", "NOISE", "METADATA", "INITIAL_LAYOUT"}),
         (lambda item: item.needed, {"CIRCUIT"}),
-        (lambda item: item.choices, {"KIND", "RESPONSEFORMAT", "LANG", "PHASE"}),
+        (
+            lambda item: item.choices,
+            {"KIND", "ON_ERROR", "RESPONSEFORMAT", "LANG", "PHASE", "OPTIMIZATION"},
+        ),
         (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
         (lambda item: item.instead_of == "SHOTS", {"PRECISION"}),
         (lambda item: item.high == 2**31 - 1, {"SHOTS", "EXECUTIONDURATION"}),
@@ -164,6 +171,7 @@ def test_the_form_shows_them_by_words_that_its_page_knows() -> None:
         "KIND": "choice",
         "SHOTS": "number",
         "SEED": "number",
+        "OPTIMIZATION": "choice",
         "MEMORY": "tick",
         "RESPONSEFORMAT": "choice",
         "LANG": "choice",
@@ -256,6 +264,16 @@ def test_what_any_target_takes(wanted: JobRequest) -> None:
             "OBSERVABLE",
             "OBSERVABLE must be one list for all circuits or 2 lists, one for each, not 3",
         ),
+        (
+            request(optimization="2"),
+            "OPTIMIZATION",
+            "OPTIMIZATION must not be given on target qpu, which has no compiler",
+        ),
+        (
+            request(initial_layout=[0]),
+            "INITIAL_LAYOUT",
+            "INITIAL_LAYOUT must not be given on target qpu, which has no compiler",
+        ),
         (request(precision=0.1), "PRECISION", "PRECISION needs KIND=estimate, not sample"),
         (
             estimate(precision=0.01, shots=10_001),
@@ -285,10 +303,17 @@ def test_what_a_target_does_not_take(wanted: JobRequest, parameter: str, sentenc
         request(noise=Noise(bit_flip=Flip(p=0.1))),
         estimate(shots=0),
         request(kind="compile"),
+        request(optimization="none", initial_layout=[4, 0]),
     ],
 )
 def test_a_target_takes_what_it_claims(wanted: JobRequest) -> None:
     check_target(wanted, RICH)
+
+
+def test_a_qubit_map_names_qubits_that_there_are() -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        check_target(request(initial_layout=[0, 5]), RICH)
+    assert caught.value.sentence == "INITIAL_LAYOUT must name qubits 0 to 4 of target qpu, not 5"
 
 
 def test_a_kind_that_a_target_does_not_take_has_a_code_of_its_own() -> None:

@@ -229,9 +229,9 @@ async def test_only_a_job_that_waits_for_run_is_changed(
     job = await made(house, of("CIRCUIT", CIRCUIT), of("SHOTS", "5"))
     check = house.checker.check
 
-    async def run_meanwhile(*given: object) -> object:
+    async def run_meanwhile(*given: object, **more: object) -> object:
         await house.jobs.control.run(ANNA, job.id)
-        return await check(*given)  # type: ignore[arg-type]
+        return await check(*given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.checker, "check", run_meanwhile)
     for _ in range(2):  # Once between the look and the write, once before.

@@ -21,6 +21,7 @@ from quws.domain.options import RunOptions
 from quws.domain.quotes import work_of
 from quws.domain.targets import (
     Calibration,
+    Feature,
     QubitCalibration,
     TargetDescription,
     TargetKind,
@@ -246,8 +247,30 @@ async def test_a_preview_says_when_a_job_would_be_done(house: House) -> None:
     claim = await house.queue_and_claim(await house.submit())
     await house.complete(claim, seconds=8)
     plan = await house.jobs.planner.preview(ANNA, posted())
-    assert plan.quote == NOW + timedelta(seconds=8)
+    assert plan.quote is not None
+    assert plan.quote.at == NOW + timedelta(seconds=8)
     assert plan.cost_ms == 8000
     assert await house.jobs.reader.rows(ANNA, 10) != [], "but that was the job itself"
     assert len(await house.jobs.reader.rows(ANNA, 10)) == 1, "a preview makes none"
     assert CIRCUIT in house.checker.asked[-1]
+
+
+async def test_who_wants_a_circuit_run_as_it_is_has_it_held_to_what_is_native(house: House) -> None:
+    device = DEVICE.model_copy(
+        update={
+            "features": [Feature.COMPILING],
+            "native_gates": ["r", "cz"],
+            "coupling": [(0, 1)],
+        }
+    )
+    await house.register(DESCRIPTION, device)
+    await house.jobs.planner.preview(ANNA, posted(TARGET="device", OPTIMIZATION="2"))
+    assert house.checker.native is None
+    layout = ",".join(map(str, range(FACTS.qubits)))
+    wanted = {"TARGET": "device", "OPTIMIZATION": "none", "INITIAL_LAYOUT": layout}
+    await house.jobs.planner.preview(ANNA, posted(**wanted))
+    assert house.checker.native == device.native(range(FACTS.qubits))
+    assert house.checker.native is not None
+    assert house.checker.native.gates == ("r", "cz")
+    found = await refused(house, TARGET="device", INITIAL_LAYOUT="0,1,2,3,4")
+    assert found.sentence.startswith("INITIAL_LAYOUT must name a qubit for each of the circuit")

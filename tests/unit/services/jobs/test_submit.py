@@ -22,6 +22,7 @@ from quws.domain.errors import (
 from quws.domain.job import Parameter
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
+from quws.domain.quotas import Group, QuotaRules
 from quws.services.room import DiskRoom
 from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
@@ -275,7 +276,6 @@ async def test_a_repeated_run_queues_what_was_cut_off(house: House) -> None:
     assert cut.phase is Phase.PENDING
     await jobs.submission.submit(ANNA, posted(), "cut off")
     assert (await house.job(cut.id)).phase is Phase.PENDING, "nobody asked for RUN"
-    await house.jobs.control.abort(ANNA, busy.id)
 
     async def cut_off(*_: object) -> None:
         raise ConnectionResetError
@@ -284,6 +284,7 @@ async def test_a_repeated_run_queues_what_was_cut_off(house: House) -> None:
         patch.setattr(jobs.control, "run", cut_off)
         with pytest.raises(ConnectionResetError):
             await jobs.submission.submit(ANNA, posted(**RUN), "again")
+    await house.jobs.control.abort(ANNA, busy.id)
     again = await jobs.submission.submit(ANNA, posted(**RUN), "again")
     assert (await house.job(again.id)).phase is Phase.QUEUED
     assert house.hints.sent[-1] == TARGET
@@ -323,3 +324,51 @@ async def test_under_a_quota_what_is_too_much_is_held(house: House) -> None:
     await jobs.control.abort(ANNA, made[0].id)
     await jobs.control.run(ANNA, made[2].id)
     assert (await house.job(made[2].id)).phase is Phase.QUEUED
+
+
+async def test_what_is_used_up_for_today_refuses_a_new_job_and_holds_an_old_one(
+    house: House,
+) -> None:
+    rules = QuotaRules(group={"lab": Group(members=("anna", "bert"), day_shots=100)})
+    jobs = house.service(rules)
+    old = await jobs.submission.submit(BERT, posted(SHOTS="60"))
+    first = await jobs.submission.submit(ANNA, posted(SHOTS="60", **RUN))
+    assert first.phase is Phase.QUEUED, "in one transaction"
+    with pytest.raises(QuotaExceeded, match="60 of the 100 shots that group lab may") as caught:
+        await jobs.submission.submit(BERT, posted("x" * 5000, SHOTS="41", **RUN))
+    midnight = house.clock.now.replace(day=22, hour=0, minute=0, second=0, microsecond=0)
+    assert caught.value.frees == midnight
+    assert len(await house.jobs.reader.rows(BERT, 10)) == 1
+    assert await files(house) == []
+    await jobs.control.run(BERT, old.id)
+    held = await house.job(old.id)
+    assert held.phase is Phase.HELD
+    assert held.message is not None
+    assert held.message.startswith("quota_exceeded: 60 of the 100 shots that group lab may")
+    await jobs.submission.submit(BERT, posted(SHOTS="40", **RUN))
+    house.clock.now = midnight
+    await jobs.control.run(BERT, old.id)
+    assert (await house.job(old.id)).phase is Phase.QUEUED
+
+
+async def test_a_job_with_too_many_shots_is_refused_new_and_changed(house: House) -> None:
+    jobs = house.service(max_job_shots=100)
+    with pytest.raises(QuotaExceeded, match="the job has 120 shots in all its circuits") as caught:
+        await jobs.submission.submit(ANNA, posted(CIRCUIT, CIRCUIT, SHOTS="60"))
+    assert caught.value.frees is None
+    job = await jobs.submission.submit(ANNA, posted(CIRCUIT, CIRCUIT, SHOTS="50"))
+    with pytest.raises(QuotaExceeded):
+        await jobs.change.set_parameters(ANNA, job.id, [Posted("SHOTS", b"51")])
+    await jobs.change.set_parameters(ANNA, job.id, [Posted("SHOTS", b"30")])
+    assert (await house.job(job.id)).shots == 60
+
+
+async def test_what_somebody_leaves_behind_is_bounded(house: House) -> None:
+    jobs = house.service(max_pending=2)
+    first = await jobs.submission.submit(ANNA, posted())
+    await jobs.submission.submit(ANNA, posted())
+    with pytest.raises(QuotaExceeded, match="2 jobs of this owner are PENDING or HELD, and 2"):
+        await jobs.submission.submit(ANNA, posted())
+    await jobs.submission.submit(ANNA, posted(**RUN))
+    await jobs.control.run(ANNA, first.id)
+    await jobs.submission.submit(ANNA, posted())

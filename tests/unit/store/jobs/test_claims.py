@@ -24,6 +24,7 @@ from store_helpers import (
     later,
     overdue,
     queued,
+    ran_for,
     requeued,
     runs_out_in,
     snapshot,
@@ -77,6 +78,35 @@ async def test_a_claim(database: Database, store: JobStore) -> None:
     )
     timeline = await timeline_of(store, held.id)
     assert timeline[-1] == TimelineEntry(later(1), "claimed", "worker-1", "attempt 1")
+
+
+async def test_short_jobs_alone_in_the_order_of_the_queue(
+    database: Database, store: JobStore
+) -> None:
+    long = await queued(store)
+    short = [await queued(store, at=later(k + 1), cost_ms=10) for k in range(3)]
+    await drive(database, short[2].id, priority=-1)
+
+    async def take(**wanted: Any) -> tuple[list[str], bool]:
+        taken = await store.claims.take(TARGET, "worker", LONG, NOW, most=1, **wanted)
+        return [item.id for item in taken.claims], taken.more
+
+    assert await take(short=True) == ([short[2].id], True)
+    assert await take(short=True) == ([short[0].id], True)
+    assert await take(short=True) == ([short[1].id], False), "though a long one waits"
+    assert await take(short=True) == ([], False)
+    assert await take() == ([long.id], False)
+
+
+async def test_a_job_that_ran_for_longer_than_was_thought_is_not_short_again(
+    database: Database, store: JobStore
+) -> None:
+    held = await claimed(store, cost_ms=10)
+    await ran_for(database, held, 5)
+    assert await store.publishing.hand_back(held, entry())
+    again = await got(store, held.id)
+    assert 5000 <= again.cost_ms < 6000
+    assert again.phase is Phase.SUSPENDED
 
 
 async def test_nothing_to_claim(database: Database, store: JobStore) -> None:

@@ -40,6 +40,7 @@ from quws.domain.job import (
 )
 from quws.domain.options import RunOptions
 from quws.domain.phases import FINAL, Move, Phase, sources
+from quws.domain.quotas import Bound, Limit
 from quws.domain.spec import JobSpec
 from quws.domain.times import MAX_SECONDS
 from quws.store.database import Database
@@ -148,7 +149,10 @@ async def test_a_quota_counts_what_waits_and_runs(
         await drive(database, (await added(store, owner="bob")).id, phase=phase)
     full = await added(store, owner=owner)
     assert await phase_after_run(store, full, 3) is Phase.HELD
-    assert (await got(store, full.id)).message == "full"
+    message = (await got(store, full.id)).message
+    assert message is not None
+    whose = "3 jobs of this owner wait or run already, and 3 may"
+    assert message.startswith(f"quota_exceeded: {whose};")
     assert await phase_after_run(store, full, 4) is Phase.QUEUED
     next_one = await added(store, owner=owner)
     assert await phase_after_run(store, next_one, 4) is Phase.HELD
@@ -157,7 +161,8 @@ async def test_a_quota_counts_what_waits_and_runs(
 
 
 async def phase_after_run(store: JobStore, job: Job, most: int, hold: bool = False) -> Phase:
-    wanted = Change(run=Run(entry(message="queued"), entry(message="full"), most, hold))
+    bounds = [Bound(Limit.QUEUED, most, (job.owner or "",))] if most else []
+    wanted = Change(run=Run(entry(message="queued"), bounds, "no room" if hold else None))
     return (await store.control.apply(job.id, wanted)).phase
 
 
@@ -166,7 +171,7 @@ async def test_two_at_once_do_not_both_get_the_last_place(store: JobStore) -> No
     others = [await added(store, owner="bob") for _ in range(8)]
     found = await asyncio.gather(
         *(run(store, job.id, most=3) for job in jobs),
-        *(run(store, job.id, most=5) for job in others),
+        *(run(store, job.id, most=5, owner="bob") for job in others),
     )
     assert sum(ref is not None and ref.phase is Phase.QUEUED for ref in found[:8]) == 3
     assert sum(ref is not None and ref.phase is Phase.QUEUED for ref in found[8:]) == 5
@@ -227,7 +232,7 @@ WANTED: dict[Part, dict[str, Any]] = {
     Part.EXECUTION_DURATION: {"execution_duration": 7},
     Part.RUN_ID: {"run_id": "new"},
     Part.NAME: {"name": "new"},
-    Part.RUN: {"run": Run(entry("queued"), entry("held"))},
+    Part.RUN: {"run": Run(entry("queued"))},
     Part.ABORT: {"abort": entry("aborted")},
 }
 ALLOWED = {
@@ -303,7 +308,7 @@ async def test_a_job_runs_on_the_target_that_it_was_given_in_the_same_request(
         await queued(store, cost_ms=5000)
     job = await added(store)
     renewed = NewParameters([], {"circuits": 1, "target": "other"})
-    change = Change(parameters=renewed, run=Run(entry(), entry()))
+    change = Change(parameters=renewed, run=Run(entry()))
     assert (await store.control.apply(job.id, change)).phase is Phase.QUEUED
     first = await queued(store, target="other", owner="bob")
     claimed_first = await store.claims.claim("other", "w", LONG, NOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from store_helpers import (
     EXPIRED,
+    NOW,
     TARGET,
     added,
     claim,
@@ -18,10 +19,12 @@ from store_helpers import (
 )
 
 from quws.domain.phases import Phase
+from quws.domain.quotes import Judgement, Quote, Told
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 
 pytestmark = pytest.mark.anyio
+QUOTED = {Phase.QUEUED, Phase.SUSPENDED, Phase.EXECUTING}
 
 
 async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
@@ -33,10 +36,10 @@ async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
     await queued(store, target="other")
     state = await store.quotes.queue_of(TARGET)
     assert state.known == {4: 8.0}
-    ((job_id, work, since, quote),) = state.running
+    ((job_id, work, since, quote, _),) = state.running
     assert (job_id, work, quote) == (running.job.id, running.job.work, None)
     assert since is not None
-    assert state.waiting == [(early.id, 7, None), (late.id, 6, later(50))]
+    assert state.waiting == [(early.id, 7, None, 1000), (late.id, 6, later(50), 1000)]
     assert sorted(await store.quotes.targets_with_work()) == ["other", TARGET]
 
 
@@ -53,9 +56,35 @@ async def test_only_waiting_and_running_jobs_get_quotes(
     for phase in Phase:
         jobs[phase] = await added(store)
         await drive(database, jobs[phase].id, phase=phase)
-    await store.quotes.set_quotes({job.id: later(7) for job in jobs.values()})
+    quote = Quote(later(7), later(6), later(9))
+    moved = await store.quotes.set_quotes({job.id: quote for job in jobs.values()}, NOW)
+    assert sorted(moved) == sorted((jobs[p].id, p) for p in QUOTED)
+    again = Quote(later(17), later(16), later(19))
+    await store.quotes.set_quotes({jobs[Phase.QUEUED].id: again}, later(1))
+    waits = await got(store, jobs[Phase.QUEUED].id)
+    assert (waits.quoted, waits.told) == (again, Told(NOW, quote)), "judged is the first"
+    await store.quotes.set_quotes({waits.id: None}, later(2))
+    assert (await got(store, waits.id)).quoted is None
+    await store.quotes.set_quotes({waits.id: quote}, NOW)
     quoted = {p for p, job in jobs.items() if (await got(store, job.id)).quote == later(7)}
-    assert quoted == {Phase.QUEUED, Phase.SUSPENDED, Phase.EXECUTING}
+    assert quoted == QUOTED
+
+
+async def test_the_last_quotes_of_a_target_are_judged(store: JobStore) -> None:
+    """Of jobs of all sizes, in the order in which they ended, and not more of each than count."""
+    for second in range(203):
+        told = Told(NOW, Quote(later(10), later(5), later(200)))
+        held = await claimed(store, work=second % 2 if second > 200 else 0, told=told)
+        await store.publishing.complete(held, [], entry(time=later(second)), 1.0)
+    await store.publishing.complete(await claimed(store), [], entry(time=later(300)), 1.0)
+    found = await store.quotes.judged(TARGET)
+    assert len(found) == 201, "the one that was not quoted is not among them"
+    first, last = found[0], found[-1]
+    assert isinstance(last, Judgement)
+    assert (int((first.end - NOW).total_seconds()), first.kept) == (1, False)
+    assert (last.kept, last.ratio) == (False, pytest.approx(202.2 / 10.2, rel=0.01))
+    assert sum(item.kept for item in found) == 196
+    assert await store.quotes.ended() == {TARGET: 204}
 
 
 async def test_all_who_wait_are_counted_though_only_the_first_are_listed(store: JobStore) -> None:

@@ -42,7 +42,8 @@ async def test_jobs_count_in_every_phase_with_what_was_sent(
     await added(store, owner=None, parameters=[SMALL])
     assert await store.usage.of("anna") == Usage(9, 9 * 5002), "all but the archived one"
     assert await store.usage.of("bert") == Usage(1, 5000)
-    assert await store.usage.of(None) == Usage(1, 2)
+    assert await store.usage.of("anna", "bert", "nobody") == Usage(10, 9 * 5002 + 5000)
+    assert await store.usage.of("") == Usage(1, 2)
 
 
 async def test_new_parameters_count_beside_the_old_ones_whose_files_stay(store: JobStore) -> None:

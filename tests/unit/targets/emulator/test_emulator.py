@@ -6,8 +6,10 @@ import itertools
 import math
 from datetime import UTC, datetime, timedelta
 from statistics import mean
+from typing import Any
 
 import pytest
+from qiskit import qasm3
 
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitFacts
@@ -20,7 +22,6 @@ from quws.targets.emulator import Emulator
 from quws.targets.emulator.device import own_device, own_devices
 from quws.targets.emulator.drift import calibrated
 from quws.targets.emulator.schedule import Schedule
-from quws.targets.emulator.shape import Timing
 
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
 FAST = {"speed": 1e6, "overhead": 0.0}
@@ -102,6 +103,64 @@ def test_a_device_that_nobody_knows() -> None:
         Emulator("qpu", device="iqm:IQMFakeNessie").load()
 
 
+# -- compiling ----------------------------------------------------------------------------------
+
+LINE = "qubit[3] q; bit[3] c; h q[0]; cx q[0], q[1]; cx q[1], q[2]; c = measure q;"
+
+
+def compiled_with(emulator: Emulator, source: str, **options: Any) -> Compiled:
+    circuit, _ = parse(source, None, emulator.describe().circuit_limits)
+    return emulator.compile(circuit, RunOptions(**({"shots": 100} | options)))
+
+
+def test_how_it_is_compiled_can_be_chosen(star: Emulator) -> None:
+    source = f'OPENQASM 3.0; include "stdgates.inc"; {LINE}'
+    plain, hard = (compiled_with(star, source, optimization=level) for level in (None, "3"))
+    assert (plain.optimization, hard.optimization) == ("1", "3")
+    lazy = compiled_with(star, source, optimization="0")
+    assert lazy.circuit.size() > plain.circuit.size()
+    assert lazy.fidelity is not None and plain.fidelity is not None
+    assert 0.5 < lazy.fidelity < plain.fidelity < 1
+    assert plain.shot_seconds == star.device.timing.shot(plain.circuit)
+    mapped = compiled_with(star, source, initial_layout=[0, 2, 4], optimization="0")
+    assert mapped.layout == [0, 2, 4]
+    assert compiled_with(star, source, optimization="3", seed=9).circuit == hard.circuit
+    with pytest.raises(InvalidCircuit, match="cannot be compiled"):
+        compiled_with(star, source, initial_layout=[0, 2])
+
+
+def test_what_was_compiled_can_be_run_as_it_is(star: Emulator) -> None:
+    source = f'OPENQASM 3.0; include "stdgates.inc"; {LINE}'
+    made = compiled_with(star, source, optimization="2")
+    again = compiled_with(star, qasm3.dumps(made.circuit), optimization="none", seed=3)
+    assert [(item.name, item.params) for item in again.circuit.data] == [
+        (item.name, pytest.approx(item.params)) for item in made.circuit.data
+    ]
+    assert again.optimization == "none" and again.seed is None
+    options = RunOptions(shots=500, seed=3)
+    assert (
+        star.run(again, options, lambda *_: None).counts
+        == star.run(made, options, lambda *_: None).counts
+    )
+
+
+def test_as_it_is_a_circuit_must_be_the_device_s(star: Emulator) -> None:
+    head = 'OPENQASM 3.0; include "stdgates.inc"; qubit[3] q; bit[3] c; '
+    found = compiled_with(
+        star, f"{head}cz q[0], q[2]; c = measure q;", optimization="none", initial_layout=[2, 1, 0]
+    )
+    places = [found.circuit.find_bit(bit).index for bit in found.circuit.data[0].qubits]
+    # A gate that does the same both ways is put as the device has it.
+    assert (places, found.layout) == ([0, 2], [2, 1, 0])
+    for body, sentence in (
+        ("x q[0];", "no 'x' on its qubit 0;"),
+        ("cz q[0], q[1];", "no 'cz' on its qubits 0 and 1;"),
+        ("if (c[0]) { cz q[1], q[0]; }", "no 'cz' on its qubits 1 and 0;"),
+    ):
+        with pytest.raises(InvalidCircuit, match=sentence):
+            compiled_with(star, head + body, optimization="none")
+
+
 # -- noise --------------------------------------------------------------------------------------
 
 
@@ -147,7 +206,7 @@ def test_wide_circuits_are_approximate_and_say_so() -> None:
 
 def test_a_shot_takes_its_longest_chain() -> None:
     emulator = loaded(device="bluebell-5")
-    timing = Timing(emulator.device)
+    timing = emulator.device.timing
     readout = emulator.device.qubits[0].readout_duration or 0.0
 
     def shot(body: str) -> float:
@@ -181,7 +240,7 @@ def test_a_delay_in_units_that_the_device_has_not() -> None:
         emulator.describe().circuit_limits,
     )
     with pytest.raises(InvalidCircuit, match="has no dt"):
-        Timing(device).shot(circuit)
+        device.timing.shot(circuit)
 
 
 def test_the_estimate_holds_the_run_time() -> None:
@@ -192,7 +251,7 @@ def test_the_estimate_holds_the_run_time() -> None:
     )
     found, facts = compiled(emulator, body, 2000)
     estimate = emulator.estimate(facts, RunOptions(shots=2000))
-    seconds = 2000 * (Timing(emulator.device).shot(found.circuit) + 100e-6)
+    seconds = 2000 * (emulator.device.timing.shot(found.circuit) + 100e-6)
     assert estimate is not None
     assert estimate.low <= seconds <= estimate.high
     assert estimate.seconds == pytest.approx(seconds, rel=0.01)

@@ -1,0 +1,192 @@
+"""Version v0.2.0 of the protocol: each circuit of a request is a job of its own to the client.
+
+Here they are one job: circuit K of it is ``JOB:K``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from quws.api.doors.superstaq.job import Found, find_job
+from quws.api.doors.superstaq.names import email_of, target_name, user_id
+from quws.api.doors.superstaq.request import CircuitType, NewJob
+from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_row
+from quws.api.kit.json_body import read_json
+from quws.api.kit.routing import PlainRoute
+from quws.api.kit.services import caller_of, jobs_of
+from quws.domain.errors import IllegalMove, InvalidParameter, NotFound
+from quws.domain.targets import MOST_CIRCUITS
+
+PREFIX = "/v0.2.0"
+_STATUS = {
+    "received": "Submitted",
+    "awaiting_submission": "Queued",
+    "pending": "Queued",
+    "running": "Running",
+    "completed": "Done",
+    "failed": "Failed",
+}
+_CANCELLED = {CircuitType.CIRQ: "Canceled", CircuitType.QISKIT: "Cancelled"}
+"""Each library knows one spelling, and not the other."""
+
+router = APIRouter(route_class=PlainRoute, prefix=PREFIX, include_in_schema=False)
+
+
+class OldJob(BaseModel):
+    """A request of circuits."""
+
+    cirq_circuits: str | None = None
+    qiskit_circuits: str | None = None
+    target: str
+    shots: int = Field(1, ge=1)
+    method: str | None = None
+    verbatim: bool = False
+
+
+class Ids(BaseModel):
+    """Which circuits are meant, of which jobs."""
+
+    job_ids: list[str] = Field(max_length=MOST_CIRCUITS)
+
+    def by_job(self) -> dict[str, list[int]]:
+        """Return the indices of circuits by their jobs.
+
+        Raises
+        ------
+        NotFound
+            One is no id.
+
+        """
+        found: dict[str, list[int]] = {}
+        for item in self.job_ids:
+            job, _, index = item.partition(":")
+            if not (index.isascii() and index.isdigit() and len(index) <= len(str(MOST_CIRCUITS))):
+                raise NotFound(f"there is no job {item[:60]}")
+            found.setdefault(job, []).append(int(index))
+        return found
+
+
+class TargetQuestion(BaseModel):
+    """Which target is asked about."""
+
+    target: str
+
+
+@router.get("")
+async def get_version(request: Request) -> Response:
+    """Say that this version is spoken."""
+    return JSONResponse({}, headers={"superstaq_version": "0.2.0"})
+
+
+@router.post("/jobs")
+async def create_jobs(request: Request) -> Response:
+    """Make a job of circuits, and queue it."""
+    old = await read_json(request, OldJob)
+    if (old.cirq_circuits is None) is (old.qiskit_circuits is None):
+        raise InvalidParameter("send either cirq_circuits or qiskit_circuits")
+    if old.method not in (None, "dry-run", "sim", "noise-sim"):
+        raise InvalidParameter(f"method must be dry-run, sim or noise-sim, not '{old.method[:40]}'")
+    new = NewJob(
+        job_type="simulate" if old.method in ("sim", "noise-sim") else "submit",
+        target=old.target,
+        circuits=old.cirq_circuits or old.qiskit_circuits or "",
+        circuit_type=CircuitType.CIRQ if old.qiskit_circuits is None else CircuitType.QISKIT,
+        verbatim=old.verbatim,
+        shots=old.shots,
+        dry_run=old.method == "dry-run",
+        sim_method="noise-sim" if old.method == "noise-sim" else None,
+    )
+    job = await submit(request, new)
+    ids = [f"{job.id}:{index}" for index in range(job.circuits)]
+    return JSONResponse({"job_ids": ids, "status": "Submitted"})
+
+
+@router.post("/fetch_jobs")
+async def fetch_jobs(request: Request) -> Response:
+    """Show circuits, with what they gave."""
+    told: dict[str, Any] = {}
+    for job_id, indices in (await read_json(request, Ids)).by_job().items():
+        found = await find_job(request, job_id)
+        for index in indices:
+            told[f"{job_id}:{index}"] = _circuit(found, index)
+    return JSONResponse(told)
+
+
+@router.post("/cancel_jobs")
+async def cancel_jobs(request: Request) -> Response:
+    """Stop jobs that are not over, of which all circuits are named."""
+    jobs, caller = jobs_of(request), caller_of(request)
+    succeeded = []
+    for job_id, indices in (await read_json(request, Ids)).by_job().items():
+        job = await jobs.reader.get(caller, job_id)
+        if set(indices) != set(range(job.circuits)):
+            raise IllegalMove(
+                f"job {job_id} has {job.circuits} circuits, which are stopped together; name all"
+            )
+        await jobs.control.abort(caller, job_id)
+        succeeded += [f"{job_id}:{index}" for index in indices]
+    return JSONResponse({"succeeded": succeeded})
+
+
+@router.get("/balance")
+async def get_balance(request: Request) -> Response:
+    """Say what the caller has to spend: nothing costs anything here."""
+    return JSONResponse({"balance": 0.0})
+
+
+@router.get("/user_info")
+async def get_user(request: Request) -> Response:
+    """Say who asks, without the token."""
+    caller = caller_of(request)
+    known = {
+        "name": caller.name or "anonymous",
+        "email": email_of(caller.name),
+        "role": "operator" if caller.operator else "user",
+        "balance": 0.0,
+        "token": "",
+        "user_id": str(user_id(caller)),
+    }
+    return JSONResponse({str(user_id(caller)): known})
+
+
+@router.post("/targets")
+async def get_targets(request: Request) -> Response:
+    """List the targets."""
+    found = {target_name(item.description): target_row(item) for item in await records_of(request)}
+    return JSONResponse({"superstaq_targets": found})
+
+
+@router.post("/target_info")
+async def get_target_info(request: Request) -> Response:
+    """Tell what is known of a target."""
+    question = await read_json(request, TargetQuestion)
+    return JSONResponse({"target_info": target_info(await target_of(request, question.target))})
+
+
+def _circuit(found: Found, index: int) -> dict[str, Any]:
+    job = found.job
+    if index >= job.circuits:
+        raise NotFound(f"there is no job {job.id}:{index}")
+    status, message = found.statuses[index], found.messages[index]
+    told = {
+        "status": _STATUS.get(status, _CANCELLED[found.circuit_type]),
+        "target": found.target,
+        "shots": job.spec.options.shots,
+        "num_qubits": found.qubits[index],
+        "samples": found.counts[index],
+        "input_circuit": found.inputs[index],
+        "compiled_circuit": None,
+        "provider_id": None,
+        "circuit_type": found.circuit_type,
+        "data": None,
+        "state_vector": None,
+        "pulse_gate_circuits": None,
+    }
+    if message is not None:
+        told["failure"] = {"error": message}
+    return told

@@ -1,0 +1,79 @@
+"""Cuts a QPY file with several circuits into a file for each, unread.
+
+Clients write a whole batch into one file; of a job each circuit is one by itself.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from qiskit.qpy import formats
+
+from quws.circuits.formats.qpy_guard import OLDEST, Walk
+from quws.domain.circuits import CircuitLimits
+from quws.domain.errors import InvalidCircuit
+
+NEWEST = 15
+"""From the next version on a file has a table of where its circuits are, and is written anew."""
+
+
+def split(data: bytes, limits: CircuitLimits, most: int) -> list[bytes]:
+    """Return a QPY file for each circuit of one; none of them was looked at by Qiskit.
+
+    Parameters
+    ----------
+    most
+        How many circuits there may be.
+
+    Raises
+    ------
+    InvalidCircuit
+        It is none, has too many circuits, or one of them is beyond the limits.
+
+    """
+    try:
+        return _Cutting(data, limits).files(most)
+    except struct.error:
+        raise InvalidCircuit("the QPY file ends in the middle of a circuit") from None
+
+
+class _Cutting(Walk):
+    def files(self, most: int) -> list[bytes]:
+        head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
+        self.version = head.qpy_version
+        if not OLDEST <= self.version <= NEWEST:
+            raise InvalidCircuit(
+                f"the circuits are in version {self.version} of QPY; allowed are {OLDEST} to"
+                f" {NEWEST}"
+            )
+        if not 1 <= head.num_programs <= most:
+            raise InvalidCircuit(
+                f"the QPY file has {head.num_programs} circuits; the target takes 1 to {most}"
+            )
+        self.circuits_follow()
+        alone = struct.pack(formats.FILE_HEADER_V10_PACK, *head._replace(num_programs=1))
+        found = []
+        for number in range(head.num_programs):
+            begin = self.at
+            try:
+                self.circuit(0)
+            except InvalidCircuit as refusal:
+                raise InvalidCircuit(
+                    f"circuit {number}: {refusal.sentence}", circuit=number
+                ) from None
+            self._pass_layout()
+            found.append(alone + b"q" + self.data[begin : self.at])
+        return found
+
+    def _pass_layout(self) -> None:
+        """Pass over the layout that a compiled circuit has after it."""
+        head = self.take(formats.LAYOUT_V2, formats.LAYOUT_V2_PACK)
+        if not head.exists:
+            return
+        for _ in range(head.extra_registers):
+            self.register()
+        for _ in range(max(head.initial_layout_size, 0)):
+            bit = self.take(formats.INITIAL_LAYOUT_BIT, formats.INITIAL_LAYOUT_BIT_PACK)
+            self.bytes_of(max(bit.register_size, 0))
+        self.bytes_of(4 * max(head.input_mapping_size, 0))
+        self.bytes_of(4 * max(head.final_layout_size, 0))
