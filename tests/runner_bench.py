@@ -244,7 +244,7 @@ def work(line: Line, circuits: int = 1, *, seed: int | None = None, **changes: A
             "options": RunOptions(shots=10, seed=seed),
             "response_format": ResponseFormat.JSON,
             "folder": ".",
-            "file_bytes": 1000,
+            "file_bytes": 100_000,
         }
         | changes
     )
