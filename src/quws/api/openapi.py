@@ -141,6 +141,9 @@ _QUERIES["/jobs/{job_id}/results/{result_id}"] = {
         f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
     ),
 }
+_QUERIES["/jobs/{job_id}/provenance"] = {
+    "RESPONSEFORMAT": ({"type": "string"}, "votable or json, or its media type."),
+}
 _VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 _ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
@@ -177,6 +180,10 @@ _CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/results/{result_id}": _BYTES,
     "/jobs/{job_id}/bundle.zip": _ZIP,
+    "/jobs/{job_id}/provenance": {
+        "application/x-votable+xml": _TEXT,
+        "application/json": {"schema": {"type": "object"}},
+    },
     "/jobs/{job_id}/record": {"application/json": {"schema": _refers(SignedJson)}},
     "/keys": {"application/json": {"schema": _refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": _BYTES,
