@@ -20,7 +20,7 @@ from quws.bus.announcer import Announcer
 from quws.bus.connection import BusUnavailable, connect
 from quws.bus.dispatcher import Dispatcher, UnfitWorker
 from quws.bus.events import EventHub, JobEvent, Watch
-from quws.circuits.formats.qpy_split import split
+from quws.circuits.formats.qpy_files import split
 from quws.domain.caller import Caller
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.compiling import Native
@@ -193,6 +193,12 @@ class ToldFacts(CircuitChecker):
         self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
     ) -> list[bytes]:
         return split(file, limits, most)
+
+    @override
+    async def as_qpy(
+        self, caller: Caller, circuits: list[str], language: Language, limits: CircuitLimits
+    ) -> list[bytes]:
+        return [f"QISKIT {text}".encode() for text in circuits]
 
     @override
     async def draw(

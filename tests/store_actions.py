@@ -68,6 +68,9 @@ ACTIONS = {
         lambda s, c: s.publishing.store_circuits(c, range(1), [a_result("counts-0")], entry(), NOW),
         EXECUTING,
     ),
+    "abort_circuits": Action(
+        lambda s, c: s.control.abort_circuits(c.id, {1}, NOW, "anna"), NOT_OVER
+    ),
     "set_run_id": Action(
         lambda s, c: apply(s, c.id, run_id="new"), frozenset(Phase) - {Phase.ARCHIVED}
     ),

@@ -163,8 +163,7 @@ class Bench:
             queued_time=NOW,
             circuits=circuits,
             parameters=given,
-            spec=spec,
-            **changes,
+            **({"spec": spec} | changes),
         )
         await self.jobs.creation.add(job, [entry("received")])
         return job

@@ -31,9 +31,18 @@ def upgrade() -> None:
         postgresql_where=short,
         sqlite_where=short,
     )
+    op.create_table(
+        "target_use",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("target", "owner", "hour", name="pk_target_use"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("target_use")
     op.drop_index("ix_jobs_short", "jobs")
     op.drop_column("run_times", "judged")
     op.drop_column("targets", "quote_record")

@@ -60,6 +60,13 @@ def measure(key: str, *qubits: str) -> tuple[str, tuple[str, ...], dict[str, Any
     return "measure", qubits, {"key": key}
 
 
+def first_of(circuit: Any) -> list[str]:
+    """Return a circuit's name and where its first instruction is; some releases read no model."""
+    if isinstance(circuit, dict):
+        return [circuit["name"], str(tuple(circuit["instructions"][0]["locus"]))]
+    return [circuit.name, str(tuple(circuit.instructions[0].locus))]
+
+
 def endless() -> Any:
     """Keeps the simulator busy for minutes."""
     names = [f"QB{index}" for index in range(1, 23)]
@@ -84,21 +91,31 @@ def client(url: str, token: str) -> dict[str, Any]:
     end = str(job.wait_for_completion())
     again = connect(url, token).get_job(job.job_id)
     health = iqm.get_health()
+
+    def counts(job: Any) -> list[dict[str, int]]:
+        found = iqm.get_job_measurement_counts(job.job_id)
+        return [dict(item.counts) for item in found]
+
+    sent = again.payload()
+    # Before release 36 it was a pair.
+    sent = sent[0] if isinstance(sent, tuple) else sent.circuits
+
+    def known(name: str) -> Any:
+        return getattr(iqm, name)() if hasattr(iqm, name) else None
+
     told = {
         "end": end,
         "bits": [
             {key: list(map(list, bits)) for key, bits in item.items()} for item in job.result()
         ],
-        "counts": [dict(item.counts) for item in job.result_counts()],
+        "counts": counts(job),
         "again": str(again.status),
-        "again_counts": [dict(item.counts) for item in again.result_counts()],
-        "payload": [
-            [item.name, str(item.instructions[0].locus)] for item in again.payload().circuits
-        ],
+        "again_counts": counts(again),
+        "payload": [first_of(item) for item in sent],
         "healthy": health["healthy"],
-        "about": iqm.get_about()["name"],
+        "about": (known("get_about") or {}).get("name"),
         "pairs": len(iqm.get_static_quantum_architecture().connectivity),
-        "label": iqm.get_chip_label(),
+        "label": known("get_chip_label"),
         "feedback": list(iqm.get_feedback_groups()),
         "metrics": len(iqm.get_quality_metric_set().observations),
         "settings": len(iqm.get_calibration_set().observations),
@@ -109,8 +126,8 @@ def client(url: str, token: str) -> dict[str, Any]:
         ),
         "job": str(job.job_id),
     }
-    if hasattr(iqm, "get_chip_topology"):
-        told["chip"] = len(iqm.get_chip_topology().qubits)
+    chip = known("get_chip_topology")
+    told["chip"] = None if chip is None else len(chip.qubits)
     iqm.delete_job(job.job_id)
     told["deleted"] = refused(lambda: iqm.get_job(job.job_id))
     return told

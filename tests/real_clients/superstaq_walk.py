@@ -92,6 +92,22 @@ def qiskit(url: str, token: str, version: str) -> dict[str, Any]:
     return told
 
 
+def cirq(url: str, token: str, version: str) -> dict[str, Any]:
+    """Cirq's circuits: the keys go by the alphabet."""
+    import cirq
+    from cirq_superstaq import Service
+
+    service = Service(token, remote_host=url, api_version=version, max_retry_seconds=60)
+    first, second = cirq.LineQubit.range(2)
+    batch = [
+        cirq.Circuit(cirq.X(first), cirq.measure(first, key="z"), cirq.measure(second, key="a")),
+        cirq.Circuit(cirq.H(first), cirq.CX(first, second), cirq.measure(first, second)),
+    ]
+    job = service.create_job(batch, repetitions=5, target=TARGET)
+    counts = [job.counts(index, polling_seconds=0.2) for index in range(2)]
+    return {"counts": counts[0], "both": sorted(counts[1]), "inputs": job.input_circuits() == batch}
+
+
 if __name__ == "__main__":
     version, part, url, token = sys.argv[1:]
-    print(json.dumps({"qiskit": qiskit}[part](url, token, version)))
+    print(json.dumps({"qiskit": qiskit, "cirq": cirq}[part](url, token, version)))

@@ -26,7 +26,7 @@ from quws.api.kit.origin import KnownHosts, SameSite
 from quws.api.kit.routing import Application
 from quws.api.kit.services import HttpSettings, Services
 from quws.api.metrics import router as metrics_router
-from quws.api.openapi import describe
+from quws.api.openapi.describing import describe
 from quws.api.pages.home import home_page
 from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router

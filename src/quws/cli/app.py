@@ -91,6 +91,11 @@ class _Commands(LazyGroup):
             "List, run, abort, delete and label all jobs that fit a filter.",
         ),
         LazyCommand(
+            "circuits",
+            "quws.cli.circuits:circuits",
+            "List the circuits of a job, or abort some of them.",
+        ),
+        LazyCommand(
             "quota", "quws.cli.quota:quota", "Show what you may have of a service, and have."
         ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),

@@ -77,6 +77,9 @@ def _show(job: Job) -> None:
     outcomes = job.wait().outcomes()
     circuits = outcomes.circuits
     for found in circuits:
+        if found.missing is not None:
+            typer.echo(f"circuit {found.index} {found.missing}", err=True)
+            continue
         if len(circuits) > 1:
             typer.echo(f"circuit {found.index}:")
         for outcome, count in found.counts.items():
@@ -85,6 +88,8 @@ def _show(job: Job) -> None:
             typer.echo(f"{item.observable}: {item.value} ± {item.error}")
         if outcomes.kind is JobKind.COMPILE:
             typer.echo(job.result(f"circuit-{found.index}").decode())
+    if any(found.missing is not None for found in circuits):
+        raise typer.Exit(1)
 
 
 def _offered(specifications: Specifications) -> list[Specification]:

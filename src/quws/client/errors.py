@@ -58,5 +58,9 @@ class Refused(ClientError):
         return self.status >= 500 or self.status in (408, 425, 429)
 
 
+class NoResult(ClientError):
+    """The circuit has no result, although its job has ended. The text says why."""
+
+
 class JobFailed(ClientError):
     """The job ended otherwise than COMPLETED."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from time import monotonic, sleep
 from typing import Any, BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 from uuid import uuid4
 
 import httpx
+from pydantic import TypeAdapter
 
-from quws.client.errors import JobFailed, NotUnderstood
+from quws.client.errors import JobFailed, NoResult, NotUnderstood
 from quws.client.transport import Transport
+from quws.domain.batch import CircuitStatus
 from quws.domain.kinds import JobKind
-from quws.domain.outcomes import DOCUMENT, Expectation, JobOutcomes, read_job
+from quws.domain.outcomes import DOCUMENT, CircuitOutcome, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
+from quws.schemas.circuit import CircuitJson
 from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
 from quws.schemas.record import SignedJson
 
 _WAIT_SECONDS = 30
+_PAGE = 1000
+_CIRCUITS = TypeAdapter(list[CircuitJson])
 
 
 class Job:
@@ -85,6 +91,33 @@ class Job:
     def abort(self) -> None:
         """Abort the job."""
         self._move("ABORT")
+
+    def circuits(self, *statuses: CircuitStatus | str) -> Iterator[CircuitJson]:
+        """Go through the circuits, in their order: all, or those that stand somewhere.
+
+        Parameters
+        ----------
+        statuses
+            ``waiting``, ``completed``, ``failed``, ``aborted`` or ``skipped``.
+
+        """
+        query = [*(("STATUS", str(item)) for item in statuses), ("LIMIT", str(_PAGE))]
+        while True:
+            answer = self._transport.send("GET", f"{self.url}/circuits", query=query)
+            yield from _CIRCUITS.validate_json(answer.content)
+            following = answer.links.get("next")
+            if following is None:
+                return
+            query = parse_qsl(urlsplit(following["url"]).query)
+
+    def circuit(self, index: int) -> CircuitJson:
+        """Fetch where one circuit stands."""
+        return self._transport.get(f"{self.url}/circuits/{index}", CircuitJson)
+
+    def abort_circuits(self, *indices: int) -> None:
+        """Abort circuits that have not ended; the others go on."""
+        form = {"ACTION": "ABORT", "INDEX": ",".join(map(str, indices))}
+        self._transport.send("POST", f"{self.url}/circuits", form=form)
 
     def delete(self) -> None:
         """Delete the job with all its files."""
@@ -194,29 +227,40 @@ class Job:
 
         Raises
         ------
+        NoResult
+            The circuit has failed, or was aborted.
         UnreadableOutcomes
             A service that is newer than this client writes them otherwise.
 
         """
-        return read_job(self._document("counts")).circuits[circuit].counts
+        return _of(read_job(self._document("counts")), circuit).counts
 
     def expectations(self, circuit: int = 0) -> list[Expectation]:
         """Fetch the expectation values of a circuit, in the order of OBSERVABLE.
 
         Raises
         ------
+        NoResult
+            The circuit has failed, or was aborted.
         UnreadableOutcomes
             A service that is newer than this client writes them otherwise.
 
         """
         found = read_job(self._document(DOCUMENT[JobKind.ESTIMATE]))
-        return found.circuits[circuit].expectations or []
+        return _of(found, circuit).expectations or []
 
     def _document(self, name: str) -> bytes:
         return self._transport.document(f"{self.url}/results/{name}")
 
     def _move(self, phase: str) -> None:
         self._transport.send("POST", f"{self.url}/phase", form={"PHASE": phase})
+
+
+def _of(outcomes: JobOutcomes, circuit: int) -> CircuitOutcome:
+    found = outcomes.circuits[circuit]
+    if found.missing is not None:
+        raise NoResult(f"circuit {circuit} has no result: {found.missing}")
+    return found
 
 
 def made(transport: Transport, answer: httpx.Response) -> Job:

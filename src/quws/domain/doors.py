@@ -10,5 +10,7 @@ class DoorName(StrEnum):
 
     IQM = "iqm"
     """What IQM's clients speak, from their release 33 on."""
+    IQM_COCOS = "iqm-cocos"
+    """What IQM's clients spoke before their release 29."""
     SUPERSTAQ = "superstaq"
     """What Superstaq's clients speak: v0.2.0 and v0.3.0."""

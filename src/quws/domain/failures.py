@@ -111,6 +111,14 @@ class Failure(StrEnum):
         " full. Where it is transient send the job again; otherwise try another target or METHOD,"
         " and tell the operator.",
     )
+    CIRCUITS_FAILED = (
+        "circuits_failed",
+        Fault.TARGET,
+        False,
+        "no circuit of the job could be run; circuit {index} {why}",
+        "The job was to go on when circuits fail (ON_ERROR=continue), and all of them did."
+        " `/circuits` says of each why. Mend them, or send them to another target.",
+    )
     TARGET_RETIRED = (
         "target_retired",
         Fault.TARGET,

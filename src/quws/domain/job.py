@@ -190,7 +190,8 @@ class Job:
     """A job: a batch of one or more circuits for one target.
 
     ``execution_duration`` is in seconds, 0 for unlimited. ``attempt`` counts
-    the claims so far. ``circuits_done`` counts circuits that have a result.
+    the claims so far. ``circuits_done`` counts circuits that have a result,
+    ``circuits_failed`` and ``circuits_aborted`` those of a batch that are over without one.
     """
 
     id: str
@@ -220,8 +221,12 @@ class Job:
     """How long it will probably run, for the fair share of its owner."""
     results: list[Result] = field(default_factory=list)
     name: str | None = None
+    circuits_failed: int = 0
+    circuits_aborted: int = 0
     quote_low: datetime | None = None
     quote_high: datetime | None = None
+    priority: int = 0
+    """As with nice: the smaller number goes first."""
     told: Told | None = None
     """The first quote that it got when it waited."""
     shots: int = 0
@@ -243,6 +248,8 @@ class Claim:
     lease: str
     deadline: datetime | None
     """When the execution duration is over, by the store's clock; None if it is unlimited."""
+    aborted: int = 0
+    """How many circuits of the job were aborted when the lease was renewed last."""
 
     @property
     def id(self) -> str:

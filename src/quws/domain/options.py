@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from quws.domain.batch import OnError
 from quws.domain.compiling import Optimization
 from quws.domain.kinds import JobKind
 from quws.domain.noise import Noise
@@ -37,6 +38,8 @@ class RunOptions(BaseModel):
     the target's own.
     """
 
+    on_error: OnError = OnError.STOP
+    """What becomes of the other circuits when one of them cannot be run."""
     optimization: Optimization | None = None
     """What OPTIMIZATION says; None for what the operator has set."""
     initial_layout: list[int] | None = None

@@ -111,6 +111,8 @@ class CircuitOutcome:
     """Of each observable, in their order; None where nobody asked for them."""
     compilation: Compilation | None = field(default=None, kw_only=True)
     """What the target runs; None where nothing was compiled."""
+    missing: str | None = field(default=None, kw_only=True)
+    """Why the circuit has no result, and nothing of the above; None if it has one."""
 
     @property
     def shots(self) -> int:
@@ -160,7 +162,7 @@ class CircuitOutcome:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcomes:
-    """What all circuits of a job gave, in their order."""
+    """What all circuits of a job gave, in their order: also of those that have no result."""
 
     job: str
     target: str
@@ -173,7 +175,7 @@ class JobOutcomes:
     @property
     def kind(self) -> JobKind:
         """What the job was."""
-        first = next(iter(self.circuits), None)
+        first = next((item for item in self.circuits if item.missing is None), None)
         if first is None:
             return JobKind.SAMPLE
         if first.expectations is not None:
@@ -359,6 +361,8 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
         after["layout"] = outcome.layout
     if outcome.approximate is not None:
         after["approximate"] = outcome.approximate
+    if outcome.missing is not None:
+        after["missing"] = outcome.missing
     if outcome.compilation is not None:
         found = dataclasses.asdict(outcome.compilation)
         after["compilation"] = {key: item for key, item in found.items() if item is not None}

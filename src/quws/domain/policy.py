@@ -8,7 +8,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.errors import InvalidParameter
+from quws.domain.shares import Fairness, Share
 from quws.domain.times import MAX_SECONDS, format_instant
+
+LAST_PRIORITY = 100
 
 
 class Policy(BaseModel):
@@ -109,6 +112,48 @@ class Policy(BaseModel):
         description="Networks that are not public, and to which webhooks may go all the same, as a"
         " JSON list.",
     )
+
+    shares: dict[str, Share] = Field(
+        {},
+        description="How much of a target users and groups get beside others, who have 1: a JSON"
+        ' object such as {"anna": {"share": 2}, "lab": {"share": 5, "members": ["bert", "carl"]}}.'
+        " Members divide the share of their group evenly.",
+    )
+    fair_hours: int = Field(
+        24, ge=0, description="For how many hours it is remembered how much of a target one had."
+    )
+    fair_memory: int = Field(
+        3600,
+        ge=0,
+        description="The most seconds by which one who had much of a target in these hours is put"
+        " behind others; 0 forgets it at once.",
+    )
+    priorities: dict[str, int] = Field(
+        {},
+        description="The smallest PRIORITY that single users may ask for, as a JSON object of names"
+        " and numbers; others may ask for 0 and more, and operators for any.",
+    )
+
+    @property
+    def fairness(self) -> Fairness:
+        """How the time of targets is shared."""
+        return Fairness(self.shares, self.fair_hours, self.fair_memory)
+
+    def check_priority(self, priority: int, owner: str | None, *, operator: bool) -> None:
+        """Refuse a priority that an owner may not ask for.
+
+        Raises
+        ------
+        InvalidParameter
+
+        """
+        least = self.priorities.get(owner or "", 0)
+        if priority < least and not operator:
+            raise InvalidParameter(
+                f"PRIORITY must be a whole number from {least} to {LAST_PRIORITY} for this owner,"
+                f" not {priority}: the smaller goes first",
+                parameter="PRIORITY",
+            )
 
     def duration(self, wanted: int | None) -> int:
         """Decide the execution duration: the default, or what is wanted up to the limit."""

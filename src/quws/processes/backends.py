@@ -72,7 +72,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         dispatcher = Dispatcher(redis)
         yield Backends(
             database=database,
-            jobs=JobStore(database),
+            jobs=JobStore(database, settings.policy.fairness),
             targets=TargetStore(database),
             artifacts=ArtifactStore(settings.resolved_artifacts_url()),
             dispatcher=dispatcher,

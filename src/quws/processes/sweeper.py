@@ -113,6 +113,7 @@ async def run_sweeper(
             await _try("keys", sweeps.keys)
             await _try("outbox", sweeps.outbox)
             await _try("webhooks", sweeps.webhooks)
+            await _try("use", sweeps.use)
             await _try("quotas", sweeps.quotas)
         if monotonic() >= next_load:
             next_load = monotonic() + _LOAD_SECONDS

@@ -16,12 +16,13 @@ from quws.sandbox import confine
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
+    CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
-    CircuitsSplit,
     DrawCircuit,
     SplitCircuits,
     ToChild,
+    WriteQpy,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
 
@@ -71,7 +72,7 @@ class CheckRole(Role):
     def load(self) -> None:
         from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
-        from quws.circuits.formats.qpy_split import split  # noqa: PLC0415
+        from quws.circuits.formats.qpy_files import split, write  # noqa: PLC0415
         from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
 
@@ -92,6 +93,7 @@ class CheckRole(Role):
         self._read = read
         self._draw = draw
         self._split = split
+        self._write = write
 
     @override
     def warm(self) -> None:
@@ -100,7 +102,7 @@ class CheckRole(Role):
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:
-        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits):
+        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits | WriteQpy):
             raise unexpected(request)
         confine.limit(
             memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
@@ -112,6 +114,13 @@ class CheckRole(Role):
                 return True
             if isinstance(request, SplitCircuits):
                 connection.send(self._parts(request))
+                return True
+            if isinstance(request, WriteQpy):
+                files = []
+                for index, source in enumerate(request.circuits):  # noqa: B007
+                    found = self._read(source, request.language, request.limits)
+                    files.append(as_text(self._write(found.circuit)))
+                connection.send(CircuitFiles(files=files))
                 return True
             alike = self._alike(request)
             facts = []
@@ -134,10 +143,10 @@ class CheckRole(Role):
         circuit = self._read(request.circuit, request.language, request.limits).circuit
         return CircuitDrawn(drawing=self._draw(circuit))
 
-    def _parts(self, request: SplitCircuits) -> CircuitsSplit:
+    def _parts(self, request: SplitCircuits) -> CircuitFiles:
         try:
             data = as_bytes(request.file)
         except NoPayload as fault:
             raise InvalidCircuit(f"the file of circuits {fault}") from None
         files = self._split(data or b"", request.limits, request.most)
-        return CircuitsSplit(files=[as_text(file) for file in files])
+        return CircuitFiles(files=[as_text(file) for file in files])

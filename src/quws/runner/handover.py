@@ -14,7 +14,9 @@ the last one stopped:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from quws.domain.errors import Refusal
@@ -54,6 +56,14 @@ _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Circuits that are ready to be sent, and which of the job are not among them."""
+
+    circuits: Sequence[Compiled]
+    left_out: Sequence[int] = ()
+
+
 class RemoteRun:
     """One job on a remote target.
 
@@ -62,7 +72,9 @@ class RemoteRun:
     known
         What the worker knows of it.
     circuits
-        Makes the circuits ready, of which there are ``count``; called only when they must be sent.
+        Makes the circuits ready; called only when they must be sent.
+    runs
+        How many of those each circuit of the job becomes.
 
     """
 
@@ -70,14 +82,15 @@ class RemoteRun:
         self,
         target: RemoteTarget,
         known: KnownHandover,
-        circuits: Callable[[], Sequence[Compiled]],
+        circuits: Callable[[], Sent],
         options: RunOptions,
         connection: Connection,
         *,
-        count: int,
+        runs: Sequence[int],
     ) -> None:
         self._target = target
-        self._count = count
+        self._runs = runs
+        self._left_out: Collection[int] = known.left_out
         self._key = known.key
         self._handle = known.handle
         self._begun = known.begun
@@ -88,8 +101,8 @@ class RemoteRun:
         self._said: str | None = None
         self._waiting = False
 
-    def results(self) -> list[CircuitResult]:
-        """Hand the job over if nobody has, wait for it and fetch what came out.
+    def results(self) -> list[tuple[int, list[CircuitResult]]]:
+        """Hand the job over if nobody has, wait for it and fetch what came out of each circuit.
 
         Raises
         ------
@@ -104,10 +117,14 @@ class RemoteRun:
             results = self._persistently(lambda: self._target.fetch(handle))
         except Gone as error:
             raise Failed(Failure.SUBMISSION_GONE.error(why=error)) from error
-        if len(results) != self._count:
-            why = f"there are results of {counted(len(results), 'circuit')}, not of {self._count}"
+        left_out = frozenset(self._left_out)
+        sent = [index for index in range(len(self._runs)) if index not in left_out]
+        count = sum(self._runs[index] for index in sent)
+        if len(results) != count:
+            why = f"there are results of {counted(len(results), 'circuit')}, not of {count}"
             raise Failed(Failure.REMOTE_FAILED.error(why=why, transient=False))
-        return results
+        coming = iter(results)
+        return [(index, list(islice(coming, self._runs[index]))) for index in sent]
 
     # -- handing over -----------------------------------------------------------
 
@@ -130,17 +147,18 @@ class RemoteRun:
             time.sleep(min(left, self._target.poll_seconds))
 
     def _submitted(self) -> str:
-        circuits = self._circuits()
+        sent = self._circuits()
+        self._left_out = sent.left_out
         pause = self._target.poll_seconds
         while True:
             # Each time anew: the intent's time is that of the last try.
-            self._connection.send(Submitting(key=self._key))
+            self._connection.send(Submitting(key=self._key, left_out=list(sent.left_out)))
             asked = time.monotonic()
             self._wait_for_go()
             if time.monotonic() - asked > _GO_SECONDS:
                 continue
             try:
-                handle = self._target.submit(circuits, self._options, self._key)
+                handle = self._target.submit(sent.circuits, self._options, self._key)
             except Refusal:
                 raise
             except Doubt:

@@ -7,12 +7,10 @@ import hashlib
 import time
 import traceback
 
-from quws.domain.errors import Refusal
-from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.runner.estimate import estimated, plan_of, sampling
-from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
+from quws.runner.work import Ran, Work
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
 from quws.targets import CircuitResult, Target
@@ -25,32 +23,20 @@ def run_here(target: Target, work: Work) -> Ran:
     Raises
     ------
     Failed
-        One cannot be run, and so the job cannot.
+        One cannot be run, and the job is not to go on without it.
 
     """
     _tell_calibration(target, work.connection)
-    for place, index in enumerate(work.missing()):
+    for place, index in enumerate(work.to_run()):
         if place == 0:
             work.connection.send_soon(CircuitStarted(circuit=index, at=time.monotonic()))
         work.teller.circuit = index
-        try:
-            compiled, result = _WORK[work.options.kind](
-                target, work, index, _of_circuit(work.options, index)
-            )
-        except Refusal as refusal:
-            raise Failed(refused(refusal), harmless=is_harmless(refusal)) from None
-        except (Failed, MemoryError):
-            raise
-        except Exception as error:
-            raise Failed(
-                Failure.EXECUTION_FAILED.error(
-                    what=f"circuit {index}",
-                    why=one_line(error),
-                    transient=False,
-                    detail=traceback.format_exc(limit=-5),
-                )
-            ) from error
-        yield index, compiled, result
+        ran: tuple[Compiled, CircuitResult] | None = None
+        with work.one(index):
+            options = _of_circuit(work.options, index)
+            ran = _WORK[work.options.kind](target, work, index, options)
+        if ran is not None:
+            yield index, *ran
 
 
 def _sample(

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import traceback
-from itertools import accumulate
 
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
 from quws.runner.estimate import estimated, plan_of, sampling
-from quws.runner.handover import RemoteRun
-from quws.runner.work import Failed, Ran, Work, is_harmless, one_line
+from quws.runner.handover import RemoteRun, Sent
+from quws.runner.work import Failed, Ran, Work, is_harmless, none_ran, one_line
 from quws.sandbox.messages import KnownHandover
 from quws.targets.base import Compiled, RemoteTarget
 
 
 def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran:
-    """Have all circuits run, and give those that have no result yet.
+    """Have the circuits run, and give those that have no result yet.
+
+    What was handed over once is handed over: circuits that are to be left out since then run there
+    all the same, and nobody asks what they gave.
 
     Raises
     ------
     Failed
 
     """
-    circuits: list[list[Compiled]] = []
+    circuits: dict[int, list[Compiled]] = {}
     estimates = work.options.kind is JobKind.ESTIMATE and not target.forwards
     options = sampling(work.options) if estimates else work.options
-    runs = [work.options.runs(index) if estimates else 1 for index in range(len(work.facts))]
 
     def compiled(index: int) -> list[Compiled]:
         if not estimates:
@@ -35,12 +36,20 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         work.teller.notes(notes)
         return [target.compile(circuit, options) for circuit in measured]
 
-    def ready() -> list[Compiled]:
+    def ready() -> Sent:
         # Once handed over they are not needed any more.
-        circuits.extend(compiled(index) for index in range(len(work.facts)))
-        return [item for each in circuits for item in each]
+        for index in range(len(work.facts)):
+            # Another quws counts them as we do, for its seeds and observables.
+            if target.forwards or index not in work.missing:
+                with work.one(index):
+                    circuits[index] = compiled(index)
+        if not circuits:
+            raise Failed(none_ran(work.missing), harmless=not work.harmed)
+        left_out = [index for index in range(len(work.facts)) if index not in circuits]
+        return Sent([item for each in circuits.values() for item in each], left_out)
 
-    run = RemoteRun(target, known, ready, options, work.connection, count=sum(runs))
+    runs = [work.options.runs(index) if estimates else 1 for index in range(len(work.facts))]
+    run = RemoteRun(target, known, ready, options, work.connection, runs=runs)
     try:
         results = run.results()
     except Refusal as refusal:
@@ -56,9 +65,13 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
                 detail=traceback.format_exc(limit=-5),
             )
         ) from error
-    ends = list(accumulate(runs))
-    for index in work.missing():
+    wanted = frozenset(work.to_run())
+    for index, mine in results:
+        if index not in wanted:
+            continue
+        if mine and (missing := mine[0].missing) is not None:
+            work.fail(index, Failure.REMOTE_FAILED.error(why=missing, transient=False))
+            continue
         # What an attempt before this one has handed over, nobody has here.
-        first = circuits[index][0] if circuits and circuits[index] else Compiled(None)
-        mine = results[ends[index] - runs[index] : ends[index]]
+        first = circuits[index][0] if circuits.get(index) else Compiled(None)
         yield index, first, estimated(plan_of(work.options, index), mine) if estimates else mine[0]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
-from quws.domain.circuits import kinds_of
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind, as_measured
-from quws.domain.outcomes import JobOutcomes
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
 from quws.runner.circuits import Circuits, Texts, Transcripts
@@ -27,7 +27,7 @@ from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.teller import Teller
 from quws.runner.versions import versions
-from quws.runner.work import Failed, Ran, Work, is_harmless
+from quws.runner.work import Failed, Ran, Work, is_harmless, none_ran
 from quws.sandbox import confine
 from quws.sandbox.messages import (
     SMALL_OUTCOME,
@@ -107,20 +107,18 @@ class RunRole(Role):
                 facts = [ours.facts(index) for index in range(request.count)]
             else:
                 facts = request.facts.each()
-            kinds = [item.facts for item in kinds_of(as_measured(facts, options.kind))]
-            for item in kinds:
-                self._target.check(item, options)
+            teller = Teller(connection, request.count)
+            circuits = self._circuits(request, connection)
+            missing = dict(request.missing)
+            work = Work(request, facts, options, circuits, connection, teller, missing)
             confine.limit(
-                memory_bytes=max(self._target.memory_bytes(item, options) for item in kinds)
-                + _SLACK_BYTES,
+                memory_bytes=self._checked(work) + _SLACK_BYTES,
                 cpu_seconds=None,
                 file_bytes=request.file_bytes,
             )
-            teller = Teller(connection, request.count)
-            circuits = self._circuits(request, connection)
-            self._run(Work(request, facts, options, circuits, connection, teller))
+            self._run(work)
         except Failed as failed:
-            connection.send(JobFailed(error=failed.error))
+            connection.send(JobFailed(error=failed.error, circuit=failed.circuit))
             return failed.harmless
         except Refusal as refusal:
             connection.send(JobFailed(error=refused(refusal)))
@@ -133,14 +131,40 @@ class RunRole(Role):
             else:
                 connection.send(NoRoom(sentence=f"the folder {request.folder} is gone"))
         else:
-            return True
+            return not work.harmed
         return False
+
+    def _checked(self, work: Work) -> int:
+        """Check once more that the target takes the circuits; return the memory that they need.
+
+        Raises
+        ------
+        Failed
+            It does not take one, and the job is not to go on without it.
+
+        """
+        needed = 0
+        measured = as_measured(work.facts, work.options.kind)
+        alike: dict[int, list[int]] = {}
+        for index in work.to_run():
+            alike.setdefault(id(measured[index]), []).append(index)
+        for indices in alike.values():
+            facts = measured[indices[0]]
+            try:
+                self._target.check(facts, work.options)
+            except Refusal as refusal:
+                for index in indices:
+                    work.fail(index, refused(refusal), harmless=is_harmless(refusal))
+            else:
+                needed = max(needed, self._target.memory_bytes(facts, work.options))
+        return needed
 
     def _circuits(self, request: RunJob, connection: Connection) -> Circuits:
         if self.apart:
             # What is handed over is handed over whole.
-            done = request.done if request.handover is None else ()
-            return Transcripts(request, self._build, connection, skipped=done)
+            done: Iterable[int] = request.done if request.handover is None else ()
+            skipped = frozenset([*done, *request.missing])
+            return Transcripts(request, self._build, connection, skipped=skipped)
         from quws.circuits.binding import read_to_bind  # noqa: PLC0415
         from quws.circuits.parse import parse, read_again  # noqa: PLC0415
 
@@ -155,6 +179,18 @@ class RunRole(Role):
         for index, compiled, result in self._ran(work):
             work.teller.circuit = index
             work.teller.notes(result.notes, soon=True)
+            try:
+                # Of a large batch that would be as many files as it has circuits.
+                text = None
+                if request.count <= LARGE_BATCH:
+                    text = _write_compiled(
+                        index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
+                    )
+            except NotWritten as error:
+                work.fail(index, refused(InvalidCircuit(str(error))), harmless=True)
+                continue
+            if text is not None:
+                allowance.take(Path(text.file))
             outcomes[index] = result.of_circuit(
                 index,
                 # Else nobody sees what was measured.
@@ -164,29 +200,17 @@ class RunRole(Role):
                 memory=work.options.memory,
                 compilation=facts_of_compiled(compiled),
             )
-            # Of a large batch that would be as many files as it has circuits.
-            text = None
-            if request.count <= LARGE_BATCH:
-                text = _write_compiled(
-                    index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
-                )
-            if text is not None:
-                allowance.take(Path(text.file))
-            finished = CircuitFinished(circuit=index, engine=result.engine)
             if batch:
-                name = f"circuit-{index}.json"
-                outcome = documents.write_circuit(Path(name), outcomes[index], SMALL_OUTCOME)
-                if outcome is None:
-                    allowance.take(Path(name))
-                    update = {"file": name, "compiled": text}
-                else:
-                    allowance.add(len(outcome))
-                    update = {"outcome": outcome, "compiled": text}
-                work.connection.send(finished.model_copy(update=update))
-            else:
-                if text is not None:
-                    files.append(text)
-                work.connection.send_soon(finished)
+                told = _told_alone(outcomes[index], text, result.engine, allowance)
+                work.connection.send(told)
+                continue
+            if text is not None:
+                files.append(text)
+            work.connection.send_soon(CircuitFinished(circuit=index, engine=result.engine))
+        if not outcomes:
+            raise Failed(none_ran(work.missing), harmless=not work.harmed)
+        for index, why in work.missing.items():
+            outcomes[index] = CircuitOutcome({}, index=index, missing=why)
         written = documents.write(
             Path(),
             JobOutcomes(
@@ -216,6 +240,20 @@ class RunRole(Role):
         return run_here(self._target, work)
 
 
+def _told_alone(
+    outcome: CircuitOutcome, compiled: ResultFile | None, engine: str, allowance: Allowance
+) -> CircuitFinished:
+    """Write what one circuit of a batch gave, and return what tells of it."""
+    index = outcome.index
+    name = f"circuit-{index}.json"
+    text = documents.write_circuit(Path(name), outcome, SMALL_OUTCOME)
+    if text is None:
+        allowance.take(Path(name))
+        return CircuitFinished(circuit=index, engine=engine, file=name, compiled=compiled)
+    allowance.add(len(text))
+    return CircuitFinished(circuit=index, engine=engine, outcome=text, compiled=compiled)
+
+
 def _write_compiled(
     index: int, compiled: Compiled, teller: Teller, *, needed: bool
 ) -> ResultFile | None:
@@ -226,7 +264,7 @@ def _write_compiled(
         write_compiled(Path(name), compiled)
     except NotWritten as error:
         if needed:
-            raise Failed(refused(InvalidCircuit(str(error))), harmless=True) from None
+            raise
         teller.notes([str(error)])
         return None
     return ResultFile(id=f"circuit-{index}", file=name, mime_type=MIME_TYPE)

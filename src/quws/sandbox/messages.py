@@ -26,6 +26,8 @@ _MIME_TYPE = r"^[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?$"
 _MOST_FILES = 100
 SMALL_OUTCOME = 16 * 1024
 """Characters of an outcome that need no file of their own."""
+MOST_SAID = 2000
+"""Characters of a sentence on a circuit."""
 MOST_WANTED = 100
 """Circuits that are read at once for a child that must not read them itself."""
 
@@ -44,14 +46,15 @@ class _Message(BaseModel):
 class KnownHandover(_Message):
     """What is known of a job at the other side of a remote target.
 
-    ``begun`` says whether it may have been sent, ``age`` how many seconds ago; ``handle`` is the
-    other side's name for it, where it has answered.
+    ``begun`` says whether it may have been sent, ``age`` how many seconds ago, ``left_out`` without
+    which of its circuits; ``handle`` is the other side's name for it, where it has answered.
     """
 
     key: str
     begun: bool = False
     age: float = 0.0
     handle: str | None = None
+    left_out: list[NonNegativeInt] = Field(default_factory=list)
 
 
 class RunJob(_Message):
@@ -62,6 +65,7 @@ class RunJob(_Message):
     ``bindings`` make a circuit each of the only one in ``circuits``.
     ``facts`` is None for circuits that nobody has read yet. ``done`` names, by index, the files of
     circuits that have their result from an attempt before this one; a file may be of several.
+    ``missing`` says why others are not run: they have failed before, or are not wanted any more.
     ``handover`` is for remote targets.
     No file may have more than ``file_bytes``, nor all together more than ``results_bytes`` (0 for
     any number).
@@ -77,6 +81,7 @@ class RunJob(_Message):
     options: RunOptions
     response_format: ResponseFormat
     done: dict[int, str] = Field(default_factory=dict)
+    missing: dict[int, str] = Field(default_factory=dict)
     folder: str
     file_bytes: int
     results_bytes: int = 0
@@ -149,6 +154,13 @@ class SplitCircuits(_Read):
     most: int
 
 
+class WriteQpy(_Read):
+    """Write circuits as QPY."""
+
+    kind: Literal["write_qpy"] = "write_qpy"
+    circuits: list[str]
+
+
 class ReadCircuits(_Message):
     """Read circuits, and write down what they are into a folder, for a child that must not read.
 
@@ -181,6 +193,7 @@ ToChild = (
     | CheckCircuits
     | DrawCircuit
     | SplitCircuits
+    | WriteQpy
     | ReadCircuits
 )
 
@@ -239,6 +252,14 @@ class CircuitFinished(_Message):
     compiled: ResultFile | None = None
 
 
+class CircuitFailed(_Message):
+    """A circuit of a batch could not be run, and the job goes on."""
+
+    kind: Literal["circuit_failed"] = "circuit_failed"
+    circuit: NonNegativeInt
+    sentence: Annotated[str, Field(max_length=MOST_SAID)]
+
+
 class Note(_Message):
     """Something for the timeline."""
 
@@ -268,10 +289,11 @@ class ResultsWritten(_Message):
 
 
 class JobFailed(_Message):
-    """The job ends in ERROR."""
+    """The job ends in ERROR, because of one of its circuits where that is known."""
 
     kind: Literal["job_failed"] = "job_failed"
     error: JobError
+    circuit: NonNegativeInt | None = None
 
 
 class NoRoom(_Message):
@@ -289,10 +311,11 @@ class Waiting(_Message):
 
 
 class Submitting(_Message):
-    """The job is to be sent to the other side, as soon as a ``Go`` says that this is known."""
+    """The job is to be sent to the other side, but for some circuits, after a ``Go``."""
 
     kind: Literal["submitting"] = "submitting"
     key: str
+    left_out: list[NonNegativeInt] = Field(default_factory=list)
 
 
 class NotSubmitted(_Message):
@@ -372,10 +395,10 @@ class CircuitDrawn(_Message):
     drawing: Drawing
 
 
-class CircuitsSplit(_Message):
-    """A file for each circuit of a batch."""
+class CircuitFiles(_Message):
+    """A QPY file for each circuit, as the text that it travels as."""
 
-    kind: Literal["circuits_split"] = "circuits_split"
+    kind: Literal["circuit_files"] = "circuit_files"
     files: list[str]
 
 
@@ -394,6 +417,7 @@ FromChild = (
     | CircuitsWanted
     | CircuitStarted
     | CircuitFinished
+    | CircuitFailed
     | Note
     | Progress
     | Calibrated
@@ -411,6 +435,6 @@ FromChild = (
     | CircuitsChecked
     | CircuitsWritten
     | CircuitDrawn
-    | CircuitsSplit
+    | CircuitFiles
     | CircuitRefused
 )

@@ -87,6 +87,9 @@ class JobJson(RefJson):
     attempt: int
     circuits: int
     circuits_done: int
+    circuits_failed: int = 0
+    circuits_aborted: int = 0
+    circuits_url: str | None = Field(None, description="Where each of them stands.")
     queue_position: int | None = Field(description="How many jobs go before this one.")
     name: str | None = Field(None, description="What the owner calls it.")
     tags: list[str]

@@ -23,12 +23,13 @@ from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
+    CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
-    CircuitsSplit,
     DrawCircuit,
     FromChild,
     SplitCircuits,
+    WriteQpy,
 )
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
@@ -48,7 +49,7 @@ _CEILING = 6
 _AT_ONCE_CHARACTERS = 512 * 1024
 """Of many circuits, a child gets so many at once: all of them at once would be in memory again."""
 _KILLED = (None, -signal.SIGKILL)
-_Request = CheckCircuits | DrawCircuit | SplitCircuits
+_Request = CheckCircuits | DrawCircuit | SplitCircuits | WriteQpy
 _log = structlog.get_logger(__name__)
 
 
@@ -222,9 +223,34 @@ class CircuitChecker:
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        (answer,) = await self._answers(caller, [request], len(text))
+        return await self._files(caller, request, len(text))
+
+    async def as_qpy(
+        self, caller: Caller, circuits: list[str], language: Language, limits: CircuitLimits
+    ) -> list[bytes]:
+        """Return each circuit as a QPY file.
+
+        Raises
+        ------
+        InvalidCircuit, Unavailable, TooManyRequests
+            As with ``check``.
+
+        """
+        request = WriteQpy(
+            circuits=circuits,
+            language=language,
+            limits=limits,
+            memory_bytes=_MEMORY_BYTES,
+            cpu_seconds=math.ceil(self._seconds),
+        )
+        return await self._files(caller, request, sum(map(len, circuits)))
+
+    async def _files(
+        self, caller: Caller, request: SplitCircuits | WriteQpy, characters: int
+    ) -> list[bytes]:
+        (answer,) = await self._answers(caller, [request], characters)
         match answer:
-            case CircuitsSplit(files=files):
+            case CircuitFiles(files=files):
                 return [as_bytes(found) or b"" for found in files]
             case CircuitRefused() as refused:
                 raise _invalid(refused, 0, several=False)

@@ -219,6 +219,10 @@ class Sweeps:
             count += pruned
         return count
 
+    async def use(self) -> int:
+        """Forget how much of targets owners had longer ago than counts for their share."""
+        return await self._store.target_use.forget(self._clock())
+
     async def quotas(self) -> int:
         """Forget what was used of quotas in days and months that are long over."""
         return await self._store.quota_use.forget(self._clock() - _USE_KEPT)

@@ -8,6 +8,7 @@ outlives the worker, the process and the job itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -44,7 +45,7 @@ class Handover:
 
     ``handle`` is what the other side calls it; None while it is not known to
     have arrived. ``created`` is the intent's time, ``changed`` that of the
-    present state.
+    present state. ``left_out`` has the circuits of the job that are not in it.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Handover:
     handle: str | None
     created: datetime
     changed: datetime
+    left_out: Sequence[int] = ()
 
 
 class HandoverStore:
@@ -68,10 +70,12 @@ class HandoverStore:
             row = (await connection.execute(select(t.handovers).where(_h.job_id == job_id))).first()
             return None if row is None else _handover(row)
 
-    async def intend(self, claim: Claim, key: str, now: datetime) -> bool:
+    async def intend(
+        self, claim: Claim, key: str, now: datetime, left_out: Sequence[int] = ()
+    ) -> bool:
         """Write down that a job is about to be handed over under a key.
 
-        Written again it stays as it is, save for its time. False when the job
+        Written again it stays as it is, save for its time and what is left out. False when the job
         is not this worker's any more: then nothing may be sent.
         """
         async with self._database.write() as connection:
@@ -86,10 +90,11 @@ class HandoverStore:
                     state=HandoverState.INTENT,
                     created=now,
                     changed=now,
+                    left_out=list(left_out) or None,
                 )
                 .on_conflict_do_update(
                     index_elements=["key"],
-                    set_={"created": now, "changed": now},
+                    set_={"created": now, "changed": now, "left_out": list(left_out) or None},
                     where=_h.state == HandoverState.INTENT,
                 )
             )
@@ -196,4 +201,5 @@ def _handover(row: Row[Any]) -> Handover:
         handle=row.handle,
         created=row.created,
         changed=row.changed,
+        left_out=row.left_out or (),
     )

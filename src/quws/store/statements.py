@@ -129,6 +129,7 @@ class _Written:
             for name in compiled.positiontup or compiled.params
             for bound in (compiled.binds[name],)
         ]
+        self._names = [name for name, *_ in self._values]
         self._columns = list(statement.exported_columns)
         names = [str(column.key) for column in self._columns]
         fields: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
@@ -154,11 +155,13 @@ class _Written:
         return [self._row(row) for row in rows]
 
     def _bound(self, given: Mapping[str, Any]) -> Any:
-        bound = []
-        for name, required, value, convert in self._values:
-            found = given[name] if required else given.get(name, value)
-            bound.append((name, found if convert is None else convert(found)))
-        return tuple(value for _, value in bound) if self._in_order else dict(bound)
+        bound = [
+            (given[name] if required else given.get(name, value))
+            if convert is None
+            else convert(given[name] if required else given.get(name, value))
+            for name, required, value, convert in self._values
+        ]
+        return bound if self._in_order else dict(zip(self._names, bound, strict=True))
 
     def _learn(self, described: Sequence[Sequence[Any]]) -> list[tuple[int, _Convert]]:
         """Find what makes values of those that the driver gives, by what it says of them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -21,6 +23,12 @@ from sqlalchemy import (
 from quws.domain.labels import INDEXED_RUN_ID
 from quws.store.instants import Instant
 
+
+def _only(condition: str) -> dict[str, Any]:
+    """Return what makes an index one of the rows of which a condition holds."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -30,8 +38,8 @@ metadata = MetaData(
 )
 
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
-_WAITS = text("phase IN ('QUEUED', 'SUSPENDED')")
-_SHORT_WAITS = text("phase IN ('QUEUED', 'SUSPENDED') AND cost_ms < 1000")
+_OWNERS = ("target", "owner", "turn")
+_WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
 
 jobs = Table(
     "jobs",
@@ -52,8 +60,7 @@ jobs = Table(
     Column("end_time", Instant),
     Column("destruction_time", Instant),
     Column("execution_duration", Integer, nullable=False),
-    # When this attempt was claimed, and the run time of attempts that were
-    # suspended before it: both count against the execution duration.
+    # The time of this attempt's claim, and the run time of those that were suspended before it.
     Column("claimed_time", Instant),
     Column("spent_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("deadline", Instant),
@@ -80,6 +87,8 @@ jobs = Table(
     Column("worker", Text),
     Column("circuits", Integer, nullable=False),
     Column("circuits_done", Integer, nullable=False, server_default=text("0")),
+    Column("circuits_failed", Integer, nullable=False, server_default=text("0")),
+    Column("circuits_aborted", Integer, nullable=False, server_default=text("0")),
     # Of parameters and results, for the limit of the owner.
     Column("stored_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("message", Text),
@@ -102,54 +111,36 @@ jobs = Table(
         "run_id",
         "creation_time",
         "id",
-        postgresql_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
-        sqlite_where=text(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        **_only(f"length(run_id) <= {INDEXED_RUN_ID}"),
     ),
     Index(
         "ix_jobs_owner_end",
         "owner",
         "end_time",
         "id",
-        postgresql_where=text("end_time IS NOT NULL"),
-        sqlite_where=text("end_time IS NOT NULL"),
+        **_only("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index("ix_jobs_queue", *_QUEUE, postgresql_where=_WAITS, sqlite_where=_WAITS),
+    Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
     # The next short job, which does not wait behind long ones.
-    Index("ix_jobs_short", *_QUEUE, postgresql_where=_SHORT_WAITS, sqlite_where=_SHORT_WAITS),
+    Index("ix_jobs_short", *_QUEUE, **_only(f"{_WAITS} AND cost_ms < 1000")),
     # Whose turn is next, and when an owner's next turn is.
-    Index(
-        "ix_jobs_turn",
-        "target",
-        "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
-    Index(
-        "ix_jobs_owner_turn",
-        "target",
-        "owner",
-        "turn",
-        postgresql_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-        sqlite_where=text("phase IN ('QUEUED', 'SUSPENDED')"),
-    ),
+    Index("ix_jobs_turn", "target", "turn", **_only(_WAITS)),
+    Index("ix_jobs_owner_turn", *_OWNERS, **_only(_WAITS)),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
-        postgresql_where=text("phase <> 'ARCHIVED'"),
-        sqlite_where=text("phase <> 'ARCHIVED'"),
+        **_only("phase <> 'ARCHIVED'"),
     ),
     Index(
         "ix_jobs_deadline",
         "deadline",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
     Index(
         "ix_jobs_lease",
         "lease_until",
-        postgresql_where=text("phase = 'EXECUTING'"),
-        sqlite_where=text("phase = 'EXECUTING'"),
+        **_only("phase = 'EXECUTING'"),
     ),
 )
 
@@ -207,8 +198,7 @@ timeline = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # What happened, for those who are to be told of it. No foreign key: a deletion is told of
-    # when the job is gone.
+    # What happened to jobs. No foreign key: a deletion is told of when the job is gone.
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
@@ -288,8 +278,7 @@ webhook_deliveries = Table(
         "ix_webhook_deliveries_due",
         "webhook",
         "next_try",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
     # Whether an earlier one of the job is on its way.
     Index(
@@ -297,8 +286,7 @@ webhook_deliveries = Table(
         "webhook",
         "job_id",
         "outbox",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **_only("state = 'pending'"),
     ),
 )
 
@@ -367,12 +355,12 @@ handovers = Table(
     Column("handle", Text),
     Column("created", Instant, nullable=False),
     Column("changed", Instant, nullable=False),
+    Column("left_out", JSON(none_as_null=True)),
     Index(
         "ix_submissions_cancel",
         "target",
         "changed",
-        postgresql_where=text("state = 'cancel'"),
-        sqlite_where=text("state = 'cancel'"),
+        **_only("state = 'cancel'"),
     ),
 )
 
@@ -407,6 +395,16 @@ run_times = Table(
     Column("seconds", Float, nullable=False),
     # What became of the last quotes, in as many characters for each.
     Column("judged", Text, nullable=False, server_default=text("''")),
+)
+
+target_use = Table(
+    "target_use",
+    metadata,
+    # How many milliseconds of a target an owner had in an hour, counted from 1970.
+    Column("target", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("ms", BigInteger, nullable=False),
 )
 
 users = Table(

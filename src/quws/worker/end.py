@@ -7,6 +7,7 @@ import signal
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
+from quws.domain.batch import OnError
 from quws.domain.failures import Failure
 from quws.domain.job import Job
 from quws.domain.phases import Phase
@@ -49,6 +50,28 @@ async def child_died(held: HeldJob, place: Workplace, lost: ChildLost) -> None:
         detail="\n".join([*await held.troubles(), reason, *_hint(lost.status)]),
     )
     await held.fail(error)
+
+
+async def leave_out_fatal(held: HeldJob, place: Workplace, lost: ChildLost) -> bool:
+    """Leave out the circuit that the last process died of, if the job is to go on without it.
+
+    Raises
+    ------
+    Fenced
+
+    """
+    index, attempt = held.batch.running, held.claim.attempt
+    if index is None or held.circuits == 1 or attempt < place.max_attempts:
+        return False
+    if held.claim.job.spec.options.on_error is OnError.STOP:
+        return False
+    metrics.child_died("run")
+    _log.warning("child died", status=lost.status, circuit=index)
+    sentence = f"the process of attempt {attempt} died while it ran: {lost}"
+    held.batch.failed(index, sentence)
+    one = range(index, index + 1)
+    await held.add_circuits(one, [], "", place.clock(), failed={index: sentence})
+    return True
 
 
 async def sweep_up(held: HeldJob, place: Workplace) -> None:

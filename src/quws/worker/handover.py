@@ -32,7 +32,9 @@ async def known_handover(held: HeldJob, place: Workplace) -> KnownHandover:
     if found is None:
         return KnownHandover(key=held.id)
     age = (place.clock() - found.created).total_seconds()
-    return KnownHandover(key=found.key, begun=True, age=age, handle=found.handle)
+    return KnownHandover(
+        key=found.key, begun=True, age=age, handle=found.handle, left_out=list(found.left_out)
+    )
 
 
 async def hear_of_handover(held: HeldJob, child: Child, message: HandoverMessage) -> None:
@@ -51,8 +53,8 @@ async def hear_of_handover(held: HeldJob, child: Child, message: HandoverMessage
         case Waiting():
             await held.persistently(held.rest)
             held.waiting_since = None
-        case Submitting(key=key):
-            await held.intend(key)
+        case Submitting(key=key, left_out=left_out):
+            await held.intend(key, left_out)
             if held.handing_back:
                 return  # It is killed at once, and nothing has been sent.
             held.submitting = True

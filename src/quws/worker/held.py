@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import BinaryIO, TypeVar
@@ -31,7 +31,9 @@ from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
 from quws.sandbox.child import Child
 from quws.store.database import StoreUnavailable
+from quws.store.jobs.publishing import NONE_FAILED
 from quws.telemetry import metrics
+from quws.worker.batch import Batch, told_of
 from quws.worker.gathered import Gathered
 from quws.worker.workplace import Workplace
 
@@ -43,6 +45,10 @@ _log = structlog.get_logger(__name__)
 
 class Fenced(Exception):
     """The job is not this worker's any more."""
+
+
+class CircuitsAborted(Exception):
+    """Circuits of the job were aborted of which its results do not know: they are made anew."""
 
 
 class TooMuch(Exception):
@@ -74,6 +80,9 @@ class HeldJob:
         self._gathered = Gathered(self.write_down)
         self._results_bytes = sum(item.size for item in claim.job.results)
         self.began = monotonic()
+        self.batch = Batch(claim.job.circuits)
+        self.again = False
+        """The child was killed because its circuit was aborted: another one goes on."""
         self.child: Child | None = None
         self.lost = asyncio.Event()
         """The job was taken away: aborted, deleted, over its time or requeued."""
@@ -181,22 +190,22 @@ class HeldJob:
         engine: str,
         started: datetime,
         more: Sequence[Result] = (),
+        failed: Mapping[int, str] = NONE_FAILED,
     ) -> None:
         """Publish the results of circuits that follow each other, with what else came of them.
+
+        ``failed`` says of those that could not be run why.
 
         Raises
         ------
         Fenced
 
         """
-        which = f"circuit {circuits[0]}"
-        if len(circuits) > 1:
-            which = f"circuits {circuits[0]} to {circuits[-1]}"
-        entry = self._entry("circuit done", f"{which} of {self.circuits} on {engine}")
+        entry = self._entry(*told_of(circuits, self.circuits, engine, failed))
         said = await self._gathered.take()
         await self._write(
             lambda: self._place.jobs.publishing.store_circuits(
-                self.claim, circuits, list(results), entry, started, list(more), said
+                self.claim, circuits, list(results), entry, started, list(more), said, failed
             )
         )
         await self.announce(Phase.EXECUTING)
@@ -214,18 +223,27 @@ class HeldJob:
         Raises
         ------
         Fenced
+        CircuitsAborted
 
         """
-        entry, seconds = self._entry("completed"), monotonic() - self.began
-        await self._end(
-            Phase.COMPLETED,
-            lambda said: self._place.jobs.publishing.complete(
-                self.claim, list(results), entry, seconds, said
-            ),
-        )
+        entry = self._entry("completed", self.batch.sentence())
+        seconds, told = monotonic() - self.began, self.batch.aborted_told
+        try:
+            await self._end(
+                Phase.COMPLETED,
+                lambda said: self._place.jobs.publishing.complete(
+                    self.claim, list(results), entry, seconds, said, told
+                ),
+            )
+        except Fenced:
+            # It may still be ours.
+            await self.persistently(self.renew)
+            if self.claim.aborted == told:
+                raise
+            raise CircuitsAborted from None
 
-    async def fail(self, error: JobError) -> None:
-        """End the job in ERROR.
+    async def fail(self, error: JobError, circuit: int | None = None) -> None:
+        """End the job in ERROR, because of one of its circuits where that is known.
 
         Raises
         ------
@@ -235,7 +253,7 @@ class HeldJob:
         entry = self._entry("failed", error.message)
         await self._end(
             Phase.ERROR,
-            lambda said: self._place.jobs.publishing.fail(self.claim, error, entry, said),
+            lambda said: self._place.jobs.publishing.fail(self.claim, error, entry, said, circuit),
         )
 
     async def retry(self, reason: str) -> None:
@@ -280,8 +298,8 @@ class HeldJob:
 
     # -- the other side of a remote target --------------------------------------------------------
 
-    async def intend(self, key: str) -> None:
-        """Write down that the job is about to be sent to the other side.
+    async def intend(self, key: str, left_out: Sequence[int] = ()) -> None:
+        """Write down that the job is about to be sent to the other side, without some circuits.
 
         Raises
         ------
@@ -290,7 +308,7 @@ class HeldJob:
         """
         now = self._place.clock()
         await self._gathered.now()
-        await self._write(lambda: self._place.handovers.intend(self.claim, key, now))
+        await self._write(lambda: self._place.handovers.intend(self.claim, key, now, left_out))
 
     async def arrived(self, key: str, handle: str) -> None:
         """Write down what the other side calls the job.

@@ -81,11 +81,21 @@ async def _beat(held: HeldJob, place: Workplace) -> None:
     except Fenced:
         held.lost.set()
         return
+    if held.batch.aborted_known != held.claim.aborted:
+        held.batch.learn(await place.jobs.circuits.over(held.id))
+        stop_aborted(held)
     if held.claim.deadline != deadline:
         limit_cpu(held, place)
     due = held.claim.deadline
     if due is not None and due <= now and await held.abort_overdue(now):
         held.lost.set()
+
+
+def stop_aborted(held: HeldJob) -> None:
+    """Kill the child if the circuit that it runs was aborted; another one goes on behind that."""
+    if held.batch.is_stopped() and held.child is not None:
+        held.again = True
+        held.child.kill()
 
 
 def limit_cpu(held: HeldJob, place: Workplace) -> None:

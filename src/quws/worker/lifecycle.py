@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from quws.bus.events import HELD_CHANNEL, EventHub
+from quws.store.database import StoreUnavailable
 from quws.worker.cancellations import Cancellations
 from quws.worker.health import TargetHealth
 from quws.worker.hints import HintListener
@@ -41,7 +42,7 @@ async def run_worker(
     async with _in_background(events.run(HELD_CHANNEL)):
         while lock is None or await lock.acquire(stop):
             slots.resume()
-            work = [hints.run(slots), slots.look(), health.run()]
+            work = [hints.run(slots), slots.look(), slots.account(), health.run()]
             if short_hints is not None:
                 work.append(short_hints.run(slots))
             if cancellations is not None:
@@ -50,6 +51,8 @@ async def run_worker(
                 await (stop.wait() if lock is None else lock.keep(stop))
                 _log.info("worker stops taking jobs")
                 await slots.drain(grace_seconds if stop.is_set() else 0.0)
+            with contextlib.suppress(StoreUnavailable):
+                await slots.tell_use()
             if lock is not None:
                 await lock.release()
             if stop.is_set():

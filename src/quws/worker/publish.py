@@ -13,8 +13,22 @@ from time import monotonic
 from typing import BinaryIO
 
 from quws.domain.job import LARGE_BATCH, Result, part_id
-from quws.domain.outcomes import DOCUMENT, END, NEXT, JobOutcomes, head_of_circuits
-from quws.sandbox.messages import CircuitFinished, MessageFault, ResultFile, ResultsWritten
+from quws.domain.outcomes import (
+    DOCUMENT,
+    END,
+    NEXT,
+    CircuitOutcome,
+    JobOutcomes,
+    circuit_json,
+    head_of_circuits,
+)
+from quws.sandbox.messages import (
+    CircuitFailed,
+    CircuitFinished,
+    MessageFault,
+    ResultFile,
+    ResultsWritten,
+)
 from quws.worker.held import HeldJob
 
 Take = Callable[[str], BinaryIO]
@@ -46,7 +60,7 @@ class Finished:
         self._document = DOCUMENT[held.claim.job.spec.kind]
         self._large = held.circuits > LARGE_BATCH
         self._most = max(_TOGETHER_CIRCUITS, held.circuits // 100)
-        self._gathered: list[CircuitFinished] = []
+        self._gathered: list[CircuitFinished | CircuitFailed] = []
         self._started: datetime | None = None
         self._since = 0.0
 
@@ -59,8 +73,8 @@ class Finished:
             together = max(together, _TOGETHER_PART * (self._since - self._held.began))
         return max(0.0, self._since + together - monotonic())
 
-    async def add(self, message: CircuitFinished, started: datetime) -> None:
-        """Take a circuit that has its result, and publish what is to be published by now.
+    async def add(self, message: CircuitFinished | CircuitFailed, started: datetime) -> None:
+        """Take a circuit that has its result, or gets none, and publish what is due by now.
 
         Raises
         ------
@@ -73,17 +87,28 @@ class Finished:
         """
         if message.circuit >= self._held.circuits:
             raise MessageFault(f"a circuit that the job has not: {message.circuit}")
-        if message.file is None and message.outcome is None:
+        if self._held.batch.is_gap(range(message.circuit, message.circuit + 1)):
+            return  # It was aborted while it ran.
+        if isinstance(message, CircuitFailed):
+            self._held.batch.failed(message.circuit, message.sentence)
+            alone = False
+        elif message.file is None and message.outcome is None:
             return
-        # What is too large for a message could be too much for the job, without those before it.
-        alone = message.file is not None and not self._large
-        if self._gathered and (alone or message.circuit != self._gathered[-1].circuit + 1):
+        else:
+            # What is too large for a message could be too much for the job, without those before.
+            alone = message.file is not None and not self._large
+        if self._gathered and (alone or not self._follows(message.circuit)):
             await self.publish()
         if not self._gathered:
             self._since, self._started = monotonic(), started
         self._gathered.append(message)
         if alone or len(self._gathered) >= self._most or self.wait_seconds() == 0:
             await self.publish()
+
+    def _follows(self, circuit: int) -> bool:
+        """Whether between what is gathered and a circuit there are none that may have a result."""
+        last = self._gathered[-1].circuit
+        return circuit > last and self._held.batch.is_gap(range(last + 1, circuit))
 
     async def publish(self) -> None:
         """Publish what is gathered.
@@ -98,33 +123,45 @@ class Finished:
             return
         assert self._started is not None
         circuits = range(gathered[0].circuit, gathered[-1].circuit + 1)
-        if self._large and len(gathered) > 1:
-            results = [await self._together(circuits, gathered)]
+        ran = [item for item in gathered if isinstance(item, CircuitFinished)]
+        failed = {
+            item.circuit: item.sentence for item in gathered if isinstance(item, CircuitFailed)
+        }
+        if self._large and len(ran) > 1:
+            results = [await self._together(circuits, ran)]
         else:
-            results = await asyncio.gather(*map(self._alone, gathered))
-        more = await asyncio.gather(*map(self._compiled, gathered))
+            results = await asyncio.gather(*map(self._alone, ran))
+        more = await asyncio.gather(*map(self._compiled, ran))
         kept = [item for item in more if item is not None]
         await self._held.admit([*results, *kept])
-        engines = ", ".join(dict.fromkeys(item.engine for item in gathered))
-        await self._held.add_circuits(circuits, results, engines, self._started, kept)
+        engines = ", ".join(dict.fromkeys(item.engine for item in ran))
+        await self._held.add_circuits(circuits, results, engines, self._started, kept, failed)
 
     async def _alone(self, message: CircuitFinished) -> Result:
         name, index = f"circuit-{message.circuit}.json", message.circuit
         with self._content(message) as content:
             return await self._held.put(f"{self._document}-{index}", name, content, _MIME_TYPE)
 
-    async def _together(self, circuits: range, gathered: Sequence[CircuitFinished]) -> Result:
+    async def _together(self, circuits: range, ran: Sequence[CircuitFinished]) -> Result:
         result_id = part_id(self._document, circuits)
         with TemporaryFile(dir=self._folder) as file:
-            await asyncio.to_thread(self._join, file, gathered)
+            await asyncio.to_thread(self._join, file, circuits, ran)
             return await self._held.put(result_id, f"{result_id}.json", file, _MIME_TYPE)
 
-    def _join(self, file: BinaryIO, gathered: Sequence[CircuitFinished]) -> None:
+    def _join(self, file: BinaryIO, circuits: range, ran: Sequence[CircuitFinished]) -> None:
+        by_index = {item.circuit: item for item in ran}
+        missing = self._held.batch.missing
         job = self._held.claim.job
         head = head_of_circuits(JobOutcomes(job.id, job.target, job.spec.options.shots, []))
         file.write(head.encode())
-        for place, item in enumerate(gathered):
+        for place, index in enumerate(circuits):
             file.write(NEXT.encode() if place else b"")
+            item = by_index.get(index)
+            if item is None:
+                # The place in the file says which circuit it is.
+                none = CircuitOutcome({}, index=index, missing=missing[index])
+                file.write("".join((*circuit_json(none), "\n")).encode())
+                continue
             with self._content(item) as content:
                 if isinstance(content, bytes):
                     file.write(content)

@@ -22,6 +22,7 @@ from quws.domain.targets import TargetDescription
 from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
     Calibrated,
+    CircuitFailed,
     CircuitFinished,
     CircuitStarted,
     CircuitsWanted,
@@ -43,9 +44,9 @@ from quws.sandbox.pool import ChildrenUnavailable, NoFolder
 from quws.sandbox.roles import unexpected
 from quws.telemetry import metrics, tracing
 from quws.worker import lease
-from quws.worker.end import child_died, sweep_up
+from quws.worker.end import child_died, leave_out_fatal, sweep_up
 from quws.worker.handover import hear_of_handover, known_handover
-from quws.worker.held import Fenced, HeldJob, TooMuch
+from quws.worker.held import CircuitsAborted, Fenced, HeldJob, TooMuch
 from quws.worker.publish import Finished, publish_results
 from quws.worker.reading import Texts
 from quws.worker.workplace import Workplace
@@ -94,6 +95,8 @@ class Run:
         self._target = target
         self._rest = rest
         self._started = False
+        self._again = False
+        """Whether this attempt has had a child before."""
         self._went_well = False
         """Whether the child can do another job, for all that is known here."""
         self._circuit_started = place.clock()
@@ -140,16 +143,27 @@ class Run:
         held = self._held
         try:
             circuits = await held.persistently(self._circuits)
-            owner = Owner(held.claim.job.owner)
-            held.child = child = await self._place.children.acquire(owner)
-            request = await held.persistently(lambda: self._request(circuits, child.folder.path))
+            # Once, save where circuits are aborted while they run.
+            while await self._with_child(circuits):
+                held.again, self._again = False, True
+                if held.child is not None:
+                    await held.child.close()
         except ArtifactMissing as error:
             await held.fail(Failure.NOT_STARTED.error(what=error))
-            return
         except NoFolder as error:
             raise _Unfit(_NO_ROOM, str(error)) from error
         except ChildrenUnavailable as error:
             raise _Unfit(_NO_PROCESS, str(error)) from error
+
+    async def _with_child(self, circuits: list[str]) -> bool:
+        """Let a child run what is to be run; whether another one must go on."""
+        held = self._held
+        if held.claim.aborted or held.claim.job.circuits_failed:
+            over = await held.persistently(lambda: self._place.jobs.circuits.over(held.id))
+            held.batch.learn(over)
+        owner = Owner(held.claim.job.owner)
+        held.child = child = await self._place.children.acquire(owner)
+        request = await held.persistently(lambda: self._request(circuits, child.folder.path))
         lease.limit_cpu(held, self._place)
         if held.lost.is_set() or held.handing_back:
             # Came while there was no child to kill.
@@ -161,12 +175,17 @@ class Run:
                 raise Fenced from None
             if held.handing_back:
                 await held.hand_back(held.handing_back)
+            elif held.again or await leave_out_fatal(held, self._place, lost):
+                return True
             else:
                 await child_died(held, self._place, lost)
-            return
+            return False
+        except CircuitsAborted:
+            return True
         if failure is not None:
-            await held.fail(failure)
+            await held.fail(failure.error, failure.circuit)
         self._went_well = True
+        return False
 
     async def _circuits(self) -> list[str]:
         return await read_circuits(self._place.artifacts, self._held.claim.job.parameters)
@@ -177,6 +196,7 @@ class Run:
         facts = await read_facts(place.artifacts, spec)
         limits = self._target.circuit_limits
         bindings = await read_bindings(place.artifacts, held.claim.job.parameters)
+        done = await self._done(folder)
         apart = place.children.apart
         if apart:
             self._texts = Texts(circuits, [item.language for item in facts], limits, bindings)
@@ -189,7 +209,8 @@ class Run:
             limits=limits,
             options=spec.options,
             response_format=spec.response_format,
-            done=await self._done(folder),
+            done=done,
+            missing=held.batch.begin(done),
             folder=str(folder),
             file_bytes=place.result_bytes,
             results_bytes=place.results_bytes,
@@ -199,7 +220,7 @@ class Run:
     async def _done(self, folder: Path) -> dict[int, str]:
         """Fetch what earlier attempts have got, for the results of the whole job."""
         done: dict[int, str] = {}
-        if self._held.claim.job.circuits_done:
+        if self._held.claim.job.circuits_done or self._again:
             found = await self._place.jobs.reading.circuit_artifacts(self._held.id)
             names: dict[str, str] = {}
             for index, key in found.items():
@@ -210,29 +231,32 @@ class Run:
                 done[index] = names[key]
         return done
 
-    async def _converse(self, child: Child, request: RunJob) -> JobError | None:
-        """Let the child work and write down what it says. Gives why it failed, if it did."""
+    async def _converse(self, child: Child, request: RunJob) -> JobFailed | None:
+        """Let the child work and write down what it says. Gives why the job failed, if it did."""
         await child.send(request)
         self._circuit_started = self._place.clock()
-        failure: JobError | None = None
+        failure: JobFailed | None = None
         ended = False
         take = partial(child.folder.open, most_bytes=self._place.result_bytes)
         finished = Finished(self._held, take, child.folder.path)
         coming = child.messages()
         while message := await _next(coming, finished):
-            if isinstance(message, JobFailed | ResultsWritten):
+            if isinstance(message, JobFailed | ResultsWritten | Submitting):
                 await finished.publish()
             if isinstance(message, JobFailed):
-                failure = message.error
+                failure = message
             elif isinstance(message, CircuitsWanted):
                 if refusal := await self._read(message, child):
                     child.kill()  # It waits for what will not come.
                     await finished.publish()
-                    return refusal
-            elif isinstance(message, CircuitFinished):
-                self._trace(message, child, self._circuit_started)
+                    return JobFailed(error=refusal)
+            elif isinstance(message, CircuitFinished | CircuitFailed):
+                if isinstance(message, CircuitFinished):
+                    self._trace(message, child, self._circuit_started)
                 await finished.add(message, self._circuit_started)
                 self._circuit_started = self._place.clock()
+                self._held.batch.ended(message.circuit)
+                lease.stop_aborted(self._held)
             else:
                 await self._hear(child, message)
             ended = ended or isinstance(message, JobFailed | ResultsWritten)
@@ -254,7 +278,8 @@ class Run:
     async def _hear(self, child: Child, message: FromChild) -> None:
         held = self._held
         match message:
-            case CircuitStarted(at=at):
+            case CircuitStarted(circuit=circuit, at=at):
+                held.batch.started(circuit)
                 self._begin_circuit(at)
             case Note(sentence=sentence):
                 held.note(sentence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
@@ -30,6 +31,7 @@ from quws.worker.run import Run
 from quws.worker.workplace import Workplace
 
 _REST_SECONDS = 10.0
+_ACCOUNT_SECONDS = 5.0
 _CLAIM = "claim"
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +81,8 @@ class Slots:
         self._takes: set[asyncio.Task[bool]] = set()
         self._claiming = asyncio.Lock()
         self._aside = Aside()
+        self._used: Counter[str] = Counter()
+        """How many milliseconds jobs of owners have run that is not written down yet."""
         self._stopping = False
         self._resting = False
         self.more = False
@@ -154,6 +158,20 @@ class Slots:
         await self._place.store_clock.look()
         while await self.hint():
             pass
+
+    async def account(self) -> None:
+        """Write down every now and then how much of the target each owner had, until cancelled.
+
+        Together for many jobs. What is lost with this process was not much.
+        """
+        await repeat(self.tell_use, _ACCOUNT_SECONDS, "use of the target not written down")
+
+    async def tell_use(self) -> None:
+        """Write down how much of the target each owner had since this was done last."""
+        if used := Counter(self._used):
+            place = self._place
+            await place.jobs.target_use.add(place.target, used, place.clock())
+            self._used -= used
 
     def heard(self, event: JobEvent) -> None:
         """Look at a running job at once because somebody else changed it."""
@@ -287,6 +305,8 @@ class Slots:
             await Run(held, self._place, self._target, rest).run()
         finally:
             self._held.discard(held)
+            ran = round(1000 * (monotonic() - held.began))
+            self._used[held.claim.job.owner or ""] += max(1, ran)
         if held.child is not None and not unfit:
             self._set_trouble(None)
 

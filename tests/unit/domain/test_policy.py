@@ -116,6 +116,10 @@ def test_what_holds_where_an_operator_says_nothing() -> None:
         "max_results_bytes": 4_294_967_296,
         "max_webhooks": 20,
         "webhook_networks": (),
+        "shares": {},
+        "fair_hours": 24,
+        "fair_memory": 3600,
+        "priorities": {},
     }
 
 

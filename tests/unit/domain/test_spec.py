@@ -96,6 +96,7 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         "memory",
         "method",
         "noise",
+        "on_error",
         "optimization",
         "initial_layout",
         "response_format",
@@ -159,6 +160,7 @@ def test_where_nothing_is_said_the_target_decides() -> None:
         "memory": False,
         "method": None,
         "noise": None,
+        "on_error": "stop",
         "optimization": None,
         "initial_layout": None,
     }

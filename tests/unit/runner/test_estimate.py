@@ -263,6 +263,27 @@ def test_a_device_with_a_queue_gets_all_bases_of_all_circuits_at_once(
     assert [type(item) for item in line.heard()][:2] == [Submitting, Submitted]
 
 
+def test_circuits_that_are_over_are_not_handed_over(simulator: Simulator, line: Line) -> None:
+    device = Far(simulator)
+    line.go(2)
+    given = asked(line, [HEAD + "x a[0];", HEAD, HEAD], ["Z0 + X0"], shots=5)
+    given.missing[1] = "aborted"
+    done = list(run_elsewhere(device, known(), given))
+    assert device.asked[0] == "submit 4 k"
+    assert [index for index, _, _ in done] == [0, 2]
+    assert line.heard()[0] == Submitting(key="k", left_out=[1])
+
+
+def test_what_was_handed_over_without_some_is_found_again(simulator: Simulator, line: Line) -> None:
+    device = Far(simulator)
+    device.on_fetch = [[CircuitResult({"0": 5}), CircuitResult({"1": 5})]]
+    given = asked(line, [HEAD] * 3, ["Z0"], shots=5)
+    # The last one was aborted since, and has run all the same.
+    given.missing.update({1: "aborted", 2: "aborted"})
+    found = known(begun=True, handle="h", left_out=[1])
+    assert [index for index, _, _ in run_elsewhere(device, found, given)] == [0]
+
+
 def test_what_was_sent_by_an_attempt_before_is_put_together_all_the_same(
     simulator: Simulator, line: Line
 ) -> None:

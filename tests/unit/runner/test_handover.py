@@ -14,7 +14,7 @@ from quws.domain.job import ErrorType, JobError
 from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration
 from quws.runner import handover
-from quws.runner.handover import RemoteRun, cancel
+from quws.runner.handover import RemoteRun, Sent, cancel
 from quws.runner.remote import run_elsewhere
 from quws.runner.work import Failed
 from quws.sandbox.messages import (
@@ -62,10 +62,10 @@ def run(device: Device, line: Line, found: KnownHandover | None = None) -> Remot
     return RemoteRun(
         device,
         found or known(),
-        lambda: [Compiled(None)],
+        lambda: Sent([Compiled(None)]),
         RunOptions(shots=10),
         line.connection,
-        count=1,
+        runs=[1],
     )
 
 
@@ -79,7 +79,7 @@ def test_nothing_is_sent_before_the_worker_knows(device: Device, line: Line) -> 
     said: list[object] = []
     device.before_submit = lambda: said.extend(line.heard())
     line.go(2)
-    assert run(device, line).results() == [RESULT]
+    assert run(device, line).results() == [(0, [RESULT])]
     assert said == [Submitting(key="k")]
     assert line.heard() == [
         Submitted(key="k", handle="theirs"),
@@ -102,7 +102,7 @@ def test_a_leave_to_submit_that_is_old_is_asked_for_again(
     times = iter([0.0, 0.0, 11.0, 11.0, 12.0])
     monkeypatch.setattr(handover.time, "monotonic", lambda: next(times))
     line.go(3)
-    assert run(device, line).results() == [RESULT]
+    assert run(device, line).results() == [(0, [RESULT])]
     assert line.heard()[:3] == [
         Submitting(key="k"),
         Submitting(key="k"),
@@ -120,14 +120,14 @@ def test_anything_but_a_go_is_nonsense(device: Device, line: Line) -> None:
 
 def test_a_handle_that_is_known_is_only_looked_after(device: Device, line: Line) -> None:
     running = run(device, line, known(begun=True, handle="theirs"))
-    assert running.results() == [RESULT]
+    assert running.results() == [(0, [RESULT])]
     assert device.asked == ["poll theirs", "fetch theirs"]
 
 
 def test_what_may_have_been_sent_is_looked_for(device: Device, line: Line) -> None:
     device.on_find = ["theirs"]
     line.go()
-    assert run(device, line, known(begun=True)).results() == [RESULT]
+    assert run(device, line, known(begun=True)).results() == [(0, [RESULT])]
     assert device.submissions == 0
     assert line.heard()[0] == Submitted(key="k", handle="theirs")
 
@@ -136,7 +136,7 @@ def test_what_is_not_there_yet_is_looked_for_until_it_must_be(device: Device, li
     device.settle_seconds = 3600.0
     device.on_find = [None, None, "theirs"]
     line.go()
-    assert run(device, line, known(begun=True, age=1.0)).results() == [RESULT]
+    assert run(device, line, known(begun=True, age=1.0)).results() == [(0, [RESULT])]
     assert device.asked[:3] == ["find k"] * 3
     assert device.submissions == 0
     assert line.heard()[0] == Progress(sentence="looking whether the other side has got the job")
@@ -145,7 +145,7 @@ def test_what_is_not_there_yet_is_looked_for_until_it_must_be(device: Device, li
 def test_what_surely_is_not_there_is_sent_again(device: Device, line: Line) -> None:
     device.settle_seconds = 60.0
     line.go(2)
-    assert run(device, line, known(begun=True, age=61.0)).results() == [RESULT]
+    assert run(device, line, known(begun=True, age=61.0)).results() == [(0, [RESULT])]
     assert device.asked[:2] == ["find k", "submit 1 k"]
 
 
@@ -153,7 +153,7 @@ def test_a_device_that_knows_keys_is_not_waited_for(device: Device, line: Line) 
     device.settle_seconds = 3600.0
     device.idempotent = True
     line.go(2)
-    assert run(device, line, known(begun=True)).results() == [RESULT]
+    assert run(device, line, known(begun=True)).results() == [(0, [RESULT])]
     assert device.asked[:2] == ["find k", "submit 1 k"]
 
 
@@ -170,7 +170,7 @@ def test_a_submission_in_doubt_is_looked_for(device: Device, line: Line) -> None
     device.on_submit = [Doubt("cut off")]
     device.on_find = ["theirs"]
     line.go(2)
-    assert run(device, line).results() == [RESULT]
+    assert run(device, line).results() == [(0, [RESULT])]
     assert device.submissions == 1
     assert line.heard()[:3] == [
         Submitting(key="k"),
@@ -182,7 +182,7 @@ def test_a_submission_in_doubt_is_looked_for(device: Device, line: Line) -> None
 def test_a_submission_that_did_not_arrive_is_sent_again(device: Device, line: Line) -> None:
     device.on_submit = [ConnectionError("busy"), Doubt("cut off"), "theirs"]
     line.go(4)
-    assert run(device, line).results() == [RESULT]
+    assert run(device, line).results() == [(0, [RESULT])]
     assert device.submissions == 3
     said = line.heard()
     assert [type(item) for item in said].count(Submitting) == 3
@@ -201,7 +201,7 @@ def test_a_fault_of_an_adapter_is_looked_behind(device: Device, line: Line) -> N
     device.on_submit = [KeyError("id")]
     device.on_find = ["theirs"]
     line.go(2)
-    assert run(device, line).results() == [RESULT]
+    assert run(device, line).results() == [(0, [RESULT])]
     device.on_find = [None]
     line.go()
     with pytest.raises(KeyError):
@@ -227,13 +227,13 @@ def test_results_are_worth_more_than_a_calibration(
     device: Device, line: Line, error: Exception
 ) -> None:
     device.on_calibration = [error]
-    assert run(device, line, known(begun=True, handle="theirs")).results() == [RESULT]
+    assert run(device, line, known(begun=True, handle="theirs")).results() == [(0, [RESULT])]
 
 
 def test_a_device_that_is_away_is_asked_again(device: Device, line: Line) -> None:
     device.on_poll = [ConnectionError("away"), ConnectionError("away"), DONE]
     device.on_fetch = [ConnectionError("away"), [RESULT]]
-    assert run(device, line, known(begun=True, handle="theirs")).results() == [RESULT]
+    assert run(device, line, known(begun=True, handle="theirs")).results() == [(0, [RESULT])]
     away = Progress(sentence="the other side does not answer, and is asked again: away")
     assert line.heard().count(away) == 2  # Once for each row of them.
 

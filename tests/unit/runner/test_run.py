@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from runner_bench import RESULT, Line, Local, a_line, content, work
+from runner_bench import FACTS, RESULT, Line, Local, a_line, content, work
 
+from quws.domain.batch import OnError
+from quws.domain.circuits import BatchFacts, CircuitFacts
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
+from quws.domain.options import RunOptions
 from quws.domain.outcomes import END, NEXT, JobOutcomes, head_of_circuits, read_job
 from quws.domain.targets import Calibration, TargetState, TargetStatus
 from quws.runner import run as module
@@ -25,6 +28,7 @@ from quws.runner.teller import Teller
 from quws.runner.work import Failed, one_line
 from quws.sandbox.messages import (
     Calibrated,
+    CircuitFailed,
     CircuitFinished,
     CircuitStarted,
     Inspected,
@@ -102,8 +106,8 @@ def test_a_job_runs_without_its_calibration(target: Local, line: Line) -> None:
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
     [
-        (InvalidCircuit("too wide"), "invalid_payload", "too wide"),
-        (InvalidParameter("no such METHOD"), "invalid_parameter", "no such METHOD"),
+        (InvalidCircuit("too wide"), "invalid_payload", "circuit 1: too wide"),
+        (InvalidParameter("no such METHOD"), "invalid_parameter", "circuit 1: no such METHOD"),
         (RuntimeError("it broke\nin two"), "execution_failed", "circuit 1 could not be run: it br"),
         (RuntimeError(), "execution_failed", "circuit 1 could not be run: RuntimeError"),
         (OSError(errno.EFBIG, "File too large"), "execution_failed", "circuit 1 could not be run"),
@@ -120,12 +124,99 @@ def test_a_circuit_that_cannot_be_run_ends_the_job(
     assert (error.code, error.type) == (code, ErrorType.FATAL)
     assert error.message.startswith(message)
     assert (error.detail is not None) == (code == "execution_failed")
+    assert failed.value.circuit == 1
+    assert failed.value.harmless == (code != "execution_failed")
 
 
-def test_memory_that_is_used_up_is_for_others_to_tell(target: Local, line: Line) -> None:
+def test_memory_that_is_used_up_is_the_end_of_the_process(target: Local, line: Line) -> None:
     target.on_run = [MemoryError()]
-    with pytest.raises(MemoryError):
+    with pytest.raises(Failed) as failed:
         list(run_here(target, work(line)))
+    assert (failed.value.error.code, failed.value.harmless) == ("out_of_memory", False)
+
+
+GOING_ON = RunOptions(shots=10, on_error=OnError.CONTINUE)
+
+
+@pytest.mark.parametrize(
+    ("raised", "sentence", "harmed"),
+    [
+        (InvalidCircuit("too wide"), "too wide", []),
+        (RuntimeError("it broke\nin two"), "circuit 1 could not be run: it broke", [1]),
+        (MemoryError(), "the job needs more memory than the target's limit allows", [1]),
+    ],
+)
+@pytest.mark.parametrize("where", ["on_run", "on_compile"])
+def test_the_others_run_where_the_job_is_to_go_on(
+    target: Local, line: Line, raised: Exception, sentence: str, harmed: list[int], where: str
+) -> None:
+    good = RESULT if where == "on_run" else Compiled(None)
+    setattr(target, where, [good, raised, good])
+    given = work(line, 3, options=GOING_ON)
+    assert [index for index, _, _ in run_here(target, given)] == [0, 2]
+    assert given.missing == {1: f"failed: {sentence}"}
+    assert given.harmed == harmed
+    assert CircuitFailed(circuit=1, sentence=sentence) in line.heard()
+
+
+def test_a_job_of_one_circuit_has_nothing_to_go_on_with(target: Local, line: Line) -> None:
+    target.on_run = [InvalidCircuit("too wide")]
+    with pytest.raises(Failed) as failed:
+        list(run_here(target, work(line, options=GOING_ON)))
+    assert (failed.value.error.message, failed.value.circuit) == ("too wide", None)
+
+
+def test_circuits_that_are_over_do_not_run_and_have_their_place_in_the_results(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = {0: "aborted", 2: "failed: too wide"}
+    given = work(line, 4, missing=missing)
+    a_role(target)._run(dataclasses.replace(given, missing=missing))
+    said = line.heard()
+    assert [item.circuit for item in said if isinstance(item, CircuitFinished)] == [1, 3]
+    counts = read_job((tmp_path / "counts.json").read_bytes())
+    assert [item.index for item in counts.circuits] == [0, 1, 2, 3]
+    assert [item.missing for item in counts.circuits] == ["aborted", None, "failed: too wide", None]
+    assert [item.counts for item in counts.circuits][::2] == [{}, {}]
+    assert isinstance(said[-1], ResultsWritten)
+
+
+def test_a_job_without_any_result_fails(
+    target: Local, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target.on_run = [InvalidCircuit("too wide"), RuntimeError("broken")]
+    missing = {0: "aborted"}
+    given = work(line, 3, missing=missing, options=GOING_ON)
+    with pytest.raises(Failed) as failed:
+        a_role(target)._run(dataclasses.replace(given, missing=missing))
+    assert (failed.value.error.code, failed.value.harmless) == ("circuits_failed", False)
+    assert failed.value.error.message == (
+        "no circuit of the job could be run; circuit 1 failed: too wide"
+    )
+
+
+@pytest.mark.parametrize("going_on", [False, True])
+def test_a_circuit_that_the_target_takes_no_more_is_told_of_by_its_index(
+    target: Local, line: Line, monkeypatch: pytest.MonkeyPatch, going_on: bool
+) -> None:
+    def check(facts: CircuitFacts, options: RunOptions) -> None:
+        if facts.qubits > 1:
+            raise InvalidCircuit("too wide")
+
+    monkeypatch.setattr(target, "check", check)
+    wide = FACTS.model_copy(update={"qubits": 2})
+    facts = BatchFacts.of([FACTS, wide, wide, FACTS])
+    options = GOING_ON if going_on else RunOptions(shots=10)
+    given = work(line, 4, facts=facts, options=options)
+    if going_on:
+        assert a_role(target)._checked(given) == target.memory_bytes(FACTS, options)
+        assert given.missing == {1: "failed: too wide", 2: "failed: too wide"}
+    else:
+        with pytest.raises(Failed, match="circuit 1: too wide") as failed:
+            a_role(target)._checked(given)
+        assert failed.value.circuit == 1
 
 
 def a_role(target: Local) -> RunRole:

@@ -20,12 +20,13 @@ from quws.sandbox.child import ChildLost, Owner
 from quws.sandbox.messages import (
     CheckCircuits,
     CircuitDrawn,
+    CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
-    CircuitsSplit,
     DrawCircuit,
     MessageFault,
     SplitCircuits,
+    WriteQpy,
 )
 from quws.sandbox.pool import ChildrenUnavailable
 from quws.services import checker as module
@@ -138,7 +139,7 @@ async def test_a_picture_is_laid_out_by_one(checker_with: With) -> None:
 
 async def test_a_file_of_circuits_is_cut_by_one(checker_with: With) -> None:
     one, other = b"QISKIT\x0d\xff", b"QISKIT\x0d\x00"
-    parts = CircuitsSplit(files=[as_text(one), as_text(other)])
+    parts = CircuitFiles(files=[as_text(one), as_text(other)])
     refused = CircuitRefused(sentence="it is none", line=None, column=None, circuit=0)
     checker, children = checker_with(parts, refused)
     assert await checker.split(ANNA, b"a file", LIMITS, 7) == [one, other]
@@ -148,6 +149,15 @@ async def test_a_file_of_circuits_is_cut_by_one(checker_with: With) -> None:
     with pytest.raises(InvalidCircuit, match=r"^it is none$"):
         await checker.split(ANNA, b"another", LIMITS, 7)
     assert children.out == 0
+
+
+async def test_circuits_are_written_by_one(checker_with: With) -> None:
+    checker, children = checker_with(CircuitFiles(files=[as_text(b"QISKIT\x0d\xff")]))
+    found = await checker.as_qpy(ANNA, [CIRCUIT], Language.OPENQASM_2, LIMITS)
+    assert found == [b"QISKIT\x0d\xff"]
+    (asked,) = children.asked
+    assert isinstance(asked, WriteQpy)
+    assert (asked.circuits, asked.language) == ([CIRCUIT], Language.OPENQASM_2)
 
 
 async def test_what_is_refused_is_refused_where_it_stands(checker_with: With) -> None:

@@ -15,7 +15,7 @@ from quws.domain.failures import Failure
 from quws.domain.job import LARGE_BATCH, circuits_of
 from quws.domain.outcomes import CircuitOutcome, circuit_json, read_circuits
 from quws.sandbox.folder import ChildFolder
-from quws.sandbox.messages import CircuitFinished, MessageFault
+from quws.sandbox.messages import CircuitFailed, CircuitFinished, MessageFault
 from quws.services.jobs.files import JobFiles
 from quws.worker import publish
 from quws.worker.held import Fenced, HeldJob, TooMuch
@@ -191,3 +191,30 @@ async def test_what_a_child_makes_up_is_refused(bench: Bench, hands: Hands) -> N
     # What comes of a single circuit is among the results of its job.
     await finished.add(CircuitFinished(circuit=0, engine="aer"), NOW)
     assert finished.wait_seconds() is None
+
+
+async def test_circuits_without_a_result_have_their_place_in_a_file(
+    bench: Bench, hands: Hands
+) -> None:
+    held = await bench.hold(circuits=LARGE)
+    await bench.jobs.control.abort_circuits(held.id, {2, 3}, NOW, "anna")
+    held.batch.learn(await bench.jobs.circuits.over(held.id))
+    finished = hands.finished(held)
+    await finished.add(hands.small(0), NOW)
+    await finished.add(CircuitFailed(circuit=1, sentence="too wide"), NOW)
+    # It was aborted while it ran.
+    await finished.add(hands.small(2), NOW)
+    await finished.add(hands.small(4), NOW)
+    await finished.publish()
+    job = await bench.job(held.id)
+    (result,) = job.results
+    assert (result.id, job.circuits_done, job.circuits_failed) == ("counts-0-4", 2, 1)
+    circuits = read_circuits(await bench.place.artifacts.read(result.artifact))
+    assert [item.index for item in circuits] == [0, 1, 2, 3, 4]
+    assert [item.missing for item in circuits] == [
+        None, "failed: too wide", "aborted", "aborted", None,
+    ]  # fmt: skip
+    files = JobFiles(bench.jobs, bench.place.artifacts)
+    found = await files.result(job, "counts-4")
+    cut = b"".join([chunk async for chunk in found.read(0, None)])
+    assert cut.decode() == hands.outcome(4)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from scripted_children import Process, until
+from sqlalchemy import select
 from store_helpers import NOW, TARGET, drive, entry
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
@@ -20,6 +21,7 @@ from quws.bus.events import JobEvent
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.sandbox.messages import NoRoom, ResultsWritten
+from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.target_locks import TargetLockStore
 from quws.telemetry import metrics
@@ -482,3 +484,21 @@ async def test_a_target_without_slots_for_short_jobs_keeps_its_order(bench: Benc
     assert not await slots.hint()
     assert await bench.phase(jobs[2].id) is Phase.QUEUED
     await drained(slots)
+
+
+async def test_what_owners_had_of_the_target_is_added_up(bench: Bench, database: Database) -> None:
+    bench.children.scripts[0] = completes
+    slots = bench.slots()
+    await slots.tell_use()
+    jobs = [await bench.queue(owner=owner) for owner in ("anna", "bert", "anna", None)]
+    assert await slots.hint()
+    for job in jobs:
+        await until(is_phase(bench, job.id, Phase.COMPLETED))
+    await until(lambda: not slots.full)
+    await slots.tell_use()
+    await slots.tell_use()
+    async with database.read() as connection:
+        rows = await connection.execute(select(t.target_use.c.owner, t.target_use.c.ms))
+        used = {row.owner: row.ms for row in rows}
+    assert set(used) == {"anna", "bert", ""}
+    assert all(ms > 0 for ms in used.values())

@@ -105,19 +105,34 @@ def read_page(query: dict[str, list[str]]) -> tuple[int | None, Place | None]:
         They are not a number within its limits, and a place that an answer has told.
 
     """
-    limit, past = _once(query, "LIMIT"), _once(query, "PAST")
-    if limit is not None and not (_INTEGER.fullmatch(limit) and 1 <= int(limit) <= MOST_OF_A_PAGE):
-        raise InvalidFilter(
-            f"LIMIT must be a whole number from 1 to {MOST_OF_A_PAGE}, not '{limit[:40]}'",
-            parameter="LIMIT",
-        )
+    limit, past = read_limit(query), _once(query, "PAST")
     try:
         place = None if past is None else Place.read(past)
     except ValueError:
         raise InvalidFilter(
             "PAST must be what the link to the next page has", parameter="PAST"
         ) from None
-    return None if limit is None else int(limit), place
+    return limit, place
+
+
+def read_limit(query: dict[str, list[str]]) -> int | None:
+    """Return LIMIT: how many entries a page has.
+
+    Raises
+    ------
+    InvalidFilter
+        It is no number within its limits.
+
+    """
+    limit = _once(query, "LIMIT")
+    if limit is None:
+        return None
+    if not (_INTEGER.fullmatch(limit) and 1 <= int(limit) <= MOST_OF_A_PAGE):
+        raise InvalidFilter(
+            f"LIMIT must be a whole number from 1 to {MOST_OF_A_PAGE}, not '{limit[:40]}'",
+            parameter="LIMIT",
+        )
+    return int(limit)
 
 
 def read_response_format(query: dict[str, list[str]]) -> str | None:

@@ -13,10 +13,13 @@ from starlette.responses import Response
 
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.urls import Urls
+from quws.domain.batch import CircuitState, CircuitStatus
+from quws.domain.job import Job
 from quws.domain.targets import Calibration, Load
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
 from quws.services.jobs.bulk import Done, Selection
+from quws.services.jobs.circuits import CircuitPage
 from quws.services.snapshots import Snapshot
 from quws.services.targets import TargetReport
 
@@ -35,6 +38,16 @@ class ShownJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCircuits:
+    """A page of circuits of a job: of which statuses, and the URL of the next one."""
+
+    page: CircuitPage
+    urls: Urls
+    statuses: Sequence[CircuitStatus]
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pages:
     """Pages that are renderings of what others serve too: a handler each.
 
@@ -48,6 +61,8 @@ class Pages:
     selection: Callable[[Request, Selection], Response]
     acted: Callable[[Request, Done], Response]
     job: Callable[[Request, ShownJob], Awaitable[Response]]
+    circuits: Callable[[Request, ShownCircuits], Awaitable[Response]]
+    circuit: Callable[[Request, Job, CircuitState], Awaitable[Response]]
     quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
     target: Callable[

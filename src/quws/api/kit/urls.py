@@ -33,6 +33,20 @@ class Urls:
         """Write the URL of a result."""
         return f"{self.list}/{job_id}/results/{quote(result_id, safe='')}"
 
+    def circuits(self, job_id: str) -> str:
+        """Write the URL of the circuits of a job."""
+        return f"{self.list}/{job_id}/circuits"
+
+    def circuit(self, job_id: str, index: int) -> str:
+        """Write the URL of one circuit of a job."""
+        return f"{self.list}/{job_id}/circuits/{index}"
+
+    def source(self, job: Job, index: int) -> str:
+        """Write the URL of the text of a circuit, which may be that of all."""
+        names = {item.name for item in job.parameters}
+        name = "QUERY" if "QUERY" in names else "CIRCUIT"
+        return self.parameter(job.id, name, 0 if "BINDINGS" in names else index)
+
     def calibration(self, target: str, calibration_id: str) -> str:
         """Write the URL of a calibration of a target."""
         base, _ = self.list.rsplit("/", 1)

@@ -1,4 +1,4 @@
-"""Pages of one job, and of each of its circuits."""
+"""The page of one job."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from quws.domain.outcomes import (
 )
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
+from quws.services.jobs.circuits import statuses_of
 from quws.services.jobs.files import Content
 from quws.services.jobs.formats import offered
 
@@ -41,7 +42,6 @@ _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 2.0
 """How long the page of a job waits for a picture of its circuit."""
-_SOURCE = 20_000
 _MAPPED = 64
 """Qubits of a map that a page shows."""
 _XML_BYTES = 256 * 1024
@@ -88,6 +88,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "versions": versions,
         "too_large": _is_too_large(job),
         "large_batch": job.circuits > LARGE_BATCH,
+        "circuits": statuses_of(job),
         "drawing": drawing,
         "compiled": compiled,
         "source": await _source(request, job, index),
@@ -107,26 +108,6 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "now": utc_now(),
     }
     return render(request, "job.html", context)
-
-
-async def circuit_page(request: Request, job_id: str, index: str) -> Response:
-    """Show one circuit of a job, however large: its picture and its text."""
-    job = await jobs_of(request).reader.get(caller_of(request), job_id)
-    place = read_place(index)
-    if place is None or place >= job.circuits:
-        raise NotFound(f"job {job_id} has no circuit {index[:20]}")
-    files = jobs_of(request).files
-    source, values = await files.circuit(job, place), await files.values(job, place)
-    drawn = await pictures_of(request).try_to_draw(caller_of(request), source, job.spec.language)
-    context = {
-        "job": job,
-        "index": place,
-        "drawing": None if drawn is None else picture(drawn, texts_of(request)),
-        "source": source[:_SOURCE],
-        "values": values,
-        "cut": len(source) > _SOURCE,
-    }
-    return render(request, "circuit.html", context)
 
 
 def _index(request: Request, job: Job) -> int:

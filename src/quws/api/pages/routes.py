@@ -12,7 +12,8 @@ from starlette.responses import FileResponse, Response
 from quws.api.kit.pages import Pages
 from quws.api.kit.routing import PlainRoute
 from quws.api.pages import account, new
-from quws.api.pages.job import circuit_page, job_page
+from quws.api.pages.circuits import circuit_page, circuits_page
+from quws.api.pages.job import job_page
 from quws.api.pages.job_list import bulk, list_page
 from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
@@ -28,6 +29,8 @@ PAGES = Pages(
     selection=selection_page,
     acted=acted,
     job=job_page,
+    circuits=circuits_page,
+    circuit=circuit_page,
     quota=quota_page,
     targets=targets_page,
     target=target_page,
@@ -59,8 +62,6 @@ _get("/new", new.new_page)
 _post("/new", new.post_new)
 _post("/new/check", new.check_fragment)
 _post("/bulk", bulk)
-_get("/jobs/{job_id}/circuits/{index}", circuit_page)
-_get("/async/{job_id}/circuits/{index}", circuit_page)
 _get("/account", _account)
 _post("/account/sign-in", account.sign_in)
 _post("/account/sign-out", account.sign_out)

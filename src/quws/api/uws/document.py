@@ -84,6 +84,10 @@ def _result(item: Result, job_id: str, urls: Urls) -> str:
 
 def _extras(job: Job, details: JobDetails) -> str:
     optional = ""
+    if job.circuits_failed:
+        optional += f"<q:circuitsFailed>{job.circuits_failed}</q:circuitsFailed>"
+    if job.circuits_aborted:
+        optional += f"<q:circuitsAborted>{job.circuits_aborted}</q:circuitsAborted>"
     if details.queue_position is not None:
         optional += f"<q:queuePosition>{details.queue_position}</q:queuePosition>"
     if details.status is not None:

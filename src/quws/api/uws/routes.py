@@ -34,6 +34,7 @@ from quws.api.kit.urls import Urls, see_other, urls_of
 from quws.api.uws import json as as_json
 from quws.api.uws import xml
 from quws.api.uws.bundle import get_bundle, get_record
+from quws.api.uws.circuits import get_circuit, get_circuits, post_circuit, post_circuits
 from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
@@ -111,6 +112,10 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/events", job_events, "Follow a job by server-sent events")
     get("/{job_id}/labels", get_labels, "Show what the job is called")
     change("POST", "/{job_id}/labels", post_labels, "Change what the job is called")
+    get("/{job_id}/circuits", get_circuits, "List the circuits")
+    change("POST", "/{job_id}/circuits", post_circuits, "Abort circuits")
+    get("/{job_id}/circuits/{index}", get_circuit, "Show a circuit")
+    change("POST", "/{job_id}/circuits/{index}", post_circuit, "Abort a circuit")
     get("/{job_id}/timeline", get_timeline, "List what happened to the job")
     get("/{job_id}/quote", get_quote, "Show when the job will probably be done")
     get("/{job_id}/owner", get_owner, "Show the owner")

@@ -95,6 +95,8 @@ class ExtrasXml(BaseXmlModel, tag="details", ns="q", nsmap={"q": OURS}):
     attempt: int = element()
     circuits: int = element()
     circuits_done: int = element("circuitsDone")
+    circuits_failed: int | None = element("circuitsFailed", default=None)
+    circuits_aborted: int | None = element("circuitsAborted", default=None)
     queue_position: int | None = element("queuePosition", default=None)
     status: str | None = element(default=None)
     calibration: str | None = element(default=None)
@@ -262,6 +264,10 @@ def _results(job: Job, urls: Urls) -> ResultsXml:
 
 def _extras(job: Job, details: JobDetails) -> ExtrasXml:
     optional: dict[str, Any] = {}
+    if job.circuits_failed:
+        optional["circuits_failed"] = job.circuits_failed
+    if job.circuits_aborted:
+        optional["circuits_aborted"] = job.circuits_aborted
     if details.queue_position is not None:
         optional["queue_position"] = details.queue_position
     if details.status is not None:

@@ -81,6 +81,7 @@ def read_job(
         tags=values["TAG"],
         metadata=values["METADATA"] or {},
         webhook=values["WEBHOOK"],
+        priority=values["PRIORITY"] or 0,
         options=_planned(
             RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
         ),

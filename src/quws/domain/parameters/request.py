@@ -44,6 +44,7 @@ class JobRequest:
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     webhook: str | None = None
+    priority: int = 0
 
     @property
     def count(self) -> int:

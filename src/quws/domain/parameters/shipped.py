@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quws.domain import bindings
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
 from quws.domain.compiling import Optimization, read_layout, read_optimization
 from quws.domain.errors import KindNotSupported
@@ -19,6 +20,7 @@ from quws.domain.parameters.specification import (
     Specifications,
 )
 from quws.domain.parameters.values import ResponseFormat
+from quws.domain.policy import LAST_PRIORITY
 from quws.domain.targets import Feature, TargetDescription
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
@@ -275,6 +277,22 @@ SPECIFICATIONS = Specifications(
             shown=Shown.TICK,
         ),
         Specification(
+            name="ON_ERROR",
+            keyword="on_error",
+            role=Role.OPTION,
+            kind=Kind.TEXT,
+            read=values.read_on_error,
+            label="When a circuit fails",
+            help="For a batch: whether the other circuits run when one of them cannot be run.",
+            more="With `continue` the job is COMPLETED as long as one circuit has a result"
+            " ([circuits.md](../how-to/circuits.md)).",
+            example="continue",
+            otherwise="`stop`",
+            default=OnError.STOP,
+            choices=tuple(OnError),
+            forwarded=True,
+        ),
+        Specification(
             name="RESPONSEFORMAT",
             aliases=("FORMAT",),
             keyword="response_format",
@@ -332,6 +350,22 @@ SPECIFICATIONS = Specifications(
             more="At most 65,536 characters.",
             example='{"run": 7}',
             longest=64 * 1024,
+        ),
+        Specification(
+            name="PRIORITY",
+            keyword="priority",
+            role=Role.JOB,
+            kind=Kind.INTEGER,
+            read=values.integer(
+                "PRIORITY", -LAST_PRIORITY, LAST_PRIORITY, "the smaller goes first"
+            ),
+            label="Priority",
+            help="Which jobs go first on the target: the smaller number, as with nice.",
+            low=-LAST_PRIORITY,
+            high=LAST_PRIORITY,
+            more="Less than 0 only where the operator allows it (`QUWS_POLICY__PRIORITIES`).",
+            example="10",
+            otherwise="0",
         ),
         Specification(
             name="WEBHOOK",

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from quws.domain import formats
+from quws.domain.batch import OnError
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter, KindNotSupported
 from quws.domain.kinds import JobKind
@@ -126,6 +127,23 @@ def one_of(name: str, *choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def read_on_error(text: str) -> OnError:
+    """Read what becomes of the other circuits when one cannot be run.
+
+    Raises
+    ------
+    InvalidParameter
+        It is neither.
+
+    """
+    try:
+        return OnError(text.strip().lower())
+    except ValueError:
+        raise InvalidParameter(
+            f"ON_ERROR must be {' or '.join(OnError)}, not '{text[:40]}'", parameter="ON_ERROR"
+        ) from None
 
 
 def stripped(text: str) -> str:

@@ -138,6 +138,7 @@ class JobChange:
             "target": plan.target.name,
             "size": plan.work,
             "cost_ms": plan.cost_ms,
+            "priority": plan.request.priority,
             "quote": None if plan.quote is None else plan.quote.at,
             "quote_low": None if plan.quote is None else plan.quote.low,
             "quote_high": None if plan.quote is None else plan.quote.high,

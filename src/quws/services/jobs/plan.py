@@ -161,6 +161,7 @@ class Planner:
 
         """
         request = read_job(posted, self._policy, self.specifications)
+        self._policy.check_priority(request.priority, caller.name, operator=caller.operator)
         target = await self.in_service(request.target or self._policy.target)
         check_target(request, target, self.specifications)
         layout = request.options.initial_layout

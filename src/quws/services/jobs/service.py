@@ -14,6 +14,7 @@ from quws.services.checker import CircuitChecker
 from quws.services.jobs.bulk import JobBulk
 from quws.services.jobs.bundle import JobBundles
 from quws.services.jobs.change import JobChange
+from quws.services.jobs.circuits import JobCircuits
 from quws.services.jobs.control import JobControl
 from quws.services.jobs.feeds import Feeds
 from quws.services.jobs.files import JobFiles
@@ -114,6 +115,14 @@ class JobService:
             announcer=announcer,
             quotas=quotas,
             policy=policy,
+            clock=clock,
+        )
+        self.circuits = JobCircuits(
+            reader=self.reader,
+            control=self.control,
+            planner=self.planner,
+            store=store,
+            announcer=announcer,
             clock=clock,
         )
         self.labels = JobLabels(

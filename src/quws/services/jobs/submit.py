@@ -158,6 +158,7 @@ class JobSubmission:
                 name=control.name or None,
                 work=plan.work,
                 cost_ms=plan.cost_ms,
+                priority=plan.request.priority,
                 shots=plan.shots,
             )
             job, before = await self._add(job, entries, once, plan.request.webhook, bounds)

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert
+from collections.abc import Collection
+
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quws.domain.batch import LEFT_OUT, CircuitState, CircuitStatus
 from quws.store import tables as t
+from quws.store.database import Database
+
+_c = t.circuits.c
+
+
+class JobCircuits:
+    """Reads where the circuits of a batch stand; a job of one circuit has no rows of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self,
+        job_id: str,
+        limit: int | None,
+        *,
+        after: int = -1,
+        statuses: Collection[CircuitStatus] | None = None,
+    ) -> list[CircuitState]:
+        """Return circuits in the order of their indices, at most so many; None for all.
+
+        Parameters
+        ----------
+        after
+            They begin behind this one.
+        statuses
+            Only those of which this is written, and not what follows from the end of their job.
+
+        """
+        query = select(
+            _c.index, _c.status, _c.message, _c.attempt, _c.start_time, _c.end_time
+        ).where(_c.job_id == job_id, _c.index > after)
+        if statuses is not None:
+            query = query.where(_c.status.in_(statuses))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(_c.index).limit(limit))
+            return [
+                CircuitState(index, CircuitStatus(status), *others)
+                for index, status, *others in rows
+            ]
+
+    async def over(self, job_id: str) -> list[CircuitState]:
+        """Return all circuits that are over without a result."""
+        return await self.page(job_id, None, statuses=LEFT_OUT)
 
 
 async def add_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:
@@ -17,11 +64,14 @@ async def add_circuits(connection: AsyncConnection, job_id: str, count: int) -> 
         return
     await connection.execute(
         insert(t.circuits),
-        [{"job_id": job_id, "index": index, "status": "waiting"} for index in range(count)],
+        [
+            {"job_id": job_id, "index": index, "status": CircuitStatus.WAITING}
+            for index in range(count)
+        ],
     )
 
 
 async def replace_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:
     """Write the rows anew for a job whose circuits are others now."""
-    await connection.execute(delete(t.circuits).where(t.circuits.c.job_id == job_id))
+    await connection.execute(delete(t.circuits).where(_c.job_id == job_id))
     await add_circuits(connection, job_id, count)

@@ -83,7 +83,7 @@ class JobClaims:
             update(t.jobs)
             .where(FENCE)
             .values(lease_until=database.now + _MILLIS)
-            .returning(_j.deadline, database.now.label("now"))
+            .returning(_j.deadline, _j.circuits_aborted, database.now.label("now"))
         )
 
     async def claim(
@@ -184,7 +184,7 @@ class JobClaims:
                     owner = taken.row.owner
                     running[owner] = running.get(owner, 0) + 1
                     job = await job_of(connection, taken.row, fresh=True)
-                    claims.append(Claim(job, lease, taken.row.deadline))
+                    claims.append(Claim(job, lease, taken.row.deadline, job.circuits_aborted))
             if made:
                 await transition.write_down(connection, made)
         # One who may not run more may when one of theirs is done, which may be here.
@@ -197,7 +197,8 @@ class JobClaims:
         return self._moves[which]
 
     async def renew(self, claim: Claim, lease_seconds: float) -> tuple[Claim, datetime] | None:
-        """Renew a lease, read the deadline, which may have moved, and the database's clock.
+        """Renew a lease, and read the database's clock and what may have changed of the job: its
+        deadline, and how many of its circuits are aborted.
 
         None when the job is not this worker's any more.
         """
@@ -206,7 +207,8 @@ class JobClaims:
             row = await self._renew.find(connection, values)
             if row is None:
                 return None
-            return replace(claim, deadline=row.deadline), from_stored(row.now)
+            renewed = replace(claim, deadline=row.deadline, aborted=row.circuits_aborted)
+            return renewed, from_stored(row.now)
 
     async def shift(self, claim: Claim, seconds: float) -> Claim | None:
         """Move the deadline of a running job with the clock, after that was set.

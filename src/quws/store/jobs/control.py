@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,25 +13,29 @@ from sqlalchemy import BigInteger, ColumnElement, case, select, type_coerce, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
+from quws.domain.batch import CircuitStatus, named
 from quws.domain.errors import QuotaExceeded
 from quws.domain.job import JobRef, Parameter, TimelineEntry
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Bound
+from quws.domain.shares import Fairness
 from quws.store import quotas, webhooks
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.circuits import replace_circuits
-from quws.store.jobs.clauses import in_phases
+from quws.store.jobs.clauses import CHUNK, in_phases
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.labels import replace_tags
+from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
-from quws.store.jobs.turns import next_turn
+from quws.store.jobs.timeline import tell
+from quws.store.jobs.turns import for_turn, turn_of_new
 from quws.store.jobs.usage import bytes_of
 from quws.store.quotas import Wanted
 
-_j = t.jobs.c
+_j, _c = t.jobs.c, t.circuits.c
 _NOT_ARCHIVED = frozenset(Phase) - {Phase.ARCHIVED}
 _NOT_OVER = frozenset(Phase) - phases.FINAL
 
@@ -111,8 +115,10 @@ class Change:
 class JobControl:
     """The client's writes: what a job is set to, RUN, ABORT, DELETE."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fairness: Fairness) -> None:
         self._database = database
+        self._fairness = fairness
+        self._turn = turn_of_new(database)
 
     async def apply(self, job_id: str, change: Change) -> JobRef:
         """Change a job in all that a request wants of it, or in nothing. Return it as it is then.
@@ -147,6 +153,43 @@ class JobControl:
         guards = [] if past_deadline is None else [_j.deadline <= past_deadline]
         async with self._database.write() as connection:
             return await self._abort(connection, job_id, entry, *guards)
+
+    async def abort_circuits(
+        self, job_id: str, indices: Collection[int], now: datetime, by: str
+    ) -> tuple[JobRef, set[int]] | None:
+        """Abort those circuits of a batch that have not ended yet, in one transaction.
+
+        A job of which every circuit is aborted is so itself. Return the job as it is then, and
+        which circuits were aborted; None where it is over, or not there.
+        """
+        touched = update(t.jobs).where(_j.id == job_id)
+        ref = select_refs().selected_columns
+        async with self._database.write() as connection:
+            # Its row first, as its worker does: else each could wait for the other.
+            mine = touched.where(in_phases(phases.sources(Move.ABORT))).values(
+                circuits_done=_j.circuits_done
+            )
+            row = (await connection.execute(mine.returning(*ref))).first()
+            if row is None:
+                return None
+            aborted = await _abort_some(connection, job_id, sorted(indices), now)
+            if not aborted:
+                return ref_of(row), aborted
+            count = touched.values(circuits_aborted=_j.circuits_aborted + len(aborted))
+            (all_over,) = (
+                await connection.execute(count.returning(_j.circuits_aborted == _j.circuits))
+            ).one()
+            entry = TimelineEntry(now, "circuits aborted", by, named(aborted))
+            await tell(connection, job_id, entry)
+            if all_over:
+                end = TimelineEntry(now, "aborted", by, "all of its circuits are aborted")
+                ended = await self._abort(connection, job_id, end)
+                assert ended is not None
+                return ended, aborted
+            await transition.happened(
+                connection, Happening(Kind.CIRCUIT, now, job_id, row.owner, Phase(row.phase))
+            )
+            return ref_of(row), aborted
 
     async def delete(self, job_id: str, now: datetime) -> bool:
         """Remove a job in any phase; its artifacts are noted as garbage in the same transaction."""
@@ -194,6 +237,8 @@ class JobControl:
                 Part.PARAMETERS,
                 frozenset({Phase.PENDING}),
                 parameters=[parameter_json(item) for item in new.parameters],
+                # Which of them were aborted, goes with the circuits.
+                circuits_aborted=0,
                 # The files of the old values stay as long as the job.
                 stored_bytes=_j.stored_bytes + bytes_of(new.parameters),
                 **new.columns,
@@ -252,7 +297,8 @@ class JobControl:
             held = TimelineEntry(now, "held", run.queued.source, why)
             row = await transition.make(connection, job_id, Move.HOLD, held)
         else:
-            turn = next_turn(self._database, job.target, job.owner)
+            share = for_turn(job.target, job.owner, self._fairness, now)
+            turn = self._turn.params(share)
             row = await transition.make(
                 connection, job_id, Move.QUEUE, run.queued, turn=turn, charged=charged
             )
@@ -277,6 +323,25 @@ class JobControl:
             for attempt in (row.attempt, row.attempt + 1):
                 await discard(connection, self._database, f"{job_id}/{attempt}", entry.time)
         return ref_of(row)
+
+
+async def _abort_some(
+    connection: AsyncConnection, job_id: str, indices: Sequence[int], now: datetime
+) -> set[int]:
+    aborted: set[int] = set()
+    for start in range(0, len(indices), CHUNK):
+        changed = await connection.scalars(
+            update(t.circuits)
+            .where(
+                _c.job_id == job_id,
+                _c.index.in_(indices[start : start + CHUNK]),
+                _c.status == CircuitStatus.WAITING,
+            )
+            .values(status=CircuitStatus.ABORTED, end_time=now)
+            .returning(_c.index)
+        )
+        aborted.update(changed)
+    return aborted
 
 
 async def _update(

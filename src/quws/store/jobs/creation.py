@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from quws.domain.job import Job, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.quotas import Bound
+from quws.domain.shares import Fairness
 from quws.store import quotas, webhooks
 from quws.store import tables as t
 from quws.store.database import Database
@@ -28,8 +29,9 @@ from quws.store.statements import Statement
 class JobCreation:
     """Writes new jobs."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fairness: Fairness) -> None:
         self._database = database
+        self._fairness = fairness
         self._queued = Statement(insert(t.jobs).values(turn=turn_of_new(database)))
 
     async def add(
@@ -90,7 +92,12 @@ class JobCreation:
                 spec=job.spec.stored(),
                 size=job.work,
                 cost_ms=job.cost_ms,
-                **(for_turn(job.target, job.owner) if queued else {"turn": 0}),
+                priority=job.priority,
+                **(
+                    for_turn(job.target, job.owner, self._fairness, entries[-1].time)
+                    if queued
+                    else {"turn": 0}
+                ),
                 quote=job.quote,
                 quote_low=job.quote_low,
                 quote_high=job.quote_high,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,16 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import quotes
-from quws.domain.job import NOTHING_SAID, Claim, JobError, Result, Said, TimelineEntry
+from quws.domain.batch import CircuitStatus
+from quws.domain.job import (
+    NOTHING_SAID,
+    Claim,
+    JobError,
+    Result,
+    Said,
+    TimelineEntry,
+    circuits_of,
+)
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
@@ -40,6 +50,7 @@ _BATCH_OFFSET = 100
 """Results of single circuits are listed after those of the whole job."""
 
 _MORE_OFFSET = 1_000_000
+NONE_FAILED: Mapping[int, str] = MappingProxyType({})
 
 # What is run for every job is built once: that takes longer than to run it.
 
@@ -51,7 +62,9 @@ _COMPLETE = transition.prepared(
     Move.COMPLETE,
     HELD_JOB,
     FENCE,
-    circuits_done=_j.circuits,
+    # Of these the results know; of circuits that were aborted since then they would say too much.
+    _j.circuits_aborted == bindparam("known_aborted", type_=Integer()),
+    circuits_done=_j.circuits - _j.circuits_failed - _j.circuits_aborted,
     stored_bytes=_j.stored_bytes + _MORE_BYTES,
     **_CALIBRATED,
 )
@@ -75,27 +88,33 @@ _STORE = (
     .where(
         _c.job_id == HELD_JOB,
         _c.index.between(bindparam("first", type_=Integer()), bindparam("last", type_=Integer())),
-        _c.status != "completed",
+        _c.status == CircuitStatus.WAITING,
     )
     .values(
-        status="completed",
+        status=CircuitStatus.COMPLETED,
         attempt=bindparam("its_attempt"),
         start_time=bindparam("started"),
         end_time=bindparam("ended"),
     )
+    .returning(_c.index)
 )
 _COUNT = (
     update(t.jobs)
     .where(_j.id == HELD_JOB)
     .values(
         circuits_done=_j.circuits_done + bindparam("more_circuits", type_=Integer()),
+        circuits_failed=_j.circuits_failed + bindparam("more_failed", type_=Integer()),
         stored_bytes=_j.stored_bytes + _MORE_BYTES,
     )
 )
 _ALL_STORED = (
     update(t.circuits)
-    .where(_c.job_id == HELD_JOB, _c.status != "completed")
-    .values(status="completed", attempt=bindparam("its_attempt"), end_time=bindparam("ended"))
+    .where(_c.job_id == HELD_JOB, _c.status == CircuitStatus.WAITING)
+    .values(
+        status=CircuitStatus.COMPLETED,
+        attempt=bindparam("its_attempt"),
+        end_time=bindparam("ended"),
+    )
 )
 _RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
 
@@ -132,15 +151,18 @@ class JobPublishing:
         started: datetime,
         more: Sequence[Result] = (),
         said: Said = NOTHING_SAID,
+        failed: Mapping[int, str] = NONE_FAILED,
     ) -> bool:
         """Keep the results of circuits of a batch that follow each other, and list them.
 
-        Those among them that had a result before keep theirs. ``more`` are further files of the
-        circuits, listed after the results of all circuits.
+        Those among them that had a result before keep theirs, and those that were aborted get none.
+        ``more`` are further files of the circuits, listed after the results of all circuits;
+        ``failed`` says of those that could not be run why.
         """
         async with self._database.write() as connection:
             if not await _say(connection, claim, said):
                 return False
+            wrong = await _failed(connection, claim, failed, started, entry.time)
             stored = await connection.execute(
                 _STORE,
                 {
@@ -152,10 +174,18 @@ class JobPublishing:
                     "ended": entry.time,
                 },
             )
-            if stored.rowcount == 0:
-                return True  # Done before, but the news of its commit was lost.
-            done = {"more_bytes": _bytes_of([*results, *more]), "more_circuits": stored.rowcount}
-            await connection.execute(_COUNT, {"held_job": claim.id} | done)
+            done = set(stored.scalars())
+            if not done and not wrong:
+                return True  # Done before, but the news of its commit was lost; or aborted.
+            if len(done) < len(circuits):
+                results = [item for item in results if not done.isdisjoint(circuits_of(item.id))]
+                more = [item for item in more if _index(item) in done]
+            counts = {
+                "more_bytes": _bytes_of([*results, *more]),
+                "more_circuits": len(done),
+                "more_failed": wrong,
+            }
+            await connection.execute(_COUNT, {"held_job": claim.id} | counts)
             await _publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
             await _publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
@@ -174,14 +204,16 @@ class JobPublishing:
         entry: TimelineEntry,
         seconds: float,
         said: Said = NOTHING_SAID,
+        aborted: int = 0,
     ) -> bool:
         """End a job well: phase, end time, results and timeline in one transaction.
 
+        Not where other circuits were aborted than the results know: they know of ``aborted``.
         ``seconds`` is how long it ran, from which quotes learn.
         """
         async with self._database.write() as connection:
-            size = _bytes_of(results)
-            if not await _move(connection, claim, _COMPLETE, entry, said, more_bytes=size):
+            new = {"more_bytes": _bytes_of(results), "known_aborted": aborted}
+            if not await _move(connection, claim, _COMPLETE, entry, said, **new):
                 return False
             if claim.job.circuits > 1:
                 ended = {"its_attempt": claim.attempt, "ended": entry.time}
@@ -198,14 +230,29 @@ class JobPublishing:
             return True
 
     async def fail(
-        self, claim: Claim, error: JobError, entry: TimelineEntry, said: Said = NOTHING_SAID
+        self,
+        claim: Claim,
+        error: JobError,
+        entry: TimelineEntry,
+        said: Said = NOTHING_SAID,
+        circuit: int | None = None,
     ) -> bool:
-        """End a job in ERROR."""
-        return await self._lost(claim, _FAIL, entry, said, new_error=error_json(error))
+        """End a job in ERROR, because of one of its circuits where that is known."""
+        async with self._database.write() as connection:
+            values = {"new_error": error_json(error)}
+            if not await self._lose(connection, claim, _FAIL, entry, said, **values):
+                return False
+            if circuit is not None and claim.job.circuits > 1:
+                failed = {circuit: error.message}
+                if await _failed(connection, claim, failed, None, entry.time):
+                    counts = {"more_bytes": 0, "more_circuits": 0, "more_failed": 1}
+                    await connection.execute(_COUNT, {"held_job": claim.id} | counts)
+            return True
 
     async def retry(self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID) -> bool:
         """Put a job back into the queue whose process died; the attempt is used up."""
-        return await self._lost(claim, _RETRY, entry, said)
+        async with self._database.write() as connection:
+            return await self._lose(connection, claim, _RETRY, entry, said)
 
     async def hand_back(
         self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID
@@ -217,15 +264,20 @@ class JobPublishing:
         async with self._database.write() as connection:
             return await _move(connection, claim, self._hand_back, entry, said)
 
-    async def _lost(
-        self, claim: Claim, move: Prepared, entry: TimelineEntry, said: Said, **columns: Any
+    async def _lose(
+        self,
+        connection: AsyncConnection,
+        claim: Claim,
+        move: Prepared,
+        entry: TimelineEntry,
+        said: Said,
+        **columns: Any,
     ) -> bool:
         """Make a move after which the files of the attempt are of no use."""
-        async with self._database.write() as connection:
-            if not await _move(connection, claim, move, entry, said, **columns):
-                return False
-            await discard(connection, self._database, f"{claim.id}/{claim.attempt}", entry.time)
-            return True
+        if not await _move(connection, claim, move, entry, said, **columns):
+            return False
+        await discard(connection, self._database, f"{claim.id}/{claim.attempt}", entry.time)
+        return True
 
 
 def _learning(database: Database) -> Statement:
@@ -282,6 +334,43 @@ async def _say(connection: AsyncConnection, claim: Claim, said: Said) -> bool:
     if still_ours and said.entries:
         await tell(connection, claim.id, *said.entries)
     return still_ours
+
+
+async def _failed(
+    connection: AsyncConnection,
+    claim: Claim,
+    failed: Mapping[int, str],
+    started: datetime | None,
+    ended: datetime,
+) -> int:
+    """Write of circuits that they could not be run, and why. Return how many waited until then."""
+    together: dict[str, list[int]] = {}
+    for index, why in failed.items():
+        together.setdefault(why, []).append(index)
+    count = 0
+    for why, indices in together.items():
+        changed = await connection.execute(
+            update(t.circuits)
+            .where(
+                _c.job_id == claim.id,
+                _c.index.in_(indices),
+                _c.status == CircuitStatus.WAITING,
+            )
+            .values(
+                status=CircuitStatus.FAILED,
+                message=why,
+                attempt=claim.attempt,
+                start_time=started,
+                end_time=ended,
+            )
+        )
+        count += changed.rowcount
+    return count
+
+
+def _index(item: Result) -> int:
+    """Return of which circuit a further file is, by its id."""
+    return int(item.id.rpartition("-")[2])
 
 
 def _bytes_of(results: Sequence[Result]) -> int:

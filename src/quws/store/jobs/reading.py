@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, exists, func, not_, or_, select, tuple_
 
+from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
     REQUEUED,
     Job,
@@ -139,7 +140,9 @@ class JobReading:
         c, r = t.circuits.c, t.results.c
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(c.index, c.artifact).where(c.job_id == job_id, c.status == "completed")
+                select(c.index, c.artifact).where(
+                    c.job_id == job_id, c.status == CircuitStatus.COMPLETED
+                )
             )
             done = {index: artifact for index, artifact in rows}  # noqa: C416 - rows, no pairs
             results = await connection.execute(select(r.id, r.artifact).where(r.job_id == job_id))

@@ -109,9 +109,12 @@ def _read(row: Any, results: list[Result]) -> Job:
         error=None if row.error is None else _error_of(row.error),
         results=results,
         name=row.name,
+        circuits_failed=row.circuits_failed,
+        circuits_aborted=row.circuits_aborted,
         quote_low=row.quote_low,
         quote_high=row.quote_high,
         told=told_of(row.told),
+        priority=row.priority,
         shots=row.shots,
     )
 

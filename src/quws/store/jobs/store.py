@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from quws.domain.shares import EQUAL, Fairness
 from quws.store.database import Database
+from quws.store.jobs.circuits import JobCircuits
 from quws.store.jobs.claims import JobClaims
 from quws.store.jobs.control import JobControl
 from quws.store.jobs.creation import JobCreation
@@ -15,6 +17,7 @@ from quws.store.jobs.publishing import JobPublishing
 from quws.store.jobs.quotes import JobQuotes
 from quws.store.jobs.reading import JobReading
 from quws.store.jobs.sweeps import JobSweeps
+from quws.store.jobs.target_use import TargetUse
 from quws.store.jobs.usage import JobUsage
 from quws.store.quotas import QuotaUse
 from quws.store.webhooks import WebhookStore
@@ -30,13 +33,14 @@ class JobStore:
     return None or False and nothing was written.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fairness: Fairness = EQUAL) -> None:
         self.reading = JobReading(database)
         self.listing = JobListing(database)
+        self.circuits = JobCircuits(database)
         self.outbox = Outbox(database)
         self.keys = IdempotencyKeys(database)
-        self.creation = JobCreation(database)
-        self.control = JobControl(database)
+        self.creation = JobCreation(database, fairness)
+        self.control = JobControl(database, fairness)
         self.labels = JobLabels(database)
         self.claims = JobClaims(database)
         self.publishing = JobPublishing(database)
@@ -44,5 +48,6 @@ class JobStore:
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
+        self.target_use = TargetUse(database, fairness.hours)
         self.quota_use = QuotaUse(database)
         self.webhooks = WebhookStore(database)

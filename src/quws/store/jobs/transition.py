@@ -93,7 +93,8 @@ _FOLLOWS: dict[Move, dict[str, Any]] = {
     Move.QUEUE: {"queued_time": _TIME, "message": None},
     Move.HOLD: {"message": _MESSAGE},
     Move.CLAIM: {"message": None},
-    Move.COMPLETE: {**_ENDED, "message": None},
+    # Which of its circuits have no result, if some have not.
+    Move.COMPLETE: {**_ENDED, "message": _MESSAGE},
     Move.FAIL: {**_ENDED, "message": None},
     Move.ABORT: {**_ENDED, "message": _MESSAGE},
     Move.REQUEUE: {**_TAKEN_BACK, "start_time": None, "message": _MESSAGE},

@@ -271,7 +271,8 @@ async def test_targets_are_quantum_computers(http: httpx.AsyncClient, star: str)
     channels = expect(await http.get(f"{base}/artifacts/channel-properties"))
     assert channels.content == b""
     expect(await http.get(f"{base}/artifacts/settings"), 404)
-    assert json_of(await http.get("/api/v1/about"))["name"] == "quws"
+    for path in ("/api/v1/about", "/about"):
+        assert json_of(await http.get(path))["name"] == "quws"
 
 
 async def test_gates_are_told_with_where_they_are(http: httpx.AsyncClient, star: str) -> None:
@@ -322,6 +323,74 @@ async def test_quality_is_told_by_the_names_that_the_clients_look_for(
     }
 
 
+@pytest.mark.parametrize(
+    ("native", "optimization"), [(["r", "cz"], "none"), (["sx", "rz", "cz"], "0")]
+)
+async def test_gates_stay_where_they_were_put(
+    api: Api, http: httpx.AsyncClient, native: list[str], optimization: str
+) -> None:
+    more = {"features": [*DEVICE.features, Feature.COMPILING], "native_gates": native}
+    device = DEVICE.model_copy(update=more)
+    await api.backends.targets.register([device], utc_now(), replace=True)
+    told = json_of(await http.post("/api/v1/jobs/star/circuit", json=wanted(flip("QB1", "a"))))
+    job = json_of(await http.get(f"/jobs/{told['id']}", headers={"Accept": "application/json"}))
+    assert job["json_parameters"]["OPTIMIZATION"] == optimization
+
+
 async def test_a_door_that_is_off_is_not_there(tmp_path: Any, schema: Any) -> None:
     async with open_api(tmp_path, schema, doors=()) as api, api.client() as http:
         assert expect(await http.get("/api/v1/about"), 404).text.startswith("not_found: ")
+
+
+# -- the protocol of before ------------------------------------------------------------------
+
+
+async def test_in_the_old_protocol_a_job_is_told_with_its_request(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    old = {
+        "name": "old",
+        "instructions": [
+            {"name": "phased_rx", "qubits": ["q"], "args": {"angle_t": 0.5, "phase_t": 0.0}},
+            {"name": "measurement", "qubits": ["q"], "args": {"key": "m"}},
+        ],
+    }
+    mapping = [{"logical_name": "q", "physical_name": "QB3"}]
+    sent = {"circuits": [old], "shots": 2, "qubit_mapping": mapping}
+    job = json_of(await http.post("/cocos/jobs", json=sent), 201)["id"]
+    told = json_of(await http.get(f"/cocos/jobs/{job}"))
+    assert (told["status"], told["measurements"], told["message"]) == (
+        "pending execution",
+        None,
+        None,
+    )
+    assert told["metadata"]["request"] == sent
+    registers = [Register(name="m", size=1)]
+    outcome = CircuitOutcome({"1": 1, "0": 1}, ["1", "0"], index=0, registers=registers)
+    await complete(api, job, JobOutcomes(job, "simulator", 2, [outcome]), parts=False)
+    told = json_of(await http.get(f"/cocos/simulator/jobs/{job}"))
+    assert (told["status"], told["measurements"]) == ("ready", [{"m": [[1], [0]]}])
+    assert told["metadata"]["calibration_set_id"] == str(calibration_set_id("simulator", None))
+    counts = json_of(await http.get(f"/cocos/jobs/{job}/counts"))["counts_batch"]
+    assert counts == [{"measurement_keys": ["m"], "counts": {"0": 1, "1": 1}}]
+    status = json_of(await http.get(f"/cocos/jobs/{job}/status"))
+    assert status == {"status": "ready", "message": None, "warnings": None}
+    ended = json_of(await http.post(f"/cocos/jobs/{job}/abort"), 409)
+    assert "ABORT needs a job that is not over" in ended["detail"]
+
+
+async def test_the_old_protocol_has_a_path_for_each_target(
+    http: httpx.AsyncClient, star: str
+) -> None:
+    found = json_of(await http.get("/cocos/star/quantum-architecture"))["quantum_architecture"]
+    assert found["qubit_connectivity"] == [["QB1", "QB2"], ["QB2", "QB3"]]
+    plain = json_of(await http.get("/cocos/quantum-architecture"))["quantum_architecture"]
+    assert plain["name"] == "simulator"
+    gates = json_of(await http.get("/cocos/star/api/v1/calibration/default/gates"))
+    assert gates["calibration_set_id"] == str(calibration_set_id("star", "c1"))
+    libraries = json_of(await http.get("/cocos/info/client-libraries"))
+    assert libraries["iqm-client"]["min"] == "12.5"
+    job = json_of(await http.post("/cocos/jobs", json=wanted(flip("QB1", "a"))), 201)["id"]
+    expect(await http.post(f"/cocos/jobs/{job}/abort"))
+    assert json_of(await http.get(f"/cocos/jobs/{job}/status"))["status"] == "aborted"
+    assert "star" in json_of(await http.post("/cocos/moon/jobs", json={}), 404)["detail"]

@@ -24,7 +24,7 @@ from quws.domain.circuits import Register
 from quws.domain.clock import utc_now
 from quws.domain.kinds import JobKind
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
-from quws.domain.targets import TargetKind
+from quws.domain.targets import Feature, TargetKind
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def test_a_request_is_a_job_like_all_others(http: httpx.AsyncClient) -> No
     assert (found["phase"], found["circuits"], found["tags"]) == ("QUEUED", 2, ["a"])
     assert found["json_parameters"]["SHOTS"] == "3"
     told = await shown(http, job)
-    assert told["statuses"] == ["awaiting_submission"] * 2
+    assert told["statuses"] == ["awaiting_compile"] * 2
     assert (told["tags"], told["metadata"], told["shots"]) == (["a"], {"run": 7}, [3, 3])
     assert (told["target"], told["counts"]) == (TARGET, [None, None])
     assert told["user_email"] == "anonymous@example.com"
@@ -196,6 +196,23 @@ async def test_a_dry_run_goes_to_the_simulator(api: Api, http: httpx.AsyncClient
         assert (await shown(http, job))["target"] == place
     told = json_of(await http.post(JOB, json=wanted(target=device, verbatim=True)), 400)
     assert "verbatim must be false" in told["message"]
+
+
+async def test_what_is_to_run_as_it_is_is_not_compiled(api: Api, http: httpx.AsyncClient) -> None:
+    device = DEVICE.model_copy(update={"features": [Feature.COMPILING]})
+    await api.backends.targets.register([device], utc_now(), replace=True)
+    job = await submitted(http, target=target_name(device), verbatim=True)
+    found = json_of(await http.get(f"/jobs/{job}", headers={"Accept": "application/json"}))
+    assert found["json_parameters"]["OPTIMIZATION"] == "none"
+
+
+async def test_what_circuits_were_compiled_to_comes_back(api: Api, http: httpx.AsyncClient) -> None:
+    job = await submitted(http)
+    more = {"circuit-0": "OPENQASM 3.0; // one", "circuit-1": "OPENQASM 3.0; // two"}
+    await complete(api, job, outcomes(job), parts=False, more=more)
+    told = await shown(http, job)
+    texts = [b64decode(text) for text in told["compiled_circuits"]]
+    assert texts == [b"QISKIT OPENQASM 3.0; // one", b"QISKIT OPENQASM 3.0; // two"]
 
 
 async def test_who_asks_is_told_and_nobody_s_token(http: httpx.AsyncClient) -> None:

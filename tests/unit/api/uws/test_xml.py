@@ -122,6 +122,8 @@ def full_job(**changes: Any) -> Job:
         "attempt": 3,
         "circuits": 300,
         "circuits_done": 299,
+        "circuits_failed": 3,
+        "circuits_aborted": 1,
         "message": "all is well",
         "parameters": [
             Parameter("CIRCUIT", "OPENQASM 2.0;\r\n"),
@@ -359,6 +361,8 @@ def test_what_quws_adds() -> None:
         "attempt": "3",
         "circuits": "300",
         "circuitsDone": "299",
+        "circuitsFailed": "3",
+        "circuitsAborted": "1",
         "queuePosition": "12",
         "status": "all is well",
     }

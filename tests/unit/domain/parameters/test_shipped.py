@@ -85,6 +85,7 @@ def test_its_default_is_a_setting_or_a_value(item: Specification) -> None:
         "MEMORY": False,
         "RESPONSEFORMAT": "votable",
         "KIND": "sample",
+        "ON_ERROR": "stop",
     }
     assert item.default_of(policy) == wanted.get(item.name)
 
@@ -115,10 +116,12 @@ KEYWORDS = {
     "OPTIMIZATION": "optimization",
     "INITIAL_LAYOUT": "initial_layout",
     "MEMORY": "memory",
+    "ON_ERROR": "on_error",
     "RESPONSEFORMAT": "response_format",
     "LANG": "language",
     "TAG": "tag",
     "METADATA": "metadata",
+    "PRIORITY": "priority",
     "WEBHOOK": "webhook",
     "RUNID": "run_id",
     "NAME": "name",
@@ -145,7 +148,10 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
         (lambda item: item.by_part, {"CIRCUIT", "BINDINGS"}),
         (lambda item: item.whole, {"BINDINGS", "NOISE", "METADATA", "INITIAL_LAYOUT"}),
         (lambda item: item.needed, {"CIRCUIT"}),
-        (lambda item: item.choices, {"KIND", "RESPONSEFORMAT", "LANG", "PHASE", "OPTIMIZATION"}),
+        (
+            lambda item: item.choices,
+            {"KIND", "ON_ERROR", "RESPONSEFORMAT", "LANG", "PHASE", "OPTIMIZATION"},
+        ),
         (lambda item: item.low == 0, {"SHOTS", "SEED", "EXECUTIONDURATION"}),
         (lambda item: item.instead_of == "SHOTS", {"PRECISION"}),
         (lambda item: item.high == 2**31 - 1, {"SHOTS", "EXECUTIONDURATION"}),

@@ -6,40 +6,44 @@ They insist on the root of the host, follow no redirects after a POST, and read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from quws import __version__
 from quws.api.doors.iqm import architecture
 from quws.api.doors.iqm.errors import error_response
-from quws.api.doors.iqm.job import STATUS, job_data
-from quws.api.doors.iqm.measurements import counts_json, keys_of, measurements_json
-from quws.api.doors.iqm.names import calibration_set_id, target_id
-from quws.api.doors.iqm.request import parameters_of, payload, read_request
-from quws.api.kit.body import read_body
+from quws.api.doors.iqm.job import job_data
+from quws.api.doors.iqm.measurements import counts_json, measurements_json
+from quws.api.doors.iqm.names import target_id
+from quws.api.doors.iqm.use import (
+    Write,
+    calibration_of,
+    gave,
+    offered,
+    payload_of,
+    snapshot_of,
+    submit,
+    target_of,
+)
 from quws.api.kit.door import Door
 from quws.api.kit.routing import PlainRoute
-from quws.api.kit.services import caller_of, jobs_of, targets_of
-from quws.domain.circuits import Language
+from quws.api.kit.services import caller_of, jobs_of, specifications_of, targets_of
 from quws.domain.errors import InvalidParameter, KindNotSupported, NotFound
-from quws.domain.job import Job
-from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
-from quws.domain.phases import Phase
-from quws.domain.targets import Calibration, TargetDescription, TargetRecord, TargetStatus
-from quws.services.jobs.outcomes import outcomes_of
-from quws.services.snapshots import Snapshot
+from quws.domain.parameters.posted import Posted
+from quws.domain.targets import Calibration, TargetDescription
 
 _PREFIX = "/api/v1"
 _JSON = "application/json"
-_DEFAULT = "default"
+_ABOUT = "/about"
+"""Where releases 34 and 35 ask what this is; later ones ask below the prefix."""
 _YES = frozenset({"true", "1", "yes", "on"})
 
 router = APIRouter(route_class=PlainRoute, prefix=_PREFIX, include_in_schema=False)
+root = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 
 # -- quantum computers -----------------------------------------------------------------------
@@ -48,34 +52,30 @@ router = APIRouter(route_class=PlainRoute, prefix=_PREFIX, include_in_schema=Fal
 @router.get("/quantum-computers")
 async def get_quantum_computers(request: Request) -> Response:
     """List the targets that take IQM's circuits."""
-    reports = await targets_of(request).all()
-    return JSONResponse(
+    found = [
         {
-            "quantum_computers": [
-                {
-                    "id": str(target_id(item.record.name)),
-                    "alias": item.record.name,
-                    "display_name": item.record.description.title,
-                    "proxy_path": None,
-                }
-                for item in reports
-                if _is_offered(item.record)
-            ]
+            "id": str(target_id(record.name)),
+            "alias": record.name,
+            "display_name": record.description.title,
+            "proxy_path": None,
         }
-    )
+        for record in await offered(request)
+    ]
+    return JSONResponse({"quantum_computers": found})
 
 
 @router.get("/quantum-computers/{alias}/health")
 async def get_health(request: Request, alias: str) -> Response:
     """Tell whether a target takes work."""
-    record = await _record(request, alias)
+    record = await target_of(request, alias)
     state = record.state
     return JSONResponse(
         {"healthy": state.takes_work, "status": state.status, "message": state.message}
     )
 
 
-@router.get("/about")
+@root.get(_ABOUT)
+@router.get(_ABOUT)
 async def get_about(request: Request) -> Response:
     """Tell what this is."""
     return JSONResponse({"name": "quws", "version": __version__})
@@ -84,7 +84,7 @@ async def get_about(request: Request) -> Response:
 @router.get("/quantum-computers/{alias}/artifacts/{artifact}")
 async def get_artifact(request: Request, alias: str, artifact: str) -> Response:
     """Tell what a target is built of, in one of the ways in which the clients ask."""
-    target = (await _record(request, alias)).description
+    target = (await target_of(request, alias)).description
     match artifact:
         case "about":
             return JSONResponse({"version": __version__, "software_versions": {}})
@@ -109,8 +109,8 @@ async def get_artifact(request: Request, alias: str, artifact: str) -> Response:
 @router.get("/calibration-sets/{alias}/{set_id}/dynamic-quantum-architecture")
 async def get_dynamic_architecture(request: Request, alias: str, set_id: str) -> Response:
     """Tell which gates a target has, and where."""
-    record = await _record(request, alias)
-    known = await _calibration_id(request, record, set_id)
+    record = await target_of(request, alias)
+    known = await calibration_of(request, record, set_id)
     return JSONResponse(architecture.dynamic_architecture(record.description, known))
 
 
@@ -132,22 +132,12 @@ async def _observed(
     set_id: str,
     write: Callable[[TargetDescription, Calibration | None], dict[str, Any]],
 ) -> Response:
-    record = await _record(request, alias)
-    known = await _calibration_id(request, record, set_id)
+    record = await target_of(request, alias)
+    known = await calibration_of(request, record, set_id)
     found = None
     if known is not None:
         found = await targets_of(request).calibration(record.name, known)
     return JSONResponse(write(record.description, found))
-
-
-async def _calibration_id(request: Request, record: TargetRecord, set_id: str) -> str | None:
-    """Return which calibration of a target is meant; None where it has none."""
-    if set_id in (_DEFAULT, str(calibration_set_id(record.name, record.calibration))):
-        return record.calibration
-    for known, _ in await targets_of(request).calibrations(record.name):
-        if str(calibration_set_id(record.name, known)) == set_id:
-            return known
-    raise NotFound(f"target {record.name} has no calibration set '{set_id[:60]}'")
 
 
 # -- jobs ------------------------------------------------------------------------------------
@@ -164,16 +154,12 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 @router.post("/jobs/{alias}/circuit")
 async def submit_circuits(request: Request, alias: str) -> Response:
     """Make a job of circuits, and queue it."""
-    record = await _record(request, alias)
-    if request.query_params.get("use_timeslot", "false").lower() in _YES:
+    record = await target_of(request, alias)
+    if request.query_params.get("use_timeslot", "false").lower() not in _YES:
+        return await _told(request, (await submit(request, record)).id)
+    if specifications_of(request).find("TIMESLOT") is None:
         raise InvalidParameter("use_timeslot must be false: this service has no timeslots")
-    body = await read_body(request, circuits=True)
-    present = calibration_set_id(record.name, record.calibration)
-    # Others are served meanwhile.
-    posted = await asyncio.to_thread(
-        lambda: parameters_of(read_request(body), record.name, present)
-    )
-    job = await jobs_of(request).submission.submit(caller_of(request), posted)
+    job = await submit(request, record, Posted("TIMESLOT", b"required"))
     return await _told(request, job.id)
 
 
@@ -199,19 +185,10 @@ async def delete_job(request: Request, job_id: str) -> Response:
 @router.get("/jobs/{job_id}/payload")
 async def get_payload(request: Request, job_id: str) -> Response:
     """Return the request that the job was made of."""
-    jobs = jobs_of(request)
-    job = (await _snapshot(request, job_id)).job
-    circuits = await jobs.files.circuits(job)
-    spec = job.spec
-
-    def write() -> bytes | None:
-        found = payload(circuits, spec.options.shots, spec.metadata)
-        return None if found is None else JSONResponse(found).body  # type: ignore[return-value]
-
-    content = await asyncio.to_thread(write)
-    if content is None:
+    found = await payload_of(request, (await snapshot_of(request, job_id)).job)
+    if found is None:
         raise NotFound(f"the circuits of job {job_id} were sent in another format")
-    return Response(content, media_type=_JSON)
+    return await asyncio.to_thread(JSONResponse, found)
 
 
 @router.get("/jobs/{job_id}/artifacts/measurements")
@@ -226,82 +203,16 @@ async def get_counts(request: Request, job_id: str) -> Response:
     return await _gave(request, job_id, counts_json)
 
 
-async def _gave(
-    request: Request, job_id: str, write: Callable[[CircuitOutcome, list[str]], str]
-) -> Response:
-    found = await _snapshot(request, job_id)
-    if found.job.phase is not Phase.COMPLETED:
-        raise NotFound(f"job {job_id} is {STATUS[found.job.phase]}, and has no results")
-    pieces = aiter(_pieces(request, found.job, write))
-    # What cannot be read is refused before the answer begins.
-    try:
-        first = await anext(pieces)
-    except UnreadableOutcomes as error:
-        raise NotFound(f"job {job_id}: {error}") from None
-
-    async def body() -> AsyncIterator[str]:
-        yield "["
-        yield first
-        async for piece in pieces:
-            yield ","
-            yield piece
-        yield "]"
-
-    return StreamingResponse(body(), media_type=_JSON)
-
-
-async def _pieces(
-    request: Request, job: Job, write: Callable[[CircuitOutcome, list[str]], str]
-) -> AsyncIterator[str]:
-    """Write what the circuits of a job gave, some at a time."""
-    files = jobs_of(request).files
-    async for outcomes in outcomes_of(files, job):
-        wanted = range(outcomes[0].index, outcomes[-1].index + 1)
-        texts = await files.circuits(job, wanted) or [""] * len(wanted)
-
-        def written(outcomes: Any = outcomes, texts: Any = texts) -> str:
-            pairs = zip(outcomes, texts, strict=True)
-            return ",".join(write(item, keys_of(text, item)) for item, text in pairs)
-
-        yield await asyncio.to_thread(written)
+async def _gave(request: Request, job_id: str, write: Write) -> Response:
+    found = await snapshot_of(request, job_id)
+    return StreamingResponse(await gave(request, found.job, write), media_type=_JSON)
 
 
 async def _told(request: Request, job_id: str) -> Response:
-    return _model(job_data(await _snapshot(request, job_id)))
-
-
-async def _snapshot(request: Request, job_id: str) -> Snapshot:
-    """Read a job; one that is only kept for history is gone for these clients."""
-    found = await jobs_of(request).reader.snapshot(caller_of(request), job_id)
-    if found.job.phase not in STATUS:
-        raise NotFound(f"there is no job {job_id}")
-    return found
-
-
-# -- targets ---------------------------------------------------------------------------------
-
-
-async def _record(request: Request, alias: str) -> TargetRecord:
-    """Find a target by its name or its id."""
-    reports = await targets_of(request).all()
-    offered = [item.record for item in reports if _is_offered(item.record)]
-    for record in offered:
-        if alias in (record.name, str(target_id(record.name))):
-            return record
-    known = ", ".join(record.name for record in offered) or "none yet"
-    raise NotFound(f"there is no quantum computer '{alias[:60]}'; there are: {known}")
-
-
-def _is_offered(record: TargetRecord) -> bool:
-    return (
-        record.state.status is not TargetStatus.RETIRED
-        and record.objection is None
-        and Language.IQM_JSON in record.description.languages
-    )
-
-
-def _model(document: BaseModel) -> Response:
+    document = job_data(await snapshot_of(request, job_id))
     return Response(document.model_dump_json(), media_type=_JSON)
 
 
-DOOR = Door((_PREFIX,), router, error_response)
+root.routes.extend(router.routes)
+
+DOOR = Door((_PREFIX, _ABOUT), root, error_response)

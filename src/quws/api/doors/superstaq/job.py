@@ -12,19 +12,20 @@ from starlette.requests import Request
 from quws.api.doors.superstaq.counts import counts_of
 from quws.api.doors.superstaq.names import email_of, target_name
 from quws.api.doors.superstaq.request import CircuitType, said_of
-from quws.api.kit.services import caller_of, jobs_of, targets_of
+from quws.api.kit.services import batches_of, caller_of, jobs_of, targets_of
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, circuits_of
 from quws.domain.kinds import JobKind
 from quws.domain.payloads import as_bytes
 from quws.domain.phases import Phase
+from quws.domain.targets import TargetDescription
 from quws.domain.times import format_instant
 from quws.services.jobs.outcomes import outcomes_of
 
 STATUS = {
     Phase.PENDING: "received",
     Phase.HELD: "received",
-    Phase.QUEUED: "awaiting_submission",
+    Phase.QUEUED: "awaiting_compile",
     Phase.SUSPENDED: "pending",
     Phase.EXECUTING: "running",
     Phase.COMPLETED: "completed",
@@ -45,6 +46,7 @@ class Found:
     inputs: list[str]
     qubits: list[int]
     counts: list[dict[str, int] | None]
+    compiled: list[str | None]
 
     def document(self) -> dict[str, Any]:
         """Return it as v0.3.0 has it."""
@@ -61,7 +63,7 @@ class Found:
             "target": self.target,
             "provider_id": nothing,
             "num_circuits": number,
-            "compiled_circuits": nothing,
+            "compiled_circuits": self.compiled,
             "input_circuits": self.inputs,
             "circuit_type": self.circuit_type,
             "counts": self.counts,
@@ -98,7 +100,9 @@ async def find_job(request: Request, job_id: str) -> Found:
     found_type = CircuitType(kept.get("circuit_type", CircuitType.QISKIT))
     number = job.circuits
     counts: list[dict[str, int] | None] = [None] * number
-    statuses = [STATUS[job.phase]] * number
+    compiles = job.spec.kind is JobKind.COMPILE
+    now = "compiling" if compiles and job.phase is Phase.EXECUTING else STATUS[job.phase]
+    statuses = [now] * number
     messages: list[str | None] = [None if job.error is None else job.error.message] * number
     for result in job.results:
         for index in circuits_of(result.id):
@@ -121,7 +125,28 @@ async def find_job(request: Request, job_id: str) -> Found:
         # Of a large batch they lie elsewhere, and are not worth a look.
         [item.qubits for item in job.spec.facts] if job.spec.artifact is None else [0] * number,
         counts,
+        await _compiled(request, job, report.record.description, found_type),
     )
+
+
+async def _compiled(
+    request: Request, job: Job, target: TargetDescription, circuit_type: CircuitType
+) -> list[str | None]:
+    """Return what the circuits of a job that has ended were compiled to, where that is known."""
+    found: list[str | None] = [None] * job.circuits
+    listed = {item.id for item in job.results}
+    wanted = [index for index in range(job.circuits) if f"circuit-{index}" in listed]
+    if job.phase is not Phase.COMPLETED or circuit_type is not CircuitType.QISKIT or not wanted:
+        return found
+    files = jobs_of(request).files
+    texts = []
+    for index in wanted:
+        content = await files.result(job, f"circuit-{index}")
+        texts.append(b"".join([chunk async for chunk in content.read(0, None)]).decode())
+    written = await batches_of(request).to_qpy(caller_of(request), texts, target)
+    for index, file in zip(wanted, written, strict=True):
+        found[index] = encodebytes(file).decode()
+    return found
 
 
 def _written(text: str) -> str:

@@ -13,10 +13,11 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
 from quws.domain.circuits import Language
+from quws.domain.compiling import Optimization
 from quws.domain.errors import InvalidCircuit, InvalidParameter, KindNotSupported
 from quws.domain.kinds import JobKind
 from quws.domain.parameters.posted import Posted
-from quws.domain.targets import TargetDescription, TargetKind
+from quws.domain.targets import Feature, TargetDescription, TargetKind
 
 METADATA = "superstaq"
 """Under which name the metadata of a job has what the request said beside its circuits."""
@@ -92,8 +93,7 @@ def check_job(job: NewJob, target: TargetDescription) -> None:
         raise KindNotSupported("job_type must be submit, simulate or compile, not 'convert'")
     if job.job_type == "compile" and JobKind.COMPILE not in target.job_kinds:
         raise KindNotSupported(f"target {target.name} does not compile alone")
-    device = target.kind is not TargetKind.SIMULATOR
-    if job.verbatim and device:
+    if job.verbatim and not _runs_as_it_is(target):
         raise InvalidParameter(
             f"verbatim must be false: circuits are always compiled for target {target.name}"
         )
@@ -101,6 +101,10 @@ def check_job(job: NewJob, target: TargetDescription) -> None:
         raise InvalidParameter(
             f"method 'noise-sim' is for targets that emulate a device, and {target.name} does not"
         )
+
+
+def _runs_as_it_is(target: TargetDescription) -> bool:
+    return target.kind is TargetKind.SIMULATOR or Feature.COMPILING in target.features
 
 
 def parameters_of(
@@ -115,6 +119,8 @@ def parameters_of(
         found.append(Posted("KIND", JobKind.COMPILE.encode()))
     else:
         found.append(Posted("SHOTS", str(job.shots or 1).encode()))
+    if job.verbatim and Feature.COMPILING in target.features:
+        found.append(Posted("OPTIMIZATION", Optimization.NONE.encode()))
     found += [Posted("TAG", tag.encode()) for tag in job.tags]
     return [
         *found,

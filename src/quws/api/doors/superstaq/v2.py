@@ -25,7 +25,8 @@ from quws.domain.targets import MOST_CIRCUITS
 PREFIX = "/v0.2.0"
 _STATUS = {
     "received": "Submitted",
-    "awaiting_submission": "Queued",
+    "awaiting_compile": "Queued",
+    "compiling": "Running",
     "pending": "Queued",
     "running": "Running",
     "completed": "Done",
@@ -180,7 +181,7 @@ def _circuit(found: Found, index: int) -> dict[str, Any]:
         "num_qubits": found.qubits[index],
         "samples": found.counts[index],
         "input_circuit": found.inputs[index],
-        "compiled_circuit": None,
+        "compiled_circuit": found.compiled[index],
         "provider_id": None,
         "circuit_type": found.circuit_type,
         "data": None,

@@ -1,4 +1,4 @@
-"""A QPY file with a batch, cut into its circuits."""
+"""A QPY file with a batch, cut into its circuits; and a circuit as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from qiskit import QuantumCircuit, qpy, transpile
 from qiskit.circuit import Parameter
 
-from quws.circuits.formats.qpy_split import split
+from quws.circuits.formats.qpy_files import split, write
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
 
@@ -82,3 +82,10 @@ def test_no_end_of_a_file_is_read_past() -> None:
     for end in range(0, len(file), 7):
         with pytest.raises(InvalidCircuit):
             split(file[:end], LIMITS, 4)
+
+
+def test_a_circuit_is_written_for_the_oldest_who_may_read_it() -> None:
+    file = write(batch()[0])
+    assert file[:7] == b"QISKIT\x0d"
+    (found,) = qpy.load(io.BytesIO(file))
+    assert found == batch()[0]

@@ -1,12 +1,14 @@
-"""Cuts a QPY file with several circuits into a file for each, unread.
+"""QPY files as clients of other services have them: cut into circuits, unread, and written.
 
 Clients write a whole batch into one file; of a job each circuit is one by itself.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 
+from qiskit import QuantumCircuit, qpy
 from qiskit.qpy import formats
 
 from quws.circuits.formats.qpy_guard import OLDEST, Walk
@@ -15,6 +17,13 @@ from quws.domain.errors import InvalidCircuit
 
 NEWEST = 15
 """From the next version on a file has a table of where its circuits are, and is written anew."""
+
+
+def write(circuit: QuantumCircuit) -> bytes:
+    """Write a circuit, in the version that the oldest clients read whom this service serves."""
+    file = io.BytesIO()
+    qpy.dump(circuit, file, version=OLDEST)
+    return file.getvalue()
 
 
 def split(data: bytes, limits: CircuitLimits, most: int) -> list[bytes]:
