@@ -143,13 +143,15 @@ def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
     own: Service, how: signal.Signals
 ) -> None:
     with own.client() as http:
-        circuits = [flip(0, 2), flip(1, 2), slow(22, 60), flip(0, 3)]
+        circuits = [flip(0, 2), flip(1, 2), slow(22, 60), flip(0, 3), ENDLESS]
         job = create(http, circuits, SHOTS=10, PHASE="RUN")
         until(lambda: job_json(http, job)["circuits_done"] == 2, 30, "two circuits")
         runner_of(own)
         before = {
             name: http.get(f"{job}/results/{name}").content for name in ("counts-0", "counts-1")
         }
+        # Nobody loses what was said of it.
+        http.post(f"{job}/circuits/4", data={"ACTION": "ABORT"})
         part(own, "worker").send_signal(how)
         assert wait(http, job) == "COMPLETED"
         told = job_json(http, job)
@@ -163,7 +165,8 @@ def test_a_batch_goes_on_at_the_first_circuit_without_a_result(
             assert http.get(f"{job}/results/{name}").content == content
         assert told["attempt"] == (2 if how == signal.SIGKILL else 1), story(told)
         counts = http.get(f"{job}/results/counts").json()["circuits"]
-        assert [sum(item["counts"].values()) for item in counts] == [10] * 4
+        assert [sum(item["counts"].values()) for item in counts] == [10, 10, 10, 10, 0]
+        assert counts[4]["missing"] == "aborted"
 
 
 def test_a_job_that_is_suspended_or_held_can_be_aborted(

@@ -72,6 +72,16 @@ _TEXTS = {
         '{"name": "measure", "locus": ["QB1", "QB3", "QB2"], "args": {"key": "a"}}]}',
         "^110 01$",
     ),
+    "CIRQ-JSON": (
+        '{"cirq_type": "Circuit", "moments": [{"cirq_type": "Moment", "operations": ['
+        '{"cirq_type": "GateOperation", "gate": {"cirq_type": "XPowGate", "exponent": 1.0,'
+        ' "global_shift": 0.0}, "qubits": [{"cirq_type": "LineQubit", "x": 1}]}]},'
+        '{"cirq_type": "Moment", "operations": [{"cirq_type": "GateOperation", "gate":'
+        ' {"cirq_type": "MeasurementGate", "num_qubits": 3, "key": "b", "invert_mask": [true]},'
+        ' "qubits": [{"cirq_type": "LineQubit", "x": 0}, {"cirq_type": "LineQubit", "x": 2},'
+        ' {"cirq_type": "LineQubit", "x": 1}]}]}]}',
+        "^101$",
+    ),
     "STIM": ("X 1\nM 1 0\nCX rec[-2] 0\nMX 1\nMY !1\nM 0", "^1..01$"),
 }
 

@@ -71,6 +71,27 @@ def test_a_program_gets_the_precision_that_it_asks_for(service: Service) -> None
     assert abs(found.value - 2 * math.sin(0.6)) <= 5 * found.error
 
 
+def test_errors_are_mitigated_beside_what_was_measured(http: httpx.Client) -> None:
+    noise = "depolarizing:p=0.005,p2=0.02+readout:p=0.05"
+    form = {"KIND": "estimate", "OBSERVABLE": "ZZ", "NOISE": noise, "SHOTS": 4000, "SEED": 3}
+    job = create(http, BELL, **form, MITIGATION="readout,zne", PHASE="RUN")
+    ((found,),) = values(http, job)
+    assert abs(found["value"] - 1) <= 5 * found["error"] and found["raw_value"] < 0.85
+    assert found["at_factors"][0] > found["at_factors"][2] and found["shots"] == 12_000
+    page = http.get(job, headers={"Accept": "text/html"}).text
+    assert "As measured" in page
+
+    measured = BELL + " bit[2] c; c = measure q;"
+    form = {"NOISE": noise, "SHOTS": 4000, "SEED": 3, "MITIGATION": "readout"}
+    job = create(http, measured, **form, PHASE="RUN")
+    assert wait(http, job) == "COMPLETED", job_json(http, job)
+    (circuit,) = http.get(f"{job}/results/counts").json()["circuits"]
+    wrong = (circuit["counts"]["01"] + circuit["counts"]["10"]) / 4000
+    assert circuit["mitigation"] == ["readout"] and wrong > 0.08
+    assert abs(circuit["mitigated"]["01"] + circuit["mitigated"]["10"]) < wrong / 2
+    assert "Without readout errors" in http.get(job, headers={"Accept": "text/html"}).text
+
+
 @pytest.mark.parametrize(
     ("form", "code", "sentence"),
     [
@@ -88,6 +109,16 @@ def test_a_program_gets_the_precision_that_it_asks_for(service: Service) -> None
             {"KIND": "estimate", "OBSERVABLE": "Z3"},
             "invalid_parameter",
             "OBSERVABLE 'Z3' names qubit 3, and the circuit has the qubits 0 to 1",
+        ),
+        (
+            {"KIND": "estimate", "OBSERVABLE": "ZZ", "MITIGATION": "readout", "SHOTS": "0"},
+            "invalid_parameter",
+            "MITIGATION must be none with SHOTS=0, which asks for exact values",
+        ),
+        (
+            {"KIND": "estimate", "OBSERVABLE": "ZZ", "OPTIMIZATION": "none"},
+            "invalid_parameter",
+            "OPTIMIZATION must not be given on target simulator, which has no compiler",
         ),
         (
             {},

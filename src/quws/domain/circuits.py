@@ -27,6 +27,8 @@ class Language(StrEnum):
     """Circuits of Clifford gates and Pauli measurements, as Stim writes them."""
     IQM_JSON = "IQM-JSON"
     """The circuits that IQM's clients send, each an object of JSON."""
+    CIRQ_JSON = "CIRQ-JSON"
+    """Circuits as ``cirq.to_json`` writes them."""
 
     @property
     def grammar(self) -> Language:
@@ -52,6 +54,7 @@ class CircuitLimits(BaseModel):
     bytes_qpy: int = 8 * 1024 * 1024
     bytes_stim: int = 2 * 1024 * 1024
     bytes_iqm_json: int = 4 * 1024 * 1024
+    bytes_cirq_json: int = 4 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -65,7 +68,13 @@ class CircuitLimits(BaseModel):
         """Return the most characters that a circuit may have which travels as such a text."""
         if text.startswith(BINARY_TEXT):
             return longest_text(self.bytes_qpy)
-        return max(self.bytes_openqasm2, self.bytes_openqasm3, self.bytes_stim, self.bytes_iqm_json)
+        return max(
+            self.bytes_openqasm2,
+            self.bytes_openqasm3,
+            self.bytes_stim,
+            self.bytes_iqm_json,
+            self.bytes_cirq_json,
+        )
 
 
 class Register(BaseModel):

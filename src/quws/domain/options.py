@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 from quws.domain.batch import OnError
 from quws.domain.compiling import Optimization
 from quws.domain.kinds import JobKind
+from quws.domain.mitigation import FACTORS, Mitigation
 from quws.domain.noise import Noise
 from quws.domain.observables import Observables
 
@@ -45,6 +46,14 @@ class RunOptions(BaseModel):
     initial_layout: list[int] | None = None
     """For each qubit of a circuit that of the target; None lets the compiler choose."""
 
+    mitigation: list[Mitigation] | None = None
+    """What MITIGATION says; None for what was measured."""
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """How often the noise of each gate acts in the runs of a circuit."""
+        return FACTORS if Mitigation.ZNE in (self.mitigation or ()) else (1,)
+
     @property
     def verbatim(self) -> bool:
         """Whether circuits are run as they are."""
@@ -60,14 +69,14 @@ class RunOptions(BaseModel):
         return self.kind is JobKind.ESTIMATE and self.shots == 0
 
     def runs(self, circuit: int) -> int:
-        """Return how often a circuit is run for its shots: once for each basis that it needs."""
+        """Return how often a circuit is run for its shots: for each basis and factor of noise."""
         if self.observable is None or self.exact:
             return 1
-        return len(self.observable.plan(circuit).bases)
+        return len(self.observable.plan(circuit).bases) * len(self.factors)
 
     @property
     def mean_runs(self) -> float:
         """How often a circuit is run for its shots, on the average."""
         if self.observable is None or self.exact:
             return 1.0
-        return fmean(len(plan.bases) for plan in self.observable.plans)
+        return fmean(len(plan.bases) for plan in self.observable.plans) * len(self.factors)

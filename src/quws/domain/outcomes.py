@@ -59,6 +59,11 @@ class Expectation:
     """Its standard error, 0 for an exact value; None where one shot tells nothing of it."""
     shots: int
     """In how many shots its terms were measured, 0 for an exact value."""
+    raw_value: float | None = None
+    """The value as it was measured, where that was mitigated."""
+    raw_error: float | None = None
+    at_factors: list[float] | None = None
+    """What was found with the noise acting once, three and five times; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class CircuitOutcome:
     """What the target runs; None where nothing was compiled."""
     missing: str | None = field(default=None, kw_only=True)
     """Why the circuit has no result, and nothing of the above; None if it has one."""
+    mitigation: list[str] | None = field(default=None, kw_only=True)
+    """The ways in which errors were mitigated; None for none."""
+    mitigated: dict[str, float] | None = field(default=None, kw_only=True)
+    """Which part of the shots each outcome would have had without readout errors; may be below 0.
+    None where that was not asked for, or there were too many outcomes.
+    """
 
     @property
     def shots(self) -> int:
@@ -152,6 +163,8 @@ class CircuitOutcome:
             layout=self.layout if layout is None else layout,
             expectations=self.expectations,
             compilation=compilation or self.compilation,
+            mitigation=self.mitigation,
+            mitigated=self.mitigated,
         )
 
     def rows(self) -> Iterator[tuple[int, str, int, float]]:
@@ -367,11 +380,24 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
         found = dataclasses.asdict(outcome.compilation)
         after["compilation"] = {key: item for key, item in found.items() if item is not None}
     if outcome.expectations is not None:
-        after["expectations"] = [dataclasses.asdict(item) for item in outcome.expectations]
+        after["expectations"] = [_written(item) for item in outcome.expectations]
+    if outcome.mitigation is not None:
+        after["mitigation"] = outcome.mitigation
+    if outcome.mitigated is not None:
+        after["mitigated"] = outcome.mitigated
     yield f'{_text(before)[1:-1]},"counts":{{'
     for place, piece in enumerate(pieces(outcome.counts.items())):
         yield f"{',' if place else ''}{_text(dict(piece))[1:-1]}"
     yield f"}},{_text(after)[1:-1]}"
+
+
+def _written(item: Expectation) -> dict[str, Any]:
+    found = dataclasses.asdict(item)
+    if item.raw_value is None:
+        del found["raw_value"], found["raw_error"]
+    if item.at_factors is None:
+        del found["at_factors"]
+    return found
 
 
 def _array(shots: Sequence[str]) -> Iterator[str]:

@@ -63,6 +63,7 @@ class Feature(StrEnum):
     EXACT = "exact expectation values"
     COMPILING = "choice of compilation"
     """OPTIMIZATION and INITIAL_LAYOUT are for its compiler."""
+    MITIGATION = "error mitigation"
 
 
 class QubitCalibration(BaseModel):

@@ -37,6 +37,9 @@ _SAMPLE = {
     Language.STIM: "H 0\nMPP X0*Z1\nCX rec[-1] 1",
     Language.IQM_JSON: '{"name": "c", "instructions": [{"name": "measure", "locus": ["QB1"],'
     ' "args": {"key": "m"}}]}',
+    Language.CIRQ_JSON: '{"cirq_type": "Circuit", "moments": [{"cirq_type": "Moment", "operations":'
+    ' [{"cirq_type": "GateOperation", "gate": {"cirq_type": "MeasurementGate", "key": "m"},'
+    ' "qubits": [{"cirq_type": "LineQubit", "x": 0}]}]}]}',
 }
 
 

@@ -17,7 +17,8 @@ from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import Expectation
 from quws.domain.paulis import Term
-from quws.targets.base import CircuitResult
+from quws.runner.mitigation import corrected_signs
+from quws.targets.base import CircuitResult, Misread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,13 @@ def sampling(options: RunOptions, run: int = 0) -> RunOptions:
         digest = hashlib.blake2b(f"{seed}/basis/{run}".encode(), digest_size=8).digest()
         seed = int.from_bytes(digest, "big") >> 1
     return options.model_copy(
-        update={"kind": JobKind.SAMPLE, "observable": None, "precision": None, "seed": seed}
+        update={
+            "kind": JobKind.SAMPLE,
+            "observable": None,
+            "precision": None,
+            "mitigation": None,
+            "seed": seed,
+        }
     )
 
 
@@ -91,8 +98,19 @@ def measuring(circuit: QuantumCircuit, basis: Basis) -> QuantumCircuit:
     return measured
 
 
-def estimated(plan: Plan, results: Sequence[CircuitResult]) -> CircuitResult:
-    """Put together what the bases of a plan gave, which may be none."""
+def estimated(
+    plan: Plan,
+    results: Sequence[CircuitResult],
+    wrong: Sequence[Sequence[Misread]] | None = None,
+) -> CircuitResult:
+    """Put together what the bases of a plan gave, which may be none.
+
+    Parameters
+    ----------
+    wrong
+        For each basis how likely each of its bits is read wrong, to be corrected.
+
+    """
     # Here, since what only hands jobs on does without numpy.
     import numpy as np  # noqa: PLC0415
 
@@ -101,9 +119,10 @@ def estimated(plan: Plan, results: Sequence[CircuitResult]) -> CircuitResult:
     ]
     variances: list[float | None] = [0.0] * len(values)
     shots = [0] * len(values)
-    for basis, result in zip(plan.bases, results, strict=True):
+    for run, (basis, result) in enumerate(zip(plan.bases, results, strict=True)):
         weights = np.fromiter(result.counts.values(), dtype=np.float64, count=len(result.counts))
         bits = _bits(result.counts, len(basis.paulis))
+        signs = None if wrong is None else corrected_signs(bits, wrong[run])
         place_of = {qubit: bit for bit, qubit in enumerate(sorted(basis.paulis))}
         number = int(weights.sum())
         terms: dict[int, list[Term]] = {}
@@ -113,6 +132,9 @@ def estimated(plan: Plan, results: Sequence[CircuitResult]) -> CircuitResult:
             each = np.zeros(len(weights))
             for term in mine:
                 columns = [place_of[qubit] for qubit, _ in term.paulis]
+                if signs is not None:
+                    each += term.coefficient * np.prod(signs[:, columns], axis=1)
+                    continue
                 odd = np.bitwise_xor.reduce(bits[:, columns], axis=1)
                 each += term.coefficient * (1.0 - 2.0 * odd)
             mean = float(weights @ each) / number

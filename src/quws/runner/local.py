@@ -9,7 +9,8 @@ import traceback
 
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.runner.estimate import estimated, plan_of, sampling
+from quws.runner.estimate import plan_of
+from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Ran, Work
 from quws.sandbox.messages import Calibrated, CircuitStarted
 from quws.sandbox.roles import Connection
@@ -29,7 +30,12 @@ def run_here(target: Target, work: Work) -> Ran:
     _tell_calibration(target, work.connection)
     for place, index in enumerate(work.to_run()):
         if place == 0:
-            work.connection.send_soon(CircuitStarted(circuit=index, at=time.monotonic()))
+            started = CircuitStarted(circuit=index, at=time.monotonic())
+            if work.request.count == 1:
+                work.connection.send_soon(started)
+            else:
+                # So that it can be stopped without the others.
+                work.connection.send(started)
         work.teller.circuit = index
         ran: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):
@@ -44,7 +50,8 @@ def _sample(
 ) -> tuple[Compiled, CircuitResult]:
     compiled = work.compiled(target, index, options)
     work.teller.notes(compiled.notes)
-    return compiled, target.run(compiled, options, work.teller.progress)
+    result = target.run(compiled, options, work.teller.progress)
+    return compiled, counts_of(target, compiled, result, options, work.misread(target))
 
 
 def _estimate(
@@ -58,23 +65,24 @@ def _estimate(
         return Compiled(circuit), target.expectations(circuit, observables, options)
     circuits, notes = work.measured(index)
     work.teller.notes(notes)
-    first, results = Compiled(None), []
-    for run, circuit in enumerate(circuits):
-        asked = sampling(options, run)
-        compiled = target.compile(circuit, asked)
-        first = first if run else compiled
+    runs, results = [], []
+    count = options.runs(index)
+    for run, (compiled, asked) in enumerate(compiled_runs(target, circuits, options)):
+        runs.append(compiled)
 
         def progress(part: float, sentence: str | None, run: int = run) -> None:
-            where = f"basis {run} of {len(circuits)}"
+            where = f"run {run} of {count}"
             work.teller.progress(
-                (run + part) / len(circuits), None if sentence is None else f"{where}: {sentence}"
+                (run + part) / count, None if sentence is None else f"{where}: {sentence}"
             )
 
         results.append(target.run(compiled, asked, progress))
     if len(circuits) > 1:
         work.teller.notes([f"its observables are measured in {len(circuits)} bases"])
+    first = runs[0] if runs else Compiled(None)
     work.teller.notes(first.notes)
-    return first, estimated(plan_of(options, index), results)
+    plan = plan_of(options, index)
+    return first, estimate_of(target, plan, runs, results, options, work.misread(target))
 
 
 def _compile(

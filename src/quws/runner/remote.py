@@ -7,11 +7,12 @@ import traceback
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
-from quws.runner.estimate import estimated, plan_of, sampling
+from quws.runner.estimate import plan_of, sampling
 from quws.runner.handover import RemoteRun, Sent
+from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Failed, Ran, Work, is_harmless, none_ran, one_line
 from quws.sandbox.messages import KnownHandover
-from quws.targets.base import Compiled, RemoteTarget
+from quws.targets.base import CircuitResult, Compiled, RemoteTarget
 
 
 def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran:
@@ -34,7 +35,7 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
             return [work.compiled(target, index, options)]
         measured, notes = work.measured(index)
         work.teller.notes(notes)
-        return [target.compile(circuit, options) for circuit in measured]
+        return [item for item, _ in compiled_runs(target, measured, work.options)]
 
     def ready() -> Sent:
         # Once handed over they are not needed any more.
@@ -72,6 +73,21 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         if mine and (missing := mine[0].missing) is not None:
             work.fail(index, Failure.REMOTE_FAILED.error(why=missing, transient=False))
             continue
-        # What an attempt before this one has handed over, nobody has here.
-        first = circuits[index][0] if circuits.get(index) else Compiled(None)
-        yield index, first, estimated(plan_of(work.options, index), mine) if estimates else mine[0]
+        found: tuple[Compiled, CircuitResult] | None = None
+        with work.one(index):
+            if index not in circuits and work.options.mitigation and not target.forwards:
+                # Handed over by an attempt before this one: how, is needed to correct it.
+                circuits[index] = compiled(index)
+            # Else nobody has here what an attempt before this one has handed over.
+            first = circuits[index][0] if circuits.get(index) else Compiled(None)
+            if target.forwards:
+                found = first, mine[0]
+            elif estimates:
+                plan, own = plan_of(work.options, index), circuits.get(index, [])
+                wrong = work.misread(target)
+                found = first, estimate_of(target, plan, own, mine, work.options, wrong)
+            else:
+                wrong = work.misread(target)
+                found = first, counts_of(target, first, mine[0], work.options, wrong)
+        if found is not None:
+            yield index, *found

@@ -26,7 +26,7 @@ from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.teller import Teller
-from quws.runner.versions import versions
+from quws.runner.versions import begin, versions
 from quws.runner.work import Failed, Ran, Work, is_harmless, none_ran
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -67,6 +67,7 @@ class RunRole(Role):
 
     @override
     def load(self) -> None:
+        begin()
         if self.apart:
             from quws.circuits.transcript.building import build  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""In a child: which libraries are loaded, and their versions."""
+"""In a child: which libraries are loaded to compile and run circuits, and their versions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,38 @@ from importlib import metadata
 
 _KNOWN: dict[str, str | None] = {}
 """What was found of each module that was looked up."""
+_BEFORE: set[str] = set()
+"""What a process had loaded before its target: a service, most of the time."""
+_ALWAYS = frozenset(
+    """
+    quws numpy scipy qiskit qiskit_aer qiskit_qasm3_import openqasm3 rustworkx stim qulacs qsimcirq
+    """.split()  # noqa: SIM905 - as a list, it would be a column
+)
+"""What circuits are read and run with, whoever has loaded it."""
 _LONGEST = 100
 
 
-def versions() -> dict[str, str]:
-    """Return the version of each library that is loaded, by the name of its package, and Python's.
+def begin() -> None:
+    """Take what is loaded by now for what has nothing to do with circuits."""
+    _BEFORE.update(_loaded())
 
-    What a process has loaded is all that can have touched the jobs it runs. Each module is looked
-    up once.
+
+def versions() -> dict[str, str]:
+    """Return the version of each library that a target has loaded, by its module, and Python's.
+
+    That is all that can have touched the jobs which a process runs. Each module is looked up once.
     """
-    for name in {name.partition(".")[0] for name in tuple(sys.modules)} - _KNOWN.keys():
-        _KNOWN[name] = _version(name)
-    found = sorted((name, item) for name, item in _KNOWN.items() if item is not None)
-    return {"python": platform.python_version(), **dict(found)}
+    loaded = _loaded()
+    names = sorted((loaded - _BEFORE) | (loaded & _ALWAYS))
+    for name in names:
+        if name not in _KNOWN:
+            _KNOWN[name] = _version(name)
+    found = {name: version for name in names if (version := _KNOWN[name]) is not None}
+    return {"python": platform.python_version(), **found}
+
+
+def _loaded() -> set[str]:
+    return {name.partition(".")[0] for name in tuple(sys.modules)}
 
 
 def _version(module: str) -> str | None:

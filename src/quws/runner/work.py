@@ -14,13 +14,14 @@ from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.job import JobError
+from quws.domain.mitigation import Mitigation
 from quws.domain.options import RunOptions
 from quws.runner.estimate import LEFT_OUT, measuring, plan_of, without_last_measurements
 from quws.runner.teller import Teller
 from quws.sandbox.messages import MOST_SAID, CircuitFailed, RunJob
 from quws.sandbox.roles import Connection
 from quws.targets import CircuitResult, Target
-from quws.targets.base import Compiled
+from quws.targets.base import Compiled, Misread
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -63,6 +64,16 @@ class Work:
     teller: Teller
     missing: dict[int, str] = field(default_factory=dict)
     harmed: list[int] = field(default_factory=list)
+    _misread: dict[int, Misread] = field(default_factory=dict)
+
+    def misread(self, target: Target) -> Mapping[int, Misread]:
+        """Return how likely each qubit is read wrong, where the job wants it corrected.
+
+        The target is asked once: what holds of the first circuit holds of all.
+        """
+        if not self._misread and Mitigation.READOUT in (self.options.mitigation or ()):
+            self._misread.update(target.readout_errors(self.options))
+        return self._misread
 
     def to_run(self) -> Iterator[int]:
         """List the circuits that have no result yet, and are to get one."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetState
@@ -73,6 +73,13 @@ class CircuitResult(CircuitOutcome):
 
     notes: list[str] = field(default_factory=list, kw_only=True)
     """What a user should know, for the timeline: why this engine, for one."""
+
+
+class Misread(NamedTuple):
+    """How likely a bit is read wrong."""
+
+    one_for_zero: float
+    zero_for_one: float
 
 
 class NotLoaded(Exception):
@@ -140,6 +147,18 @@ class Target(ABC):
     def calibration(self) -> Calibration | None:
         """Read the present calibration; called in a child, and for each job that runs."""
         return None
+
+    def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
+        """Return how likely each qubit is read wrong, as far as that is known.
+
+        Asked once for a job that wants it corrected.
+        """
+        found = self.calibration()
+        return {
+            item.qubit: Misread(item.readout_error, item.readout_error)
+            for item in ([] if found is None else found.qubits)
+            if item.readout_error is not None
+        }
 
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
         """Predict the memory that running a circuit takes beyond the libraries."""

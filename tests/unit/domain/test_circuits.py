@@ -11,6 +11,7 @@ def test_the_languages_by_the_names_that_lang_takes() -> None:
         "QPY",
         "STIM",
         "IQM-JSON",
+        "CIRQ-JSON",
     ]
     assert {language for language in Language if language.grammar is not language} == {
         Language.OPENQASM_3_QISKIT
@@ -27,6 +28,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "bytes_qpy": 8_388_608,
         "bytes_stim": 2_097_152,
         "bytes_iqm_json": 4_194_304,
+        "bytes_cirq_json": 4_194_304,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 1300,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -110,7 +111,7 @@ def test_long_counts_and_shots_are_whole(bits: int) -> None:
 
 
 def test_what_a_newer_version_adds_is_no_trouble() -> None:
-    document = {"version": 1} | FULL_JSON | {"memory": MEMORY, "mitigated": {"00": 0.5}}
+    document = {"version": 1} | FULL_JSON | {"memory": MEMORY, "of_tomorrow": {"00": 0.5}}
     assert read_circuit(json.dumps(document).encode()) == FULL
 
 
@@ -183,6 +184,19 @@ COMPILED = CircuitOutcome(
     layout=[2, 0],
     compilation=Compilation(depth=3, operations=5, joining=1, gates={"cz": 1, "r": 4}),
 )
+MITIGATED = [
+    CircuitOutcome(
+        {"0": 3, "1": 1}, mitigation=["readout"], mitigated={"0": 0.8, "1": 0.2}, layout=[4]
+    ),
+    CircuitOutcome(
+        {},
+        mitigation=["zne"],
+        expectations=[
+            Expectation("Z0", 0.9, 0.1, 30, 0.75, None, [0.75, 0.5, 0.25]),
+            Expectation("1", 1.0, 0.0, 0, 1.0, 0.0),
+        ],
+    ),
+]
 
 
 def test_expectation_values_stand_in_the_place_of_counts() -> None:
@@ -204,7 +218,14 @@ def test_expectation_values_stand_in_the_place_of_counts() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "kind"),
-    [(PLAIN, JobKind.SAMPLE), (ESTIMATED, JobKind.ESTIMATE), (COMPILED, JobKind.COMPILE)],
+    [
+        (PLAIN, JobKind.SAMPLE),
+        (ESTIMATED, JobKind.ESTIMATE),
+        (COMPILED, JobKind.COMPILE),
+        (dataclasses.replace(COMPILED, counts={"0": 1}), JobKind.SAMPLE),
+        (MITIGATED[0], JobKind.SAMPLE),
+        (MITIGATED[1], JobKind.ESTIMATE),
+    ],
 )
 def test_what_each_kind_gave_is_read_as_it_was_written(
     outcome: CircuitOutcome, kind: JobKind
@@ -227,3 +248,10 @@ def test_what_a_target_gave_keeps_its_values() -> None:
             outcome.compilation,
         )
         assert (found.index, found.layout, found.counts) == (7, [1], {})
+    for outcome in MITIGATED:
+        found = outcome.of_circuit(0, [], None, memory=True)
+        assert (found.mitigation, found.mitigated, found.layout) == (
+            outcome.mitigation,
+            outcome.mitigated,
+            outcome.layout,
+        )

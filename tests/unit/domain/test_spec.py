@@ -99,6 +99,7 @@ def test_what_stands_in_the_database_is_one_flat_object() -> None:
         "on_error",
         "optimization",
         "initial_layout",
+        "mitigation",
         "response_format",
         "tags",
         "metadata",
@@ -163,6 +164,7 @@ def test_where_nothing_is_said_the_target_decides() -> None:
         "on_error": "stop",
         "optimization": None,
         "initial_layout": None,
+        "mitigation": None,
     }
     assert JobSpec().response_format is ResponseFormat.VOTABLE
 

@@ -209,5 +209,6 @@ def test_what_stands_in_documents_and_in_the_list_of_targets() -> None:
         "choice of method",
         "exact expectation values",
         "choice of compilation",
+        "error mitigation",
     }
     assert list(JobKind) == ["sample", "estimate", "compile"]

@@ -97,7 +97,9 @@ def test_what_runs_tells_what_it_was_compiled_to_and_by_which_libraries(
     role = RunRole({"name": "qpu", "adapter": "emulator", "options": {"speed": 1e6}})
     role.load()
     role._run(asked(line, kind=JobKind.SAMPLE, circuit=MEASURING))
-    job = read_job((tmp_path / "counts.json").read_bytes())
+    *_, written = line.heard()
+    assert isinstance(written, ResultsWritten)
+    job = read_job(content(written, "counts.json"))
     (found,) = job.circuits
     assert sum(found.counts.values()) == 1000
     assert found.compilation is not None and found.layout is not None

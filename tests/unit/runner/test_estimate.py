@@ -16,6 +16,7 @@ from quws.circuits.parse import parse, read_again
 from quws.domain.bases import Basis, Plan
 from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind
+from quws.domain.mitigation import Mitigation
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
 from quws.domain.options import RunOptions
@@ -27,7 +28,7 @@ from quws.runner.local import run_here
 from quws.runner.remote import run_elsewhere
 from quws.runner.work import Work
 from quws.sandbox.messages import CircuitStarted, Note, Submitted, Submitting
-from quws.targets.base import CircuitResult, Target
+from quws.targets.base import CircuitResult, Misread, Target
 from quws.targets.emulator import Emulator
 from quws.targets.qiskit import make
 from quws.targets.simulator import Simulator
@@ -242,6 +243,9 @@ class Far(Device):
     def compile(self, circuit: Any, options: RunOptions) -> Any:
         return self._simulator.compile(circuit, options)
 
+    def readout_errors(self, options: RunOptions) -> dict[int, Misread]:
+        return dict.fromkeys(range(4), Misread(0.1, 0.1))
+
     def submit(self, circuits: Any, options: RunOptions, key: str) -> str:
         self.options.append(options)
         self.on_fetch = [[self._simulator.run(item, options, lambda *_: None) for item in circuits]]
@@ -261,6 +265,38 @@ def test_a_device_with_a_queue_gets_all_bases_of_all_circuits_at_once(
     values = [[item.value for item in result.expectations or []] for _, _, result in done]
     assert (values[0][0], values[1], values[2]) == (-1, [4], [1])
     assert [type(item) for item in line.heard()][:2] == [Submitting, Submitted]
+
+
+def test_a_device_with_a_queue_gets_the_runs_with_more_noise_as_well(
+    simulator: Simulator, line: Line
+) -> None:
+    device = Far(simulator)
+    line.go(2)
+    ways = [Mitigation.READOUT, Mitigation.ZNE]
+    circuits = [HEAD + "x a[0];", HEAD + "h a[1];"]
+    given = asked(line, circuits, ["Z0"], shots=20, mitigation=ways)
+    done = list(run_elsewhere(device, known(), given))
+    assert device.asked[0] == "submit 6 k"
+    (first,), (second,) = (result.expectations or [] for _, _, result in done)
+    assert (first.raw_value, second.raw_value) == (-1, 1)
+    assert first.at_factors == [pytest.approx(-1.25)] * 3
+    assert (first.value, second.value) == (pytest.approx(-1.25), pytest.approx(1.25))
+    assert (first.shots, second.shots) == (60, 60)
+    assert [result.mitigation for _, _, result in done] == [ways, ways]
+
+
+def test_what_was_sent_by_an_attempt_before_is_corrected_all_the_same(
+    simulator: Simulator, line: Line
+) -> None:
+    device = Far(simulator)
+    device.on_fetch = [[CircuitResult({"0": 15, "1": 5})]]
+    ways = [Mitigation.READOUT]
+    given = asked(line, [HEAD], ["Z0"], shots=20, mitigation=ways)
+    ((_, compiled, result),) = run_elsewhere(device, known(begun=True, handle="h"), given)
+    assert compiled.circuit is not None
+    assert [(item.value, item.raw_value) for item in result.expectations or []] == [
+        (pytest.approx(0.625), 0.5)
+    ]
 
 
 def test_circuits_that_are_over_are_not_handed_over(simulator: Simulator, line: Line) -> None:

@@ -35,7 +35,12 @@ from quws.services.checker import CircuitChecker
 pytestmark = pytest.mark.anyio
 LARGE = "//" + "x" * 20_000
 LIMITS = CircuitLimits(
-    qubits=7, bytes_openqasm2=100, bytes_openqasm3=50, bytes_stim=40, bytes_iqm_json=40
+    qubits=7,
+    bytes_openqasm2=100,
+    bytes_openqasm3=50,
+    bytes_stim=40,
+    bytes_iqm_json=40,
+    bytes_cirq_json=40,
 )
 DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
 

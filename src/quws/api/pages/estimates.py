@@ -21,6 +21,8 @@ class Estimate:
     observable: str
     value: str
     shots: int
+    raw: str | None = None
+    """As it was measured, where it was mitigated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,12 @@ def estimates_of(outcome: CircuitOutcome) -> Estimates | None:
         return None
     return Estimates(
         [
-            Estimate(cut(item.observable, _LONGEST), with_error(item.value, item.error), item.shots)
+            Estimate(
+                cut(item.observable, _LONGEST),
+                with_error(item.value, item.error),
+                item.shots,
+                None if item.raw_value is None else with_error(item.raw_value, item.raw_error),
+            )
             for item in outcome.expectations[:MOST]
         ],
         max(0, len(outcome.expectations) - MOST),

@@ -18,7 +18,14 @@ from quws.api.kit.services import base_url, caller_of, jobs_of, pictures_of, sig
 from quws.api.pages import snippets
 from quws.api.pages.drawing import picture
 from quws.api.pages.estimates import Estimates, estimates_of
-from quws.api.pages.histogram import Counts, counts_of, histogram_svg, marginal_svg
+from quws.api.pages.histogram import (
+    TOP,
+    Counts,
+    counts_of,
+    histogram_svg,
+    marginal_svg,
+    percent,
+)
 from quws.api.pages.phases import lengths_of, phases_svg, steps_of
 from quws.api.pages.templates import render, texts_of
 from quws.domain.clock import utc_now
@@ -55,7 +62,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     outcome, drawing, compiled = await asyncio.gather(
         _outcome(request, job, index), _drawing(request, job, index), _compiled(request, job, index)
     )
-    counts, estimates, compilation, layout, versions = outcome
+    counts, estimates, compilation, layout, versions, mitigated = outcome
     quote = await jobs_of(request).reader.quote(job)
     lengths = lengths_of(job, utc_now())
     parameters = [
@@ -86,6 +93,7 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
         "compilation": compilation,
         "layout": layout,
         "versions": versions,
+        "mitigated": mitigated,
         "too_large": _is_too_large(job),
         "large_batch": job.circuits > LARGE_BATCH,
         "circuits": statuses_of(job),
@@ -178,6 +186,7 @@ class _Outcome(NamedTuple):
     compilation: Compilation | None = None
     layout: str | None = None
     versions: dict[str, str] | None = None
+    mitigated: list[tuple[str, str]] | None = None
 
 
 async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
@@ -217,7 +226,14 @@ def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:
         found.compilation,
         None if found.layout is None else _map(found.layout),
         versions,
+        None if found.mitigated is None else _largest(found.mitigated),
     )
+
+
+def _largest(parts: dict[str, float]) -> list[tuple[str, str]]:
+    """List the outcomes that would have been the most frequent ones."""
+    ordered = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    return [(bits, percent(part)) for bits, part in ordered[:TOP]]
 
 
 def _map(layout: Sequence[int]) -> str:

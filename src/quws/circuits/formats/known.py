@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quws.circuits.formats.cirq_json import CirqJson, is_cirq
 from quws.circuits.formats.format import Format
 from quws.circuits.formats.iqm_json import IqmJson
 from quws.circuits.formats.json_text import is_object_with
@@ -20,6 +21,7 @@ FORMATS: dict[Language, Format] = {
     Language.QPY: Qpy(),
     Language.STIM: Stim(),
     Language.IQM_JSON: IqmJson(),
+    Language.CIRQ_JSON: CirqJson(),
 }
 """By the language whose grammar they have."""
 
@@ -51,6 +53,8 @@ def _looks(source: str) -> Language | None:
         return Language.QPY
     if is_stim(source):
         return Language.STIM
+    if is_cirq(source):
+        return Language.CIRQ_JSON
     if is_object_with("instructions", source):
         return Language.IQM_JSON
     return None

@@ -6,6 +6,7 @@ import math
 
 from quws.domain.job import LARGE_BATCH
 from quws.domain.kinds import JobKind
+from quws.domain.mitigation import Mitigation
 from quws.domain.parameters.request import JobRequest
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 
@@ -127,3 +128,49 @@ def wrong_layout(request: JobRequest, target: TargetDescription) -> str | None:
         f"INITIAL_LAYOUT must name qubits 0 to {target.qubits - 1} of target {target.name}, not"
         f" {max(layout)}"
     )
+
+
+def wrong_mitigation(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to mitigation where there are no shots, or nobody knows the errors."""
+    options = request.options
+    if options.mitigation is None:
+        return None
+    if Feature.MITIGATION not in target.features:
+        return f"MITIGATION must be none on target {target.name}, which has no error mitigation"
+    if options.kind is JobKind.COMPILE:
+        return "MITIGATION must be none with KIND=compile, which runs nothing"
+    if options.exact:
+        return "MITIGATION must be none with SHOTS=0, which asks for exact values"
+    if Mitigation.ZNE in options.mitigation and options.kind is not JobKind.ESTIMATE:
+        return f"MITIGATION=zne needs KIND=estimate, not {options.kind}"
+    return None
+
+
+def no_memory(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to the bits of single shots where there are none."""
+    if request.options.memory and request.options.kind is not JobKind.SAMPLE:
+        return "MEMORY must be false unless KIND=sample: other kinds keep no shots"
+    if not request.options.memory or Feature.MEMORY in target.features:
+        return None
+    return (
+        f"MEMORY must be false on target {target.name}, which does not give the bits of"
+        " single shots"
+    )
+
+
+def no_such_method(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a method that the target has not."""
+    method = request.options.method
+    methods = ["auto", *target.methods]
+    if method is None or method in methods:
+        return None
+    return (
+        f"METHOD must be one of {', '.join(methods)} on target {target.name}, not '{method[:40]}'"
+    )
+
+
+def no_noise(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to noise on a target without noise models."""
+    if request.options.noise is None or Feature.NOISE in target.features:
+        return None
+    return f"NOISE must be none on target {target.name}, which has no noise models"

@@ -31,6 +31,8 @@ _LANGUAGES = {
     "OPENQASM-2.0": "OPENQASM-2",
     "OPENQASM-3.0": "OPENQASM-3",
     "IQMJSON": "IQM-JSON",
+    "CIRQJSON": "CIRQ-JSON",
+    "CIRQ": "CIRQ-JSON",
 }
 _METADATA_DEPTH = 32
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")

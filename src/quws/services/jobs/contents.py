@@ -22,6 +22,7 @@ _ENDINGS = {
     Language.QPY: "qpy",
     Language.STIM: "stim",
     Language.IQM_JSON: "json",
+    Language.CIRQ_JSON: "json",
 }
 _ENDINGS_OF_TYPES = {
     "application/json": "json",

@@ -12,6 +12,7 @@ from quws.domain.clock import Clock, utc_now
 from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
 from quws.domain.kinds import JobKind, check_measuring
+from quws.domain.mitigation import check_mitigation
 from quws.domain.noise import Noise
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.parameters.reading import check_target, read_control, read_job
@@ -182,6 +183,7 @@ class Planner:
         check_layout(layout, facts)
         options = request.options
         check_measuring(facts, options.kind)
+        check_mitigation(options.mitigation, facts)
         if options.observable is not None:
             options.observable.check(facts)
         if options.noise is not None:

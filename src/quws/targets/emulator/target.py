@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Estimate,
+    Misread,
     NotLoaded,
     Progress,
     Target,
@@ -141,7 +142,7 @@ class Emulator(Target):
             job_kinds=list(JobKind),
             native_gates=device.native_gates,
             coupling=device.coupling,
-            features=[*COMPUTED, Feature.COMPILING],
+            features=[*COMPUTED, Feature.COMPILING, Feature.MITIGATION],
             circuit_limits=CircuitLimits(
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000
             ),
@@ -189,6 +190,11 @@ class Emulator(Target):
                 number: calibrated(self.device, self._seed, number, instant(since), self._drift)
             }
         return self._calibrations[number]
+
+    @override
+    def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
+        found = super().readout_errors(options)
+        return found if self._noisy else dict.fromkeys(found, Misread(0.0, 0.0))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)

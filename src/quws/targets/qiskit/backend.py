@@ -37,6 +37,12 @@ class _Expected(NamedTuple):
     timing: Timing
     errors: Errors
 
+    def shot(self, circuit: QuantumCircuit) -> float | None:
+        try:
+            return self.timing.shot(circuit) if self.timing.known else None
+        except (InvalidCircuit, KeyError):  # A delay in units of the backend's own.
+            return None
+
 
 class QiskitBackend(Target):
     """Runs circuits on a Qiskit backend.
@@ -188,7 +194,7 @@ class QiskitBackend(Target):
         return dataclasses.replace(
             compiled,
             changed=made != circuit,
-            shot_seconds=expected.timing.shot(made) if expected.timing.known else None,
+            shot_seconds=expected.shot(made),
             fidelity=expected.errors.fidelity(made),
         )
 

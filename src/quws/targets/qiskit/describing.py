@@ -60,7 +60,7 @@ def describe(
     names = set(target.operation_names)
     qubits = target.num_qubits or _ANY_QUBITS
     coupling = target.build_coupling_map()
-    features = [Feature.MID_CIRCUIT, Feature.COMPILING]
+    features = [Feature.MID_CIRCUIT, Feature.COMPILING, Feature.MITIGATION]
     features += [Feature.MEMORY] if memory else []
     features += [Feature.SEED] if seed else []
     features += [Feature.RESET] if "reset" in names else []

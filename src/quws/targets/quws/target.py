@@ -211,6 +211,8 @@ class Remote(RemoteTarget):
                 layout=item.layout,
                 expectations=item.expectations,
                 compilation=item.compilation,
+                mitigation=item.mitigation,
+                mitigated=item.mitigated,
             )
             for item in self._site.outcomes(handle).circuits
         ]

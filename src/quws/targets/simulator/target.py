@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Estimate,
+    Misread,
     Progress,
     Target,
 )
@@ -89,7 +90,13 @@ class Simulator(Target):
             kind=TargetKind.SIMULATOR,
             title=f"Simulator that chooses its method (state vectors up to {limits.qubits} qubits)",
             qubits=limits.stabilizer_qubits,
-            features=[*COMPUTED, Feature.NOISE, Feature.METHOD, Feature.EXACT],
+            features=[
+                *COMPUTED,
+                Feature.NOISE,
+                Feature.METHOD,
+                Feature.EXACT,
+                Feature.MITIGATION,
+            ],
             methods=list(Method),
             circuit_limits=CircuitLimits(qubits=limits.stabilizer_qubits),
             max_circuits=MOST_CIRCUITS,
@@ -118,6 +125,14 @@ class Simulator(Target):
     @override
     def check(self, facts: CircuitFacts, options: RunOptions) -> None:
         self._choice(of_facts(facts), options)
+
+    @override
+    def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
+        errors = Errors.of(options.noise)
+        every = range(self._limits.stabilizer_qubits)
+        if errors is None:
+            return dict.fromkeys(every, Misread(0.0, 0.0))
+        return {qubit: Misread(*errors.readout(qubit)) for qubit in every}
 
     @override
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:

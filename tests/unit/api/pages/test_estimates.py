@@ -36,3 +36,10 @@ def test_a_page_shows_so_many_and_cuts_long_ones() -> None:
 
 def test_counts_are_none() -> None:
     assert estimates_of(CircuitOutcome({"0": 1})) is None
+
+
+def test_what_was_measured_stands_beside_what_was_mitigated() -> None:
+    mitigated = Expectation("Z0", 0.9, 0.1, 30, raw_value=0.75, raw_error=0.05)
+    found = estimates_of(CircuitOutcome({}, expectations=[mitigated]))
+    assert found is not None
+    assert found.shown == [Estimate("Z0", "0.90 ± 0.10", 30, "0.750 ± 0.050")]

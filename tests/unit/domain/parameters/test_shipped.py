@@ -115,6 +115,7 @@ KEYWORDS = {
     "NOISE": "noise",
     "OPTIMIZATION": "optimization",
     "INITIAL_LAYOUT": "initial_layout",
+    "MITIGATION": "mitigation",
     "MEMORY": "memory",
     "ON_ERROR": "on_error",
     "RESPONSEFORMAT": "response_format",
@@ -146,7 +147,10 @@ def test_the_names_and_the_keywords_that_programs_of_others_use() -> None:
         (lambda item: item.prominent, {"CIRCUIT", "TARGET", "SHOTS", "SEED", "RUNID"}),
         (lambda item: item.repeatable, {"CIRCUIT", "OBSERVABLE", "TAG"}),
         (lambda item: item.by_part, {"CIRCUIT", "BINDINGS"}),
-        (lambda item: item.whole, {"BINDINGS", "NOISE", "METADATA", "INITIAL_LAYOUT"}),
+        (
+            lambda item: item.whole,
+            {"BINDINGS", "NOISE", "METADATA", "INITIAL_LAYOUT", "MITIGATION"},
+        ),
         (lambda item: item.needed, {"CIRCUIT"}),
         (
             lambda item: item.choices,
@@ -275,6 +279,11 @@ def test_what_any_target_takes(wanted: JobRequest) -> None:
             "INITIAL_LAYOUT",
             "INITIAL_LAYOUT must not be given on target qpu, which has no compiler",
         ),
+        (
+            request(mitigation=["readout"]),
+            "MITIGATION",
+            "MITIGATION must be none on target qpu, which has no error mitigation",
+        ),
         (request(precision=0.1), "PRECISION", "PRECISION needs KIND=estimate, not sample"),
         (
             estimate(precision=0.01, shots=10_001),
@@ -305,10 +314,35 @@ def test_what_a_target_does_not_take(wanted: JobRequest, parameter: str, sentenc
         estimate(shots=0),
         request(kind="compile"),
         request(optimization="none", initial_layout=[4, 0]),
+        request(mitigation=["readout"]),
+        estimate(mitigation=["readout", "zne"]),
     ],
 )
 def test_a_target_takes_what_it_claims(wanted: JobRequest) -> None:
     check_target(wanted, RICH)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (
+            request(kind="compile", mitigation=["readout"]),
+            "MITIGATION must be none with KIND=compile, which runs nothing",
+        ),
+        (
+            estimate(shots=0, mitigation=["readout"]),
+            "MITIGATION must be none with SHOTS=0, which asks for exact values",
+        ),
+        (
+            request(mitigation=["readout", "zne"]),
+            "MITIGATION=zne needs KIND=estimate, not sample",
+        ),
+    ],
+)
+def test_what_cannot_be_mitigated(wanted: JobRequest, sentence: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        check_target(wanted, RICH)
+    assert caught.value.sentence == sentence
 
 
 def test_a_qubit_map_names_qubits_that_there_are() -> None:

@@ -108,6 +108,27 @@ def test_what_it_is_comes_from_the_backend() -> None:
     assert target.calibration().id == calibration.id
 
 
+def test_what_to_expect_comes_from_the_backend() -> None:
+    target = loaded(GENERIC, arguments={"num_qubits": 3, "coupling_map": [[0, 1], [1, 2]]})
+    circuit, _ = parse(
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1];'
+        " c = measure q;",
+        None,
+        CircuitLimits(),
+    )
+    options = RunOptions(shots=1, optimization="3", initial_layout=[2, 1])
+    found = target.compile(circuit, options)
+    assert (found.layout, found.optimization) == ([2, 1], "3")
+    assert found.fidelity is not None and 0.5 < found.fidelity < 1
+    assert found.shot_seconds is not None and 1e-9 < found.shot_seconds < 1e-3
+    wrong = target.readout_errors(options)
+    assert all(0 < wrong[qubit].one_for_zero < 0.5 for qubit in range(3))
+    with pytest.raises(InvalidCircuit, match="no 'h' on its qubit 0; OPTIMIZATION=none"):
+        target.compile(circuit, RunOptions(shots=1, optimization="none"))
+    plain = loaded("qiskit_aer:AerSimulator").compile(circuit, RunOptions(shots=1))
+    assert (plain.fidelity, plain.shot_seconds) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("backend", "sentence"),
     [
