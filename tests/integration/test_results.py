@@ -74,6 +74,18 @@ def test_a_job_is_run_again_as_it_was(service: Service, job: Job) -> None:
         ]
 
 
+def test_where_results_come_from(service: Service, job: Job, tmp_path: Path) -> None:
+    with Client(service.url) as client:
+        found = client.job(job.id).provenance()
+    assert found["prefix"]["quws"] == f"{service.url}/"
+    assert f"quws:jobs/{job.id}/results/counts-1" in found["entity"]
+    done = run(
+        service.environment, "provenance", job.id, "--format", "votable", "--url", service.url
+    )
+    assert done.returncode == 0, done.stderr
+    assert '<TABLE name="WasGeneratedBy"' in done.stdout
+
+
 def test_a_bundle_is_what_the_service_has_signed(
     service: Service, job: Job, tmp_path: Path
 ) -> None:

@@ -71,6 +71,11 @@ class _Commands(LazyGroup):
             "Download all of a job that is over: what it takes to repeat the experiment.",
         ),
         LazyCommand(
+            "provenance",
+            "quws.cli.results:provenance",
+            "Download where the results of a job come from, by W3C PROV.",
+        ),
+        LazyCommand(
             "record",
             "quws.cli.results:record",
             "Download the signed record of a job that is over.",

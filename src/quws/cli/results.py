@@ -1,11 +1,11 @@
-"""``quws result``, ``quws bundle`` and ``quws record``: what jobs gave, as files."""
+"""``quws result``, ``bundle``, ``provenance`` and ``record``: what jobs gave, as files."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from quws.cli.options import HOME, Token, Url, stop
 from quws.client import Client, ClientError, Job
 from quws.domain.formats import Format
 
+Written = Literal["json", "votable"]
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Where it is written; else it is printed.")
@@ -45,6 +46,18 @@ def bundle(job: JobId, *, output: Output = None, url: Url = HOME, token: Token =
 def record(job: JobId, *, output: Output = None, url: Url = HOME, token: Token = None) -> None:
     """Download the signed record of a job that is over."""
     fetch(url, token, job, output, lambda found, file: found.save_record(file))
+
+
+def provenance(
+    job: JobId,
+    *,
+    format: Annotated[Written, typer.Option(help="PROV-JSON, or a VOTable.")] = "json",
+    output: Output = None,
+    url: Url = HOME,
+    token: Token = None,
+) -> None:
+    """Download where the results of a job come from, by W3C PROV."""
+    fetch(url, token, job, output, lambda found, file: found.save_provenance(file, format))
 
 
 def fetch(

@@ -200,6 +200,14 @@ class Job:
         """Fetch the signed record of a job that is over."""
         return self._transport.get(f"{self.url}/record", SignedJson)
 
+    def provenance(self) -> dict[str, Any]:
+        """Fetch where the results come from, as PROV-JSON."""
+        return self._transport.get(f"{self.url}/provenance", dict[str, Any])
+
+    def save_provenance(self, file: BinaryIO, format: str = "json") -> None:
+        """Write where the results come from into a file, as ``json`` or ``votable``."""
+        self._transport.download(f"{self.url}/provenance", file, {"RESPONSEFORMAT": format})
+
     def save_record(self, file: BinaryIO) -> None:
         """Write the signed record of a job that is over into a file, as the service wrote it."""
         self._transport.download(f"{self.url}/record", file, {})

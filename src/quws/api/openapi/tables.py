@@ -159,6 +159,9 @@ QUERIES["/jobs/{job_id}/results/{result_id}"] = {
         f"The format: {', '.join(Format)}, or its media type; else the one that is kept.",
     ),
 }
+QUERIES["/jobs/{job_id}/provenance"] = {
+    "RESPONSEFORMAT": ({"type": "string"}, "votable or json, or its media type."),
+}
 VALUE = {"text/plain": _TEXT, "application/json": {"schema": {}}}
 BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
@@ -203,6 +206,10 @@ CONTENT: dict[str, dict[str, Any]] = {
     },
     "/jobs/{job_id}/results/{result_id}": BYTES,
     "/jobs/{job_id}/bundle.zip": ZIP,
+    "/jobs/{job_id}/provenance": {
+        "application/x-votable+xml": _TEXT,
+        "application/json": {"schema": {"type": "object"}},
+    },
     "/jobs/{job_id}/record": {"application/json": {"schema": refers(SignedJson)}},
     "/keys": {"application/json": {"schema": refers(KeysJson)}},
     "/jobs/{job_id}/parameters/{name}": BYTES,

@@ -39,6 +39,7 @@ from quws.api.uws.document import snapshot_document
 from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.api.uws.labels import get_labels, post_labels
+from quws.api.uws.provenance import get_provenance
 from quws.api.uws.timeline import get_timeline
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
@@ -126,6 +127,7 @@ def make_router(mount: str, *, in_schema: bool) -> APIRouter:
     get("/{job_id}/parameters/{name}/{position}", get_parameter, "Show a repeated parameter")
     get("/{job_id}/bundle.zip", get_bundle, "Download all of a job that is over")
     get("/{job_id}/record", get_record, "Show the signed record of a job that is over")
+    get("/{job_id}/provenance", get_provenance, "Show where the results come from")
     get("/{job_id}/results", get_results, "List the results")
     get("/{job_id}/results/{result_id}", get_result, "Download a result")
     return router
