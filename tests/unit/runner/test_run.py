@@ -175,7 +175,7 @@ def test_circuits_that_are_over_do_not_run_and_have_their_place_in_the_results(
     a_role(target)._run(dataclasses.replace(given, missing=missing))
     said = line.heard()
     assert [item.circuit for item in said if isinstance(item, CircuitFinished)] == [1, 3]
-    counts = read_job((tmp_path / "counts.json").read_bytes())
+    counts = read_job(content(said[-1], "counts.json"))
     assert [item.index for item in counts.circuits] == [0, 1, 2, 3]
     assert [item.missing for item in counts.circuits] == ["aborted", None, "failed: too wide", None]
     assert [item.counts for item in counts.circuits][::2] == [{}, {}]

@@ -144,3 +144,33 @@ def wrong_mitigation(request: JobRequest, target: TargetDescription) -> str | No
     if Mitigation.ZNE in options.mitigation and options.kind is not JobKind.ESTIMATE:
         return f"MITIGATION=zne needs KIND=estimate, not {options.kind}"
     return None
+
+
+def no_memory(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to the bits of single shots where there are none."""
+    if request.options.memory and request.options.kind is not JobKind.SAMPLE:
+        return "MEMORY must be false unless KIND=sample: other kinds keep no shots"
+    if not request.options.memory or Feature.MEMORY in target.features:
+        return None
+    return (
+        f"MEMORY must be false on target {target.name}, which does not give the bits of"
+        " single shots"
+    )
+
+
+def no_such_method(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to a method that the target does not have."""
+    method = request.options.method
+    methods = ["auto", *target.methods]
+    if method is None or method in methods:
+        return None
+    return (
+        f"METHOD must be one of {', '.join(methods)} on target {target.name}, not '{method[:40]}'"
+    )
+
+
+def no_noise(request: JobRequest, target: TargetDescription) -> str | None:
+    """Object to noise models where there are none."""
+    if request.options.noise is None or Feature.NOISE in target.features:
+        return None
+    return f"NOISE must be none on target {target.name}, which has no noise models"

@@ -12,7 +12,6 @@ from quws.domain.mitigation import read_mitigation
 from quws.domain.noise import read_noise
 from quws.domain.observables import collect, read_value
 from quws.domain.parameters import objections, values
-from quws.domain.parameters.request import JobRequest
 from quws.domain.parameters.specification import (
     Kind,
     Role,
@@ -22,37 +21,9 @@ from quws.domain.parameters.specification import (
 )
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.policy import LAST_PRIORITY
-from quws.domain.targets import Feature, TargetDescription
+from quws.domain.targets import Feature
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
-
-
-def _no_memory(request: JobRequest, target: TargetDescription) -> str | None:
-    if request.options.memory and request.options.kind is not JobKind.SAMPLE:
-        return "MEMORY must be false unless KIND=sample: other kinds keep no shots"
-    if not request.options.memory or Feature.MEMORY in target.features:
-        return None
-    return (
-        f"MEMORY must be false on target {target.name}, which does not give the bits of"
-        " single shots"
-    )
-
-
-def _no_such_method(request: JobRequest, target: TargetDescription) -> str | None:
-    method = request.options.method
-    methods = ["auto", *target.methods]
-    if method is None or method in methods:
-        return None
-    return (
-        f"METHOD must be one of {', '.join(methods)} on target {target.name}, not '{method[:40]}'"
-    )
-
-
-def _no_noise(request: JobRequest, target: TargetDescription) -> str | None:
-    if request.options.noise is None or Feature.NOISE in target.features:
-        return None
-    return f"NOISE must be none on target {target.name}, which has no noise models"
-
 
 SPECIFICATIONS = Specifications(
     (
@@ -211,7 +182,7 @@ SPECIFICATIONS = Specifications(
             otherwise="`auto`: the target chooses",
             feature=Feature.METHOD,
             suggestions=lambda target: ["auto", *target.methods] if target.methods else [],
-            objection=_no_such_method,
+            objection=objections.no_such_method,
             forwarded=True,
         ),
         Specification(
@@ -225,7 +196,7 @@ SPECIFICATIONS = Specifications(
             more="They are described in [simulator.md](simulator.md).",
             example="depolarizing:p=0.001+readout:p=0.02",
             feature=Feature.NOISE,
-            objection=_no_noise,
+            objection=objections.no_noise,
             forwarded=True,
         ),
         Specification(
@@ -287,7 +258,7 @@ SPECIFICATIONS = Specifications(
             otherwise="`false`",
             default=False,
             feature=Feature.MEMORY,
-            objection=_no_memory,
+            objection=objections.no_memory,
             forwarded=True,
             shown=Shown.TICK,
         ),
