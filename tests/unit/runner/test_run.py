@@ -25,6 +25,7 @@ from quws.runner.inspection import inspect
 from quws.runner.local import run_here
 from quws.runner.run import RunRole, _disk_failure
 from quws.runner.teller import Teller
+from quws.runner.versions import begin
 from quws.runner.work import Failed, one_line
 from quws.sandbox.messages import (
     Calibrated,
@@ -222,6 +223,8 @@ def test_a_circuit_that_the_target_takes_no_more_is_told_of_by_its_index(
 def a_role(target: Local) -> RunRole:
     role = RunRole({"name": "t", "adapter": "simulator"})
     role._target = target
+    # What the tests have loaded has nothing to do with it.
+    begin()
     return role
 
 
