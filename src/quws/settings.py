@@ -128,7 +128,8 @@ class Settings(BaseSettings):
         1,
         ge=0,
         description="Jobs that one worker of a simulator runs besides, of those that are predicted"
-        " to take less than a second: they do not wait behind long ones.",
+        " to take less than a second: they do not wait behind long ones. The API tells places in"
+        " the queue by it.",
     )
     remote_slots: int = Field(
         8, ge=1, description="Jobs of one worker that a target with a queue of its own has at once."

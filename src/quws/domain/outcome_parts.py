@@ -25,7 +25,7 @@ _SPACE = re.compile(r"\s*")
 _VALUE = JSONDecoder().raw_decode
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """A part of what one circuit gave: some of its counts, or of its shots, or all the rest.
 
@@ -54,7 +54,7 @@ class Part:
         return circuit_of({**self.known, "counts": {}})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Extent:
     """How much there is of one circuit."""
 
@@ -76,18 +76,17 @@ def extents(chunks: Iterable[bytes]) -> list[Extent]:
 
     """
     found: list[Extent] = []
-    extent = Extent(0, [])
+    counted = listed = width = 0
     for part in read_parts(chunks):
-        extent.counted += sum(part.counts.values())
-        extent.listed += len(part.memory)
-        if not extent.width:
+        counted += sum(part.counts.values())
+        listed += len(part.memory)
+        if not width:
             first = next(iter(part.counts or part.memory), "")
-            extent.width = len(first.replace(" ", ""))
+            width = len(first.replace(" ", ""))
         if part.last:
-            extent.index = part.index
-            extent.registers = part.outcome().registers
-            found.append(extent)
-            extent = Extent(0, [])
+            registers = part.outcome().registers
+            found.append(Extent(part.index, registers, counted, listed, width))
+            counted = listed = width = 0
     return found
 
 

@@ -72,7 +72,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         dispatcher = Dispatcher(redis)
         yield Backends(
             database=database,
-            jobs=JobStore(database, settings.policy.fairness),
+            jobs=JobStore(database, settings.policy.fairness, lanes=settings.short_slots > 0),
             targets=TargetStore(database),
             artifacts=ArtifactStore(settings.resolved_artifacts_url()),
             dispatcher=dispatcher,

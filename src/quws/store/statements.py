@@ -161,7 +161,7 @@ class _Written:
             else convert(given[name] if required else given.get(name, value))
             for name, required, value, convert in self._values
         ]
-        return bound if self._in_order else dict(zip(self._names, bound, strict=True))
+        return tuple(bound) if self._in_order else dict(zip(self._names, bound, strict=True))
 
     def _learn(self, described: Sequence[Sequence[Any]]) -> list[tuple[int, _Convert]]:
         """Find what makes values of those that the driver gives, by what it says of them."""

@@ -86,8 +86,9 @@ class QueueState:
 class JobQuotes:
     """Reads queues, and writes when the jobs in them, or taken from them, will be done."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, lanes: bool = True) -> None:
         self._database = database
+        self._lanes = lanes
         self._target = select_state(database, *_MORE_OF_TARGET)
 
     async def targets_with_work(self) -> list[str]:
@@ -123,7 +124,7 @@ class JobQuotes:
                 state,
                 state=state_in(found),
                 record=QuoteRecord.model_validate(found.quote_record or {}),
-                lanes=has_lanes(found.kind),
+                lanes=self._lanes and has_lanes(found.kind),
             )
 
         return await self._database.look(read)

@@ -42,25 +42,28 @@ _LANES = (
     .where(t.targets.c.name == bindparam("at", type_=_j.target.type))
     .where(t.targets.c.description["kind"].as_string() == TargetKind.SIMULATOR)
 )
-_AHEAD = (
+_ALL_AHEAD = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
     .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
     .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
-    # A short job does not wait behind long ones where it has slots of its own.
-    .where(or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES))))
 )
-_POSITION = Statement(_AHEAD)
-_OF_OWNER = Statement(_AHEAD.where(_j.owner == _mine.c.owner))
+# A short job does not wait behind long ones where it has slots of its own.
+_AHEAD_IN_LANE = _ALL_AHEAD.where(
+    or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES)))
+)
 
 
 class JobReading:
     """Reads single jobs."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, lanes: bool = True) -> None:
         self._database = database
         self._target = select_state(database)
+        ahead = _AHEAD_IN_LANE if lanes else _ALL_AHEAD
+        self._ahead = Statement(ahead)
+        self._of_owner = Statement(ahead.where(_j.owner == _mine.c.owner))
 
     async def get(self, job_id: str) -> Job | None:
         """Return a whole job with its results."""
@@ -107,7 +110,7 @@ class JobReading:
                 return None
             job = read_job(connection, row)
             timeline = timeline_of(connection, job.id)
-            position = _position(connection, job) if job.phase is Phase.QUEUED else None
+            position = self._position(connection, job) if job.phase is Phase.QUEUED else None
             state = None
             if job.phase in WAITING:
                 state = state_of(connection, self._target, job.target)
@@ -119,7 +122,7 @@ class JobReading:
         """Return how many jobs of its own owner go before a job."""
 
         def read(connection: Connection) -> int:
-            return int(_OF_OWNER.first(connection, {"wanted": job_id, "at": target})[0])
+            return int(self._of_owner.first(connection, {"wanted": job_id, "at": target})[0])
 
         return await self._database.look(read)
 
@@ -163,7 +166,5 @@ class JobReading:
                 found.update(await connection.scalars(query))
         return found
 
-
-def _position(connection: Connection, job: Job) -> int:
-    found = _POSITION.first(connection, {"wanted": job.id, "at": job.target})
-    return int(found[0])
+    def _position(self, connection: Connection, job: Job) -> int:
+        return int(self._ahead.first(connection, {"wanted": job.id, "at": job.target})[0])

@@ -32,10 +32,18 @@ class JobStore:
     and the lease that it holds. No row changed means that the move is illegal
     now, or that the job belongs to somebody else by now: the methods then
     return None or False and nothing was written.
+
+    Parameters
+    ----------
+    lanes
+        Whether workers keep slots for short jobs, where a target is of that kind.
+
     """
 
-    def __init__(self, database: Database, fairness: Fairness = EQUAL) -> None:
-        self.reading = JobReading(database)
+    def __init__(
+        self, database: Database, fairness: Fairness = EQUAL, *, lanes: bool = True
+    ) -> None:
+        self.reading = JobReading(database, lanes=lanes)
         self.listing = JobListing(database)
         self.circuits = JobCircuits(database)
         self.outbox = Outbox(database)
@@ -45,7 +53,7 @@ class JobStore:
         self.labels = JobLabels(database)
         self.claims = JobClaims(database)
         self.publishing = JobPublishing(database)
-        self.quotes = JobQuotes(database)
+        self.quotes = JobQuotes(database, lanes=lanes)
         self.sweeps = JobSweeps(database)
         self.garbage = Garbage(database)
         self.usage = JobUsage(database)
