@@ -12,7 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -35,6 +35,13 @@ _REST_SECONDS = 10.0
 _ACCOUNT_SECONDS = 5.0
 _CLAIM = "claim"
 _log = structlog.get_logger(__name__)
+
+
+class _Room(NamedTuple):
+    """For how many jobs of any kind there is room, and for how many short ones."""
+
+    any: int
+    short: int
 
 
 class Slots:
@@ -96,32 +103,27 @@ class Slots:
     @property
     def full(self) -> bool:
         """Whether no job can be taken now that is not short."""
-        return self._room() <= 0
+        return self._room().any <= 0
 
     @property
     def packed(self) -> bool:
         """Whether no job at all can be taken now."""
-        return self._room_for_short() <= 0
+        return self._room().short <= 0
 
-    def _room(self) -> int:
-        return min(self._slots - self._long, self._room_for_short())
-
-    def _room_for_short(self) -> int:
+    def _room(self) -> _Room:
         if self._stopping or self._resting:
-            return 0
-        running, long = len(self._held), self._long
-        lane = self._short_slots + max(0, self._slots - long) - (running - long)
-        # What is not short any more goes on, but not without end beside ever more of its kind.
-        return min(lane, self._slots + 2 * self._short_slots - running)
-
-    @property
-    def _long(self) -> int:
-        """How many of the jobs that run are not short, or have been for too long."""
+            return _Room(0, 0)
         now = monotonic()
-        return sum(
+        running = len(self._held)
+        # Those that are not short, or have been for too long.
+        long = sum(
             not is_short(held.claim.job.cost_ms) or now - held.began > OVERDUE_SECONDS
             for held in self._held
         )
+        lane = self._short_slots + max(0, self._slots - long) - (running - long)
+        # What is not short any more goes on, but not without end beside ever more of its kind.
+        short = min(lane, self._slots + 2 * self._short_slots - running)
+        return _Room(min(self._slots - long, short), short)
 
     # -- taking work ------------------------------------------------------------
 
@@ -137,8 +139,9 @@ class Slots:
         async with self._claiming:
             found = False
             while not self.packed:
-                only_short = self.full
-                taken = await self._claim(self._room_for_short() if only_short else self._room())
+                room = self._room()
+                only_short = room.any <= 0
+                taken = await self._claim(room.short if only_short else room.any)
                 for held in taken:
                     task = asyncio.get_running_loop().create_task(self._slot(held))
                     self._tasks.add(task)

@@ -31,8 +31,8 @@ from quws.api.doors.iqm.use import (
 )
 from quws.api.kit.door import Door
 from quws.api.kit.routing import PlainRoute
-from quws.api.kit.services import caller_of, jobs_of, specifications_of, targets_of
-from quws.domain.errors import InvalidParameter, KindNotSupported, NotFound
+from quws.api.kit.services import caller_of, jobs_of, targets_of
+from quws.domain.errors import KindNotSupported, NotFound
 from quws.domain.parameters.posted import Posted
 from quws.domain.targets import Calibration, TargetDescription
 
@@ -157,8 +157,6 @@ async def submit_circuits(request: Request, alias: str) -> Response:
     record = await target_of(request, alias)
     if request.query_params.get("use_timeslot", "false").lower() not in _YES:
         return await _told(request, (await submit(request, record)).id)
-    if specifications_of(request).find("TIMESLOT") is None:
-        raise InvalidParameter("use_timeslot must be false: this service has no timeslots")
     job = await submit(request, record, Posted("TIMESLOT", b"required"))
     return await _told(request, job.id)
 
