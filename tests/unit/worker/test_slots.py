@@ -21,8 +21,8 @@ from quws.bus.events import JobEvent
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetState, TargetStatus
 from quws.sandbox.messages import NoRoom, ResultsWritten
-from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.owner_tables import target_use
 from quws.store.target_locks import TargetLockStore
 from quws.telemetry import metrics
 from quws.worker import slots as module
@@ -498,7 +498,7 @@ async def test_what_owners_had_of_the_target_is_added_up(bench: Bench, database:
     await slots.tell_use()
     await slots.tell_use()
     async with database.read() as connection:
-        rows = await connection.execute(select(t.target_use.c.owner, t.target_use.c.ms))
+        rows = await connection.execute(select(target_use.c.owner, target_use.c.ms))
         used = {row.owner: row.ms for row in rows}
     assert set(used) == {"anna", "bert", ""}
     assert all(ms > 0 for ms in used.values())

@@ -68,7 +68,8 @@ async def job_page(request: Request, shown: ShownJob) -> Response:
     parameters = [
         (item, link) for item, link in urls.parameters(job) if item.name not in ("CIRCUIT", "QUERY")
     ]
-    languages = [item.language for item in job.spec.facts]
+    # Of a large batch they lie elsewhere, and are not worth a look.
+    languages = [item.language for item in job.spec.facts] if job.spec.artifact is None else []
     context: dict[str, Any] = {
         "job": job,
         "details": shown.found.details,
