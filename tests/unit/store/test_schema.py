@@ -86,7 +86,7 @@ def test_every_revision_goes_down_and_up_again_with_rows_in_it(empty_url: str) -
                 assert {k: after[name][k] for k in shared} == {k: before[name][k] for k in shared}
             fill(connection, tables)
     assert tables == {}
-    climb(empty_url)
+    upgrade(empty_url)
     assert differences(empty_url) == []
 
 
@@ -207,7 +207,7 @@ def test_an_upgrade_that_was_cut_short_can_be_done_again(
     upgrade(url)
     wanted = catalogue(url)
     url = new("cut")
-    for statement in range(0, 1000, 5):
+    for statement in range(0, 1000, 13):
         if not is_cut_short(url, statement):
             return
         if catalogue(url) == empty:
