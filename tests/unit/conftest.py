@@ -4,8 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from engines import compiled_once
+from hypothesis import settings
 
 from quws.domain import accounts
+
+# Half as many examples of each property as by default: others come with each run.
+settings.register_profile("half", max_examples=50)
+settings.load_profile("half")
 
 
 @pytest.fixture(scope="session", autouse=True)
