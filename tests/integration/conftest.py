@@ -90,7 +90,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "QUWS_SHORT_SLOTS": "1",
     }
     with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
-        add_users(service, "alice", "bob", "dora", operator="root@lab")
+        add_users(service, "alice", "bob", "ella", operator="root@lab")
         yield service
 
 

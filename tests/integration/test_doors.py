@@ -18,8 +18,8 @@ older = pytest.mark.older_clients
 
 @pytest.fixture(scope="module")
 def token(closed: Service) -> str:
-    """A token of dora."""
-    return quws(closed, "token", "create", "dora", "--label", "doors").split()[-1]
+    """A token of ella."""
+    return quws(closed, "token", "create", "ella", "--label", "doors").split()[-1]
 
 
 def iqm_client_walk(closed: Service, token: str, version: str) -> None:

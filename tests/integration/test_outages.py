@@ -252,7 +252,9 @@ def test_a_full_disk_delays_jobs_and_spoils_none(tmp_path: Path) -> None:
         told = job_json(http, job)
         assert told["attempt"] == 1, story(told)
         with full(scratch):
-            job = create(http, SHOTS=10, PHASE="RUN")
+            # Small results need no room there.
+            assert wait(http, create(http, SHOTS=10, PHASE="RUN")) == "COMPLETED"
+            job = create(http, SHOTS=20_000, MEMORY="true", PHASE="RUN")
             wait(http, job, "SUSPENDED")
             assert job_json(http, job)["status"] == "the worker has no room for its files"
             page = {"Accept": "text/html"}
