@@ -159,7 +159,9 @@ async def _read(request: Request) -> tuple[datetime, datetime]:
         raise InvalidParameter("START is missing; send when it begins", parameter="START")
     minutes = given.get("MINUTES")
     if minutes is not None and not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 9):
-        raise InvalidParameter("MINUTES must be a whole number", parameter="MINUTES")
+        raise InvalidParameter(
+            f"MINUTES must be a whole number from 1 to {_MOST_MINUTES}", parameter="MINUTES"
+        )
     return _span(
         _instant("START", given["START"]),
         _instant("END", given["END"]) if "END" in given else None,
