@@ -52,7 +52,7 @@ async def finished(
     claim = await store.claims.claim(job.target, "worker", 3600, NOW)
     assert claim is not None
     folder.mkdir(exist_ok=True)
-    whole = JobOutcomes(job.id, job.target, len(SHOTS), outcomes)
+    whole = JobOutcomes(job.id, job.target, len(SHOTS), outcomes, versions={"python": "3.11"})
     kept = []
     for item in results.write(folder, whole, response_format):
         key = f"{job.id}/1/{item.file}"

@@ -33,6 +33,7 @@ _DELIVERIES = TypeAdapter(list[DeliveryJson])
 _JSON = "application/json"
 
 
+@router.head("/webhooks", include_in_schema=False)
 @router.get("/webhooks", summary="List one's webhooks")
 async def get_webhooks(request: Request) -> Response:
     """List the caller's webhooks, those too that single jobs name."""
@@ -60,6 +61,7 @@ async def post_secret(request: Request) -> Response:
     )
 
 
+@router.head("/webhooks/{webhook_id}", include_in_schema=False)
 @router.get("/webhooks/{webhook_id}", summary="Show a webhook")
 async def get_webhook(request: Request, webhook_id: str) -> Response:
     """Show a webhook of the caller, and how it fares."""
@@ -73,6 +75,7 @@ async def delete_webhook(request: Request, webhook_id: str) -> Response:
     return Response(status_code=204)
 
 
+@router.head("/webhooks/{webhook_id}/deliveries", include_in_schema=False)
 @router.get("/webhooks/{webhook_id}/deliveries", summary="List the messages to a webhook")
 async def get_deliveries(request: Request, webhook_id: str) -> Response:
     """List the newest hundred messages to a webhook, or those of a STATE: pending, done, dead."""

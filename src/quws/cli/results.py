@@ -36,7 +36,15 @@ def result(
     fetch(url, token, job, output, lambda found, file: found.save(file, name, wanted))
 
 
-def bundle(job: JobId, *, output: Output = None, url: Url = HOME, token: Token = None) -> None:
+def bundle(
+    job: JobId,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where it is written; else to JOB.zip.")
+    ] = None,
+    url: Url = HOME,
+    token: Token = None,
+) -> None:
     """Download all of a job that is over: what it takes to repeat the experiment."""
     fetch(
         url, token, job, output or Path(f"{job}.zip"), lambda found, file: found.save_bundle(file)

@@ -56,11 +56,15 @@ class TimeslotRules(BaseModel):
                     f" (UTC), not {format_instant(instant)}",
                     parameter=name,
                 )
+        if ends <= begins:
+            raise InvalidParameter(
+                f"END must be after START, and {format_instant(ends)} is not", parameter="END"
+            )
         shortest, longest = timedelta(minutes=self.shortest), timedelta(minutes=self.longest)
         if not shortest <= ends - begins <= longest:
             raise InvalidParameter(
                 f"a timeslot of this target is {self.shortest} to {self.longest} minutes long, not"
-                f" {(ends - begins) / timedelta(minutes=1):g}",
+                f" {(ends - begins) // timedelta(minutes=1)}",
                 parameter="END",
             )
         if ends <= now:

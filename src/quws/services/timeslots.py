@@ -133,6 +133,20 @@ class Timeslots:
             )
         return slot
 
+    async def get(self, target: str, slot_id: str) -> Timeslot:
+        """Return a timeslot of a target, one that is over too.
+
+        Raises
+        ------
+        NotFound
+            There is no such timeslot.
+
+        """
+        found = await self._store.get(target, slot_id)
+        if found is None:
+            raise NotFound(f"target {target[:60]} has no timeslot {slot_id[:60]}")
+        return found
+
     async def cancel(self, caller: Caller, target: str, slot_id: str) -> None:
         """Cancel a timeslot; one that is on is over then.
 
@@ -144,9 +158,7 @@ class Timeslots:
             It is another's, and the caller is no operator.
 
         """
-        found = await self._store.get(target, slot_id)
-        if found is None:
-            raise NotFound(f"target {target[:60]} has no timeslot {slot_id[:60]}")
+        found = await self.get(target, slot_id)
         if not caller.may_see(found.owner):
             raise Forbidden("the timeslot is another's")
         if not await self._store.cancel(slot_id):

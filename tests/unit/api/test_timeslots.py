@@ -63,8 +63,13 @@ async def test_one_books_and_others_see_that_it_is_taken(
     assert (made["target"], made["owner"], made["mine"]) == ("simulator", "anna", True)
     assert parse_instant(made["end"]) - parse_instant(made["start"]) == timedelta(minutes=30)
     assert json_of(await anna.get(SLOTS)) == json_of(await anna.get("/timeslots")) == [made]
+    assert json_of(await anna.get(made["url"])) == made
     (seen,) = json_of(await bert.get(SLOTS))
     assert (seen["owner"], seen["mine"]) == (None, False)
+    assert json_of(await bert.get(made["url"])) == seen
+    # A calendar names it as the page of the event.
+    page = expect(await anna.get(made["url"], headers=PAGE), 303)
+    assert page.headers["location"] == made["url"].rsplit("/", 1)[0]
     assert json_of(await bert.get("/timeslots")) == []
     (seen,) = json_of(await otto.get(SLOTS))
     assert (seen["owner"], seen["mine"]) == ("anna", False)
@@ -79,6 +84,7 @@ async def test_one_books_and_others_see_that_it_is_taken(
     expect(await otto.delete(theirs["url"]), 204)
     expect(await anna.delete(made["url"]), 204)
     expect(await anna.delete(made["url"]), 404)
+    expect(await anna.get(made["url"]), 404)
     assert json_of(await otto.get(SLOTS)) == []
 
 

@@ -23,6 +23,8 @@ async def test_a_webhook_is_made_listed_and_removed(http: httpx.AsyncClient) -> 
     assert other["events"] is None
     url = f"/webhooks/{made['id']}"
     assert json_of(await http.get(url)) == made
+    for path in ("/webhooks", url, f"{url}/deliveries"):
+        expect(await http.head(path))
     assert json_of(await http.get(f"{url}/deliveries?STATE=dead")) == []
     assert json_of(await http.post(f"{url}/retry")) == {"retried": 0}
     assert json_of(await http.post("/webhooks/secret"), 201)["secret"] != secret

@@ -33,7 +33,9 @@ def test_what_is_within_the_rules_may_be_booked(length: int) -> None:
     [
         (TEN_15, 15, "30 to 60 minutes long, not 15"),
         (TEN_15, 75, "30 to 60 minutes long, not 75"),
-        (TEN_15, -30, "30 to 60 minutes long, not -30"),
+        (TEN_15, 9_000_000, "30 to 60 minutes long, not 9000000"),
+        (TEN_15, -30, "END must be after START, and 2026-11-27T09:45:00.000Z is not"),
+        (TEN_15, 0, "END must be after START"),
         (TEN_15 + minutes(1), 30, "START must be a multiple of 15 minutes"),
         (TEN_15, 31, "END must be a multiple of 15 minutes"),
         (TEN_15 - minutes(60), 30, "END must lie in the future"),

@@ -42,8 +42,8 @@ from quws.domain.outcomes import (
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 from quws.services.jobs.circuits import statuses_of
-from quws.services.jobs.files import Content
-from quws.services.jobs.formats import offered
+from quws.services.jobs.files import Content, JobFiles
+from quws.services.jobs.formats import offered, versions_in
 
 _SHOWN_BYTES = 8 * 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
@@ -203,8 +203,17 @@ async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
         if payload.size <= _SHOWN_BYTES:
             content = await _whole(payload)
             # Many outcomes take a while, and others must not wait for that.
-            return await asyncio.to_thread(_shown, content, index, whole=name == whole)
+            found = await asyncio.to_thread(_shown, content, index, whole=name == whole)
+            return found if found.versions else found._replace(versions=await _versions(files, job))
     return _Outcome()
+
+
+async def _versions(files: JobFiles, job: Job) -> dict[str, str] | None:
+    """Read what ran a job: at the beginning of its document, however large that is."""
+    try:
+        return await versions_in(await files.result(job, DOCUMENT[job.spec.kind]))
+    except NotFound:
+        return None  # It is not over.
 
 
 def _shown(content: bytes, index: int, *, whole: bool) -> _Outcome:

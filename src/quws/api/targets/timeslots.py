@@ -81,6 +81,17 @@ async def post_timeslot(request: Request, name: str) -> Response:
     return Response(document.model_dump_json(), 201, headers, media_type=_JSON)
 
 
+@router.head("/targets/{name}/timeslots/{slot_id}", include_in_schema=False)
+@router.get("/targets/{name}/timeslots/{slot_id}", summary="Show a timeslot")
+async def get_timeslot(request: Request, name: str, slot_id: str) -> Response:
+    """Show when a timeslot begins and ends; a browser is sent to all of its target."""
+    found = await _timeslots(request).get(name, slot_id)
+    if rendering_of(request) is Rendering.HTML:
+        return see_other(_url(request, name))
+    (document,) = _documents(request, [found])
+    return Response(document.model_dump_json(), media_type=_JSON)
+
+
 @router.delete("/targets/{name}/timeslots/{slot_id}", summary="Cancel a timeslot", status_code=204)
 async def delete_timeslot(request: Request, name: str, slot_id: str) -> Response:
     """Cancel a timeslot; one that is on is over then."""
@@ -148,7 +159,9 @@ async def _read(request: Request) -> tuple[datetime, datetime]:
         raise InvalidParameter("START is missing; send when it begins", parameter="START")
     minutes = given.get("MINUTES")
     if minutes is not None and not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 9):
-        raise InvalidParameter("MINUTES must be a whole number", parameter="MINUTES")
+        raise InvalidParameter(
+            f"MINUTES must be a whole number from 1 to {_MOST_MINUTES}", parameter="MINUTES"
+        )
     return _span(
         _instant("START", given["START"]),
         _instant("END", given["END"]) if "END" in given else None,

@@ -129,7 +129,7 @@ def _index(job_id: str, text: str) -> int:
 
 def _statuses(texts: list[str]) -> list[CircuitStatus]:
     try:
-        return sorted({CircuitStatus(text) for text in texts})
+        return sorted({CircuitStatus(text) for text in texts if text})
     except ValueError:
         raise InvalidFilter(
             f"STATUS must be one of {', '.join(CircuitStatus)}", parameter="STATUS"

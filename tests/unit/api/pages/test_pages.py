@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 from answers import alert_of, expect, json_of, location_of
 from circuits import BELL2
+from finished import finished, sampled
 from house import ToldFacts
 from in_process import URL, Api
 from lxml import html
@@ -13,6 +16,8 @@ from store_helpers import entry, new_job
 
 from quws.bus.dispatcher import UnfitWorker
 from quws.domain.errors import TooManyRequests, Unavailable
+from quws.domain.job import Parameter
+from quws.domain.outcomes import circuit_json
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +99,21 @@ async def test_a_circuit_has_a_page_of_its_own(http: httpx.AsyncClient) -> None:
     assert any("the other one" in item.text_content() for item in page.xpath("//pre"))
     missing = await http.get(f"{job}/circuits/2", headers=BROWSER)
     assert alert_of(missing, 404) == f"job {job.rsplit('/', 1)[1]} has no circuit 2"
+
+
+@pytest.mark.parametrize("circuits", [1, 2])
+async def test_a_page_names_the_libraries_that_ran_a_job(
+    api: Api, http: httpx.AsyncClient, tmp_path: Path, circuits: int
+) -> None:
+    parameters = [Parameter("CIRCUIT", BELL2)] * circuits
+    # As of a batch: what one circuit gave, in a file of its own, does not name them.
+    alone = {"counts-0": "".join(circuit_json(sampled()[0])).encode()} if circuits > 1 else {}
+    job = await finished(
+        api.backends, sampled(circuits), tmp_path / "made", more=alone, parameters=parameters
+    )
+    page = await read(http, f"/jobs/{job.id}")
+    (named,) = page.xpath("//dt[.='Versions']/following-sibling::dd[1]")
+    assert named.text_content() == "python\xa03.11"
 
 
 async def test_a_job_with_a_text_that_no_parser_takes_has_a_page(

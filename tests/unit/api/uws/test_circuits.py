@@ -210,6 +210,10 @@ async def test_their_pages(http: httpx.AsyncClient) -> None:
     page = (await http.get(f"{url}/circuits", headers=BROWSER)).text
     assert f'href="{url}/circuits?LIMIT=100&amp;PAST=99"' in page
     assert 'name="INDEX"' in page
+    # The filter shows nothing chosen, and what it sends then lists all circuits.
+    assert '<option value="">All circuits</option>' in page
+    assert " selected" not in page
+    assert len(await standing(http, url, "?STATUS=")) == 100
     page = (await http.get(f"{url}/circuits?STATUS=aborted", headers=BROWSER)).text
     assert f'<a href="{url}/circuits/7">7</a>' in page
     assert f'<a href="{url}/circuits/8">8</a>' not in page
