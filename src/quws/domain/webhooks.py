@@ -146,8 +146,8 @@ def pause(attempts: int, chance: float) -> timedelta:
     return timedelta(seconds=seconds * (0.8 + 0.4 * chance))
 
 
-def read_url(text: str) -> str:
-    """Read the URL of a webhook.
+def read_url(text: str, name: str = "WEBHOOK") -> str:
+    """Read the URL of a webhook; ``name`` is the parameter that has it.
 
     Raises
     ------
@@ -162,17 +162,17 @@ def read_url(text: str) -> str:
         sound = False
     if not sound or len(text) > MOST_URL or not _SENDABLE.fullmatch(text):
         raise InvalidParameter(
-            f"WEBHOOK must be an http or https URL of at most {MOST_URL} ASCII characters",
-            parameter="WEBHOOK",
+            f"{name} must be an http or https URL of at most {MOST_URL} ASCII characters",
+            parameter=name,
         )
     if parts.username is not None or parts.fragment:
         raise InvalidParameter(
-            "WEBHOOK must be a URL without user, password and fragment", parameter="WEBHOOK"
+            f"{name} must be a URL without user, password and fragment", parameter=name
         )
     return text
 
 
-def check_host(url: str, allowed: Iterable[Network]) -> None:
+def check_host(url: str, allowed: Iterable[Network], name: str = "WEBHOOK") -> None:
     """Refuse a URL that names an address which is not allowed; names are looked up when it is used.
 
     Raises
@@ -183,7 +183,7 @@ def check_host(url: str, allowed: Iterable[Network]) -> None:
     host = urlsplit(url).hostname or ""
     if is_address(host) and not may_be_reached(host, allowed):
         raise InvalidParameter(
-            "WEBHOOK must not name a private, loopback or link-local address", parameter="WEBHOOK"
+            f"{name} must not name a private, loopback or link-local address", parameter=name
         )
 
 

@@ -40,7 +40,7 @@ async def test_a_webhook_is_made_listed_and_removed(http: httpx.AsyncClient) -> 
     [
         ({"URL": "http://127.0.0.1/"}, "private, loopback or link-local"),
         ({"URL": "http://[::ffff:10.0.0.1]/"}, "private, loopback or link-local"),
-        ({"URL": "example.org"}, "WEBHOOK must be an http or https URL"),
+        ({"URL": "example.org"}, "URL must be an http or https URL"),
         ({}, "URL must be given once"),
         ({"URL": URL, "EVENT": "job.lost"}, "EVENT must be one of job.pending, "),
         ({"URL": URL, "SECRET": "x"}, "there is no parameter 'SECRET'"),

@@ -231,6 +231,7 @@ CONTENT |= {
         "text/html": _TEXT,
     },
     "/targets/{name}/timeslots.ics": {"text/calendar": _TEXT},
+    "/targets/{name}/timeslots/{slot_id}": {"application/json": {"schema": refers(TimeslotJson)}},
     "/quota": {"application/json": {"schema": refers(QuotaJson)}, "text/html": _TEXT},
     "/targets": {
         **_VOTABLE,

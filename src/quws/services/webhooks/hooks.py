@@ -65,7 +65,7 @@ class Webhooks:
 
         """
         owner, most = caller.name or "", self._policy.max_webhooks
-        check_host(read_url(url), self._policy.webhook_networks)
+        check_host(read_url(url, "URL"), self._policy.webhook_networks, "URL")
         secret = new_secret()
         webhook = await self._store.add(owner, url, events, self._clock(), most)
         if webhook is None:
