@@ -26,17 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the garbage collector rest while modules are loaded, and pass these by from then on.
-
-    It looks less often than by default, too: tests leave little behind that it would find.
-    """
+    """Let the garbage collector rest while modules are loaded, and pass these by from then on."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)
