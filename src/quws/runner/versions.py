@@ -8,6 +8,8 @@ from importlib import metadata
 
 _KNOWN: dict[str, str | None] = {}
 """What was found of each module that was looked up."""
+_TOLD: dict[tuple[int, str], dict[str, str]] = {}
+"""What was told last, by how many modules there were, and which came last."""
 _BEFORE: set[str] = set()
 """What a process had loaded before its target: a service, most of the time."""
 _ALWAYS = frozenset(
@@ -22,6 +24,7 @@ _LONGEST = 100
 def begin() -> None:
     """Take what is loaded by now for what has nothing to do with circuits."""
     _BEFORE.update(_loaded())
+    _TOLD.clear()
 
 
 def versions() -> dict[str, str]:
@@ -29,6 +32,15 @@ def versions() -> dict[str, str]:
 
     That is all that can have touched the jobs which a process runs. Each module is looked up once.
     """
+    # To go through all modules takes as long as much else of a small job, and few jobs load any.
+    mark = len(sys.modules), next(reversed(sys.modules))
+    if mark not in _TOLD:
+        _TOLD.clear()
+        _TOLD[mark] = _found()
+    return _TOLD[mark]
+
+
+def _found() -> dict[str, str]:
     loaded = _loaded()
     names = sorted((loaded - _BEFORE) | (loaded & _ALWAYS))
     for name in names:
