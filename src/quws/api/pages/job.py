@@ -42,7 +42,7 @@ from quws.domain.outcomes import (
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.times import format_instant
 from quws.services.jobs.circuits import statuses_of
-from quws.services.jobs.files import Content, JobFiles
+from quws.services.jobs.files import JobFiles
 from quws.services.jobs.formats import offered, versions_in
 
 _SHOWN_BYTES = 8 * 1024 * 1024
@@ -167,7 +167,7 @@ async def _compiled(request: Request, job: Job, index: int) -> Markup | None:
     found = next((item for item in job.results if item.id == f"circuit-{index}"), None)
     if found is None or found.size > _DRAWN_BYTES:
         return None
-    content = await _whole(await jobs_of(request).files.result(job, found.id))
+    content = await (await jobs_of(request).files.result(job, found.id)).whole()
     text = content.decode("utf-8", "replace")
     drawn = await pictures_of(request).try_to_draw(
         caller_of(request), text, seconds=_PATIENCE_SECONDS
@@ -201,7 +201,7 @@ async def _outcome(request: Request, job: Job, index: int) -> _Outcome:
         except NotFound:
             continue
         if payload.size <= _SHOWN_BYTES:
-            content = await _whole(payload)
+            content = await payload.whole()
             # Many outcomes take a while, and others must not wait for that.
             found = await asyncio.to_thread(_shown, content, index, whole=name == whole)
             return found if found.versions else found._replace(versions=await _versions(files, job))
@@ -250,10 +250,6 @@ def _map(layout: Sequence[int]) -> str:
     """Write a qubit map, or the beginning of it."""
     pairs = [f"{own} → {there}" for own, there in enumerate(layout[:_MAPPED])]
     return ", ".join([*pairs, "…"] if len(layout) > _MAPPED else pairs)
-
-
-async def _whole(payload: Content) -> bytes:
-    return b"".join([chunk async for chunk in payload.read(0, None)])
 
 
 def _pretty(document: bytes) -> str:

@@ -32,6 +32,17 @@ class Content:
     mime_type: str
     read: Callable[[int, int | None], AsyncIterator[bytes]]
 
+    async def whole(self) -> bytes:
+        """Read all of it into memory.
+
+        Raises
+        ------
+        NotFound, Unavailable
+            The file is gone, or cannot be reached.
+
+        """
+        return b"".join([chunk async for chunk in self.read(0, None)])
+
 
 class JobFiles:
     """The files of jobs. Whoever has the job in hand was asked already whether it is theirs."""

@@ -35,5 +35,4 @@ async def outcomes_of(files: JobFiles, job: Job) -> AsyncIterator[Sequence[Circu
 
 
 async def _content(files: JobFiles, job: Job, result_id: str) -> bytes:
-    content = await files.result(job, result_id)
-    return b"".join([chunk async for chunk in content.read(0, None)])
+    return await (await files.result(job, result_id)).whole()

@@ -154,7 +154,7 @@ async def _compiled(
     texts = []
     for index in wanted:
         content = await files.result(job, f"circuit-{index}")
-        texts.append(b"".join([chunk async for chunk in content.read(0, None)]).decode())
+        texts.append((await content.whole()).decode())
     written = await batches_of(request).to_qpy(caller_of(request), texts, target)
     for index, file in zip(wanted, written, strict=True):
         found[index] = encodebytes(file).decode()
