@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import io
 import shutil
@@ -29,6 +30,13 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
+
+
+@pytest.fixture(autouse=True)
+def sockets_are_found_here() -> Iterator[None]:
+    """Find what these clients left open while it is excused: else it is blamed on a later test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
