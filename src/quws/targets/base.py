@@ -18,6 +18,7 @@ from quws.domain.targets import Feature, TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
     from quws.domain.bases import Basis
     from quws.domain.circuits import CircuitFacts, Language
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from quws.domain.options import RunOptions
     from quws.domain.paulis import Observable
     from quws.domain.targets import Calibration, TargetDescription
+    from quws.targets.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,31 @@ class Target(ABC):
         -------
         list of CircuitResult or None
             One for each basis. None where each is to be run as a circuit of its own.
+
+        """
+        return None
+
+    def sweep(
+        self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
+    ) -> Sweep | None:
+        """Take a circuit with parameters, of which values will make many.
+
+        Parameters
+        ----------
+        parameters
+            Those that its gates use, in the order of the values.
+        options
+            Of the job. Where they want expectation values the circuit measures nothing at its
+            end.
+
+        Returns
+        -------
+        Sweep or None
+            What runs it. None where the circuit of each row is to be run by itself.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
 
         """
         return None
