@@ -43,7 +43,7 @@ from quws.sandbox.messages import (
     ToChild,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
-from quws.targets import Target, TargetConfig, create_target
+from quws.targets import CircuitResult, Target, TargetConfig, create_target
 from quws.targets.base import Compiled, RemoteTarget
 
 _SLACK_BYTES = 2 << 30
@@ -196,9 +196,8 @@ class RunRole(Role):
                 # Of a large batch that would be as many files as it has circuits.
                 text = None
                 if request.count <= LARGE_BATCH:
-                    text = _write_compiled(
-                        index, compiled, work.teller, needed=work.options.kind is JobKind.COMPILE
-                    )
+                    needed = work.options.kind is JobKind.COMPILE
+                    text = _write_compiled(index, compiled, result, work.teller, needed=needed)
             except NotWritten as error:
                 work.fail(index, refused(InvalidCircuit(str(error))), harmless=True)
                 continue
@@ -270,13 +269,16 @@ def _told_alone(
 
 
 def _write_compiled(
-    index: int, compiled: Compiled, teller: Teller, *, needed: bool
+    index: int, compiled: Compiled, result: CircuitResult, teller: Teller, *, needed: bool
 ) -> ResultFile | None:
-    if not compiled.changed:
+    if not compiled.changed and result.compiled is None:
         return None
     name = f"circuit-{index}.qasm"
     try:
-        write_compiled(Path(name), compiled)
+        if result.compiled is not None:
+            Path(name).write_text(result.compiled, encoding="utf-8")
+        else:
+            write_compiled(Path(name), compiled)
     except NotWritten as error:
         if needed:
             raise

@@ -76,6 +76,8 @@ class CircuitResult(CircuitOutcome):
 
     notes: list[str] = field(default_factory=list, kw_only=True)
     """What a user should know, for the timeline: why this engine, for one."""
+    compiled: str | None = field(default=None, kw_only=True)
+    """The circuit that ran, as OpenQASM 3, where it was compiled elsewhere and is known."""
 
 
 class Misread(NamedTuple):
@@ -354,6 +356,18 @@ class RemoteTarget(Target):
         Raises
         ------
         Gone, ConnectionError
+
+        """
+
+    def leave_out(self, handle: str, circuits: Sequence[int]) -> None:
+        """Tell the other side that nobody wants some circuits any more, as far as it can be told.
+
+        Asked of a target that ``forwards``, where the other side counts circuits as we do; more
+        than once of one circuit, and too late. Their results may be missing.
+
+        Raises
+        ------
+        ConnectionError
 
         """
 
