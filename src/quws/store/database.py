@@ -96,6 +96,11 @@ class Database:
         SQLite only: survive a power cut without losing the last commits, at
         the price of one disk sync for each.
 
+    Raises
+    ------
+    StoreUnavailable
+        The URL is of no database that quws knows, or demands what cannot be kept.
+
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
@@ -107,7 +112,10 @@ class Database:
             self._reads = sqlite.Pool(engine, "BEGIN", _READERS)
             self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
         else:
-            self._pool = postgres.Pool(self.url, pool_size)
+            try:
+                self._pool = postgres.Pool(self.url, pool_size)
+            except ValueError as error:
+                raise StoreUnavailable(f"QUWS_DATABASE_URL: {error}") from None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

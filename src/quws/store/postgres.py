@@ -27,6 +27,8 @@ _TRUSTED_SECONDS = 30.0
 """How long a connection may lie idle before it is asked whether it is there still."""
 _GOODBYE_SECONDS = 2.0
 """How long a server may take to break off a statement that nobody waits for any more."""
+_ANSWER_SECONDS = 30.0
+"""How long a server may take to answer who calls it, where the URL says nothing else."""
 _SETTINGS = """
 SET idle_in_transaction_session_timeout = '15s';
 SET lock_timeout = '20s'
@@ -34,6 +36,9 @@ SET lock_timeout = '20s'
 """A process that is frozen in a transaction must not keep its rows from all others."""
 _STATEMENTS = 300
 """So many of its statements a connection keeps prepared: more than there are kept texts."""
+_OF_LIBPQ = {"tcp_user_timeout", "gssencmode", "client_encoding", "fallback_application_name"}
+_OF_LIBPQ |= {f"keepalives{which}" for which in ("", "_idle", "_interval", "_count")}
+"""Options of a URL that only another driver, the one of migrations, knows and needs."""
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, OSError)
 
 
@@ -166,11 +171,29 @@ class Pool:
         return _Kept(connection, driver, monotonic())
 
 
+def dialled(url: URL) -> tuple[str, float]:
+    """Return what the driver is given of a URL, and how many seconds a server has to answer.
+
+    Raises
+    ------
+    ValueError
+        There is a demand in it that the driver cannot keep.
+
+    """
+    options = dict(url.query)
+    seconds = options.pop("connect_timeout", None)
+    if options.pop("channel_binding", "prefer") == "require":
+        raise ValueError("channel_binding=require cannot be kept: leave it out")
+    kept = {name: value for name, value in options.items() if name not in _OF_LIBPQ}
+    plain = url.set(drivername="postgresql", query=kept)
+    return plain.render_as_string(hide_password=False), float(str(seconds or _ANSWER_SECONDS))
+
+
 def _make_engine(url: URL) -> AsyncEngine:
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    dsn, seconds = dialled(url)
 
     async def connect(*_: Any, **options: Any) -> asyncpg.Connection[Any]:
-        made = await asyncpg.connect(dsn, statement_cache_size=_STATEMENTS)
+        made = await asyncpg.connect(dsn, statement_cache_size=_STATEMENTS, timeout=seconds)
         await made.execute(_SETTINGS)
         return made
 
