@@ -23,6 +23,8 @@ class Got:
     path: str
     headers: dict[str, str]
     body: bytes
+    answer: int | bytes = 204
+    """What it was answered with."""
 
     @property
     def type(self) -> str:
@@ -75,7 +77,7 @@ class Receiver:
         body = await reader.readexactly(int(headers["content-length"]))
         answer = self._will.popleft() if self._will else 204
         async with self._came:
-            self.got.append(Got(first.split()[1], headers, body))
+            self.got.append(Got(first.split()[1], headers, body, answer))
             self._came.notify_all()
         if answer == HANG:
             await reader.read()  # Until the sender hangs up.

@@ -29,6 +29,8 @@ Network = IPv4Network | IPv6Network
 MOST_URL = 1000
 KEPT_FOR = timedelta(days=1)
 """How long a message is tried to be delivered."""
+ANSWER_SECONDS = 10.0
+"""How long a receiver may take, from the name's being looked up to its answer."""
 _PREFIX = "whsec_"
 _SECRET_BYTES = 32
 _FIRST_SECONDS = 5.0
