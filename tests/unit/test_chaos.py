@@ -45,7 +45,7 @@ def test_a_complaint_is_heard_after_what_was_accepted_is_checked(
     with clients:
         until(lambda: tally.complaints or clients._running[0].done(), 10, "a complaint")
     checked: list[Tally] = []
-    monkeypatch.setattr(chaos_checks, "check_jobs", lambda _, told, __: checked.append(told))
+    monkeypatch.setattr(chaos_checks, "check_jobs", lambda _, told, *__: checked.append(told))
     with pytest.raises(AssertionError, match=complaint):
         chaos_checks.check(service, tally)
     assert checked == [tally]
