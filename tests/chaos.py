@@ -146,8 +146,9 @@ class Clients(Crowd):
             code = answer.text.partition(":")[0] if answer.status_code in (403, 429) else ""
             with self._tally.lock:
                 self._tally.refused[f"{answer.status_code} {code}".strip()] += 1
-            # Its owner's timeslot may have been cancelled meanwhile.
-            expected = answer.status_code in (429, 500, 502, 503) or code == "no_booked_timeslots"
+            # The timeslot of its owner may have been cancelled meanwhile.
+            expected = code in ("no_booked_timeslots", "quota_exceeded")
+            expected = expected or answer.status_code in (429, 500, 502, 503)
             if not expected:
                 self._tally.complain(f"{sent.kind}: {answer.status_code}, {answer.text}")
             return
