@@ -371,8 +371,9 @@ def test_nine_of_ten_jobs_end_between_the_low_and_the_high_of_their_quotes(
 ) -> None:
     # Half a second each on the clock of the device, however busy this machine is.
     circuit, shots = next(iter(ASYMMETRIC)), 4000
-    for _ in range(2):
-        done(http, submit(http, "qpu", circuit, SHOTS=shots))
+    # The first jobs of a process take longer: here jobs of another size, of which less is learned.
+    for warm_up in (100, 100, shots, shots, shots):
+        done(http, submit(http, "qpu", circuit, SHOTS=warm_up))
     jobs, quotes = [], []
     for _ in range(20):
         jobs.append(submit(http, "qpu", circuit, SHOTS=shots))
