@@ -288,12 +288,19 @@ class ResultsWritten(_Message):
     files: Annotated[list[ResultFile], Field(max_length=_MOST_FILES)]
 
 
+Versions = dict[
+    Annotated[str, Field(max_length=MOST_SAID)], Annotated[str, Field(max_length=MOST_SAID)]
+]
+"""The version of each library that a child has loaded for circuits, by its name."""
+
+
 class JobFailed(_Message):
     """The job ends in ERROR, because of one of its circuits where that is known."""
 
     kind: Literal["job_failed"] = "job_failed"
     error: JobError
     circuit: NonNegativeInt | None = None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NoRoom(_Message):
@@ -347,6 +354,7 @@ class Inspected(_Message):
     description: TargetDescription
     state: TargetState
     calibration: Calibration | None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NotInspected(_Message):
