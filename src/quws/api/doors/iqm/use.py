@@ -44,11 +44,11 @@ _NOTHING = CircuitOutcome({}, [])
 async def offered(targets: TargetService) -> list[TargetRecord]:
     """Return the targets that take IQM's circuits."""
     return [
-        item.record
-        for item in await targets.all()
-        if item.record.state.status is not TargetStatus.RETIRED
-        and item.record.objection is None
-        and Language.IQM_JSON in item.record.description.languages
+        record
+        for record in await targets.records()
+        if record.state.status is not TargetStatus.RETIRED
+        and record.objection is None
+        and Language.IQM_JSON in record.description.languages
     ]
 
 
