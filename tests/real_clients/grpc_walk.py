@@ -107,11 +107,11 @@ def measure(key: str, *qubits: str) -> tuple[str, tuple[str, ...], dict[str, Any
     return "measure", qubits, {"key": key}
 
 
-def endless() -> dict[str, Any]:
-    """Keeps the simulator busy for minutes."""
-    names = [f"QB{index}" for index in range(1, 23)]
+def endless(layers: int = 300) -> dict[str, Any]:
+    """Keeps the simulator busy for half a minute or more."""
+    names = [f"QB{index}" for index in range(1, 25)]
     steps: list[Any] = []
-    for layer in range(300):
+    for layer in range(layers):
         steps += [("prx", (name,), {"angle": 0.3 + layer, "phase": 0.1}) for name in names]
         first = layer % 2
         pairs = zip(names[first::2], names[first + 1 :: 2], strict=False)
@@ -187,10 +187,10 @@ def waiting(walk: Walk) -> dict[str, Any]:
 
 def silence(walk: Walk) -> dict[str, Any]:
     """A stream on which next to nothing happens, for longer than a usual server would bear it."""
-    job = walk.submit(endless(), shots=1)
+    job = walk.submit(endless(1000), shots=1)
     walk.until_it_runs(job)
     events = walk.jobs.SubscribeToJobV1(walk.lookup(job))
-    until = time.monotonic() + 60
+    until = time.monotonic() + 40
     kinds = set()
     for event in events:
         kinds.add(event.WhichOneof("value"))

@@ -68,8 +68,8 @@ def first_of(circuit: Any) -> list[str]:
 
 
 def endless() -> Any:
-    """Keeps the simulator busy for minutes."""
-    names = [f"QB{index}" for index in range(1, 23)]
+    """Keeps the simulator busy for half a minute or more."""
+    names = [f"QB{index}" for index in range(1, 25)]
     steps: list[Any] = []
     for layer in range(300):
         steps += [("prx", (name,), {"angle": 0.3 + layer, "phase": 0.1}) for name in names]

@@ -17,7 +17,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from starlette.requests import Request
 
-from quws.api.doors.iqm_grpc.errors import Told, told, told_fault
+from quws.api.doors.iqm_grpc.errors import StreamEnded, Told, told, told_fault
 from quws.api.doors.iqm_grpc.messages import PACKAGE, methods_of, request_class
 from quws.api.kit.auth import AuthSettings, Identification
 from quws.api.kit.body import MalformedBody
@@ -90,7 +90,7 @@ class Calls:
         ):
             try:
                 return await self._answered(method, function, request, sent, context)
-            except Refusal as refusal:
+            except (Refusal, StreamEnded) as refusal:
                 if isinstance(refusal, Unavailable):
                     _log.warning("unavailable", error=str(refusal), path=name)
                 seen.error = error = told(refusal)

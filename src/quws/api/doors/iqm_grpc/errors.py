@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf import json_format, struct_pb2
 from grpc import StatusCode
@@ -34,13 +34,19 @@ _LONGEST = 1000
 _INVALID = "invalid_payload"
 
 
-class JobDeleted(Refusal):
+class StreamEnded(Exception):
+    """A stream that its reader did not want to end, and why: no request was refused."""
+
+    code: ClassVar[str]
+
+
+class JobDeleted(StreamEnded):
     """The job that somebody follows is gone."""
 
     code = "job_deleted"
 
 
-class ServerCancel(Refusal):
+class ServerCancel(StreamEnded):
     """The process that serves somebody is about to end; another one goes on."""
 
     code = "server_cancel"
@@ -60,8 +66,6 @@ _TOLD: dict[type[Refusal], tuple[StatusCode, str | None]] = {
     IllegalMove: (StatusCode.FAILED_PRECONDITION, "job_not_submitted_to_qc"),
     NotFound: (StatusCode.NOT_FOUND, None),
     UnknownTarget: (StatusCode.NOT_FOUND, NotFound.code),
-    JobDeleted: (StatusCode.ABORTED, None),
-    ServerCancel: (StatusCode.ABORTED, None),
     Unauthenticated: (StatusCode.UNAUTHENTICATED, None),
     Forbidden: (StatusCode.PERMISSION_DENIED, None),
     Unavailable: (StatusCode.UNAVAILABLE, None),
@@ -79,8 +83,10 @@ class Told:
     metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def told(refusal: Refusal) -> Told:
+def told(refusal: Refusal | StreamEnded) -> Told:
     """Write a refusal; that of a payload with the list of what is wrong with it."""
+    if isinstance(refusal, StreamEnded):
+        return _told(StatusCode.ABORTED, refusal.code, str(refusal))
     known = (_TOLD[kind] for kind in type(refusal).__mro__ if kind in _TOLD)
     status, code = next(known, (StatusCode.INVALID_ARGUMENT, None))
     sentence = sentence_of(refusal)[:_LONGEST]
