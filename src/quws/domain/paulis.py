@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from typing_extensions import override
 
@@ -54,6 +55,10 @@ class Observable:
     @override
     def __str__(self) -> str:
         """Write it so that it reads as the same again."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         if not self.terms:
             return "0.0" if self.width is None else f"0.0*{'I' * self.width}"
         text = ""
