@@ -106,7 +106,7 @@ async def refused(call: Any) -> tuple[StatusCode, str, str, Any]:
         else:
             await call
     error = caught.value
-    metadata = dict(error.trailing_metadata())
+    metadata = dict(list(error.trailing_metadata()))
     details = None
     if "grpc-status-details-bin" in metadata:
         details = struct_pb2.Value.FromString(metadata["grpc-status-details-bin"])
