@@ -12,7 +12,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -49,8 +51,13 @@ def python_with(*packages: str) -> Path:
     return python
 
 
-def walk(python: Path, script: str, *arguments: str) -> Any:
-    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON."""
+def walk(
+    python: Path, script: str, *arguments: str, more: Mapping[str, str] = MappingProxyType({})
+) -> Any:
+    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON.
+
+    ``more`` are further variables that it has.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -58,7 +65,7 @@ def walk(python: Path, script: str, *arguments: str) -> Any:
     }
     done = subprocess.run(
         [str(python), str(_WALKS / script), *arguments],
-        env=kept,
+        env=kept | dict(more),
         capture_output=True,
         text=True,
         check=False,
