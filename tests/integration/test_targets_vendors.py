@@ -35,7 +35,7 @@ THERE = """
 adapter = "emulator"
 options = { device = "bluebell-5", drift = 0.0, noise = "none", repetition_delay = 0.0 }
 """
-ADAPTERS = ("iqm",)
+ADAPTERS = ("iqm", "qrmi")
 pytestmark = [pytest.mark.real_clients, pytest.mark.timeout(400)]
 
 
@@ -77,9 +77,23 @@ def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     folder = tmp_path_factory.mktemp("here")
     url = f"http://127.0.0.1:{other.port}"
     common = f'interpreter = "{python_with_extras()}"\nconformance = "none"\n'
+    token = '{ environment = "LAB_TOKEN" }'
     (folder / "targets.toml").write_text(
-        f'[iqm]\nadapter = "iqm"\n{common}options = {{ url = "{url}" }}\n'
-        'secrets.token = { environment = "LAB_TOKEN" }\n'
+        f"""
+        [iqm]
+        adapter = "iqm"
+        {common}
+        options.url = "{url}"
+        secrets.token = {token}
+
+        [qrmi]
+        adapter = "qrmi"
+        {common}
+        options.resource = "qpu"
+        options.type = "iqm-server"
+        options.settings.QRMI_IQM_ISA_ENDPOINT = "{url}"
+        secrets."settings.QRMI_IQM_ISA_TOKEN" = {token}
+        """
     )
     settings = {"QUWS_HEALTH_CHECK": "1", "LAB_TOKEN": other.token}
     with embedded(folder, settings) as service:
@@ -157,11 +171,11 @@ def test_whoever_dies_in_the_middle_it_runs_once(
     before = len(other.phases())
     job = create(http, SLOW, TARGET=adapter, SHOTS=5, PHASE="RUN")
     wait_for_status(http, job, "running at the other side")
+    other.kill()
+    wait_for_status(http, job, "does not answer")
     worker = worker_of(here, adapter)
     worker.kill()
     worker.wait(10)
-    other.kill()
-    wait_for_status(http, job, "does not answer")
     other.start()
     assert counts(http, job) == [{"1": 5}]
     assert job_json(http, job)["attempt"] == 2
