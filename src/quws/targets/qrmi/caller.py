@@ -184,4 +184,4 @@ def _brief(message: str) -> str:
             for found in (document, *(document.get("errors") or ())):
                 if isinstance(found, dict) and isinstance(found.get("message"), str):
                     return str(found["message"])[:_LONGEST]
-    return message[:_LONGEST]
+    return message.removeprefix("error in reqwest: ")[:_LONGEST]

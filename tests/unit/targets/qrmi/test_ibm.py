@@ -121,7 +121,7 @@ def test_delays_keep_their_unit_though_qpy_forgets_it() -> None:
     made.measure(0, 0)
     lab, timeless = device(), device(dt=None)
     payload = timeless.payload([timeless.compile(made, OPTIONS)], OPTIONS)
-    assert "delay[2.5ms]" in json.loads(payload.arguments["input"])["pubs"][0][0]
+    assert "delay[0.0025s]" in json.loads(payload.arguments["input"])["pubs"][0][0]
     payload = lab.payload([lab.compile(made, OPTIONS)], OPTIONS)
     sent = json.loads(payload.arguments["input"])["pubs"][0][0]["__value__"]
     (read,) = qpy.load(io.BytesIO(zlib.decompress(base64.b64decode(sent))))
