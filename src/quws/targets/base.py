@@ -286,6 +286,16 @@ class RemoteTarget(Target):
     when it is looked for. Not waited for where the other side is idempotent.
     """
 
+    def prepare(self) -> None:
+        """Ask the other side for what compiling needs; called before the first circuit of a job.
+
+        Raises
+        ------
+        ConnectionError
+            It does not answer now.
+
+        """
+
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         """Hand over a job under a key of ours; gives the handle of the other side.

@@ -185,6 +185,10 @@ class Qrmi(RemoteTarget):
     # -- a task there -------------------------------------------------------------------
 
     @override
+    def prepare(self) -> None:
+        _ = self._device
+
+    @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         from quws.targets.qrmi.caller import CallRefused, CallUncertain  # noqa: PLC0415
 
