@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from quws.domain.circuits import Register
 from quws.domain.kinds import JobKind
+from quws.domain.words import first_fault
 
 T = TypeVar("T")
 
@@ -314,9 +315,8 @@ def _validated(adapter: TypeAdapter[T], content: Any) -> T:
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UnreadableOutcomes(f"the outcomes are not right at {place}: {first['msg']}") from None
+        place, why = first_fault(error)
+        raise UnreadableOutcomes(f"the outcomes are not right at {place}: {why}") from None
 
 
 # -- writing -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from typing_extensions import override
 
-from quws.domain.words import cut
+from quws.domain.words import counted, cut
 
 MOST_TERMS = 1000
 """Terms that one observable may have."""
@@ -94,7 +94,8 @@ class Observable:
         """
         if self.width is not None and self.width != qubits:
             raise Unreadable(
-                f"'{cut(str(self))}' has {self.width} letters, and {which} has {qubits} qubits:"
+                f"'{cut(str(self))}' has {counted(self.width, 'letter')}, and {which} has"
+                f" {counted(qubits, 'qubit')}:"
                 " write a letter for each, that of qubit 0 last, or name the qubits (Z0 X2)"
             )
         largest = max((term.paulis[-1][0] for term in self.terms if term.paulis), default=-1)

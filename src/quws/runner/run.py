@@ -232,7 +232,7 @@ class RunRole(Role):
             JobOutcomes(
                 request.job,
                 self._target.name,
-                work.options.shots,
+                work.options.shots_run,
                 [outcomes[index] for index in range(len(facts))],
                 versions(),
             ),

@@ -176,7 +176,7 @@ def _pieces(
     if form is Format.NPZ:
         return packed.written(chunks(), found)
     registers = [(item.index, item.registers) for item in found]
-    shots = job.spec.options.shots
+    shots = job.spec.options.shots_run
     ways = ways_of(item.mitigation for item in found)
     frame = Frame(
         table_named(table, mitigated=bool(ways)),
