@@ -9,8 +9,6 @@ from clients import python_with, walk
 from commands import quws
 from harness import Service
 
-from quws.domain.circuits import Language
-
 pytestmark = pytest.mark.real_clients
 
 older = pytest.mark.older_clients
@@ -126,13 +124,3 @@ def test_iqm_client_by_its_old_protocol(closed: Service, token: str) -> None:
 @older
 def test_iqm_client_that_knows_no_tokens(service: Service) -> None:
     cocos_walk("13.4", service.url)
-
-
-@older
-@pytest.mark.skipif("CIRQ-JSON" not in set(Language), reason="Cirq's circuits are not read yet")
-@pytest.mark.parametrize("version", ["v0.3.0", "v0.2.0"])
-def test_superstaq_service(closed: Service, token: str, version: str) -> None:
-    python = python_with("cirq-superstaq==0.5.70", "qiskit-superstaq==0.5.70")
-    told = walk(python, "superstaq_walk.py", version, "cirq", closed.url, token)
-    assert (told["counts"], told["inputs"]) == ({"01": 5}, True)
-    assert set(told["both"]) <= {"00", "11"}

@@ -59,7 +59,7 @@ def job_message(found: Snapshot, computer: Any) -> Any:
         id=uuid_message(UUID(job.id)),
         type=_CIRCUIT,
         quantum_computer=computer,
-        input=JobInput(job_type=_CIRCUIT, shots=job.spec.options.shots, circuits=job.circuits),
+        input=JobInput(job_type=_CIRCUIT, shots=job.spec.options.shots_run, circuits=job.circuits),
         status=JOB_STATUS[status].number,
         created_at=timestamp(job.creation_time),
         updated_at=timestamp(max([job.creation_time, *times])),
