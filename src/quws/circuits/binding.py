@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.exceptions import QiskitError
 
 from quws.circuits.formats.format import Input
@@ -22,8 +23,18 @@ class Bindable:
 
     def __init__(self, circuit: QuantumCircuit, inputs: Mapping[str, Input]) -> None:
         used = set(circuit.parameters)
-        self._circuit = circuit
+        self.circuit = circuit
+        """The circuit without values. Not to be changed."""
         self._inputs = {name: item for name, item in inputs.items() if item.parameter in used}
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+        return [item.parameter for item in self._inputs.values()]
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of these parameters, in their order, as the circuit takes them."""
+        return [item.taken(values[name]) for name, item in self._inputs.items()]
 
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make the circuit with values for all of its parameters.
@@ -36,7 +47,7 @@ class Bindable:
         """
         given = {item.parameter: item.taken(values[name]) for name, item in self._inputs.items()}
         try:
-            made = self._circuit.assign_parameters(given, flat_input=True)
+            made = self.circuit.assign_parameters(given, flat_input=True)
             check_numbers(made)
         except InvalidCircuit as refusal:
             raise InvalidCircuit(f"{refusal.sentence}, {_where(values)}") from None
@@ -45,12 +56,8 @@ class Bindable:
         return made
 
 
-def read_to_bind(
-    source: str, language: Language, limits: CircuitLimits
-) -> Callable[[Mapping[str, float]], QuantumCircuit]:
+def read_to_bind(source: str, language: Language, limits: CircuitLimits) -> Bindable:
     """Read a circuit of which all is known but the values of its parameters.
-
-    Return what makes the circuit with values; see ``Bindable.at``.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def read_to_bind(
 
     """
     found = read_checked(source, language, limits)
-    return Bindable(found.circuit, found.inputs).at
+    return Bindable(found.circuit, found.inputs)
 
 
 def _where(values: Mapping[str, float]) -> str:

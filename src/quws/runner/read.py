@@ -90,8 +90,8 @@ class ReadRole(Role):
         if bindings is None:
             return lambda index: self._parse(circuits[index], languages[index], request.limits)
         _, facts = self._parse(circuits[0], languages[0], request.limits)
-        at = self._to_bind(circuits[0], facts.language, request.limits)
-        return lambda index: (at(bindings.of(index)), facts)
+        bound = self._to_bind(circuits[0], facts.language, request.limits)
+        return lambda index: (bound.at(bindings.of(index)), facts)
 
     def _transcript(
         self, circuit: QuantumCircuit, facts: CircuitFacts, request: ReadCircuits
