@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    union_all,
 )
 from sqlalchemy.exc import DBAPIError
 
@@ -39,8 +41,11 @@ _TAGS = func.coalesce(_j.tags, _j.spec["tags"], type_=JSON).label("tags")
 # Written as in the indexes: only then do both databases see that those fit.
 _SHORT_RUN_ID = text(f"length(jobs.run_id) <= {INDEXED_RUN_ID}")
 _OTHER_RUN_ID = text(f"(jobs.run_id IS NULL OR length(jobs.run_id) > {INDEXED_RUN_ID})")
+_OF_EVERYBODY = text(f"jobs.{t.OF_EVERYBODY}")
+_TAGS_OF_EVERYBODY = text(t.TAGS_OF_EVERYBODY.replace("tag", "job_tags.tag"))
 _ENDED = text("jobs.end_time IS NOT NULL")
 _NOT_ENDED = text("jobs.end_time IS NULL")
+_FEW_PHASES = 4
 _REF = len(select_refs().selected_columns)
 _log = structlog.get_logger(__name__)
 
@@ -94,8 +99,8 @@ class JobListing:
             columns = [*select_refs().selected_columns]
             if _j.end_time in stretch.keys:
                 columns.append(_j.end_time)
-            first = _query(wanted, stretch, columns).limit(_MOST)
-            following = first.where(stretch.beyond)
+            first = _some(wanted, stretch, columns, _MOST)
+            following = _some(wanted, stretch, columns, _MOST, behind=True)
             while left is None or left > 0:
                 size = CHUNK if left is None else min(left, CHUNK)
                 query = following if values else first
@@ -174,7 +179,7 @@ class JobListing:
         found: list[Any] = []
         most = limit if wanted.last is None else min(limit, wanted.last)
         for stretch, values in _stretches_behind(wanted, past):
-            query = _query(
+            query = _some(
                 wanted,
                 stretch,
                 [
@@ -189,9 +194,9 @@ class JobListing:
                     _j.quote,
                     _j.name,
                 ],
-            ).limit(most - len(found))
-            if values:
-                query = query.where(stretch.beyond)
+                most - len(found),
+                behind=bool(values),
+            )
             async with self._database.read() as connection:
                 found += (await connection.execute(query, values)).all()
             if len(found) >= most:
@@ -241,6 +246,40 @@ def _stretches_behind(
     return [(first, first.place(past)), *((item, {}) for item in others)]
 
 
+def _some(
+    wanted: ListFilter,
+    stretch: _Stretch,
+    columns: Sequence[Any],
+    most: int | BindParameter[int],
+    *,
+    behind: bool = False,
+) -> Select[Any]:
+    """Return the query of the first jobs of a stretch, or of those behind a place."""
+    only = [stretch.beyond] if behind else []
+    if not _of_few_phases(wanted):
+        return _query(wanted, stretch, columns).where(*only).limit(most)
+    # An index has the order within each phase: of each so many are read, and no others.
+    each = [
+        _query(replace(wanted, phases=frozenset({phase})), stretch, [_j.id])
+        .where(*only)
+        .limit(most)
+        .subquery()
+        for phase in sorted(wanted.phases)
+    ]
+    ids = union_all(*(select(item.c.id) for item in each))
+    return select(*columns).where(_j.id.in_(ids)).order_by(*stretch.order).limit(most)
+
+
+def _of_few_phases(wanted: ListFilter) -> bool:
+    others = (wanted.tags, wanted.run_id, wanted.target, wanted.text, wanted.key)
+    return (
+        1 < len(wanted.phases) <= _FEW_PHASES
+        and not wanted.everybody
+        and wanted.order in (Order.NEWEST, Order.OLDEST)
+        and not any(others)
+    )
+
+
 def _query(wanted: ListFilter, stretch: _Stretch, columns: Sequence[Any]) -> Select[Any]:
     query = select(*columns).where(*_clauses(wanted), *stretch.only)
     if wanted.tags:
@@ -248,7 +287,9 @@ def _query(wanted: ListFilter, stretch: _Stretch, columns: Sequence[Any]) -> Sel
         first, *others = sorted(wanted.tags)
         query = query.join_from(t.jobs, t.job_tags, _tags.job_id == _j.id)
         query = query.where(_tags.tag == first)
-        if not wanted.everybody:
+        if wanted.everybody:
+            query = query.where(_TAGS_OF_EVERYBODY)
+        else:
             query = query.where(_tags.owner == (wanted.owner or ""))
         query = query.where(*map(_has_tag, others))
     return query.order_by(*stretch.order)
@@ -277,7 +318,9 @@ def _says(wanted: ListFilter, words: str) -> ColumnElement[bool]:
 
 def _clauses(wanted: ListFilter) -> list[Any]:
     clauses: list[Any] = []
-    if not wanted.everybody:
+    if wanted.everybody:
+        clauses.append(_OF_EVERYBODY)
+    else:
         clauses.append(_j.owner == (wanted.owner or ""))
     clauses.append(in_phases(wanted.phases) if wanted.phases else not_archived())
     if wanted.after is not None:
