@@ -275,6 +275,9 @@ async def test_a_text_is_looked_for_in_my_jobs_alone(full: JobStore, full_url: s
     plan = await plan_of_list(full, full_url, wanted, rows=0)
     assert_uses(plan, NEWEST, NEWEST_IN_PHASE, OF_TARGET)
     assert "Seq Scan" not in plan, plan
+    if full_url.startswith("sqlite"):
+        # All tags of the owner, for each job, would be the square of what there is.
+        assert_uses(plan, "sqlite_autoindex_job_tags_1")
 
 
 async def test_few_jobs_among_many(full: JobStore, full_url: str) -> None:
