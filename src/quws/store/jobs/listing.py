@@ -269,6 +269,8 @@ class JobListing:
                 clauses.append(_SHORT_RUN_ID)
         if wanted.target is not None:
             clauses.append(_j.target == wanted.target)
+        if wanted.session is not None:
+            clauses.append(_j.session == wanted.session)
         if wanted.text is not None:
             clauses.append(self._says(wanted, wanted.text))
         if wanted.key is not None:
