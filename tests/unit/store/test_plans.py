@@ -381,7 +381,7 @@ async def test_whether_anything_is_due(full: JobStore, full_url: str) -> None:
     plan = caught.plan(full_url)
     for index in ("ix_jobs_deadline", "ix_jobs_lease", "ix_jobs_destruction"):
         assert_uses(plan, index)
-    assert_uses(plan, "ix_jobs_queue", "ix_jobs_owner_turn")
+    assert_uses(plan, "ix_jobs_queue", "ix_jobs_turn", "ix_jobs_owner_turn")
 
 
 async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:
