@@ -12,18 +12,41 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 from programs import NoTool, uv
 
+_ROOT = Path(__file__).parents[1]
 _WALKS = Path(__file__).parent / "real_clients"
+_EXTRAS = ("iqm", "qrmi", "superstaq")
+"""Of those that add adapters: one environment can have them all."""
 _SECONDS = 200
 
 
-def python_with(*packages: str) -> Path:
+def python_with_extras() -> Path:
+    """Return the Python of an environment that has this quws, and the vendors' packages.
+
+    Raises
+    ------
+    NoTool
+        They cannot be installed.
+
+    """
+    wanted = f"{_ROOT}[{','.join(_EXTRAS)}]"
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    return python_with("--editable", wanted, made_of=json.dumps(project))
+
+
+def python_with(*packages: str, made_of: str = "") -> Path:
     """Return the Python of an environment that has these packages, and no others by name.
+
+    Parameters
+    ----------
+    made_of
+        What it must be made anew for when it changes.
 
     Raises
     ------
@@ -34,7 +57,8 @@ def python_with(*packages: str) -> Path:
     place = os.environ.get("QUWS_TEST_CLIENTS")
     cache = Path(place) if place else user_cache_path("quws") / "test-clients"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    key = hashlib.sha256(" ".join([version, *packages]).encode()).hexdigest()[:12]
+    wanted = [version, *packages, *([made_of] if made_of else [])]
+    key = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:12]
     folder = cache / key
     python = folder / "bin" / "python"
     cache.mkdir(parents=True, exist_ok=True)

@@ -286,6 +286,8 @@ class RemoteState:
     """How many of its circuits are done."""
     transient: bool = True
     """Of one that failed: whether the same may work when it is sent again."""
+    notes: Sequence[str] = ()
+    """What happened to it there, for the timeline once it is over."""
 
 
 class Gone(Exception):

@@ -11,7 +11,7 @@ from quws.api.doors.iqm.errors import SOURCE
 from quws.api.doors.iqm.names import calibration_set_id
 from quws.api.doors.iqm.request import METADATA, CircuitsRequest
 from quws.domain.job import TimelineEntry
-from quws.domain.phases import Phase
+from quws.domain.phases import FINAL, Phase
 from quws.schemas.instant import Instant
 from quws.services.snapshots import Snapshot
 
@@ -103,6 +103,8 @@ def job_data(found: Snapshot) -> JobData:
     job, details = found.job, found.details
     status = STATUS[job.phase]
     started = job.start_time is not None
+    # One that has just begun may not have said yet what it runs with.
+    settled = started and (job.calibration_id is not None or job.phase in FINAL)
     errors = []
     if job.error is not None:
         errors.append(Error(message=job.error.message, error_code=job.error.code))
@@ -118,7 +120,7 @@ def job_data(found: Snapshot) -> JobData:
         compilation=Compilation(
             calibration_set_id=calibration_set_id(job.target, job.calibration_id)
         )
-        if started
+        if settled
         else None,
         messages=_messages(found, status),
         errors=errors,
