@@ -13,7 +13,9 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -73,8 +75,13 @@ def python_with(*packages: str, made_of: str = "") -> Path:
     return python
 
 
-def walk(python: Path, script: str, *arguments: str) -> Any:
-    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON."""
+def walk(
+    python: Path, script: str, *arguments: str, more: Mapping[str, str] = MappingProxyType({})
+) -> Any:
+    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON.
+
+    ``more`` are further variables that it has.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -82,7 +89,7 @@ def walk(python: Path, script: str, *arguments: str) -> Any:
     }
     done = subprocess.run(
         [str(python), str(_WALKS / script), *arguments],
-        env=kept,
+        env=kept | dict(more),
         capture_output=True,
         text=True,
         check=False,

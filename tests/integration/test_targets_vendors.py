@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from answers import expect
 from circuits import BELL3
-from clients import python_with_extras
+from clients import python_with_extras, walk
 from commands import quws
 from elsewhere import worker_of
 from harness import Service, add_users, embedded, free_port, kill_tree, start_embedded, stop, until
@@ -35,7 +36,9 @@ THERE = """
 adapter = "emulator"
 options = { device = "bluebell-5", drift = 0.0, noise = "none", repetition_delay = 0.0 }
 """
-ADAPTERS = ("iqm",)
+IBM = "/ibm/experimental/api/v1"
+"""Where the door of IBM's clients is, in a quws that has one."""
+ADAPTERS = ["iqm", "qrmi"] + ["ibm"] * (find_spec("quws.api.doors.ibm") is not None)
 pytestmark = [pytest.mark.real_clients, pytest.mark.timeout(400)]
 
 
@@ -77,10 +80,39 @@ def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     folder = tmp_path_factory.mktemp("here")
     url = f"http://127.0.0.1:{other.port}"
     common = f'interpreter = "{python_with_extras()}"\nconformance = "none"\n'
+    token = '{ environment = "LAB_TOKEN" }'
     (folder / "targets.toml").write_text(
-        f'[iqm]\nadapter = "iqm"\n{common}options = {{ url = "{url}" }}\n'
-        'secrets.token = { environment = "LAB_TOKEN" }\n'
+        f"""
+        [iqm]
+        adapter = "iqm"
+        {common}
+        options.url = "{url}"
+        secrets.token = {token}
+
+        [qrmi]
+        adapter = "qrmi"
+        {common}
+        options.resource = "qpu"
+        options.type = "iqm-server"
+        options.settings.QRMI_IQM_ISA_ENDPOINT = "{url}"
+        secrets."settings.QRMI_IQM_ISA_TOKEN" = {token}
+        """
     )
+    if "ibm" in ADAPTERS:
+        with (folder / "targets.toml").open("a") as file:
+            file.write(
+                f"""
+                [ibm]
+                adapter = "qrmi"
+                {common}
+                options.resource = "qpu"
+                options.type = "ibm-quantum-compute-service"
+                options.settings.QRMI_IBM_QCS_ENDPOINT = "{url}{IBM}"
+                options.settings.QRMI_IBM_QCS_IAM_ENDPOINT = "{url}{IBM}"
+                options.settings.QRMI_IBM_QCS_SERVICE_CRN = "crn:v1:quws:public:x:y:a/b:c::"
+                secrets."settings.QRMI_IBM_QCS_IAM_APIKEY" = {token}
+                """
+            )
     settings = {"QUWS_HEALTH_CHECK": "1", "LAB_TOKEN": other.token}
     with embedded(folder, settings) as service:
         yield service
@@ -150,22 +182,41 @@ def test_what_waits_or_runs_there_is_cancelled_there(http: httpx.Client, other: 
     until(lambda: other.phases()[: len(gone)] == gone, 30, "jobs that are cancelled there")
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
-def test_whoever_dies_in_the_middle_it_runs_once(
-    http: httpx.Client, here: Service, other: Other, adapter: str
+def test_whoever_dies_in_the_middle_each_job_runs_once(
+    http: httpx.Client, here: Service, other: Other
 ) -> None:
     before = len(other.phases())
-    job = create(http, SLOW, TARGET=adapter, SHOTS=5, PHASE="RUN")
-    wait_for_status(http, job, "running at the other side")
-    worker = worker_of(here, adapter)
-    worker.kill()
-    worker.wait(10)
+    jobs = [create(http, SLOW, TARGET=name, SHOTS=4, PHASE="RUN") for name in ADAPTERS]
+    until(lambda: len(other.phases()) == before + len(jobs), 30, "jobs that are there")
+    until(lambda: "EXECUTING" in other.phases(), 30, "one that runs there")
     other.kill()
-    wait_for_status(http, job, "does not answer")
+    for job in jobs:
+        wait_for_status(http, job, "does not answer")
+    for name in ADAPTERS:
+        worker = worker_of(here, name)
+        worker.kill()
+        worker.wait(10)
     other.start()
-    assert counts(http, job) == [{"1": 5}]
-    assert job_json(http, job)["attempt"] == 2
-    assert len(other.phases()) == before + 1
+    for job in jobs:
+        assert counts(http, job) == [{"1": 4}]
+        assert job_json(http, job)["attempt"] == 2
+    assert len(other.phases()) == before + len(jobs)
+
+
+def test_what_goes_wrong_on_the_way(other: Other) -> None:
+    told = walk(python_with_extras(), "adapters_walk.py", other.service.url, other.token)
+    for adapter in ("iqm", "qrmi"):
+        found = told[adapter]
+        assert found["bad token"][0] == "ConnectionError", "an operator may mend it"
+        assert "these credentials are wrong" in found["bad token"][1]
+        # It has arrived, and nobody was told: it is not sent again.
+        assert found["answer lost"][0] == found["looked for"][0] == "Doubt"
+        assert found["unknown"][0] == "Gone"
+        assert found["refused"][0] == "InvalidParameter"
+        assert "does not take the job: SHOTS must be at most" in found["refused"][1]
+        assert found["nobody there"][0] == found["nobody there to look"][0] == "ConnectionError"
+    assert "no answer within" in told["hangs"]["told"][1] and told["hangs"]["in time"]
+    assert told["star"] == ["move", "cz", "move"]
 
 
 # Last: the other site's target does not come back.
@@ -176,9 +227,10 @@ def test_why_it_failed_there_is_said_here(http: httpx.Client, other: Other) -> N
     wait_for_status(http, jobs[1], "queued at the other side")
     with other.service.client(auth=("root@lab", "root@lab-password")) as operator:
         expect(operator.post("/targets/qpu", data={"STATUS": "retired"}), 303)
-    for job in jobs[1:]:
+    for name, job in zip(ADAPTERS, jobs[1:], strict=True):
         assert wait(http, job) == "ERROR"
         (error,) = job_json(http, job)["errors"]
-        assert error["code"] == "remote_failed"
-        assert "retired" in error["message"]
+        assert error["code"] == "remote_failed", error
+        # QRMI tells no reason of IQM's, but what happened.
+        assert ("created" if name == "qrmi" else "retired") in error["message"]
     http.post(f"{jobs[0]}/phase", data={"PHASE": "ABORT"})

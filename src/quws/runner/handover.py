@@ -156,6 +156,7 @@ class RemoteRun:
             time.sleep(min(left, self._target.poll_seconds))
 
     def _submitted(self) -> str:
+        self._persistently(self._target.prepare)
         sent = self._circuits()
         self._left_out = sent.left_out
         pause = self._target.poll_seconds

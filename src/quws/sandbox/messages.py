@@ -20,6 +20,7 @@ from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.rewritten import Rewritten
 from quws.domain.targets import Calibration, TargetDescription, TargetState
+from quws.domain.versions import Versions
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
@@ -229,9 +230,7 @@ class CircuitStarted(_Message):
 
 
 class ResultFile(_Message):
-    """A file that is a result of the job. ``content`` is all of it where it is small: then it is
-    not in the folder.
-    """
+    """A file that is a result of the job: a small one is in ``content`` and not in the folder."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     file: FileName
@@ -243,8 +242,7 @@ class CircuitFinished(_Message):
     """A circuit has its result.
 
     ``outcome`` is it where it is small, else ``file`` holds it, and ``compiled`` the circuit as it
-    ran; all for a circuit of a batch only: those of a job with one circuit come with its other
-    results.
+    ran; all in a batch only: those of a single circuit come with the other results of its job.
     """
 
     kind: Literal["circuit_finished"] = "circuit_finished"
@@ -297,6 +295,7 @@ class JobFailed(_Message):
     kind: Literal["job_failed"] = "job_failed"
     error: JobError
     circuit: NonNegativeInt | None = None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NoRoom(_Message):
@@ -350,6 +349,7 @@ class Inspected(_Message):
     description: TargetDescription
     state: TargetState
     calibration: Calibration | None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NotInspected(_Message):

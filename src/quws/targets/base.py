@@ -315,6 +315,16 @@ class RemoteTarget(Target):
     when it is looked for. Not waited for where the other side is idempotent.
     """
 
+    def prepare(self) -> None:
+        """Ask the other side for what compiling needs; called before the first circuit of a job.
+
+        Raises
+        ------
+        ConnectionError
+            It does not answer now.
+
+        """
+
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         """Hand over a job under a key of ours; gives the handle of the other side.
@@ -384,5 +394,8 @@ class RemoteTarget(Target):
         """
 
     def calibration_of(self, handle: str) -> Calibration | None:
-        """Read the calibration that a submission runs with; asked once it runs."""
+        """Read the calibration that a submission runs with.
+
+        Asked once it runs, and where it is None then, once more when it is done.
+        """
         return self.calibration()

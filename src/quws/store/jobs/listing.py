@@ -290,6 +290,8 @@ def _clauses(wanted: ListFilter) -> list[Any]:
             clauses.append(_SHORT_RUN_ID)
     if wanted.target is not None:
         clauses.append(_j.target == wanted.target)
+    if wanted.session is not None:
+        clauses.append(_j.session == wanted.session)
     if wanted.text is not None:
         clauses.append(_says(wanted, wanted.text))
     if wanted.key is not None:

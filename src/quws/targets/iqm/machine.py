@@ -74,7 +74,7 @@ class Machine:
         calibration: Calibration | None,
         level: int,
     ) -> None:
-        self.calibration_set = str(dynamic["calibration_set_id"])
+        self.calibration = calibration
         self.names: list[str] = qubit_names(static, dynamic)
         self._places = {name: number for number, name in enumerate(self.names)}
         loci = {name: list(_loci(gate)) for name, gate in dynamic["gates"].items()}

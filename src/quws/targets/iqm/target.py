@@ -165,6 +165,10 @@ class Iqm(RemoteTarget):
     # -- a job there --------------------------------------------------------------------
 
     @override
+    def prepare(self) -> None:
+        _ = self._machine
+
+    @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         documents = self._machine.write(circuits)
         handle = self._site.submit(documents, options.shots, use_timeslot=self._use_timeslot)
