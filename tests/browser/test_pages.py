@@ -83,6 +83,7 @@ PAGES: dict[str, Any] = {
     "targets": "/targets",
     "target": "/targets/simulator",
     "device": "/targets/device",
+    "sessions": "/sessions",
     "operator": "/operator",
     "account-none": "/account",
     "job-pending": lambda known: known.pending,
