@@ -127,6 +127,8 @@ class CircuitFacts(BaseModel):
     delays: bool = False
     parameters: list[str] = Field(default_factory=list)
     """The names of its parameters, which have no values yet; what is told here holds for all."""
+    active: list[int] | None = None
+    """The qubits on which something happens, where there are others too; None for all."""
     shots: int | None = None
     """How often it is to be run, where that stands in the text of the circuits; None for what the
     job says.

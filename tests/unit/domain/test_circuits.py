@@ -58,6 +58,7 @@ def test_nothing_is_claimed_of_a_circuit_that_nobody_has_counted() -> None:
         "control_flow": False,
         "delays": False,
         "parameters": [],
+        "active": None,
         "shots": None,
     }
 
