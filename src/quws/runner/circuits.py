@@ -22,12 +22,54 @@ from quws.sandbox.roles import Connection, ParentGone, unexpected
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
 Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
 Again = Callable[[str, Language, CircuitLimits], "QuantumCircuit"]
-AtValues = Callable[[Mapping[str, float]], "QuantumCircuit"]
-ToBind = Callable[[str, Language, CircuitLimits], AtValues]
 Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
+
+
+class Bindable(Protocol):
+    """A circuit with parameters that was read; see ``quws.circuits.binding``."""
+
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The circuit without values. Not to be changed."""
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of these parameters, in their order."""
+
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make the circuit with values.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
+
+class Maker(Protocol):
+    """Makes circuits of which the values come later."""
+
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make one of the circuits.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
+    def one(self) -> Bindable | None:
+        """Return the circuit that all are but for their values; None where there is no such."""
+
+
+ToBind = Callable[[str, Language, CircuitLimits], Maker]
 
 
 class Circuits(Protocol):
@@ -51,6 +93,15 @@ class Circuits(Protocol):
 
         """
 
+    def bindable(self) -> Bindable | None:
+        """Return the circuit with parameters that values make all of; None where there is none.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
 
 class Texts:
     """Circuits that are read here.
@@ -70,7 +121,7 @@ class Texts:
         self._parse = parse
         self._again = again
         self._to_bind = to_bind
-        self._at: AtValues | None = None
+        self._made: Maker | None = None
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
@@ -82,11 +133,20 @@ class Texts:
         if self._known is None:
             return self._parse(source, None, limits)
         facts, bindings = self._known[index], self._request.bindings
-        if bindings is not None:
-            if self._at is None:
-                self._at = self._to_bind(source, facts.language, limits)
-            return self._at(bindings.of(index)), facts
+        if bindings is not None and (maker := self._maker()) is not None:
+            return maker.at(bindings.of(index)), facts
         return self._again(source, facts.language, limits), facts
+
+    def bindable(self) -> Bindable | None:
+        """Read the circuit that has parameters, once."""
+        maker = self._maker()
+        return None if maker is None else maker.one()
+
+    def _maker(self) -> Maker | None:
+        if self._made is None and self._known and self._request.bindings is not None:
+            language = self._known[0].language
+            self._made = self._to_bind(self._request.text(0), language, self._request.limits)
+        return self._made
 
 
 class Transcripts:
@@ -122,6 +182,9 @@ class Transcripts:
             return self._build(transcript, self._request.limits), facts
         except ValueError as fault:
             raise _broken() from fault
+
+    def bindable(self) -> None:
+        """Whoever reads circuits elsewhere fills their parameters in as well."""
 
     def _read(self, index: int) -> tuple[Any, CircuitFacts]:
         if not self._coming or self._coming[0] != index:

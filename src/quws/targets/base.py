@@ -18,6 +18,7 @@ from quws.domain.targets import Feature, TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
     from quws.domain.bases import Basis
     from quws.domain.circuits import CircuitFacts, Language
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from quws.domain.options import RunOptions
     from quws.domain.paulis import Observable
     from quws.domain.targets import Calibration, TargetDescription
+    from quws.targets.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class CircuitResult(CircuitOutcome):
 
     notes: list[str] = field(default_factory=list, kw_only=True)
     """What a user should know, for the timeline: why this engine, for one."""
+    compiled: str | None = field(default=None, kw_only=True)
+    """The circuit that ran, as OpenQASM 3, where it was compiled elsewhere and is known."""
 
 
 class Misread(NamedTuple):
@@ -234,6 +238,31 @@ class Target(ABC):
         """
         return None
 
+    def sweep(
+        self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
+    ) -> Sweep | None:
+        """Take a circuit with parameters, of which values will make many.
+
+        Parameters
+        ----------
+        parameters
+            Those that its gates use, in the order of the values.
+        options
+            Of the job. Where they want expectation values the circuit measures nothing at its
+            end.
+
+        Returns
+        -------
+        Sweep or None
+            What runs it. None where the circuit of each row is to be run by itself.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+
+        """
+        return None
+
 
 class RemoteStatus(StrEnum):
     """Where a submission stands at the other side."""
@@ -257,6 +286,8 @@ class RemoteState:
     """How many of its circuits are done."""
     transient: bool = True
     """Of one that failed: whether the same may work when it is sent again."""
+    notes: Sequence[str] = ()
+    """What happened to it there, for the timeline once it is over."""
 
 
 class Gone(Exception):
@@ -283,6 +314,16 @@ class RemoteTarget(Target):
     """How long a submission that was cut off may still be under way, so that it is not there yet
     when it is looked for. Not waited for where the other side is idempotent.
     """
+
+    def prepare(self) -> None:
+        """Ask the other side for what compiling needs; called before the first circuit of a job.
+
+        Raises
+        ------
+        ConnectionError
+            It does not answer now.
+
+        """
 
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
@@ -327,6 +368,18 @@ class RemoteTarget(Target):
         Raises
         ------
         Gone, ConnectionError
+
+        """
+
+    def leave_out(self, handle: str, circuits: Sequence[int]) -> None:
+        """Tell the other side that nobody wants some circuits any more, as far as it can be told.
+
+        Asked of a target that ``forwards``, where the other side counts circuits as we do; more
+        than once of one circuit, and too late. Their results may be missing.
+
+        Raises
+        ------
+        ConnectionError
 
         """
 

@@ -14,15 +14,16 @@ from qiskit.qpy import QPY_VERSION, formats
 from quws.circuits.formats.qpy_guard import OLDEST, Walk
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 _TABLE = 16
 """From this version on a file has a table of where its circuits are."""
 
 
-def write(circuit: QuantumCircuit) -> bytes:
-    """Write a circuit, in the version that the oldest clients read whom this service serves."""
+def write(*circuits: QuantumCircuit) -> bytes:
+    """Write circuits, in the version that the oldest clients read whom this service serves."""
     file = io.BytesIO()
-    qpy.dump(circuit, file, version=OLDEST)
+    qpy.dump(list(circuits), file, version=OLDEST)
     return file.getvalue()
 
 
@@ -57,7 +58,8 @@ class _Cutting(Walk):
             )
         if not 1 <= head.num_programs <= most:
             raise InvalidCircuit(
-                f"the QPY file has {head.num_programs} circuits; the target takes 1 to {most}"
+                f"the QPY file has {counted(head.num_programs, 'circuit')}; the target takes"
+                f" {'1' if most == 1 else f'1 to {most}'}"
             )
         self.circuits_follow()
         alone = struct.pack(formats.FILE_HEADER_V10_PACK, *head._replace(num_programs=1)) + b"q"
