@@ -123,4 +123,5 @@ class ListFilter:
     target: str | None = None
     text: str | None = None
     """Only jobs with this in their name, their run id or a tag, in whatever case."""
+    session: str | None = None
     order: Order = Order.NEWEST

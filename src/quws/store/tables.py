@@ -25,7 +25,7 @@ from quws.domain.labels import INDEXED_RUN_ID
 from quws.store.instants import Instant
 
 
-def _only(condition: str) -> dict[str, Any]:
+def only(condition: str) -> dict[str, Any]:
     """Return what makes an index one of the rows of which a condition holds."""
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
@@ -41,6 +41,12 @@ metadata = MetaData(
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
 _OWNERS = ("target", "owner", "turn")
 _WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
+OF_EVERYBODY = "circuits >= 0"
+TAGS_OF_EVERYBODY = "length(tag) >= 0"
+"""What is always true, and said where everybody's jobs are listed only: an owner's list must not
+be looked for among the newest of all, where one with old jobs alone would wait for the end of it.
+"""
+_OF_ONE = "session IS NOT NULL"
 
 jobs = Table(
     "jobs",
@@ -82,6 +88,8 @@ jobs = Table(
     Column("shots", BigInteger, nullable=False, server_default=text("0")),
     # Whether it runs in the timeslots of its owner only.
     Column("timeslot", Boolean, nullable=False, server_default=false()),
+    # With which others it runs back to back. No foreign key: sessions are forgotten earlier.
+    Column("session", String(36)),
     Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
@@ -114,36 +122,50 @@ jobs = Table(
         "run_id",
         "creation_time",
         "id",
-        **_only(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        **only(f"length(run_id) <= {INDEXED_RUN_ID}"),
     ),
     Index(
         "ix_jobs_owner_end",
         "owner",
         "end_time",
         "id",
-        **_only("end_time IS NOT NULL"),
+        **only("end_time IS NOT NULL"),
+    ),
+    # The same of everybody, for operators.
+    Index("ix_jobs_creation", "creation_time", "id", **only(OF_EVERYBODY)),
+    Index("ix_jobs_target_creation", "target", "creation_time", "id", **only(OF_EVERYBODY)),
+    Index(
+        "ix_jobs_run_id",
+        "run_id",
+        "creation_time",
+        "id",
+        **only(f"length(run_id) <= {INDEXED_RUN_ID} AND {OF_EVERYBODY}"),
     ),
     # The next job of a target.
-    Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
+    Index("ix_jobs_queue", *_QUEUE, **only(_WAITS)),
     # The next short job, which does not wait behind long ones.
-    Index("ix_jobs_short", *_QUEUE, **_only(f"{_WAITS} AND cost_ms < 1000")),
+    Index("ix_jobs_short", *_QUEUE, **only(f"{_WAITS} AND cost_ms < 1000")),
     # Whose turn is next, and when an owner's next turn is.
-    Index("ix_jobs_turn", "target", "turn", **_only(_WAITS)),
-    Index("ix_jobs_owner_turn", *_OWNERS, **_only(_WAITS)),
+    Index("ix_jobs_turn", "target", "turn", **only(_WAITS)),
+    Index("ix_jobs_owner_turn", *_OWNERS, **only(_WAITS)),
+    # The next job of a session; which jobs of it run; and all of them. Others are in none of these.
+    Index("ix_jobs_session_queue", "session", *_QUEUE[1:], **only(f"{_WAITS} AND {_OF_ONE}")),
+    Index("ix_jobs_session_phase", "session", "phase", **only(_OF_ONE)),
+    Index("ix_jobs_session_creation", "session", "creation_time", "id", **only(_OF_ONE)),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
-        **_only("phase <> 'ARCHIVED'"),
+        **only("phase <> 'ARCHIVED'"),
     ),
     Index(
         "ix_jobs_deadline",
         "deadline",
-        **_only("phase = 'EXECUTING'"),
+        **only("phase = 'EXECUTING'"),
     ),
     Index(
         "ix_jobs_lease",
         "lease_until",
-        **_only("phase = 'EXECUTING'"),
+        **only("phase = 'EXECUTING'"),
     ),
 )
 
@@ -156,6 +178,7 @@ job_tags = Table(
     Column("owner", Text, nullable=False),
     Column("creation_time", Instant, nullable=False),
     Index("ix_job_tags_owner_tag", "owner", "tag", "creation_time", "job_id"),
+    Index("ix_job_tags_tag", "tag", "creation_time", "job_id", **only(TAGS_OF_EVERYBODY)),
 )
 
 results = Table(
@@ -281,7 +304,7 @@ webhook_deliveries = Table(
         "ix_webhook_deliveries_due",
         "webhook",
         "next_try",
-        **_only("state = 'pending'"),
+        **only("state = 'pending'"),
     ),
     # Whether an earlier one of the job is on its way.
     Index(
@@ -289,7 +312,7 @@ webhook_deliveries = Table(
         "webhook",
         "job_id",
         "outbox",
-        **_only("state = 'pending'"),
+        **only("state = 'pending'"),
     ),
 )
 
@@ -363,7 +386,7 @@ handovers = Table(
         "ix_submissions_cancel",
         "target",
         "changed",
-        **_only("state = 'cancel'"),
+        **only("state = 'cancel'"),
     ),
 )
 
