@@ -10,8 +10,7 @@ from qiskit.circuit import Parameter
 from qiskit.exceptions import QiskitError
 
 from quws.circuits.formats.format import Input
-from quws.circuits.parse import check_numbers, read_checked
-from quws.domain.circuits import CircuitLimits, Language
+from quws.circuits.parse import check_numbers
 from quws.domain.errors import InvalidCircuit
 
 _SHOWN = 5
@@ -36,6 +35,10 @@ class Bindable:
         """Return the values of these parameters, in their order, as the circuit takes them."""
         return [item.taken(values[name]) for name, item in self._inputs.items()]
 
+    def one(self) -> Bindable:
+        """Return the circuit that all are but for their values, which is this one."""
+        return self
+
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make the circuit with values for all of its parameters.
 
@@ -54,19 +57,6 @@ class Bindable:
         except (QiskitError, ArithmeticError, ValueError, TypeError):
             raise InvalidCircuit(f"an angle has no value, {_where(values)}") from None
         return made
-
-
-def read_to_bind(source: str, language: Language, limits: CircuitLimits) -> Bindable:
-    """Read a circuit of which all is known but the values of its parameters.
-
-    Raises
-    ------
-    InvalidCircuit
-        It is one that ``parse`` refuses.
-
-    """
-    found = read_checked(source, language, limits)
-    return Bindable(found.circuit, found.inputs)
 
 
 def _where(values: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from quws.domain.payloads import BINARY_TEXT, longest_text
+from quws.domain.payloads import BINARY_TEXT, PUBS_TEXT, longest_text
 
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
@@ -29,6 +29,8 @@ class Language(StrEnum):
     """The circuits that IQM's clients send, each an object of JSON."""
     CIRQ_JSON = "CIRQ-JSON"
     """Circuits as ``cirq.to_json`` writes them."""
+    PUBS = "PUBS"
+    """What clients of Qiskit's primitives send: all circuits of a job in one text."""
 
     @property
     def grammar(self) -> Language:
@@ -55,6 +57,7 @@ class CircuitLimits(BaseModel):
     bytes_stim: int = 2 * 1024 * 1024
     bytes_iqm_json: int = 4 * 1024 * 1024
     bytes_cirq_json: int = 4 * 1024 * 1024
+    bytes_pubs: int = 16 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -68,6 +71,8 @@ class CircuitLimits(BaseModel):
         """Return the most characters that a circuit may have which travels as such a text."""
         if text.startswith(BINARY_TEXT):
             return longest_text(self.bytes_qpy)
+        if text.startswith(PUBS_TEXT):
+            return self.bytes_pubs
         return max(
             self.bytes_openqasm2,
             self.bytes_openqasm3,
@@ -122,6 +127,12 @@ class CircuitFacts(BaseModel):
     delays: bool = False
     parameters: list[str] = Field(default_factory=list)
     """The names of its parameters, which have no values yet; what is told here holds for all."""
+    active: list[int] | None = None
+    """The qubits on which something happens, where there are others too; None for all."""
+    shots: int | None = None
+    """How often it is to be run, where that stands in the text of the circuits; None for what the
+    job says.
+    """
     notes: list[str] = Field(default_factory=list)
     """How the circuit was read, where its writer may have meant something else."""
 

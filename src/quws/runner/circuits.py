@@ -32,7 +32,9 @@ Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
 class Bindable(Protocol):
     """A circuit with parameters that was read; see ``quws.circuits.binding``."""
 
-    circuit: QuantumCircuit
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The circuit without values. Not to be changed."""
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -51,7 +53,23 @@ class Bindable(Protocol):
         """
 
 
-ToBind = Callable[[str, Language, CircuitLimits], Bindable]
+class Maker(Protocol):
+    """Makes circuits of which the values come later."""
+
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make one of the circuits.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
+    def one(self) -> Bindable | None:
+        """Return the circuit that all are but for their values; None where there is no such."""
+
+
+ToBind = Callable[[str, Language, CircuitLimits], Maker]
 
 
 class Circuits(Protocol):
@@ -103,7 +121,7 @@ class Texts:
         self._parse = parse
         self._again = again
         self._to_bind = to_bind
-        self._bindable: Bindable | None = None
+        self._made: Maker | None = None
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
@@ -115,16 +133,20 @@ class Texts:
         if self._known is None:
             return self._parse(source, None, limits)
         facts, bindings = self._known[index], self._request.bindings
-        if bindings is not None and (bindable := self.bindable()) is not None:
-            return bindable.at(bindings.of(index)), facts
+        if bindings is not None and (maker := self._maker()) is not None:
+            return maker.at(bindings.of(index)), facts
         return self._again(source, facts.language, limits), facts
 
     def bindable(self) -> Bindable | None:
         """Read the circuit that has parameters, once."""
-        if self._bindable is None and self._known and self._request.bindings is not None:
+        maker = self._maker()
+        return None if maker is None else maker.one()
+
+    def _maker(self) -> Maker | None:
+        if self._made is None and self._known and self._request.bindings is not None:
             language = self._known[0].language
-            self._bindable = self._to_bind(self._request.text(0), language, self._request.limits)
-        return self._bindable
+            self._made = self._to_bind(self._request.text(0), language, self._request.limits)
+        return self._made
 
 
 class Transcripts:

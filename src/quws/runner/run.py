@@ -18,7 +18,7 @@ from quws.domain.kinds import JobKind, as_measured
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
-from quws.runner.circuits import Bindable, Circuits, Texts, Transcripts
+from quws.runner.circuits import Circuits, Maker, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import facts as facts_of_compiled
 from quws.runner.compiled import write as write_compiled
@@ -68,7 +68,7 @@ class RunRole(Role):
         # What has been elsewhere may hold connections, and what it was trusted with.
         self.reusable = self._target.reusable and not isinstance(self._target, RemoteTarget)
         self.most = confine.Most(file_bytes=file_bytes)
-        self._bound: tuple[tuple[str, Language, CircuitLimits], Bindable] | None = None
+        self._bound: tuple[tuple[str, Language, CircuitLimits], Maker] | None = None
 
     @override
     def load(self) -> None:
@@ -78,7 +78,7 @@ class RunRole(Role):
 
             self._build = build
         elif not self._target.forwards:
-            from quws.circuits.binding import read_to_bind  # noqa: F401, PLC0415
+            from quws.circuits.several import read_to_bind  # noqa: F401, PLC0415
         self._target.load()
         # Here, for all children: to look them up takes longer than a small job.
         versions()
@@ -152,19 +152,20 @@ class RunRole(Role):
 
         """
         needed = 0
-        measured = as_measured(work.facts, work.options.kind)
+        measured = as_measured(work.facts, work.options.kind, work.options.observable)
         alike: dict[int, list[int]] = {}
         for index in work.to_run():
             alike.setdefault(id(measured[index]), []).append(index)
         for indices in alike.values():
             facts = measured[indices[0]]
+            options = work.options.of(facts)
             try:
-                self._target.check(facts, work.options)
+                self._target.check(facts, options)
             except Refusal as refusal:
                 for index in indices:
                     work.fail(index, refused(refusal), harmless=is_harmless(refusal))
             else:
-                needed = max(needed, self._target.memory_bytes(facts, work.options))
+                needed = max(needed, self._target.memory_bytes(facts, options))
         return needed
 
     def _circuits(self, request: RunJob, connection: Connection) -> Circuits:
@@ -173,10 +174,10 @@ class RunRole(Role):
             done: Iterable[int] = request.done if request.handover is None else ()
             skipped = frozenset([*done, *request.missing])
             return Transcripts(request, self._build, connection, skipped=skipped)
-        from quws.circuits.binding import read_to_bind  # noqa: PLC0415
         from quws.circuits.parse import parse, read_again  # noqa: PLC0415
+        from quws.circuits.several import read_to_bind  # noqa: PLC0415
 
-        def to_bind(source: str, language: Language, limits: CircuitLimits) -> Bindable:
+        def to_bind(source: str, language: Language, limits: CircuitLimits) -> Maker:
             # A loop sends the same circuit again and again.
             key = source, language, limits
             if self._bound is None or self._bound[0] != key:

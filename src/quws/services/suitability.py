@@ -46,10 +46,11 @@ class Suitability:
         if found is None:
             return None
         seconds = 0.0
-        for index, count, item in kinds_of(as_measured(facts, options.kind)):
+        measured = as_measured(facts, options.kind, options.observable)
+        for index, count, item in kinds_of(measured):
             try:
-                found.check(item, options)
-                estimate = found.estimate(item, options)
+                found.check(item, options.of(item))
+                estimate = found.estimate(item, options.of(item))
             except InvalidCircuit as refusal:
                 if len(facts) == 1:
                     raise

@@ -12,8 +12,8 @@ import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy
 from runner_bench import Line, a_line, work
 
-from quws.circuits.binding import read_to_bind
 from quws.circuits.parse import parse, read_again
+from quws.circuits.several import read_to_bind
 from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.kinds import JobKind
 from quws.domain.mitigation import Mitigation

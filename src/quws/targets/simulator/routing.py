@@ -99,7 +99,7 @@ class Routing:
             bond_dimension=self._limits.bond_dimension,
         )
 
-    def routed(self, circuit: QuantumCircuit, options: RunOptions) -> Routed:
+    def routed(self, circuit: QuantumCircuit, traits: Traits, options: RunOptions) -> Routed:
         """Translate a circuit for the fastest engine that can run it.
 
         Raises
@@ -110,7 +110,6 @@ class Routing:
         from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
 
         started = time.perf_counter()
-        traits = of_circuit(circuit)
         choice = self.choice(traits, options)
         order = self.order(circuit, traits, choice.method, options)
         for engine in self._candidates(order, exact=options.exact):

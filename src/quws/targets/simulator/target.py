@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from quws.domain.bases import Basis
 from quws.domain.circuits import CircuitFacts, CircuitLimits
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.targets import MOST_CIRCUITS, Feature, TargetDescription, TargetKind
 from quws.targets.base import (
@@ -24,14 +27,13 @@ from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
 from quws.targets.simulator.router import Method
 from quws.targets.simulator.routing import Routed, Routing
-from quws.targets.simulator.traits import of_circuit, of_facts
+from quws.targets.simulator.traits import of_circuit, of_facts, without_idle
 from quws.targets.sweep import Sweep
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
 
-    from quws.domain.bases import Basis
     from quws.domain.paulis import Observable
     from quws.targets.simulator.engine import Engine, Order
 
@@ -111,7 +113,7 @@ class Simulator(Target):
 
     @override
     def check(self, facts: CircuitFacts, options: RunOptions) -> None:
-        self._routing.choice(of_facts(facts), options)
+        self._routing.choice(of_facts(facts, options), options)
 
     @override
     def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
@@ -123,7 +125,7 @@ class Simulator(Target):
 
     @override
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
-        traits = of_facts(facts)
+        traits = of_facts(facts, options)
         method = self._routing.choice(traits, options).method
         return predict.memory_bytes(
             method, traits, self._limits, shots=options.shots, memory=options.memory
@@ -131,7 +133,7 @@ class Simulator(Target):
 
     @override
     def estimate(self, facts: CircuitFacts, options: RunOptions) -> Estimate | None:
-        traits = of_facts(facts)
+        traits = of_facts(facts, options)
         errors = Errors.of(options.noise)
         return predict.estimate(
             self._routing.choice(traits, options).method,
@@ -143,7 +145,8 @@ class Simulator(Target):
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
-        return self._routing.routed(circuit, options)
+        narrow, traits, _ = without_idle(circuit, options)
+        return dataclasses.replace(self._routing.routed(narrow, traits, options), circuit=circuit)
 
     @override
     def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
@@ -154,7 +157,18 @@ class Simulator(Target):
     def expectations(
         self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
     ) -> CircuitResult:
-        return self._routing.expectations(self._routing.routed(circuit, options), observables)
+        terms = [term for item in observables for term in item.terms]
+        observed = {qubit for term in terms for qubit, _ in term.paulis}
+        narrow, traits, place = without_idle(circuit, options, observed)
+        found = self._routing.expectations(
+            self._routing.routed(narrow, traits, options), [item.on(place) for item in observables]
+        )
+        # By the names that they were given.
+        named = zip(found.expectations or (), observables, strict=True)
+        return dataclasses.replace(
+            found,
+            expectations=[dataclasses.replace(one, observable=str(item)) for one, item in named],
+        )
 
     @override
     def in_bases(
@@ -163,10 +177,22 @@ class Simulator(Target):
         def prepare(engine: Engine, order: Order) -> Any:
             return engine.prepare(order)
 
-        return self._routing.in_bases(circuit, of_circuit(circuit), bases, options, prepare)
+        if not bases:
+            return None
+        observed = {qubit for basis in bases for qubit in basis.paulis}
+        narrow, traits, place = without_idle(circuit, options[0], observed)
+        moved = [
+            Basis({place(qubit): pauli for qubit, pauli in basis.paulis.items()}, basis.terms)
+            for basis in bases
+        ]
+        return self._routing.in_bases(narrow, traits, moved, options, prepare)
 
     @override
     def sweep(
         self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
     ) -> Sweep | None:
-        return self._routing.sweep(circuit, parameters, options)
+        narrow, _, _ = without_idle(circuit, options)
+        if narrow is not circuit and options.kind is not JobKind.SAMPLE:
+            # What is observed is known for each circuit by itself.
+            return None
+        return self._routing.sweep(narrow, parameters, options)
