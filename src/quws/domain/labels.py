@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import AwareDatetime, TypeAdapter
 
 from quws.domain.job import JobRow, is_job_id
+from quws.domain.kinds import JobKind
 from quws.domain.phases import Phase
 
 
@@ -121,6 +122,7 @@ class ListFilter:
     """Only jobs that have all of them."""
     run_id: str | None = None
     target: str | None = None
+    kind: JobKind | None = None
     text: str | None = None
     """Only jobs with this in their name, their run id or a tag, in whatever case."""
     order: Order = Order.NEWEST

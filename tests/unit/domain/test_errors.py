@@ -23,6 +23,7 @@ CODES = {
     errors.IllegalMove: "illegal_in_phase",
     errors.QuotaExceeded: "quota_exceeded",
     errors.Unavailable: "unavailable",
+    errors.OutcomeUnknown: "outcome_unknown",
     errors.TooManyRequests: "too_many_requests",
     errors.StorageFull: "insufficient_storage",
     errors.Unauthenticated: "unauthenticated",

@@ -25,13 +25,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from quws.domain.job import JobRef, JobRow, Running
+from quws.domain.job import Job, JobRef, JobRow, Running
+from quws.domain.kinds import JobKind
 from quws.domain.labels import INDEXED_RUN_ID, ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
-from quws.store.jobs.rows import phase_of, ref_of, refs_of, select_refs
+from quws.store.jobs.rows import (
+    UnreadableJob,
+    phase_of,
+    read_job_alone,
+    ref_of,
+    refs_of,
+    select_refs,
+)
 
 _j, _tags = t.jobs.c, t.job_tags.c
 _MOST = bindparam("most", type_=Integer)
@@ -145,6 +153,31 @@ class JobListing:
         async with self._database.read() as connection:
             rows = await connection.execute(query)
             return {phase_of(phase): number for phase, number in rows}
+
+    async def jobs(self, wanted: ListFilter, limit: int, offset: int) -> list[Job | None]:
+        """Return jobs, behind so many of a list, without their results; None if one is unreadable.
+
+        The list is in the order of creation.
+        """
+        (stretch,) = _stretches(wanted)
+        query = _query(wanted, stretch, [t.jobs]).limit(limit).offset(offset)
+        async with self._database.read() as connection:
+            found = list(await connection.execute(query))
+        jobs: list[Job | None] = []
+        for row in found:
+            try:
+                jobs.append(read_job_alone(row))
+            except UnreadableJob:
+                _log.warning("job cannot be read", job=row.id)
+                jobs.append(None)
+        return jobs
+
+    async def count_some(self, wanted: ListFilter, most: int) -> int:
+        """Count the jobs that a filter leaves, up to so many."""
+        (stretch,) = _stretches(wanted)
+        some = _query(wanted, stretch, [_j.id]).limit(most).subquery()
+        async with self._database.read() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(some)) or 0)
 
     async def targets(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return for which targets jobs are, by their ids."""
@@ -290,6 +323,10 @@ def _clauses(wanted: ListFilter) -> list[Any]:
             clauses.append(_SHORT_RUN_ID)
     if wanted.target is not None:
         clauses.append(_j.target == wanted.target)
+    if wanted.kind is not None:
+        # Jobs of before there were kinds have none.
+        kind = func.coalesce(_j.spec["kind"].as_string(), JobKind.SAMPLE.value)
+        clauses.append(kind == wanted.kind.value)
     if wanted.text is not None:
         clauses.append(_says(wanted, wanted.text))
     if wanted.key is not None:

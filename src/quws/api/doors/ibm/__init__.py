@@ -1,0 +1,1 @@
+"""The protocol of the REST service that ``qiskit-ibm-runtime`` calls."""
