@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 
 from qiskit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 
 from quws.circuits.formats.format import Input
-from quws.circuits.parse import check_numbers, read_checked
-from quws.domain.circuits import CircuitLimits, Language
+from quws.circuits.parse import check_numbers
 from quws.domain.errors import InvalidCircuit
 
 _SHOWN = 5
@@ -43,23 +42,6 @@ class Bindable:
         except (QiskitError, ArithmeticError, ValueError, TypeError):
             raise InvalidCircuit(f"an angle has no value, {_where(values)}") from None
         return made
-
-
-def read_to_bind(
-    source: str, language: Language, limits: CircuitLimits
-) -> Callable[[Mapping[str, float]], QuantumCircuit]:
-    """Read a circuit of which all is known but the values of its parameters.
-
-    Return what makes the circuit with values; see ``Bindable.at``.
-
-    Raises
-    ------
-    InvalidCircuit
-        It is one that ``parse`` refuses.
-
-    """
-    found = read_checked(source, language, limits)
-    return Bindable(found.circuit, found.inputs).at
 
 
 def _where(values: Mapping[str, float]) -> str:

@@ -50,7 +50,19 @@ def parse(
         Whatever is wrong with it, with the place if there is one to name.
 
     """
-    circuit, language, operations, notes, inputs = read(source, language, limits)
+    found = read(source, language, limits)
+    return found.circuit, facts_of(found, source, limits)
+
+
+def facts_of(read: Read, source: str, limits: CircuitLimits) -> CircuitFacts:
+    """Check a circuit that was read from a text, and return what it is.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
+    circuit, language, operations, notes, inputs = read
     if len(inputs) > PARAMETERS:
         raise InvalidCircuit(
             f"the circuit has {len(inputs)} parameters, and may have {PARAMETERS} at most"
@@ -58,7 +70,7 @@ def parse(
     with _explained(source, language):
         _check(circuit, limits)
         found = survey(circuit)
-    return circuit, CircuitFacts(
+    return CircuitFacts(
         language=language,
         qubits=circuit.num_qubits,
         clbits=circuit.num_clbits,

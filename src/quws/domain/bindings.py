@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from quws.domain.circuits import CircuitFacts, kinds_of
+from quws.domain.circuits import CircuitFacts, Language, kinds_of
 from quws.domain.errors import InvalidParameter
 
 LARGEST = 1e15
@@ -74,6 +74,30 @@ def check(bindings: Bindings | None, facts: Sequence[CircuitFacts]) -> None:
             )
         if missing := [name for name in item.parameters if name not in given]:
             raise _invalid(f"must have values of all parameters; it lacks {_listed(missing)}")
+
+
+def of_each(bindings: Bindings, facts: Sequence[CircuitFacts]) -> list[CircuitFacts]:
+    """Return what is known of each circuit that the values make, once they have been checked.
+
+    The values of a text of PUBs are which of its circuits are meant; ``facts`` tells of all.
+
+    Raises
+    ------
+    InvalidParameter
+        There is no such circuit in it.
+
+    """
+    if facts[0].language is not Language.PUBS:
+        # One object: what is asked of many circuits is asked once.
+        return list(facts) * bindings.count
+    found = []
+    for (value,) in bindings.rows:
+        if not value.is_integer() or not 0 <= value < len(facts):
+            raise _invalid(
+                f"names the circuit {value:g}, and the PUBs have the circuits 0 to {len(facts) - 1}"
+            )
+        found.append(facts[int(value)])
+    return found
 
 
 # -- reading ---------------------------------------------------------------------------------------

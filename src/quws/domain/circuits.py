@@ -29,6 +29,8 @@ class Language(StrEnum):
     """The circuits that IQM's clients send, each an object of JSON."""
     CIRQ_JSON = "CIRQ-JSON"
     """Circuits as ``cirq.to_json`` writes them."""
+    PUBS = "PUBS"
+    """What clients of Qiskit's primitives send: all circuits of a job in one text."""
 
     @property
     def grammar(self) -> Language:
@@ -55,6 +57,7 @@ class CircuitLimits(BaseModel):
     bytes_stim: int = 2 * 1024 * 1024
     bytes_iqm_json: int = 4 * 1024 * 1024
     bytes_cirq_json: int = 4 * 1024 * 1024
+    bytes_pubs: int = 16 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
     token_length: int = 1024
@@ -74,6 +77,7 @@ class CircuitLimits(BaseModel):
             self.bytes_stim,
             self.bytes_iqm_json,
             self.bytes_cirq_json,
+            self.bytes_pubs,
         )
 
 
@@ -122,6 +126,10 @@ class CircuitFacts(BaseModel):
     delays: bool = False
     parameters: list[str] = Field(default_factory=list)
     """The names of its parameters, which have no values yet; what is told here holds for all."""
+    shots: int | None = None
+    """How often it is to be run, where that stands in the text of the circuits; None for what the
+    job says.
+    """
     notes: list[str] = Field(default_factory=list)
     """How the circuit was read, where its writer may have meant something else."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from quws.domain.batch import OnError
+from quws.domain.circuits import CircuitFacts
 from quws.domain.compiling import Optimization
 from quws.domain.kinds import JobKind
 from quws.domain.mitigation import FACTORS, Mitigation
@@ -54,6 +54,12 @@ class RunOptions(BaseModel):
         """How often the noise of each gate acts in the runs of a circuit."""
         return FACTORS if Mitigation.ZNE in (self.mitigation or ()) else (1,)
 
+    def of(self, facts: CircuitFacts) -> Self:
+        """Return how one of the circuits is run, which may have shots of its own."""
+        if facts.shots is None or facts.shots == self.shots:
+            return self
+        return self.model_copy(update={"shots": facts.shots})
+
     @property
     def verbatim(self) -> bool:
         """Whether circuits are run as they are."""
@@ -79,4 +85,4 @@ class RunOptions(BaseModel):
         """How often a circuit is run for its shots, on the average."""
         if self.observable is None or self.exact:
             return 1.0
-        return fmean(len(plan.bases) for plan in self.observable.plans) * len(self.factors)
+        return self.observable.mean_bases * len(self.factors)

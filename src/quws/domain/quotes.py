@@ -48,7 +48,8 @@ def work_of(circuits: Sequence[CircuitFacts], shots: int, runs: float = 1.0) -> 
     for kind in kinds_of(circuits):
         item = kind.facts
         work += kind.circuits * (
-            float(item.operations) * _amplitudes(item) + float(shots) * item.clbits
+            float(item.operations) * _amplitudes(item)
+            + float(shots if item.shots is None else item.shots) * item.clbits
         )
     return math.floor(math.log2(work * runs + 1))
 

@@ -182,7 +182,18 @@ class TargetDescription(BaseModel):
         InvalidCircuit
 
         """
-        for index, _, item in kinds_of(facts):
+        kinds = kinds_of(facts)
+        if self.remote and self.kind is not TargetKind.REMOTE:
+            # All is handed over at once.
+            for index, _, item in kinds:
+                if item.shots != kinds[0].facts.shots:
+                    raise InvalidCircuit(
+                        f"{called(index, facts)} is to be run {item.shots} times and the first one"
+                        f" {kinds[0].facts.shots} times, and target {self.name} runs all circuits"
+                        " of a job as often",
+                        circuit=index,
+                    )
+        for index, _, item in kinds:
             if item.language.grammar not in self.languages:
                 raise InvalidCircuit(
                     f"{called(index, facts)} is in {item.language}, and target {self.name} takes"

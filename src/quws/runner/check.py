@@ -11,6 +11,7 @@ from typing_extensions import override
 from quws.domain.circuits import BatchFacts, CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.payloads import NoPayload, as_bytes, as_text
+from quws.domain.pubs import has_several
 from quws.runner.work import is_harmless
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -27,6 +28,8 @@ from quws.sandbox.messages import (
 from quws.sandbox.roles import Connection, Role, unexpected
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
     from quws.runner.circuits import Parse
 
 _SAMPLE = {
@@ -78,6 +81,7 @@ class CheckRole(Role):
         from quws.circuits.formats.qpy_files import split, write  # noqa: PLC0415
         from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
+        from quws.circuits.several import facts_of  # noqa: PLC0415
 
         parse = load_parsers()
 
@@ -92,7 +96,18 @@ class CheckRole(Role):
 
             return Alike(facts, request.language, request.limits)
 
+        def several(source: str, request: CheckCircuits) -> list[CircuitFacts]:
+            native = request.native
+            if native is None:
+                return facts_of(source, request.limits)
+
+            def look(circuit: QuantumCircuit, found: CircuitFacts, text: str) -> None:
+                check_native(circuit, native, text, found.language)
+
+            return facts_of(source, request.limits, look)
+
         self._alike = alike
+        self._several = several
         self._read = read
         self._draw = draw
         self._split = split
@@ -126,9 +141,12 @@ class CheckRole(Role):
                 connection.send(CircuitFiles(files=files))
                 return True
             alike = self._alike(request)
-            facts = []
+            facts: list[CircuitFacts] = []
             for index, source in enumerate(request.circuits):  # noqa: B007
-                facts.append(alike.facts(source))
+                if has_several(source, request.language):
+                    facts += self._several(source, request)
+                else:
+                    facts.append(alike.facts(source))
             connection.send(CircuitsChecked(facts=BatchFacts.of(facts)))
         except InvalidCircuit as refusal:
             connection.send(

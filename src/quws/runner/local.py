@@ -44,7 +44,7 @@ def run_here(target: Target, work: Work) -> Ran:
         work.teller.circuit = index
         ran: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):
-            options = _of_circuit(work.options, index)
+            options = _of_circuit(work.options.of(work.facts[index]), index)
             ran = _WORK[work.options.kind](target, work, index, options)
         if ran is not None:
             yield index, *ran

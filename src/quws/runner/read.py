@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from typing_extensions import override
 
-from quws.domain.circuits import CircuitFacts
+from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import InvalidCircuit
+from quws.domain.pubs import INDEX, has_several
 from quws.runner.check import load_parsers
 from quws.sandbox import confine
 from quws.sandbox.messages import (
@@ -40,11 +41,12 @@ class ReadRole(Role):
 
     @override
     def load(self) -> None:
-        from quws.circuits.binding import read_to_bind  # noqa: PLC0415
+        from quws.circuits.several import facts_of, read_to_bind  # noqa: PLC0415
         from quws.circuits.transcript.writing import write  # noqa: PLC0415
 
         self._parse = load_parsers()
         self._to_bind = read_to_bind
+        self._several = facts_of
         self._write = write
 
     @override
@@ -89,6 +91,13 @@ class ReadRole(Role):
         circuits, languages, bindings = request.circuits, request.languages, request.bindings
         if bindings is None:
             return lambda index: self._parse(circuits[index], languages[index], request.limits)
+        if has_several(circuits[0], languages[0]):
+            known = self._several(circuits[0], request.limits)
+            made = self._to_bind(circuits[0], Language.PUBS, request.limits)
+            return lambda index: (
+                made(bindings.of(index)),
+                known[int(bindings.of(index)[INDEX])],
+            )
         _, facts = self._parse(circuits[0], languages[0], request.limits)
         at = self._to_bind(circuits[0], facts.language, request.limits)
         return lambda index: (at(bindings.of(index)), facts)

@@ -73,7 +73,7 @@ class RunRole(Role):
 
             self._build = build
         elif not self._target.forwards:
-            from quws.circuits.binding import read_to_bind  # noqa: F401, PLC0415
+            from quws.circuits.several import read_to_bind  # noqa: F401, PLC0415
         self._target.load()
         # Here, for all children: to look them up takes longer than a small job.
         versions()
@@ -151,13 +151,14 @@ class RunRole(Role):
             alike.setdefault(id(measured[index]), []).append(index)
         for indices in alike.values():
             facts = measured[indices[0]]
+            options = work.options.of(facts)
             try:
-                self._target.check(facts, work.options)
+                self._target.check(facts, options)
             except Refusal as refusal:
                 for index in indices:
                     work.fail(index, refused(refusal), harmless=is_harmless(refusal))
             else:
-                needed = max(needed, self._target.memory_bytes(facts, work.options))
+                needed = max(needed, self._target.memory_bytes(facts, options))
         return needed
 
     def _circuits(self, request: RunJob, connection: Connection) -> Circuits:
@@ -166,8 +167,8 @@ class RunRole(Role):
             done: Iterable[int] = request.done if request.handover is None else ()
             skipped = frozenset([*done, *request.missing])
             return Transcripts(request, self._build, connection, skipped=skipped)
-        from quws.circuits.binding import read_to_bind  # noqa: PLC0415
         from quws.circuits.parse import parse, read_again  # noqa: PLC0415
+        from quws.circuits.several import read_to_bind  # noqa: PLC0415
 
         return Texts(request, parse, read_again, read_to_bind)
 

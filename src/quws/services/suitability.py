@@ -48,8 +48,8 @@ class Suitability:
         seconds = 0.0
         for index, count, item in kinds_of(as_measured(facts, options.kind)):
             try:
-                found.check(item, options)
-                estimate = found.estimate(item, options)
+                found.check(item, options.of(item))
+                estimate = found.estimate(item, options.of(item))
             except InvalidCircuit as refusal:
                 if len(facts) == 1:
                     raise

@@ -13,7 +13,7 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import RYGate
 from qiskit.quantum_info import Operator
 
-from quws.circuits.binding import read_to_bind
+from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit

@@ -8,12 +8,14 @@ from quws.circuits.formats.iqm_json import IqmJson
 from quws.circuits.formats.json_text import is_object_with
 from quws.circuits.formats.openqasm2 import OpenQasm2
 from quws.circuits.formats.openqasm3 import OpenQasm3
+from quws.circuits.formats.pubs import PubsText
 from quws.circuits.formats.qpy import Qpy
 from quws.circuits.formats.stim import Stim
 from quws.circuits.formats.stim_guard import is_stim
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.payloads import BINARY_TEXT
+from quws.domain.pubs import BEGINS
 
 FORMATS: dict[Language, Format] = {
     Language.OPENQASM_2: OpenQasm2(),
@@ -22,6 +24,7 @@ FORMATS: dict[Language, Format] = {
     Language.STIM: Stim(),
     Language.IQM_JSON: IqmJson(),
     Language.CIRQ_JSON: CirqJson(),
+    Language.PUBS: PubsText(),
 }
 """By the language whose grammar they have."""
 
@@ -51,6 +54,8 @@ def _looks(source: str) -> Language | None:
     """Return the language by what only texts in it begin with; None for the others."""
     if source.startswith(BINARY_TEXT):
         return Language.QPY
+    if BEGINS.match(source):
+        return Language.PUBS
     if is_stim(source):
         return Language.STIM
     if is_cirq(source):

@@ -76,10 +76,10 @@ def wrong_observable(request: JobRequest, target: TargetDescription) -> str | No
     if given is None:
         return "OBSERVABLE is missing; KIND=estimate needs one at least, such as '0.5*Z0 Z3 - X1'"
     count = request.count
-    if given.each and len(given.lists) != count:
+    if given.circuits not in (None, count):
         return (
             f"OBSERVABLE must be one list for all circuits or {count} lists, one for each, not"
-            f" {len(given.lists)}"
+            f" {given.circuits}"
         )
     runs = sum(options.runs(index) for index in range(count))
     if target.remote and target.kind is not TargetKind.REMOTE and runs > target.max_circuits:

@@ -27,7 +27,7 @@ def text(value: Any) -> str:
         case datetime():
             return format_instant(value)
         case Observables():
-            return json.dumps(value.lists if value.each else value.lists[0])
+            return json.dumps(value.written())
         case BaseModel():
             return value.model_dump_json(exclude_none=True)
         case dict() | list() | tuple():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quws.domain import bindings
 from quws.domain.caller import Caller
-from quws.domain.circuits import CircuitFacts
+from quws.domain.circuits import CircuitFacts, kinds_of
 from quws.domain.clock import Clock, utc_now
 from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
@@ -59,7 +59,8 @@ class Plan:
         options = self.spec.options
         if options.kind is JobKind.COMPILE:
             return 0
-        return round(options.shots * options.mean_runs * self.request.count)
+        of_each = sum(kind.circuits * options.of(kind.facts).shots for kind in kinds_of(self.facts))
+        return round(of_each * options.mean_runs)
 
     def warning(self, duration: int) -> str | None:
         """Return what to say of an execution duration that is probably too short (0: unlimited).
@@ -179,8 +180,7 @@ class Planner:
         )
         bindings.check(request.bindings, facts)
         if request.bindings is not None:
-            # One object: what is asked of many circuits is asked once.
-            facts = facts * request.count
+            facts = bindings.of_each(request.bindings, facts)
         # To send circuits, and to have them read, may have taken long.
         await self._standing.confirm(caller)
         target.check(facts)

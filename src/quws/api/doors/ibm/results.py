@@ -1,0 +1,320 @@
+"""What a job gave, as Qiskit's clients decode it: a ``PrimitiveResult`` with arrays of NumPy's.
+
+The bits of shots go from the text in which they stand to packed bytes without being looked at one
+by one, and no more of a large job is held than one of its files; what is written waits on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import zlib
+from array import array
+from collections.abc import AsyncIterator, Iterator, Sequence
+from tempfile import SpooledTemporaryFile
+from typing import IO, Protocol
+
+from typing_extensions import override
+
+from quws.api.doors.ibm.payload import Asked, asked_again
+from quws.domain import pubs
+from quws.domain.circuits import Register
+from quws.domain.errors import InvalidParameter, NotFound
+from quws.domain.job import Job
+from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
+from quws.domain.packed import array_head, packed
+from quws.domain.phases import Phase
+from quws.domain.pubs import Pub, Pubs
+from quws.services.jobs.files import JobFiles
+from quws.services.jobs.outcomes import outcomes_of
+
+_IN_MEMORY = 1 << 20
+_CHUNK = 768 * 1024
+"""Bytes that are written as base64 at a time: a multiple of three."""
+_LEVEL = 1
+"""How hard zlib tries: bits that were measured hardly become fewer."""
+
+
+async def results_of(files: JobFiles, job: Job) -> AsyncIterator[str]:
+    """Return the pieces of the result of a job.
+
+    Raises
+    ------
+    NotFound
+        There is none, or none that can be read: known before the first piece.
+
+    """
+    if job.phase is not Phase.COMPLETED:
+        raise NotFound(f"job {job.id} is {job.phase}, and has no results")
+    if job.circuits_done < job.circuits:
+        raise NotFound(
+            f"job {job.id} has results of {job.circuits_done} of its {job.circuits} circuits, and"
+            " its PUBs need all"
+        )
+    texts = await files.circuits(job, range(1))
+    try:
+        writer = await asyncio.to_thread(_writer, texts[0])
+    except (pubs.NoPubs, InvalidParameter, IndexError):
+        raise NotFound(f"job {job.id} was not made of PUBs") from None
+    pieces = aiter(_pieces(files, job, writer))
+    try:
+        first = await anext(pieces)
+    except UnreadableOutcomes as error:
+        raise NotFound(f"job {job.id}: {error}") from None
+
+    async def whole() -> AsyncIterator[str]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return whole()
+
+
+async def _pieces(files: JobFiles, job: Job, writer: _Writer) -> AsyncIterator[str]:
+    begun = False
+    async for outcomes in outcomes_of(files, job):
+        texts = writer.take(outcomes)
+        while (text := await asyncio.to_thread(next, texts, None)) is not None:
+            yield text if begun else _BEGIN + text
+            begun = True
+    # PUBs without any values may come last.
+    texts = writer.rest()
+    while (text := await asyncio.to_thread(next, texts, None)) is not None:
+        yield text if begun else _BEGIN + text
+        begun = True
+    yield _END
+
+
+_BEGIN = '{"__type__":"PrimitiveResult","__value__":{"pub_results":['
+_END = '],"metadata":{"version":2}}}'
+
+
+def _writer(text: str) -> _Writer:
+    known = pubs.read(text)
+    kind = _Sampled if known.program == "sampler" else _Estimated
+    return _Writer(known, asked_again(known), kind)
+
+
+class _Result(Protocol):
+    """The result of one PUB, of whose circuits the outcomes come in their order."""
+
+    def __init__(self, pub: Pub, asked: Asked) -> None: ...
+
+    def add(self, outcome: CircuitOutcome) -> None:
+        """Take what the next circuit gave."""
+
+    def written(self) -> Iterator[str]:
+        """Write it, piece by piece."""
+
+
+class _Writer:
+    """Puts what circuits gave together, PUB by PUB."""
+
+    def __init__(self, known: Pubs, asked: Sequence[Asked], kind: type[_Result]) -> None:
+        self._known = known
+        self._asked = asked
+        self._kind = kind
+        self._pub = 0
+        self._taken = 0
+        self._result: _Result | None = None
+
+    def take(self, outcomes: Sequence[CircuitOutcome]) -> Iterator[str]:
+        """Take what some circuits gave, and write each PUB that is whole."""
+        for outcome in outcomes:
+            yield from self._empty()
+            if self._result is None:
+                self._result = self._kind(self._known.pubs[self._pub], self._asked[self._pub])
+            self._result.add(outcome)
+            self._taken += 1
+            if self._taken == self._known.pubs[self._pub].rows:
+                yield from self._end(self._result)
+
+    def rest(self) -> Iterator[str]:
+        """Write the PUBs that have no circuit and come after all others.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            There should have been more outcomes.
+
+        """
+        yield from self._empty()
+        if self._pub < len(self._known.pubs):
+            raise UnreadableOutcomes("it has not the outcomes of all of its circuits")
+
+    def _empty(self) -> Iterator[str]:
+        while self._pub < len(self._known.pubs) and not self._known.pubs[self._pub].rows:
+            yield from self._end(self._kind(self._known.pubs[self._pub], self._asked[self._pub]))
+
+    def _end(self, result: _Result) -> Iterator[str]:
+        if self._pub:
+            yield ","
+        yield from result.written()
+        self._pub, self._taken, self._result = self._pub + 1, 0, None
+
+
+# -- bits of shots -----------------------------------------------------------------------------
+
+
+class _Sampled(_Result):
+    @override
+    def __init__(self, pub: Pub, asked: Asked) -> None:
+        self._shape = asked.shape
+        self._shots = pub.shots
+        self._registers: list[_Bits] | None = None
+
+    @override
+    def add(self, outcome: CircuitOutcome) -> None:
+        shots = outcome.memory
+        if shots is None:
+            # The order of the shots is not known then.
+            shots = [bits for bits, count in outcome.counts.items() for _ in range(count)]
+        if self._registers is None:
+            self._registers = list(_bits_of(outcome.registers, self._shape, len(shots)))
+            self._shots = len(shots)
+        if len(shots) != self._shots:
+            raise UnreadableOutcomes(
+                f"circuit {outcome.index} has {len(shots)} shots, and the one before {self._shots}"
+            )
+        for register in self._registers:
+            register.add(shots)
+
+    @override
+    def written(self) -> Iterator[str]:
+        registers = self._registers or []
+        names = [item.name for item in registers]
+        head = {"field_names": names, "shape": list(self._shape)}
+        yield (
+            '{"__type__":"SamplerPubResult","__value__":{"data":{"__type__":"DataBin",'
+            f'"__value__":{_json(head)[:-1]},"fields":{{'
+        )
+        for place, item in enumerate(registers):
+            yield (
+                f'{"," if place else ""}{_json(item.name)}:{{"__type__":"BitArray","__value__":'
+                '{"array":{"__type__":"ndarray","__value__":"'
+            )
+            yield from item.written()
+            yield f'"}},"num_bits":{item.size}}}}}'
+        yield '}}},"metadata":{"circuit_metadata":{}}}}'
+
+
+class _Bits:
+    """The bits of one register, eight in a byte: they stand at one place in the text of a shot."""
+
+    def __init__(
+        self, register: Register, place: slice, shape: tuple[int, ...], shots: int, *, alone: bool
+    ) -> None:
+        self.name, self.size = register.name, register.size
+        self._place = None if alone else place
+        self._bytes = (self.size + 7) // 8
+        self._fill = "0" * (-self.size % 8)
+        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it is read later
+        self._zlib = zlib.compressobj(_LEVEL)
+        self._write(array_head("|u1", (*shape, shots, self._bytes)))
+
+    def add(self, shots: list[str]) -> None:
+        """Add the shots of a circuit."""
+        if not shots:
+            return
+        place = self._place
+        own = shots if place is None else [shot[place] for shot in shots]
+        # A number with as many digits as there are bits is read in a time that is linear.
+        bits = int(self._fill + self._fill.join(own), 2)
+        self._write(bits.to_bytes(len(shots) * self._bytes, "big"))
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(self._zlib.compress(data))
+
+    def written(self) -> Iterator[str]:
+        """Write the array in base64."""
+        with self._file as file:
+            file.write(self._zlib.flush())
+            file.seek(0)
+            while chunk := file.read(_CHUNK):
+                yield base64.b64encode(chunk).decode("ascii")
+
+
+def _bits_of(registers: Sequence[Register], shape: tuple[int, ...], shots: int) -> Iterator[_Bits]:
+    """Find where the registers stand in the text of a shot: the last one first."""
+    start = 0
+    found = []
+    for register in reversed(registers):
+        found.append((register, slice(start, start + register.size)))
+        start += register.size + 1
+    for register, place in reversed(found):
+        if register.size:
+            yield _Bits(register, place, shape, shots, alone=len(registers) == 1)
+
+
+# -- expectation values ------------------------------------------------------------------------
+
+
+class _Estimated(_Result):
+    @override
+    def __init__(self, pub: Pub, asked: Asked) -> None:
+        assert asked.broadcast is not None
+        self._pub = pub
+        self._asked = asked
+        self._broadcast = asked.broadcast
+        self._of_rows = asked.broadcast.of_rows(pub.rows)
+        self._values: list[dict[int, tuple[float, float]]] = []
+
+    @override
+    def add(self, outcome: CircuitOutcome) -> None:
+        items = self._of_rows[len(self._values)]
+        found = outcome.expectations or []
+        if len(found) != len(items):
+            raise UnreadableOutcomes(
+                f"circuit {outcome.index} has {len(found)} expectation values, not {len(items)}"
+            )
+        self._values.append(
+            {
+                item: (value.value, math.nan if value.error is None else value.error)
+                for item, value in zip(items, found, strict=True)
+            }
+        )
+
+    @override
+    def written(self) -> Iterator[str]:
+        pairs = [
+            self._values[row][item]
+            for row, item in zip(self._broadcast.rows, self._broadcast.items, strict=True)
+        ]
+        shape = self._broadcast.shape
+        values = _array(shape, [value for value, _ in pairs])
+        errors = _array(shape, [error for _, error in pairs])
+        fields = {"evs": values, "stds": errors, "ensemble_standard_error": errors}
+        data = {"field_names": list(fields), "shape": list(shape), "fields": fields}
+        metadata = {
+            "target_precision": self._asked.precision,
+            "shots": self._pub.shots,
+            "circuit_metadata": {},
+        }
+        yield _json(
+            {
+                "__type__": "PubResult",
+                "__value__": {
+                    "data": {"__type__": "DataBin", "__value__": data},
+                    "metadata": metadata,
+                },
+            }
+        )
+
+
+def _array(shape: tuple[int, ...], values: list[float]) -> dict[str, str]:
+    numbers = array("d", values)
+    order = "<" if _is_little() else ">"
+    return {
+        "__type__": "ndarray",
+        "__value__": packed(array_head(f"{order}f8", shape) + numbers.tobytes()),
+    }
+
+
+def _is_little() -> bool:
+    return array("H", [1]).tobytes() == b"\x01\x00"
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, separators=(",", ":"))
