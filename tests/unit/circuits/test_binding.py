@@ -13,8 +13,8 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import RYGate
 from qiskit.quantum_info import Operator
 
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse
+from quws.circuits.several import read_to_bind
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.payloads import as_text

@@ -12,8 +12,8 @@ import pytest
 from runner_bench import Line, Local, a_line, work
 
 from quws.circuits import binding
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse, read_again
+from quws.circuits.several import read_to_bind
 from quws.circuits.transcript.building import build
 from quws.domain.bindings import Bindings
 from quws.domain.circuits import BatchFacts, CircuitLimits

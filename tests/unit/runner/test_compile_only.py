@@ -12,8 +12,8 @@ import qiskit
 from runner_bench import Device, Line, a_line, content, known, work
 from typing_extensions import override
 
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse, read_again
+from quws.circuits.several import read_to_bind
 from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions

@@ -11,8 +11,8 @@ import pytest
 from qiskit import QuantumCircuit
 from runner_bench import Device, Line, a_line, known, work
 
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse, read_again
+from quws.circuits.several import read_to_bind
 from quws.domain.bases import Basis, Plan
 from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.kinds import JobKind

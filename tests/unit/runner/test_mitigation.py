@@ -13,8 +13,8 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 from runner_bench import Line, a_line, work
 
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse, read_again
+from quws.circuits.several import read_to_bind
 from quws.domain.circuits import BatchFacts, CircuitLimits
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.kinds import JobKind

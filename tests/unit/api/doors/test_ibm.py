@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from answers import expect, json_of
-from house import DESCRIPTION
+from house import DESCRIPTION, FACTS
 from in_process import Api, open_api
 from qiskit import QuantumCircuit, qpy
 from store_helpers import NOW, entry
@@ -23,11 +23,13 @@ from quws.api.doors.ibm.names import INSTANCE, PLAN, PREFIX
 from quws.api.doors.ibm.token import authorization, issue
 from quws.api.kit.auth import AuthSettings
 from quws.domain.caller import AuthMethod
+from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit, OutcomeUnknown, Unavailable
 from quws.domain.job import DURATION_OVER, ErrorType, JobError
 from quws.domain.kinds import JobKind
 from quws.domain.policy import Policy
+from quws.domain.pubs import INDEX
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -69,6 +71,26 @@ def wanted(**more: Any) -> dict[str, Any]:
     return {"program_id": "sampler", "backend": "simulator", "params": params} | more
 
 
+class FactsOfPubs(dict[str, CircuitFacts]):
+    """What the check finds in one PUB, and in other texts what it finds else."""
+
+    def get(self, text: str, default: Any = None) -> Any:
+        if text.startswith("{"):
+            return FACTS.model_copy(update={"language": Language.PUBS, "parameters": [INDEX]})
+        return default
+
+
+def reads_pubs(api: Api) -> Api:
+    api.services.jobs.planner._checker.facts = FactsOfPubs()  # type: ignore[attr-defined]
+    return api
+
+
+@pytest.fixture
+async def api(tmp_path: Path, schema: Path) -> AsyncIterator[Api]:
+    async with open_api(tmp_path, schema) as opened:
+        yield reads_pubs(opened)
+
+
 async def submitted(http: httpx.AsyncClient, **more: Any) -> str:
     made = json_of(await http.post(JOBS, json=wanted(**more)))
     assert made["backend"] == "simulator"
@@ -102,7 +124,7 @@ async def closed(tmp_path: Path, schema: Path) -> AsyncIterator[Api]:
     async with open_api(tmp_path, schema, AuthSettings(AuthMethod.USERS)) as opened:
         for name in ("anna", "bert"):
             await opened.services.accounts.add(name, "a password", operator=False)
-        yield opened
+        yield reads_pubs(opened)
 
 
 async def token_of(api: Api, http: httpx.AsyncClient, name: str) -> dict[str, str]:
@@ -157,6 +179,7 @@ async def test_there_is_one_instance(http: httpx.AsyncClient) -> None:
 async def test_what_was_used_of_the_month_is_told(tmp_path: Path, schema: Path) -> None:
     policy = Policy(max_month_seconds=100)
     async with open_api(tmp_path, schema, policy=policy) as api, api.client() as http:
+        reads_pubs(api)
         await submitted(http)
         usage = json_of(await http.get(f"{PREFIX}/instances/usage"))
         assert (usage["usage_limit_seconds"], usage["usage_limit_reached"]) == (100, False)

@@ -16,8 +16,8 @@ import pytest
 from formats import LIMITS, facts, probabilities, refusal
 from qiskit.quantum_info import Operator
 
-from quws.circuits.several import read_to_bind
 from quws.circuits.parse import parse
+from quws.circuits.several import read_to_bind
 from quws.circuits.transcript.building import build
 from quws.circuits.transcript.writing import write
 from quws.domain.circuits import Language

@@ -8,6 +8,7 @@ from typing import Any
 
 from quws.api.doors.ibm.errors import RAN_TOO_LONG
 from quws.api.doors.ibm.names import PROGRAM_OF
+from quws.domain.circuits import Language
 from quws.domain.job import DURATION_OVER, Job, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.times import format_instant
@@ -35,6 +36,11 @@ def said_of(job: Job) -> Mapping[str, Any]:
     """Return what the request of a job said beside its circuits; nothing if it came otherwise."""
     found = job.spec.metadata.get(METADATA)
     return found if isinstance(found, dict) else {}
+
+
+def is_ours(job: Job) -> bool:
+    """Whether a job was sent by one of these clients, and not otherwise."""
+    return job.spec.language is Language.PUBS
 
 
 def is_private(job: Job) -> bool:

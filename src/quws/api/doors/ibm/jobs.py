@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from quws.api.doors.ibm import job as told
 from quws.api.doors.ibm.listing import read_page
-from quws.api.doors.ibm.names import PROGRAMS
-from quws.api.doors.ibm.payload import made_of, params_of, results_of
+from quws.api.doors.ibm.names import KIND_OF
+from quws.api.doors.ibm.payload import PROGRAMS, made_of, params_of
 from quws.api.doors.ibm.request import JobRequest, Tags
+from quws.api.doors.ibm.results import results_of
 from quws.api.doors.ibm.targets import target_of
 from quws.api.kit.idempotency import read_key
 from quws.api.kit.json_body import read_json
@@ -40,11 +41,11 @@ async def create_job(request: Request) -> Response:
     """Make a job, and queue it."""
     wanted = await read_json(request, JobRequest)
     if wanted.program_id not in PROGRAMS:
-        known = ", ".join(PROGRAMS)
+        known = ", ".join(sorted(PROGRAMS))
         raise NotFound(f"there is no program '{wanted.program_id[:60]}'; there are: {known}")
     record = (await target_of(request, wanted.backend or jobs_of(request).policy.target)).record
     target = record.description
-    kind = PROGRAMS[wanted.program_id]
+    kind = KIND_OF[wanted.program_id]
     if kind not in target.job_kinds:
         raise InvalidParameter(f"backend {target.name} does not run the {wanted.program_id}")
     _check_calibration(wanted, record)
@@ -69,7 +70,7 @@ async def get_job(request: Request, job_id: str) -> Response:
         too_long = told.ran_too_long((await _snapshot(request, job_id)).details.timeline)
     document = told.document(job, too_long=too_long)
     wanted = request.query_params.get("exclude_params", "false").lower() not in ("true", "1")
-    if not wanted or told.is_private(job) or not told.said_of(job):
+    if not wanted or told.is_private(job) or not told.is_ours(job):
         return JSONResponse(document)
     params = await params_of(jobs_of(request).files, job)
     text = f'{json.dumps(document)[:-1]},"params":{params}}}'
@@ -83,7 +84,7 @@ async def get_results(request: Request, job_id: str) -> Response:
         return Response(status_code=204)
     if job.phase is not Phase.COMPLETED:
         return PlainTextResponse(told.failure(job))
-    if not told.said_of(job):
+    if not told.is_ours(job):
         raise NotFound(f"job {job_id} was sent otherwise; its results are at /jobs/{job_id}")
     pieces = await results_of(jobs_of(request).files, job)
     return StreamingResponse(pieces, media_type="text/plain")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from starlette.datastructures import QueryParams
 
 from quws.api.doors.ibm.job import OVER, PENDING
-from quws.api.doors.ibm.names import PROGRAMS
+from quws.api.doors.ibm.names import KIND_OF
 from quws.api.doors.ibm.targets import read_instant
 from quws.domain.errors import InvalidFilter
 from quws.domain.labels import ListFilter, Order
@@ -47,7 +47,7 @@ def read_page(query: QueryParams) -> Page | None:
         phases = PENDING if _flag("pending", pending) else OVER
     after, before = query.get("created_after"), query.get("created_before")
     program = query.get("program")
-    if program and program not in PROGRAMS:
+    if program and program not in KIND_OF:
         return None
     tags = frozenset(query.getlist("tags"))
     if len(tags) > _MOST_TAGS:
@@ -59,7 +59,7 @@ def read_page(query: QueryParams) -> Page | None:
         before=read_instant("created_before", before) + _JUST if before else None,
         tags=tags,
         target=query.get("backend") or None,
-        kind=PROGRAMS[program] if program else None,
+        kind=KIND_OF[program] if program else None,
         order=Order.OLDEST if query.get("sort", "").upper() == "ASC" else Order.NEWEST,
     )
     return Page(

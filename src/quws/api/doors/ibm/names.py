@@ -15,6 +15,6 @@ INSTANCE = f"crn:v1:quws:public:quantum-computing:local:a/quws:{INSTANCE_ID}::"
 PLAN = UUID("f04e1d1c-2f2b-4b53-a0c3-3f6a8f0d9b11")
 PLAN_NAME = "quws"
 
-PROGRAMS = {"sampler": JobKind.SAMPLE, "estimator": JobKind.ESTIMATE}
+KIND_OF = {"sampler": JobKind.SAMPLE, "estimator": JobKind.ESTIMATE}
 """The programs, and what kind of job each is."""
-PROGRAM_OF = {kind: program for program, kind in PROGRAMS.items()} | {JobKind.COMPILE: "compile"}
+PROGRAM_OF = {kind: program for program, kind in KIND_OF.items()} | {JobKind.COMPILE: "compile"}

@@ -26,7 +26,7 @@ def is_offered(record: TargetRecord) -> bool:
     return (
         record.state.status is not TargetStatus.RETIRED
         and record.objection is None
-        and Language.QPY in target.languages
+        and Language.PUBS in target.languages
         and JobKind.SAMPLE in target.job_kinds
     )
 
