@@ -161,16 +161,15 @@ class JobListing:
         """
         (stretch,) = _stretches(wanted)
         query = _query(wanted, stretch, [t.jobs]).limit(limit).offset(offset)
-        async with self._database.read() as connection:
-            found = list(await connection.execute(query))
-        jobs: list[Job | None] = []
-        for row in found:
-            try:
-                jobs.append(read_job_alone(row))
-            except UnreadableJob:
-                _log.warning("job cannot be read", job=row.id)
-                jobs.append(None)
-        return jobs
+        try:
+            async with self._database.read() as connection:
+                return [read_job_alone(row) for row in await connection.execute(query)]
+        except (DBAPIError, StoreUnavailable, UnreadableJob):
+            # What one job says of itself cannot be read: the others are, one by one.
+            query = query.with_only_columns(_j.id)
+            async with self._database.read() as connection:
+                found = list(await connection.scalars(query))
+            return [await self._job(job_id) for job_id in found]
 
     async def count_some(self, wanted: ListFilter, most: int) -> int:
         """Count the jobs that a filter leaves, up to so many."""
@@ -230,6 +229,15 @@ class JobListing:
             if len(found) >= most:
                 break
         return found
+
+    async def _job(self, job_id: str) -> Job | None:
+        try:
+            async with self._database.read() as connection:
+                row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
+                return None if row is None else read_job_alone(row)
+        except (DBAPIError, StoreUnavailable, UnreadableJob) as error:
+            _log.warning("job cannot be read", job=job_id, error=str(error).partition("\n")[0])
+            return None
 
     async def _tags(self, job_id: str) -> list[str] | None:
         try:

@@ -197,7 +197,7 @@ async def test_jobs_of_others_are_not_there(closed: Api) -> None:
         assert json_of(await http.get(f"{JOBS}/{job}"))["user_id"] == "anna"
         for method, path in (("GET", ""), ("GET", "/results"), ("POST", "/cancel"), ("DELETE", "")):
             answer = await http.request(method, f"{JOBS}/{job}{path}", headers=bert)
-            assert error_of(answer, 404) == (1291, "there is no such job")
+            assert error_of(answer, 404) == (1291, "there is no such job or session")
         found = json_of(await http.get(JOBS, headers=bert))
         assert (found["jobs"], found["count"]) == ([], 0)
 

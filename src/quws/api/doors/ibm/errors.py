@@ -15,11 +15,12 @@ from quws.schemas.problem import Problem
 
 _STATUS = {
     "illegal_in_phase": 409,
+    "session_closed": 409,
     "no_booked_timeslots": 409,
     "timeslot_required": 409,
     "timeslot_taken": 409,
     "outcome_unknown": 409,
-    # A job of somebody else's, which these clients look for elsewhere then.
+    # Something of somebody else's, which these clients look for elsewhere then.
     "forbidden": 404,
     "cross_site": 403,
     "internal_error": 400,
@@ -50,7 +51,7 @@ RAN_TOO_LONG = 1305
 def error_response(error: Problem, headers: Mapping[str, str]) -> Response:
     """Write an error, with the code of quws as its ``solution`` to look up."""
     number = _NUMBERS.get(error.code, _OTHER)
-    message = "there is no such job" if error.code == "forbidden" else error.detail
+    message = "there is no such job or session" if error.code == "forbidden" else error.detail
     wrong = {"code": number, "message": message, "more_info": error.code}
     content = {"error": wrong, "errors": [wrong], "trace": error.code}
     status = _STATUS.get(error.code, 400 if error.status in (403, 415) else error.status)

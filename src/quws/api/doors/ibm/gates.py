@@ -7,7 +7,7 @@ those is compiled once more when it runs, on the same qubits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quws.domain.targets import Feature, TargetDescription
@@ -57,15 +57,16 @@ def gates_of(target: TargetDescription) -> list[Gate]:
     native = [name for name in target.native_gates if name not in _OTHER_THAN_GATES]
     if not native:
         return [_gate(name) for name in _EVERY]
-    names = [*native, *(name for name in _KEPT if name not in native)]
-    if not any(name in native for name in _PAIRS):
-        names.append(_PAIRS[0])
-    return [_gate(name) for name in names]
+    if not is_enough(native):
+        native += [name for name in _KEPT if name not in native]
+        if not any(name in native for name in _PAIRS):
+            native.append(_PAIRS[0])
+    return [_gate(name) for name in native]
 
 
-def is_native(target: TargetDescription, name: str) -> bool:
-    """Whether a target runs a gate as it is."""
-    return not target.native_gates or name in target.native_gates
+def is_enough(native: Sequence[str]) -> bool:
+    """Whether circuits can be made of the gates that these clients keep of a target's own."""
+    return set(native) >= {"rz", "sx"} and any(name in native for name in _PAIRS)
 
 
 def instructions_of(target: TargetDescription, gates: Iterable[Gate]) -> list[str]:

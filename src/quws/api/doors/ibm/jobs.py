@@ -52,7 +52,7 @@ async def create_job(request: Request) -> Response:
     # Others are served meanwhile.
     made = await asyncio.to_thread(made_of, wanted.program_id, wanted.params, target)
     note = "; ".join([*made.notes, *wanted.without_effect()]) or None
-    posted = [*made.posted, *wanted.parameters(target.name)]
+    posted = [*made.posted, *wanted.parameters(target)]
     job = await jobs_of(request).submission.submit(
         caller_of(request), posted, read_key(request), note
     )

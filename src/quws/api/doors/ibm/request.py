@@ -8,9 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from quws.api.doors.ibm.gates import is_enough
 from quws.api.doors.ibm.job import METADATA
+from quws.domain.compiling import Optimization
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.posted import Posted
+from quws.domain.targets import Feature, TargetDescription
 
 
 class JobRequest(BaseModel):
@@ -27,7 +30,7 @@ class JobRequest(BaseModel):
     runtime: str | None = None
     calibration_id: str | None = None
 
-    def parameters(self, target: str) -> list[Posted]:
+    def parameters(self, target: TargetDescription) -> list[Posted]:
         """Return what a job of UWS is told of this, beside what its params say.
 
         Raises
@@ -42,10 +45,13 @@ class JobRequest(BaseModel):
         if self.private:
             kept["private"] = True
         single = {
-            "TARGET": target,
+            "TARGET": target.name,
             "METADATA": json.dumps({METADATA: kept}),
             "PHASE": "RUN",
         }
+        if Feature.COMPILING in target.features and is_enough(target.native_gates):
+            # Its gates were put where they are by the client's own compiler.
+            single["OPTIMIZATION"] = Optimization.LIGHTEST
         if self.cost:
             single["EXECUTIONDURATION"] = str(self.cost)
         if self.session_id:
