@@ -14,6 +14,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 
 service = QiskitRuntimeService()
 backend = service.least_busy(simulator=False, operational=True, min_num_qubits=2)
+print("backend:", backend.name)
 
 # One axis of the first qubit turns through the whole circle; the second qubit's stand still.
 angle = Parameter("angle")
@@ -31,7 +32,9 @@ observables = [[item.apply_layout(compiled.layout)] for item in (first, second)]
 
 estimator = Estimator(mode=backend)
 job = estimator.run([(compiled, observables, [[value] for value in angles])])
+print("job:", job.job_id())
 
 sums = job.result()[0].data.evs
-for _value, _one, _two in zip(angles, *sums, strict=False):
-    pass
+for value, one, two in zip(angles, *sums):
+    print(f"{value:6.3f}  {one:+.3f}  {two:+.3f}")
+print(f"largest: {np.abs(sums).max():.3f}")

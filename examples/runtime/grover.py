@@ -13,11 +13,12 @@ MARKED = "101"
 
 service = QiskitRuntimeService()
 backend = service.least_busy(simulator=False, operational=True, min_num_qubits=3)
+print("backend:", backend.name)
 
 
 def search(circuit, qubits):
     """Add one step of the search, from the state 0 on."""
-    zeros = [qubit for qubit, bit in zip(qubits, reversed(MARKED), strict=False) if bit == "0"]
+    zeros = [qubit for qubit, bit in zip(qubits, reversed(MARKED)) if bit == "0"]
     circuit.h(qubits)
     if zeros:
         circuit.x(zeros)
@@ -46,7 +47,8 @@ with otherwise:
 
 compiled = generate_preset_pass_manager(optimization_level=3, backend=backend).run(circuit)
 job = Sampler(mode=backend).run([compiled], shots=2000)
+print("job:", job.job_id())
 
 data = job.result()[0].data
-for _name, _bits in (("first", data.found), ("second", data.again)):
-    pass
+for name, bits in (("first", data.found), ("second", data.again)):
+    print(f"{name} try: {bits.get_counts().get(MARKED, 0) / 2000:.3f}")

@@ -19,6 +19,7 @@ hamiltonian = SparsePauliOp.from_list(
 
 service = QiskitRuntimeService()
 backend = service.least_busy(simulator=False, operational=True, min_num_qubits=2)
+print("backend:", backend.name)
 
 ansatz = efficient_su2(hamiltonian.num_qubits, su2_gates=["ry"], reps=1)
 compiled = generate_preset_pass_manager(optimization_level=3, backend=backend).run(ansatz)
@@ -41,3 +42,6 @@ with Session(backend=backend) as session:
     found = minimize(energy, start, args=(estimator,), method="cobyla", options={"maxiter": 25})
 
 exact = min(np.linalg.eigvalsh(hamiltonian.to_matrix()))
+print("jobs:", len(energies))
+print(f"energy: {found.fun:.3f}")
+print(f"exact: {exact:.3f}")

@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {
         "QUWS_AUTH": "users",
         "QUWS_TARGETS": str(targets),
-        "QUWS_POLICY__MAX_MONTH_SECONDS": "100000",
+        "QUWS_POLICY__MAX_MONTH_SECONDS": "1000000",
     }
     with embedded(folder, settings) as service:
         add_users(service, "ella", operator="root@lab")
@@ -93,8 +93,8 @@ def check_backends(told: dict[str, Any]) -> None:
     assert (told["dated"], told["status"]) == (True, [True, "active"])
     assert told["least busy"] == "bluebell"
     assert told["unknown"][0] == "QiskitBackendNotFoundError"
-    assert told["usage"]["usage_limit_seconds"] == 100_000
-    assert told["usage"]["usage_remaining_seconds"] <= 100_000
+    assert told["usage"]["usage_limit_seconds"] == 1_000_000
+    assert told["usage"]["usage_remaining_seconds"] <= 1_000_000
 
 
 def check_sampled(told: dict[str, Any]) -> None:
