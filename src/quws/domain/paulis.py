@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -73,6 +73,14 @@ class Observable:
         for qubit, pauli in paulis:
             letters[-1 - qubit] = pauli
         return "".join(letters)
+
+    def on(self, place: Callable[[int], int]) -> Observable:
+        """Return the same observable of qubits that stand elsewhere, in the same order."""
+        terms = tuple(
+            Term(item.coefficient, tuple([(place(qubit), pauli) for qubit, pauli in item.paulis]))
+            for item in self.terms
+        )
+        return Observable(terms)
 
     def check(self, qubits: int, which: str) -> None:
         """Refuse it for a circuit of so many qubits.

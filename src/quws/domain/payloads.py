@@ -15,6 +15,8 @@ BINARY = b"QISKIT"
 """How the only format begins whose circuits are no text, QPY."""
 BINARY_TEXT = "data:"
 """How the text begins that a binary circuit travels as; no other circuit begins so."""
+PUBS_TEXT = '{"pubs":'
+"""How a text begins that has all circuits of a job; see ``pubs``."""
 BINARY_TYPE = "application/octet-stream"
 
 _HEAD = f"data:{BINARY_TYPE};base64,"

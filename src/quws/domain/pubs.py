@@ -8,7 +8,6 @@ in this text: its index counts the rows of all PUBs.
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
@@ -19,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from quws.domain import packed
 from quws.domain.circuits import Language
+from quws.domain.payloads import PUBS_TEXT
 
 INDEX = "circuit"
 """The only parameter of the text: which circuit of it is meant."""
-BEGINS = re.compile(r'\ufeff?\s*+\{\s*+"pubs"\s*+:')
-
 _MARK = ',"params":'
 
 Program = Literal["sampler", "estimator", "executor"]
@@ -77,7 +75,7 @@ class Pubs(BaseModel):
 
 def has_several(source: str, said: Language | None) -> bool:
     """Whether a text has several circuits, with what LANG says of it."""
-    return said in (None, Language.PUBS) and BEGINS.match(source) is not None
+    return said in (None, Language.PUBS) and source.startswith(PUBS_TEXT)
 
 
 def write(program: Program, pubs: Sequence[Pub], params: Any) -> str:
@@ -96,7 +94,7 @@ def read(text: str) -> Pubs:
 
     """
     try:
-        return Pubs.model_validate_json(text.removeprefix("\ufeff"))
+        return Pubs.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -166,7 +164,9 @@ def _shape_of_array(values: Any) -> tuple[int, ...]:
     try:
         head = packed.head_of(inside)
     except packed.Unpackable as fault:
-        raise NoPubs(f"has values that cannot be read: what is sent {fault}") from None
+        raise NoPubs(
+            f"must have its values in a list or an array, and what is sent {fault}"
+        ) from None
     if head.dtype.lstrip("<>|=")[:1] not in ("f", "i", "u"):
         raise NoPubs(f"must have real numbers as its values, not the type '{head.dtype}'")
     return head.shape
@@ -192,6 +192,6 @@ def params_text(text: str) -> str:
 
     """
     before, mark, rest = text.partition(_MARK)
-    if before.startswith('{"pubs":[{') and mark and rest.endswith("}}"):
+    if before.startswith(PUBS_TEXT) and mark and rest.endswith("}}"):
         return rest[:-1]
     return json.dumps(read(text).params, separators=(",", ":"))

@@ -56,11 +56,12 @@ def work_of(circuits: Sequence[CircuitFacts], shots: int, runs: float = 1.0) -> 
 
 def _amplitudes(facts: CircuitFacts) -> float:
     """Return how many numbers describe the state on the way."""
-    whole = 2.0 ** min(facts.qubits, 64)
+    qubits = facts.qubits if facts.active is None else len(facts.active)
+    whole = 2.0 ** min(qubits, 64)
     if facts.clifford:
-        return min(whole, float(facts.qubits) ** 2)
+        return min(whole, float(qubits) ** 2)
     if facts.crossing is not None:
-        return min(whole, facts.qubits * 8.0 ** min(facts.crossing, 64))
+        return min(whole, qubits * 8.0 ** min(facts.crossing, 64))
     return whole
 
 

@@ -145,7 +145,7 @@ class RunRole(Role):
 
         """
         needed = 0
-        measured = as_measured(work.facts, work.options.kind)
+        measured = as_measured(work.facts, work.options.kind, work.options.observable)
         alike: dict[int, list[int]] = {}
         for index in work.to_run():
             alike.setdefault(id(measured[index]), []).append(index)

@@ -46,7 +46,8 @@ class Suitability:
         if found is None:
             return None
         seconds = 0.0
-        for index, count, item in kinds_of(as_measured(facts, options.kind)):
+        measured = as_measured(facts, options.kind, options.observable)
+        for index, count, item in kinds_of(measured):
             try:
                 found.check(item, options.of(item))
                 estimate = found.estimate(item, options.of(item))

@@ -51,8 +51,12 @@ class Verdicts:
         return [found]
 
     def put(self, key: Hashable | None, facts: list[CircuitFacts]) -> None:
-        """Remember what was found, if it is short."""
-        if key is not None and all(item.clbits <= _MOST_CLBITS for item in facts):
+        """Remember what was found, if it is short; a text may have several circuits."""
+        if (
+            key is not None
+            and len(facts) == 1
+            and all(item.clbits <= _MOST_CLBITS for item in facts)
+        ):
             (self._known[key],) = facts
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quws.domain.bindings import Bindings, check, read, written
+from quws.domain.bindings import Bindings, check, of_each, read, written
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import InvalidParameter
 
@@ -108,4 +108,20 @@ def test_parameters_need_values() -> None:
         assert caught.value.sentence == (
             f"BINDINGS is missing; {which} has the parameters a, b, c, d, e, …, which get their"
             " values by it"
+        )
+
+
+def test_values_of_a_text_of_several_circuits_say_which_of_them() -> None:
+    of_pubs = [
+        facts("circuit").model_copy(update={"language": Language.PUBS, "shots": shots})
+        for shots in (5, 7)
+    ]
+    which = Bindings(names=["circuit"], rows=[[1.0], [0.0], [1.0]])
+    assert [item.shots for item in of_each(which, of_pubs)] == [7, 5, 7]
+    assert of_each(TABLE, [facts("theta", "phi")]) == [facts("theta", "phi")] * 2
+    for value in (2.0, 0.5, -1.0):
+        with pytest.raises(InvalidParameter) as caught:
+            of_each(Bindings(names=["circuit"], rows=[[value]]), of_pubs)
+        assert caught.value.sentence == (
+            f"BINDINGS names the circuit {value:g}, and the PUBs have the circuits 0 to 1"
         )

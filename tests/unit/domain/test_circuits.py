@@ -12,6 +12,7 @@ def test_the_languages_by_the_names_that_lang_takes() -> None:
         "STIM",
         "IQM-JSON",
         "CIRQ-JSON",
+        "PUBS",
     ]
     assert {language for language in Language if language.grammar is not language} == {
         Language.OPENQASM_3_QISKIT
@@ -29,6 +30,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "bytes_stim": 2_097_152,
         "bytes_iqm_json": 4_194_304,
         "bytes_cirq_json": 4_194_304,
+        "bytes_pubs": 16_777_216,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,
         "number_length": 1300,
@@ -56,6 +58,8 @@ def test_nothing_is_claimed_of_a_circuit_that_nobody_has_counted() -> None:
         "control_flow": False,
         "delays": False,
         "parameters": [],
+        "active": None,
+        "shots": None,
     }
 
 

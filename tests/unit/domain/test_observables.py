@@ -7,6 +7,7 @@ import pytest
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.errors import InvalidParameter
 from quws.domain.observables import Observables, collect, read_value
+from quws.domain.parameters.writing import text
 
 
 def facts(qubits: int) -> CircuitFacts:
@@ -108,5 +109,39 @@ def test_it_is_stored_as_texts() -> None:
     found = given('[["Z0"], ["0.1*XX"]]')
     assert found is not None
     stored = found.model_dump(mode="json")
-    assert stored == {"lists": [["Z0"], ["0.1*XX"]], "each": True}
+    assert stored == {"lists": [["Z0"], ["0.1*XX"]], "each": True, "which": None}
     assert Observables.model_validate(stored) == found
+
+
+def test_circuits_can_share_lists() -> None:
+    found = given('{"lists": [["Z0"], ["X0", "Y0", "Z0"]], "which": [0, 1, 1, 0, 1]}')
+    assert found is not None
+    assert (found.lists, found.which, found.circuits) == (
+        [["Z0"], ["X0", "Y0", "Z0"]],
+        [0, 1, 1, 0, 1],
+        5,
+    )
+    assert [len(found.plan(circuit).bases) for circuit in range(5)] == [1, 3, 3, 1, 3]
+    assert found.mean_bases == 11 / 5
+    assert given(text(found)) == found
+    assert Observables.model_validate(found.model_dump(mode="json")) == found
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '{"lists": [["Z0"]]}',
+        '{"lists": ["Z0"], "which": [0]}',
+        '{"lists": [["Z0"]], "which": []}',
+        '{"lists": [["Z0"]], "which": [1]}',
+        '{"lists": [["Z0"]], "which": [-1]}',
+        '{"lists": [["Z0"]], "which": ["0"]}',
+        '{"lists": [["Z0"], ["X0"]], "which": [0, 0]}',
+        '{"lists": [["Z0"]], "which": [0], "more": 1}',
+    ],
+)
+def test_an_object_has_lists_and_which_of_them(wrong: str) -> None:
+    with pytest.raises(InvalidParameter, match="must have 'lists', a list of lists"):
+        given(wrong)
+    with pytest.raises(InvalidParameter, match=r"begins with '\{' and is no JSON object"):
+        given(wrong[:-1])

@@ -11,7 +11,7 @@ import exact
 import pytest
 from runner_bench import Line, Local, a_line, work
 
-from quws.circuits import binding
+from quws.circuits import several
 from quws.circuits.parse import parse, read_again
 from quws.circuits.several import read_to_bind
 from quws.circuits.transcript.building import build
@@ -73,13 +73,13 @@ def test_each_row_is_a_circuit(
     simulator: Simulator, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    once = binding.read_checked
+    once = several.read_checked
 
     def counted(source: str, *rest: Any) -> Any:
         read.append(source)
         return once(source, *rest)
 
-    monkeypatch.setattr(binding, "read_checked", counted)
+    monkeypatch.setattr(several, "read_checked", counted)
     found = {index: result.counts for index, _, result in run_here(simulator, asked(line))}
     assert list(found) == [0, 1, 2]
     assert read == [CIRCUIT]

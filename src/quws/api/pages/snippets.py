@@ -14,7 +14,12 @@ from quws.domain.parameters.specification import Kind
 from quws.domain.payloads import BINARY_TYPE
 
 _FILE = "circuit{}.{}"
-_ENDINGS = {Language.STIM: "stim", Language.IQM_JSON: "json", Language.CIRQ_JSON: "json"}
+_ENDINGS = {
+    Language.STIM: "stim",
+    Language.IQM_JSON: "json",
+    Language.CIRQ_JSON: "json",
+    Language.PUBS: "json",
+}
 """Of files of text; those in other languages end with ``qasm``."""
 _TABLE = "bindings.csv"
 _RESULT = {

@@ -14,8 +14,7 @@ from quws.circuits.formats.stim import Stim
 from quws.circuits.formats.stim_guard import is_stim
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit
-from quws.domain.payloads import BINARY_TEXT
-from quws.domain.pubs import BEGINS
+from quws.domain.payloads import BINARY_TEXT, PUBS_TEXT
 
 FORMATS: dict[Language, Format] = {
     Language.OPENQASM_2: OpenQasm2(),
@@ -54,7 +53,7 @@ def _looks(source: str) -> Language | None:
     """Return the language by what only texts in it begin with; None for the others."""
     if source.startswith(BINARY_TEXT):
         return Language.QPY
-    if BEGINS.match(source):
+    if source.startswith(PUBS_TEXT):
         return Language.PUBS
     if is_stim(source):
         return Language.STIM

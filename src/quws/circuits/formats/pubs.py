@@ -36,12 +36,7 @@ class PubsText(Format):
 
     @override
     def guard(self, source: str, said: Language | None, limits: CircuitLimits) -> Language:
-        # A character takes four bytes at most.
-        size = len(source) if len(source) * 4 <= limits.bytes_pubs else len(source.encode())
-        if size > limits.bytes_pubs:
-            raise InvalidCircuit(
-                f"the PUBs have {size} bytes, and {Language.PUBS} may have {limits.bytes_pubs}"
-            )
+        _check_size(source, limits)
         return Language.PUBS
 
     @override
@@ -60,6 +55,7 @@ class Opened:
     """
 
     def __init__(self, source: str, limits: CircuitLimits) -> None:
+        _check_size(source, limits)
         self.limits = limits
         try:
             self.pubs = pubs.read(source)
@@ -124,7 +120,9 @@ class Opened:
         count = self.pubs.pubs[pub].rows
         try:
             found = _rows(self._inputs[pub][1], inputs)
-        except (Unpackable, pubs.NoPubs) as fault:
+        except pubs.NoPubs as fault:
+            raise InvalidCircuit(f"{_called(pub)} {fault}") from None
+        except Unpackable as fault:
             raise InvalidCircuit(f"{_called(pub)}: its array of values {fault}") from None
         except (ValueError, TypeError, OverflowError):
             raise InvalidCircuit(f"{_called(pub)}: its values are no array of numbers") from None
@@ -142,6 +140,16 @@ class Opened:
                 f"{_called(pub)}: its values must be finite numbers of at most {LARGEST:g}"
             )
         return found
+
+
+def _check_size(source: str, limits: CircuitLimits) -> None:
+    # A character takes four bytes at most.
+    if len(source) * 4 > limits.bytes_pubs:
+        size = len(source.encode("utf-8", "surrogatepass"))
+        if size > limits.bytes_pubs:
+            raise InvalidCircuit(
+                f"the PUBs have {size} bytes, and {Language.PUBS} may have {limits.bytes_pubs}"
+            )
 
 
 def _read(source: str, language: Language, limits: CircuitLimits) -> Read:

@@ -23,6 +23,7 @@ _ENDINGS = {
     Language.STIM: "stim",
     Language.IQM_JSON: "json",
     Language.CIRQ_JSON: "json",
+    Language.PUBS: "json",
 }
 _ENDINGS_OF_TYPES = {
     "application/json": "json",

@@ -157,7 +157,8 @@ class Emulator(Target):
     def load(self) -> None:
         import qiskit_aer  # noqa: F401, PLC0415
 
-        from quws.targets.emulator import model, shape  # noqa: F401, PLC0415
+        from quws.circuits import shape  # noqa: F401, PLC0415
+        from quws.targets.emulator import model  # noqa: PLC0415
 
         self._device = find_device(self._source, self._seed)
         everywhere = range(len(self._device.qubits))
@@ -296,7 +297,8 @@ class Emulator(Target):
     ) -> tuple[dict[str, int], list[str], str, str | None]:
         from qiskit_aer import AerSimulator  # noqa: PLC0415
 
-        from quws.targets.emulator import model, shape  # noqa: PLC0415
+        from quws.circuits import shape  # noqa: PLC0415
+        from quws.targets.emulator import model  # noqa: PLC0415
 
         calibration = self.calibration() if self._noisy else None
         places = shape.used_qubits(circuit)

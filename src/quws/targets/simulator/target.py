@@ -6,12 +6,13 @@ import dataclasses
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from quws.domain.bases import Basis
 from quws.domain.circuits import CircuitFacts, CircuitLimits
 from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
@@ -34,7 +35,6 @@ from quws.targets.simulator.traits import Traits, of_circuit, of_facts
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from quws.domain.bases import Basis
     from quws.domain.paulis import Observable
     from quws.targets.simulator.engine import Engine, Order
 
@@ -126,7 +126,7 @@ class Simulator(Target):
 
     @override
     def check(self, facts: CircuitFacts, options: RunOptions) -> None:
-        self._choice(of_facts(facts), options)
+        self._choice(_traits(facts, options), options)
 
     @override
     def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
@@ -138,7 +138,7 @@ class Simulator(Target):
 
     @override
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
-        traits = of_facts(facts)
+        traits = _traits(facts, options)
         method = self._choice(traits, options).method
         return predict.memory_bytes(
             method, traits, self._limits, shots=options.shots, memory=options.memory
@@ -146,7 +146,7 @@ class Simulator(Target):
 
     @override
     def estimate(self, facts: CircuitFacts, options: RunOptions) -> Estimate | None:
-        traits = of_facts(facts)
+        traits = _traits(facts, options)
         errors = Errors.of(options.noise)
         return predict.estimate(
             self._choice(traits, options).method,
@@ -158,13 +158,13 @@ class Simulator(Target):
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
-        return self._routed(circuit, options)
+        narrow, traits, _ = _without_idle(circuit, options)
+        return dataclasses.replace(self._routed(narrow, traits, options), circuit=circuit)
 
-    def _routed(self, circuit: QuantumCircuit, options: RunOptions) -> _Routed:
+    def _routed(self, circuit: QuantumCircuit, traits: Traits, options: RunOptions) -> _Routed:
         from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
 
         started = time.perf_counter()
-        traits = of_circuit(circuit)
         choice = self._choice(traits, options)
         order = self._order(circuit, traits, choice.method, options)
         for engine in self._candidates(order, exact=options.exact):
@@ -206,10 +206,16 @@ class Simulator(Target):
         self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
     ) -> CircuitResult:
         started = time.perf_counter()
-        routed = self._routed(circuit, options)
+        observed = {
+            qubit for item in observables for term in item.terms for qubit, _ in term.paulis
+        }
+        narrow, traits, place = _without_idle(circuit, options, observed)
+        routed = self._routed(narrow, traits, options)
         engine, order, choice = routed.engine, routed.order, routed.choice
         assert engine is not None and order is not None and choice is not None
-        values, approximate = engine.expectations(routed.prepared, order, observables)
+        values, approximate = engine.expectations(
+            routed.prepared, order, [item.on(place) for item in observables]
+        )
         notes = [
             f"exact values, with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
             if approximate is None
@@ -234,9 +240,16 @@ class Simulator(Target):
         from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
 
         started = time.perf_counter()
-        traits = of_circuit(circuit)
-        if traits.measurements or not bases:
+        if not bases:
             return None
+        observed = {qubit for basis in bases for qubit in basis.paulis}
+        circuit, traits, place = _without_idle(circuit, options[0], observed)
+        if traits.measurements:
+            return None
+        bases = [
+            Basis({place(qubit): pauli for qubit, pauli in basis.paulis.items()}, basis.terms)
+            for basis in bases
+        ]
         most = max(len(basis.paulis) for basis in bases)
         measured = dataclasses.replace(
             traits,
@@ -298,6 +311,41 @@ class Simulator(Target):
             if engine.takes(order) and (engine.exact or not exact)
         ]
         return sorted(takers, key=lambda engine: speed(engine.name, order.traits.qubits))
+
+
+def _traits(facts: CircuitFacts, options: RunOptions) -> Traits:
+    found = of_facts(facts)
+    return found if options.noise is not None else found.without_idle()
+
+
+def _without_idle(
+    circuit: QuantumCircuit, options: RunOptions, observed: Collection[int] = ()
+) -> tuple[QuantumCircuit, Traits, Callable[[int], int]]:
+    """Take the qubits out of a circuit on which nothing happens and that nobody looks at.
+
+    Noise is that of certain qubits, so that with it all are kept.
+
+    Returns
+    -------
+    QuantumCircuit
+    Traits
+        What it is.
+    callable
+        Tells where a qubit that was kept is now.
+
+    """
+    from quws.circuits.shape import narrowed  # noqa: PLC0415
+
+    traits = of_circuit(circuit)
+    if options.noise is not None or traits.active is None:
+        return circuit, traits, int
+    kept = sorted({*traits.active, *observed}) or [0]
+    if len(kept) == traits.qubits:
+        return circuit, traits, int
+    narrow = narrowed(circuit, kept, lambda _, __: None)
+    places = {qubit: place for place, qubit in enumerate(kept)}
+    alone = dataclasses.replace(traits, qubits=len(kept), active=None)
+    return narrow, alone, places.__getitem__
 
 
 def _note(engine: Engine, choice: Choice) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,14 @@ class Traits:
     sampled: bool
     """All is measured at the end, so that one run gives every shot."""
     control_flow: bool
+    active: Sequence[int] | None = None
+    """The qubits on which something happens; None for all."""
+
+    def without_idle(self) -> Traits:
+        """Return those of the same circuit on the qubits alone on which something happens."""
+        if self.active is None:
+            return self
+        return dataclasses.replace(self, qubits=max(len(self.active), 1), active=None)
 
     @property
     def width(self) -> int:
@@ -47,6 +57,7 @@ def of_facts(facts: CircuitFacts) -> Traits:
         clifford=facts.clifford,
         sampled=facts.sampled,
         control_flow=facts.control_flow,
+        active=facts.active,
     )
 
 
@@ -66,4 +77,5 @@ def of_circuit(circuit: QuantumCircuit) -> Traits:
         clifford=found.clifford,
         sampled=found.sampled,
         control_flow=found.control_flow,
+        active=found.active,
     )

@@ -129,7 +129,7 @@ def test_noise_takes_a_density_matrix(simulator: Simulator) -> None:
     [
         ("qubit[100] q; h q[0]; for int i in [0:98] { cx q[i], q[i + 1]; }", "stim/stabilizer"),
         ("qubit[3] q; t q[0]; h q[2];", "qulacs/statevector"),
-        ("qubit[40] q; t q[0]; h q[2]; cx q[2], q[0];", "aer/matrix_product_state"),
+        ("qubit[40] q; h q; t q[0]; h q[2]; cx q[2], q[0];", "aer/matrix_product_state"),
     ],
 )
 def test_the_method_is_chosen_as_for_shots(simulator: Simulator, body: str, engine: str) -> None:

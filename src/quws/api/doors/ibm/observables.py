@@ -88,7 +88,7 @@ def _observable(sums: dict[str, Any], where: str) -> Observable:
             raise _invalid(where, "must have real numbers as its coefficients")
         if not set(label) <= _SUMS.keys():
             raise _invalid(
-                where, f"has '{label[:40]}', and letters are I, X, Y, Z, 0, 1, +, -, r and l"
+                where, f"have '{label[:40]}', and letters are I, X, Y, Z, 0, 1, +, -, r and l"
             )
         if math.prod(len(_SUMS[letter]) for letter in label) > MOST_TERMS:
             raise _invalid(where, f"has more than {MOST_TERMS} terms in '{label[:40]}'")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import math
 import zlib
 from array import array
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Protocol
 
@@ -26,7 +27,7 @@ from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
 from quws.domain.packed import array_head, packed
 from quws.domain.phases import Phase
-from quws.domain.pubs import Pub, Pubs
+from quws.domain.pubs import Pub
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.outcomes import outcomes_of
 
@@ -55,46 +56,38 @@ async def results_of(files: JobFiles, job: Job) -> AsyncIterator[str]:
         )
     texts = await files.circuits(job, range(1))
     try:
-        writer = await asyncio.to_thread(_writer, texts[0])
+        writer = await asyncio.to_thread(Writer, texts[0])
     except (pubs.NoPubs, InvalidParameter, IndexError):
         raise NotFound(f"job {job.id} was not made of PUBs") from None
-    pieces = aiter(_pieces(files, job, writer))
+    pieces = _pieces(files, job, writer)
     try:
         first = await anext(pieces)
     except UnreadableOutcomes as error:
         raise NotFound(f"job {job.id}: {error}") from None
 
     async def whole() -> AsyncIterator[str]:
-        yield first
-        async for piece in pieces:
-            yield piece
+        async with contextlib.aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
 
     return whole()
 
 
-async def _pieces(files: JobFiles, job: Job, writer: _Writer) -> AsyncIterator[str]:
-    begun = False
-    async for outcomes in outcomes_of(files, job):
-        texts = writer.take(outcomes)
-        while (text := await asyncio.to_thread(next, texts, None)) is not None:
-            yield text if begun else _BEGIN + text
-            begun = True
-    # PUBs without any values may come last.
-    texts = writer.rest()
+async def _pieces(files: JobFiles, job: Job, writer: Writer) -> AsyncGenerator[str, None]:
+    # Who reads it may go away in the middle.
+    with contextlib.closing(writer):
+        async for outcomes in outcomes_of(files, job):
+            async for text in _beside(writer.take(outcomes)):
+                yield text
+        async for text in _beside(writer.rest()):
+            yield text
+
+
+async def _beside(texts: Iterator[str]) -> AsyncIterator[str]:
+    """Have texts written beside the event loop."""
     while (text := await asyncio.to_thread(next, texts, None)) is not None:
-        yield text if begun else _BEGIN + text
-        begun = True
-    yield _END
-
-
-_BEGIN = '{"__type__":"PrimitiveResult","__value__":{"pub_results":['
-_END = '],"metadata":{"version":2}}}'
-
-
-def _writer(text: str) -> _Writer:
-    known = pubs.read(text)
-    kind = _Sampled if known.program == "sampler" else _Estimated
-    return _Writer(known, asked_again(known), kind)
+        yield text
 
 
 class _Result(Protocol):
@@ -108,49 +101,85 @@ class _Result(Protocol):
     def written(self) -> Iterator[str]:
         """Write it, piece by piece."""
 
+    def close(self) -> None:
+        """Let go of what waits to be written."""
 
-class _Writer:
-    """Puts what circuits gave together, PUB by PUB."""
 
-    def __init__(self, known: Pubs, asked: Sequence[Asked], kind: type[_Result]) -> None:
-        self._known = known
-        self._asked = asked
-        self._kind = kind
+class Writer:
+    """Puts what circuits gave together, PUB by PUB.
+
+    Parameters
+    ----------
+    text
+        That of the job's circuits.
+
+    Raises
+    ------
+    NoPubs
+        It has none.
+
+    """
+
+    def __init__(self, text: str) -> None:
+        self._known = pubs.read(text)
+        self._asked = asked_again(self._known)
+        self._kind = _Sampled if self._known.program == "sampler" else _Estimated
         self._pub = 0
         self._taken = 0
         self._result: _Result | None = None
 
     def take(self, outcomes: Sequence[CircuitOutcome]) -> Iterator[str]:
-        """Take what some circuits gave, and write each PUB that is whole."""
+        """Take what the next circuits gave, and write each PUB that is whole.
+
+        Raises
+        ------
+        UnreadableOutcomes
+            It is not what the PUBs asked for.
+
+        """
         for outcome in outcomes:
             yield from self._empty()
             if self._result is None:
-                self._result = self._kind(self._known.pubs[self._pub], self._asked[self._pub])
+                self._result = self._new()
             self._result.add(outcome)
             self._taken += 1
             if self._taken == self._known.pubs[self._pub].rows:
                 yield from self._end(self._result)
 
     def rest(self) -> Iterator[str]:
-        """Write the PUBs that have no circuit and come after all others.
+        """Write what comes after all outcomes.
 
         Raises
         ------
         UnreadableOutcomes
-            There should have been more outcomes.
+            There should have been more.
 
         """
         yield from self._empty()
         if self._pub < len(self._known.pubs):
             raise UnreadableOutcomes("it has not the outcomes of all of its circuits")
+        yield '],"metadata":{"version":2}}}'
+
+    def close(self) -> None:
+        """Let go of what was taken and is not written."""
+        if self._result is not None:
+            self._result.close()
+
+    def _new(self) -> _Result:
+        if self._pub == len(self._known.pubs):
+            raise UnreadableOutcomes("it has more outcomes than circuits")
+        return self._kind(self._known.pubs[self._pub], self._asked[self._pub])
 
     def _empty(self) -> Iterator[str]:
+        """Write PUBs that have an array without values."""
         while self._pub < len(self._known.pubs) and not self._known.pubs[self._pub].rows:
-            yield from self._end(self._kind(self._known.pubs[self._pub], self._asked[self._pub]))
+            yield from self._end(self._new())
 
     def _end(self, result: _Result) -> Iterator[str]:
         if self._pub:
             yield ","
+        else:
+            yield '{"__type__":"PrimitiveResult","__value__":{"pub_results":['
         yield from result.written()
         self._pub, self._taken, self._result = self._pub + 1, 0, None
 
@@ -180,6 +209,11 @@ class _Sampled(_Result):
             )
         for register in self._registers:
             register.add(shots)
+
+    @override
+    def close(self) -> None:
+        for register in self._registers or ():
+            register.close()
 
     @override
     def written(self) -> Iterator[str]:
@@ -223,6 +257,10 @@ class _Bits:
         # A number with as many digits as there are bits is read in a time that is linear.
         bits = int(self._fill + self._fill.join(own), 2)
         self._write(bits.to_bytes(len(shots) * self._bytes, "big"))
+
+    def close(self) -> None:
+        """Let go of what was added."""
+        self._file.close()
 
     def _write(self, data: bytes) -> None:
         self._file.write(self._zlib.compress(data))
@@ -275,6 +313,10 @@ class _Estimated(_Result):
                 for item, value in zip(items, found, strict=True)
             }
         )
+
+    @override
+    def close(self) -> None:
+        """All is held in memory."""
 
     @override
     def written(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which qubits of a device a compiled circuit uses, and the same circuit on those alone."""
+"""Which qubits a circuit uses, and the same circuit on those alone."""
 
 from __future__ import annotations
 
@@ -37,10 +37,9 @@ def narrowed(
     kept
         The qubits, which are renumbered in this order.
     idle
-        Given a qubit of the device and a delay, makes what the delay does to
-        it, or None.
+        Given a qubit and a delay, makes what the delay does to it, or None.
     places
-        For a block: the qubits of the device that its own stand for.
+        For a block: the qubits that its own stand for.
 
     """
     places = list(range(circuit.num_qubits)) if places is None else places
