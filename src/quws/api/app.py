@@ -32,6 +32,7 @@ from quws.api.pages.routes import PAGES
 from quws.api.pages.routes import router as pages_router
 from quws.api.pages.templates import FOLDER
 from quws.api.quota import router as quota_router
+from quws.api.sessions import router as sessions_router
 from quws.api.targets.routes import router as targets_router
 from quws.api.targets.timeslots import router as timeslots_router
 from quws.api.uws.bundle import router as keys_router
@@ -119,6 +120,7 @@ def build_app(
         selection_router,
         webhooks_router,
         quota_router,
+        sessions_router,
         timeslots_router,
         targets_router,
         vosi_router,

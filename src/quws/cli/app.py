@@ -104,6 +104,11 @@ class _Commands(LazyGroup):
             "quws.cli.timeslots:timeslots",
             "List, book and cancel the times for which targets are booked.",
         ),
+        LazyCommand(
+            "sessions",
+            "quws.cli.sessions:sessions",
+            "List, open, close and cancel sessions: jobs that run back to back.",
+        ),
         LazyCommand("db", "quws.cli.db:db", "The database schema."),
         LazyCommand("user", "quws.cli.accounts:user", "Accounts (QUWS_AUTH=users)."),
         LazyCommand("token", "quws.cli.accounts:token", "Bearer tokens of accounts."),

@@ -16,6 +16,7 @@ from quws.client.errors import (
     Unreachable,
 )
 from quws.client.job import Job
+from quws.client.session import Session
 
 __all__ = [
     "Client",
@@ -26,5 +27,6 @@ __all__ = [
     "NoResult",
     "NotUnderstood",
     "Refused",
+    "Session",
     "Unreachable",
 ]

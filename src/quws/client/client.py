@@ -11,17 +11,20 @@ from uuid import uuid4
 
 from quws.client.job import Job, made
 from quws.client.selection import Selection
+from quws.client.session import Session
 from quws.client.transport import PAUSES, Transport
 from quws.client.webhooks import WebhookClient
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Specifications
 from quws.domain.parameters.writing import form
 from quws.domain.payloads import as_text
+from quws.domain.sessions import SessionMode
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
 from quws.schemas.job import RefJson
 from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson
+from quws.schemas.session import NewSessionJson, SessionJson
 from quws.schemas.timeslot import TimeslotJson
 
 
@@ -139,8 +142,8 @@ class Client:
         Parameters
         ----------
         wanted
-            ``phase``, ``tag`` (one, or a list), ``run_id``, ``target``, ``text``, ``after``,
-            ``before``.
+            ``phase``, ``tag`` (one, or a list), ``run_id``, ``target``, ``session``, ``text``,
+            ``after``, ``before``.
 
         """
         return Selection(self._transport, wanted)
@@ -171,6 +174,44 @@ class Client:
         """Cancel a timeslot; one that is on is over then."""
         path = f"{_target_path(target)}/timeslots/{quote(slot_id, safe='')}"
         self._transport.send("DELETE", path)
+
+    def sessions(self) -> list[SessionJson]:
+        """Fetch one's sessions, the newest first; for operators those of all."""
+        return self._transport.get("sessions", list[SessionJson])
+
+    def session(
+        self,
+        *,
+        target: str | None = None,
+        mode: SessionMode | str = SessionMode.DEDICATED,
+        max_seconds: int | None = None,
+        idle_seconds: int | None = None,
+    ) -> Session:
+        """Open a session: its jobs run back to back on a target.
+
+        Parameters
+        ----------
+        target
+            None for the one that is the default of jobs.
+        mode
+            ``dedicated``, where others wait while it has nothing to run, or ``batch``.
+        max_seconds, idle_seconds
+            Its whole time, counted from its first job, and for how long it may have nothing to
+            run; None for what the operator has set.
+
+        """
+        wanted = NewSessionJson(
+            target=target,
+            mode=SessionMode(mode),
+            max_seconds=max_seconds,
+            idle_seconds=idle_seconds,
+        )
+        answer = self._transport.send("POST", "sessions", json=wanted.model_dump(mode="json"))
+        return self.session_of(SessionJson.model_validate_json(answer.content).id)
+
+    def session_of(self, session_id: str) -> Session:
+        """Return a session that is there already."""
+        return Session(self._transport, session_id, self.submit)
 
     def target(self, name: str) -> dict[str, Any]:
         """Fetch what a target is and how it is, as the service wrote it."""

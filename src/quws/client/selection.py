@@ -23,6 +23,7 @@ _NAMES = {
     "run_id": "RUNID",
     "target": "TARGET",
     "text": "TEXT",
+    "session": "SESSION",
     "after": "AFTER",
     "before": "BEFORE",
 }
@@ -36,8 +37,8 @@ class Selection:
     Parameters
     ----------
     wanted
-        ``phase`` and ``tag`` (one, or a list), ``run_id``, ``target``, ``text``, ``after`` and
-        ``before`` (datetimes); what is None is left out.
+        ``phase`` and ``tag`` (one, or a list), ``run_id``, ``target``, ``session`` (an id),
+        ``text``, ``after`` and ``before`` (datetimes); what is None is left out.
 
     """
 

@@ -127,6 +127,12 @@ class TimeslotTaken(Refusal):
     code = "timeslot_taken"
 
 
+class SessionClosed(Refusal):
+    """The session of SESSION takes no jobs any more: it was closed, or its time is over."""
+
+    code = "session_closed"
+
+
 class NotFound(Refusal):
     """There is no such job, child, result or parameter."""
 

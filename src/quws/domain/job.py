@@ -235,6 +235,8 @@ class Job:
     """How many shots its circuits have together."""
     timeslot: bool = False
     """Whether it runs in the timeslots of its owner only."""
+    session: str | None = None
+    """The session of which it is."""
 
     @property
     def quoted(self) -> Quote | None:

@@ -125,4 +125,5 @@ class ListFilter:
     kind: JobKind | None = None
     text: str | None = None
     """Only jobs with this in their name, their run id or a tag, in whatever case."""
+    session: str | None = None
     order: Order = Order.NEWEST

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pydantic import BaseModel, ConfigDict, Field
 
 from quws.domain.errors import InvalidParameter
+from quws.domain.sessions import SessionRules
 from quws.domain.shares import Fairness, Share
 from quws.domain.times import MAX_SECONDS, format_instant
 
@@ -113,6 +114,24 @@ class Policy(BaseModel):
         " JSON list.",
     )
 
+    max_sessions: int = Field(
+        5,
+        ge=0,
+        description="How many sessions of a target that are not closed one owner may have, 0 for"
+        " none. This and what follows is said of single targets in the list of targets.",
+    )
+    max_session_seconds: int = Field(
+        28_800,
+        ge=1,
+        description="The whole time of a session at most, and where none is asked for.",
+    )
+    session_idle_seconds: int = Field(
+        60, ge=0, description="How long a session may have nothing to run where that is not given."
+    )
+    max_session_idle_seconds: int = Field(
+        300, ge=0, description="How long it may have nothing to run at most."
+    )
+
     shares: dict[str, Share] = Field(
         {},
         description="How much of a target users and groups get beside others, who have 1: a JSON"
@@ -133,6 +152,16 @@ class Policy(BaseModel):
         description="The smallest PRIORITY that single users may ask for, as a JSON object of names"
         " and numbers; others may ask for 0 and more, and operators for any.",
     )
+
+    @property
+    def sessions(self) -> SessionRules:
+        """What is allowed of sessions where the list of targets says nothing else."""
+        return SessionRules(
+            longest=self.max_session_seconds,
+            idle=self.session_idle_seconds,
+            longest_idle=self.max_session_idle_seconds,
+            most=self.max_sessions,
+        )
 
     @property
     def fairness(self) -> Fairness:

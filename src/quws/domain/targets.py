@@ -19,6 +19,7 @@ from quws.domain.conformance import ConformanceReport, ConformanceRule
 from quws.domain.errors import InvalidCircuit
 from quws.domain.kinds import JobKind
 from quws.domain.quotes import QuoteRecord
+from quws.domain.sessions import SessionChanges
 from quws.domain.times import format_instant
 from quws.domain.timeslots import TimeslotRules
 
@@ -163,6 +164,8 @@ class TargetDescription(BaseModel):
     """When it has to pass the conformance circuits."""
     timeslots: TimeslotRules | None = None
     """What can be booked of it; None where nothing can."""
+    sessions: SessionChanges | None = None
+    """What is allowed of sessions of it, in place of the settings."""
 
     def native(self, layout: Sequence[int] | None) -> Native:
         """Return what circuits may consist of that it runs as they are, with a qubit map."""
@@ -216,9 +219,8 @@ class TargetDescription(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What the circuits were run against: another one, or another quws, must pass again."""
-        content = self.model_dump(mode="json", exclude={"conformance_rule", "timeslots"}) | {
-            "quws": __version__
-        }
+        decided = {"conformance_rule", "timeslots", "sessions"}
+        content = self.model_dump(mode="json", exclude=decided) | {"quws": __version__}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

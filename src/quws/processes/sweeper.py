@@ -95,6 +95,7 @@ async def run_sweeper(
                 ("destruction", found.destruction, sweeps.destruction),
                 ("retired", found.retired, sweeps.retired),
                 ("garbage", found.garbage, sweeps.garbage),
+                ("sessions", found.sessions, sweeps.sessions),
             ):
                 if due:
                     await _try(name, sweep)

@@ -94,6 +94,7 @@ class JobJson(RefJson):
     name: str | None = Field(None, description="What the owner calls it.")
     tags: list[str]
     metadata: dict[str, Any]
+    session: str | None = Field(None, description="The session of which it is.")
     timeline: list[EntryJson]
 
 

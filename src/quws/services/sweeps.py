@@ -21,6 +21,7 @@ from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
 from quws.domain.words import counted
 from quws.services.aside import Aside
+from quws.services.sessions import Sessions
 from quws.store.clock import StoreClock, time_of
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.store import JobStore
@@ -89,6 +90,9 @@ class Sweeps:
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._orphan_seconds = orphan_seconds
+        self._sessions = Sessions(
+            store.sessions, store.control, targets, announcer, policy, clock=clock
+        )
         self._settled = 0.0
         self._away = False
         self._aside = Aside()
@@ -199,6 +203,10 @@ class Sweeps:
                         await self._announcer.changed(job_id, Phase.ERROR)
         return count
 
+    async def sessions(self) -> int:
+        """See to sessions whose time is over, that were idle for too long, or are done."""
+        return await self._sessions.sweep()
+
     async def keys(self) -> int:
         """Forget the Idempotency-Keys of jobs that are long gone."""
         return await self._store.keys.forget(self._clock() - _KEYS_KEPT)
@@ -224,9 +232,12 @@ class Sweeps:
         return await self._store.target_use.forget(self._clock())
 
     async def quotas(self) -> int:
-        """Forget what was used of quotas in days and months that are long over, and timeslots."""
+        """Forget what was used of quotas in days and months that are long over, and timeslots and
+        sessions.
+        """
         before = self._clock() - _USE_KEPT
         used = await self._store.quota_use.forget(before)
+        used += await self._store.sessions.forget(before)
         return used + await self._store.timeslots.forget(before)
 
     async def orphans(self) -> int:

@@ -10,6 +10,7 @@ from quws.domain.phases import Phase
 from quws.domain.targets import TargetState
 from quws.domain.waiting import why_not_running, why_queued
 from quws.services.quotas import Quotas
+from quws.services.sessions import Sessions
 from quws.services.timeslots import Timeslots
 from quws.store.jobs.reading import JobReading
 
@@ -20,9 +21,15 @@ class Waiting:
     """Knows whether workers are alive, and who goes before a job."""
 
     def __init__(
-        self, store: JobReading, announcer: Announcer, quotas: Quotas, timeslots: Timeslots
+        self,
+        store: JobReading,
+        announcer: Announcer,
+        quotas: Quotas,
+        timeslots: Timeslots,
+        sessions: Sessions,
     ) -> None:
         self._store = store
+        self._sessions = sessions
         self._timeslots = timeslots
         self._quotas = quotas
         self._announcer = announcer
@@ -34,6 +41,8 @@ class Waiting:
         if said is not None or ahead is None or job.phase is not Phase.QUEUED:
             return said
         if (waits_for := await self._timeslots.why(job)) is not None:
+            return waits_for
+        if (waits_for := await self._sessions.why(job)) is not None:
             return waits_for
         if (hindrance := await self._quotas.hindrance(job.owner)) is not None:
             return why_not_running(hindrance)

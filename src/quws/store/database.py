@@ -54,6 +54,15 @@ It belongs to the migrations, as their own ``alembic_version`` does, and so not 
 """
 
 
+def clock(*, sqlite: bool) -> ColumnElement[int]:
+    """Return the clock of a kind of database, in milliseconds since 1970; see `Database.now`."""
+    if sqlite:
+        return literal_column(
+            "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
+        )
+    return literal_column("(extract(epoch FROM statement_timestamp()) * 1000)::bigint", BigInteger)
+
+
 class StoreUnavailable(Unavailable):
     """The database cannot be reached, or its schema is not the one of this code.
 
@@ -165,13 +174,7 @@ class Database:
         Processes on several hosts disagree about the time; the database does not. It is
         the same wherever it stands in one statement.
         """
-        if self.is_sqlite:
-            return literal_column(
-                "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
-            )
-        return literal_column(
-            "(extract(epoch FROM statement_timestamp()) * 1000)::bigint", BigInteger
-        )
+        return clock(sqlite=self.is_sqlite)
 
     def greatest(self, *values: ColumnElement[int]) -> ColumnElement[int]:
         """Take the largest of several values."""

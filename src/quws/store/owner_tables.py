@@ -1,11 +1,22 @@
-"""Further tables, beside those of ``tables``: users, what they have used, what they have booked."""
+"""Further tables, beside those of ``tables``: users, what they have used, booked and opened."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 from quws.store.instants import Instant
-from quws.store.tables import metadata
+from quws.store.tables import metadata, only
 
 quota_use = Table(
     "quota_use",
@@ -41,6 +52,42 @@ timeslots = Table(
     Column("created", Instant, nullable=False),
     Index("ix_timeslots_target_ends", "target", "ends"),
     Index("ix_timeslots_owner_ends", "owner", "ends"),
+)
+
+job_sessions = Table(
+    "job_sessions",
+    metadata,
+    # Jobs that run back to back. Instants are by the clock of the database.
+    Column("id", String(36), primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("mode", String(9), nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("max_ms", BigInteger, nullable=False),
+    Column("idle_ms", BigInteger, nullable=False),
+    # When its first job was claimed, and when its whole time is over.
+    Column("began", Instant),
+    Column("ends", Instant),
+    # Since when its jobs go first, and until when, if it has nothing to run till then.
+    Column("active_since", Instant),
+    Column("idle_at", Instant),
+    # Since when it has nothing to run, and for how long it had not before: not charged yet.
+    Column("idle_from", Instant),
+    Column("idled_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("closed", Instant),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
+    Column("over", Instant),
+    Column("last_started", Instant),
+    Column("last_ended", Instant),
+    Index("ix_job_sessions_owner_created", "owner", "created", "id"),
+    Index(
+        "ix_job_sessions_active",
+        "target",
+        "active_since",
+        "id",
+        **only("active_since IS NOT NULL"),
+    ),
+    Index("ix_job_sessions_going", "owner", "target", **only("over IS NULL")),
 )
 
 users = Table(

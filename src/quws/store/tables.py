@@ -25,7 +25,7 @@ from quws.domain.labels import INDEXED_RUN_ID
 from quws.store.instants import Instant
 
 
-def _only(condition: str) -> dict[str, Any]:
+def only(condition: str) -> dict[str, Any]:
     """Return what makes an index one of the rows of which a condition holds."""
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
 
@@ -41,6 +41,7 @@ metadata = MetaData(
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
 _OWNERS = ("target", "owner", "turn")
 _WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
+_OF_ONE = "session IS NOT NULL"
 
 jobs = Table(
     "jobs",
@@ -82,6 +83,8 @@ jobs = Table(
     Column("shots", BigInteger, nullable=False, server_default=text("0")),
     # Whether it runs in the timeslots of its owner only.
     Column("timeslot", Boolean, nullable=False, server_default=false()),
+    # With which others it runs back to back. No foreign key: sessions are forgotten earlier.
+    Column("session", String(36)),
     Column("charged", JSON(none_as_null=True)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("lease", String(36)),
@@ -114,36 +117,40 @@ jobs = Table(
         "run_id",
         "creation_time",
         "id",
-        **_only(f"length(run_id) <= {INDEXED_RUN_ID}"),
+        **only(f"length(run_id) <= {INDEXED_RUN_ID}"),
     ),
     Index(
         "ix_jobs_owner_end",
         "owner",
         "end_time",
         "id",
-        **_only("end_time IS NOT NULL"),
+        **only("end_time IS NOT NULL"),
     ),
     # The next job of a target.
-    Index("ix_jobs_queue", *_QUEUE, **_only(_WAITS)),
+    Index("ix_jobs_queue", *_QUEUE, **only(_WAITS)),
     # The next short job, which does not wait behind long ones.
-    Index("ix_jobs_short", *_QUEUE, **_only(f"{_WAITS} AND cost_ms < 1000")),
+    Index("ix_jobs_short", *_QUEUE, **only(f"{_WAITS} AND cost_ms < 1000")),
     # Whose turn is next, and when an owner's next turn is.
-    Index("ix_jobs_turn", "target", "turn", **_only(_WAITS)),
-    Index("ix_jobs_owner_turn", *_OWNERS, **_only(_WAITS)),
+    Index("ix_jobs_turn", "target", "turn", **only(_WAITS)),
+    Index("ix_jobs_owner_turn", *_OWNERS, **only(_WAITS)),
+    # The next job of a session; which jobs of it run; and all of them. Others are in none of these.
+    Index("ix_jobs_session_queue", "session", *_QUEUE[1:], **only(f"{_WAITS} AND {_OF_ONE}")),
+    Index("ix_jobs_session_phase", "session", "phase", **only(_OF_ONE)),
+    Index("ix_jobs_session_creation", "session", "creation_time", "id", **only(_OF_ONE)),
     Index(
         "ix_jobs_destruction",
         "destruction_time",
-        **_only("phase <> 'ARCHIVED'"),
+        **only("phase <> 'ARCHIVED'"),
     ),
     Index(
         "ix_jobs_deadline",
         "deadline",
-        **_only("phase = 'EXECUTING'"),
+        **only("phase = 'EXECUTING'"),
     ),
     Index(
         "ix_jobs_lease",
         "lease_until",
-        **_only("phase = 'EXECUTING'"),
+        **only("phase = 'EXECUTING'"),
     ),
 )
 
@@ -281,7 +288,7 @@ webhook_deliveries = Table(
         "ix_webhook_deliveries_due",
         "webhook",
         "next_try",
-        **_only("state = 'pending'"),
+        **only("state = 'pending'"),
     ),
     # Whether an earlier one of the job is on its way.
     Index(
@@ -289,7 +296,7 @@ webhook_deliveries = Table(
         "webhook",
         "job_id",
         "outbox",
-        **_only("state = 'pending'"),
+        **only("state = 'pending'"),
     ),
 )
 
@@ -363,7 +370,7 @@ handovers = Table(
         "ix_submissions_cancel",
         "target",
         "changed",
-        **_only("state = 'cancel'"),
+        **only("state = 'cancel'"),
     ),
 )
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from quws.domain.conformance import ConformanceRule
+from quws.domain.sessions import SessionChanges
 from quws.domain.targets import TargetDescription, TargetKind
 from quws.domain.timeslots import TimeslotRules
 
@@ -117,6 +118,8 @@ class TargetConfig(_Strict):
     """When it has to pass the conformance circuits; by default its kind decides."""
     timeslots: TimeslotRules | None = None
     """What can be booked of it; without the table nothing can."""
+    sessions: SessionChanges | None = None
+    """What is allowed of sessions of it, in place of the settings."""
     noise: str | dict[str, Any] | None = None
     """The option ``noise`` of the adapter."""
     schedule: list[dict[str, Any]] | None = None
@@ -161,12 +164,17 @@ class TargetConfig(_Strict):
             limits=self.limits,
             conformance=self.conformance,
             timeslots=self.timeslots,
+            sessions=self.sessions,
         )
 
     def apply(self, description: TargetDescription) -> TargetDescription:
         """Put into a description what the operator decides."""
         rule = self.conformance or _RULES.get(description.kind, ConformanceRule.AUTOMATIC)
-        decided = {"conformance_rule": rule, "timeslots": self.timeslots}
+        decided = {
+            "conformance_rule": rule,
+            "timeslots": self.timeslots,
+            "sessions": self.sessions,
+        }
         return self.limits.apply(description).model_copy(update=decided)
 
 

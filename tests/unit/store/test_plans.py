@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from harness import Postgres
 from plans import Caught, assert_reads_in_order, assert_uses, connected
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 from store_helpers import run
 
 from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.labels import ListFilter, Order, Place
 from quws.domain.phases import Phase
+from quws.domain.sessions import Session, SessionMode
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
@@ -275,6 +276,29 @@ async def test_the_next_short_job_of_a_target(full: JobStore, full_url: str) -> 
         await full.claims.take(TARGET, "worker", 60, NOW, most=1, short=True)
     plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
     assert_reads_in_order(plan, "ix_jobs_short")
+
+
+async def test_the_next_job_of_a_session(full: JobStore, full_url: str) -> None:
+    session = Session(new_job_id(), "third", BUSY, SessionMode.DEDICATED, NOW, 60, 60, NOW)
+    assert await full.sessions.open(session, 9999) is None
+    made = [
+        {**job, "id": new_job_id(), "target": "third", "phase": Phase.QUEUED, "session": session.id}
+        for job in rows()[:2000]
+    ]
+    with connected(full_url) as connection:
+        connection.execute(insert(t.jobs), made)
+    assert await full.claims.claim("third", "worker", 60, NOW) is not None
+    with Caught() as caught:
+        claim = await full.claims.claim("third", "worker", 60, NOW)
+    assert claim is not None
+    assert claim.job.session == session.id
+    plan = caught.plan(full_url, lambda statement: statement.startswith("UPDATE jobs"))
+    assert_reads_in_order(plan, "ix_jobs_session_queue")
+    wanted = ListFilter(everybody=True, session=session.id, last=9)
+    plan = await plan_of_list(full, full_url, wanted, rows=9)
+    assert_reads_in_order(plan, "ix_jobs_session_creation")
+    with connected(full_url) as connection:
+        connection.execute(delete(t.jobs).where(t.jobs.c.target == "third"))
 
 
 async def test_due_destruction(full: JobStore, full_url: str) -> None:

@@ -75,6 +75,7 @@ def read_filter(query: dict[str, list[str]]) -> ListFilter:
         run_id=_once(query, "RUNID"),
         target=_once(query, "TARGET"),
         text=_once(query, "TEXT"),
+        session=_once(query, "SESSION"),
     )
 
 

@@ -19,6 +19,7 @@ from quws.domain.targets import Calibration, Load
 from quws.domain.timeslots import TimeslotRules
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
+from quws.schemas.session import SessionJson
 from quws.schemas.timeslot import TimeslotJson
 from quws.services.jobs.bulk import Done, Selection
 from quws.services.jobs.circuits import CircuitPage
@@ -67,6 +68,7 @@ class Pages:
     circuit: Callable[[Request, Job, CircuitState], Awaitable[Response]]
     quota: Callable[[Request, QuotaJson], Response]
     targets: Callable[[Request, Sequence[TargetReport]], Awaitable[Response]]
+    sessions: Callable[[Request, Sequence[SessionJson]], Awaitable[Response]]
     timeslots: Callable[[Request, str, TimeslotRules, Sequence[TimeslotJson]], Response]
     target: Callable[
         [Request, TargetReport, Sequence[Load], Calibration | None], Awaitable[Response]

@@ -29,6 +29,8 @@ from quws.api.openapi.tables import (
     REF,
     REFUSING,
     RUN,
+    SESSION_ACTION,
+    SESSION_FORM,
     STATUS,
     STATUS_FORM,
     TIMESLOT_FORM,
@@ -42,6 +44,7 @@ from quws.api.openapi.tables import (
 )
 from quws.domain.parameters.specification import Specification, Specifications
 from quws.schemas.problem import Problem
+from quws.schemas.session import SessionPatchJson
 
 
 def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
@@ -76,6 +79,8 @@ def describe(app: FastAPI, specifications: Specifications) -> dict[str, Any]:
         "/sync": job,
         "/targets/{name}": STATUS_FORM,
         "/targets/{name}/timeslots": TIMESLOT_FORM,
+        "/sessions": SESSION_FORM,
+        "/sessions/{session_id}": SESSION_ACTION,
     }
     queries = QUERIES | {"/sync": job}
     for path, operations in document["paths"].items():
@@ -144,6 +149,9 @@ def _complete(
         if model := JSON_BODIES.get(path):
             content = operation["requestBody"]["content"]
             content["application/json"] = {"schema": refers(model)}
+    if (path, method) == ("/sessions/{session_id}", "patch"):
+        content = {"application/json": {"schema": refers(SessionPatchJson)}}
+        operation["requestBody"] = {"content": content}
     if method == "put":
         operation["requestBody"] = {
             "content": {"application/octet-stream": {"schema": {"type": "string"}}}
@@ -176,7 +184,7 @@ def _refusals(path: str, method: str) -> list[str]:
         refusals += ["400", "401", "403", "404", "429"]
     if (path, method) == ("/targets/{name}/timeslots", "post"):
         refusals.append("409")
-    if method in ("post", "put"):
+    if method in ("post", "put", "patch"):
         refusals += ["413", "415"]
         if path in KEEPING or path.startswith("/jobs/{job_id}/parameters/"):
             refusals.append("507")

@@ -12,6 +12,7 @@ from quws.domain.formats import Format
 from quws.domain.labels import Order
 from quws.domain.parameters.specification import Kind
 from quws.domain.phases import Phase
+from quws.domain.sessions import SessionMode
 from quws.domain.targets import TargetStatus
 from quws.domain.webhooks import DeliveryState, EventType
 from quws.schemas.circuit import CircuitJson
@@ -21,6 +22,7 @@ from quws.schemas.labels import ActionJson, DoneJson, LabelsJson, RelabelJson, S
 from quws.schemas.problem import Problem
 from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson, SignedJson
+from quws.schemas.session import NewSessionJson, SessionJson, SessionPatchJson
 from quws.schemas.target import CalibrationJson, CalibrationRefJson, TargetJson, WholeTargetJson
 from quws.schemas.timeslot import NewTimeslotJson, TimeslotJson
 from quws.schemas.webhook import (
@@ -99,6 +101,24 @@ TIMESLOT_FORM: Fields = {
     "END": ({"type": "string"}, "The instant at which it ends."),
     "MINUTES": ({"type": "integer", "minimum": 1}, "How long it is, instead of END."),
 }
+SESSION_FORM: Fields = {
+    "TARGET": ({"type": "string"}, "The target; else the one that is the default of jobs."),
+    "MODE": (
+        {"type": "string", "enum": list(SessionMode)},
+        "Whether others wait while it has nothing to run (dedicated), or run (batch).",
+    ),
+    "MAX_SECONDS": ({"type": "integer", "minimum": 1}, "Its whole time, from its first job on."),
+    "IDLE_SECONDS": (
+        {"type": "integer", "minimum": 0},
+        "After how long without a job to run it is inactive.",
+    ),
+}
+SESSION_ACTION: Fields = {
+    "ACTION": (
+        {"type": "string", "enum": ["CLOSE", "CANCEL"]},
+        "CLOSE takes no new jobs, CANCEL aborts those that wait as well.",
+    ),
+}
 QUERIES: dict[str, Fields] = {
     "/jobs": {
         "PHASE": (array(_PHASE), "Only jobs in one of these phases."),
@@ -108,6 +128,7 @@ QUERIES: dict[str, Fields] = {
         "TAG": (array({"type": "string"}), "Only jobs that have all of these tags."),
         "RUNID": ({"type": "string"}, "Only jobs of this run id."),
         "TARGET": ({"type": "string"}, "Only jobs of this target."),
+        "SESSION": ({"type": "string"}, "Only jobs of this session."),
         "TEXT": ({"type": "string"}, "Only jobs with this in their name, run id or a tag."),
         "SORT": (
             {"type": "string", "enum": list(Order)},
@@ -139,7 +160,7 @@ QUERIES["/jobs/{job_id}/timeline"] = {
     "STATUS": ({"type": "string"}, "Only entries of this status; repeatable."),
     "SOURCE": ({"type": "string"}, "Only entries from this source; repeatable."),
 }
-_FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "TEXT")
+_FILTER = ("PHASE", "AFTER", "BEFORE", "TAG", "RUNID", "TARGET", "SESSION", "TEXT")
 QUERIES["/selection"] = {name: QUERIES["/jobs"][name] for name in _FILTER}
 QUERIES["/quota"] = {"OWNER": ({"type": "string"}, "Whose, for operators.")}
 QUERIES["/webhooks/{webhook_id}/deliveries"] = {
@@ -232,6 +253,11 @@ CONTENT |= {
     },
     "/targets/{name}/timeslots.ics": {"text/calendar": _TEXT},
     "/targets/{name}/timeslots/{slot_id}": {"application/json": {"schema": refers(TimeslotJson)}},
+    "/sessions": {
+        "application/json": {"schema": array(refers(SessionJson))},
+        "text/html": _TEXT,
+    },
+    "/sessions/{session_id}": {"application/json": {"schema": refers(SessionJson)}},
     "/quota": {"application/json": {"schema": refers(QuotaJson)}, "text/html": _TEXT},
     "/targets": {
         **_VOTABLE,
@@ -304,15 +330,23 @@ MODELS: tuple[type[BaseModel], ...] = (
     QuotaJson,
     TimeslotJson,
     NewTimeslotJson,
+    SessionJson,
+    NewSessionJson,
+    SessionPatchJson,
 )
 JSON_BODIES: dict[str, type[BaseModel]] = {
     "/jobs/{job_id}/labels": RelabelJson,
     "/selection": ActionJson,
     "/webhooks": NewWebhookJson,
     "/targets/{name}/timeslots": NewTimeslotJson,
+    "/sessions": NewSessionJson,
 }
 ANSWERS: dict[tuple[str, str], tuple[str, type[BaseModel] | None, str]] = {
     ("/selection", "post"): ("200", DoneJson, "What was done"),
+    ("/sessions", "post"): ("201", SessionJson, "The session"),
+    ("/sessions/{session_id}", "post"): ("200", SessionJson, "The session"),
+    ("/sessions/{session_id}", "patch"): ("200", SessionJson, "The session"),
+    ("/sessions/{session_id}", "delete"): ("200", SessionJson, "The session"),
     ("/targets/{name}/timeslots", "post"): ("201", TimeslotJson, "The timeslot"),
     ("/targets/{name}/timeslots/{slot_id}", "delete"): ("204", None, "It is cancelled"),
     ("/webhooks", "post"): ("201", MadeWebhookJson, "The webhook"),
@@ -328,6 +362,7 @@ REFUSING = (
     "/jobs",
     "/sync",
     "/targets",
+    "/sessions",
     "/timeslots",
     "/events",
     "/selection",

@@ -19,6 +19,7 @@ from quws.api.pages.operator import operator_page
 from quws.api.pages.problem import problem_page
 from quws.api.pages.quota import quota_page
 from quws.api.pages.selection import acted, selection_page
+from quws.api.pages.sessions import sessions_page
 from quws.api.pages.targets import target_page, targets_page
 from quws.api.pages.templates import FOLDER
 from quws.api.pages.timeslots import timeslots_page
@@ -35,6 +36,7 @@ PAGES = Pages(
     quota=quota_page,
     targets=targets_page,
     target=target_page,
+    sessions=sessions_page,
     timeslots=timeslots_page,
 )
 """The pages that are renderings of the API's resources."""

@@ -64,6 +64,7 @@ def job_json(job: Job, details: JobDetails, urls: Urls) -> bytes:
         name=job.name,
         tags=job.spec.tags,
         metadata=job.spec.metadata,
+        session=job.session,
         timeline=list(map(entry_json, details.timeline)),
     )
     return document.model_dump_json().encode()

@@ -84,6 +84,7 @@ def read_job(
         webhook=values["WEBHOOK"],
         priority=values["PRIORITY"] or 0,
         timeslot=values["TIMESLOT"] == TimeslotUse.REQUIRED,
+        session=values["SESSION"] or None,
         options=_planned(
             RunOptions(**{item.keyword: values[item.name] for item in specifications.options})
         ),

@@ -47,6 +47,7 @@ class JobRequest:
     priority: int = 0
     timeslot: bool = False
     """Whether it is to run in the timeslots of its owner only."""
+    session: str | None = None
 
     @property
     def count(self) -> int:

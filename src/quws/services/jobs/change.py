@@ -144,6 +144,7 @@ class JobChange:
             "quote_high": None if plan.quote is None else plan.quote.high,
             "shots": plan.shots,
             "timeslot": plan.request.timeslot,
+            "session": plan.request.session,
         }
         tags = None
         # What was said of these later holds no more, and else does.

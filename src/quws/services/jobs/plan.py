@@ -26,6 +26,7 @@ from quws.domain.targets import TargetDescription, TargetKind, TargetRecord, Tar
 from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Outlook, Quotes
+from quws.services.sessions import Sessions
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
 from quws.services.timeslots import check_use
@@ -115,6 +116,7 @@ class Planner:
         policy: Policy,
         suitability: Suitability,
         standing: Standing,
+        sessions: Sessions,
         specifications: Specifications = SPECIFICATIONS,
         expected: frozenset[str] = frozenset(),
         clock: Clock = utc_now,
@@ -127,6 +129,7 @@ class Planner:
         self._expected = expected
         self._suitability = suitability
         self._standing = standing
+        self._sessions = sessions
         self._clock = clock
 
     async def preview(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
@@ -157,6 +160,8 @@ class Planner:
             There is no such target, or it is retired.
         TimeslotRequired
             The target demands timeslots.
+        SessionClosed
+            The session takes no jobs any more.
         Unavailable
             The target takes no jobs yet, or circuits cannot be checked right now.
         TooManyRequests
@@ -167,7 +172,7 @@ class Planner:
         """
         request = read_job(posted, self._policy, self.specifications)
         self._policy.check_priority(request.priority, caller.name, operator=caller.operator)
-        target = await self.in_service(request.target or self._policy.target)
+        target = await self.in_service(await self._where(caller, request))
         check_target(request, target, self.specifications)
         check_use(target, wanted=request.timeslot)
         layout = request.options.initial_layout
@@ -254,6 +259,18 @@ class Planner:
             f"there is no target '{name[:60]}'" if record is None else f"target {name} is retired"
         )
         raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
+
+    async def _where(self, caller: Caller, request: JobRequest) -> str:
+        """Return the name of the target: of a job of a session it is that of the session."""
+        if request.session is None:
+            return request.target or self._policy.target
+        session = await self._sessions.of_job(caller, request.session)
+        if request.target not in (None, session.target):
+            raise InvalidParameter(
+                f"TARGET must be {session.target}, which is that of the session, or left out",
+                parameter="TARGET",
+            )
+        return session.target
 
     async def _found(self, name: str) -> TargetRecord | None:
         return next((item for item in await self._targets.records() if item.name == name), None)

@@ -12,16 +12,22 @@ from quws.domain.parameters.reading import read_control
 from quws.domain.parameters.specification import Specifications
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.submit import JobSubmission
+from quws.services.sessions import Sessions
 
 
 class JobRerun:
     """Makes jobs of others."""
 
     def __init__(
-        self, files: JobFiles, submission: JobSubmission, specifications: Specifications
+        self,
+        files: JobFiles,
+        submission: JobSubmission,
+        sessions: Sessions,
+        specifications: Specifications,
     ) -> None:
         self._files = files
         self._submission = submission
+        self._sessions = sessions
         self._specifications = specifications
 
     async def rerun(
@@ -29,7 +35,8 @@ class JobRerun:
     ) -> Job:
         """Make a job with the parameters of another, byte for byte, and with its seed.
 
-        It is the caller's, and starts where PHASE=RUN is posted.
+        It is the caller's, and starts where PHASE=RUN is posted. It is of the same session while
+        that takes jobs.
 
         Parameters
         ----------
@@ -58,6 +65,9 @@ class JobRerun:
                 parameter=name,
             )
         same = [value for item in job.parameters for value in await self._files.posted(item)]
+        if job.session is not None and not await self._sessions.takes(job.session):
+            # It runs as any other job then.
+            same = [item for item in same if item.name.upper() != "SESSION"]
         named = {self._specifications.canonical(item.name) for item in same}
         if "TARGET" not in named:
             # What is the default may have changed.

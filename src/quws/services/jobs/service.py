@@ -29,6 +29,7 @@ from quws.services.jobs.submit import JobSubmission
 from quws.services.quotas import Quotas
 from quws.services.quotes import Quotes
 from quws.services.room import DiskRoom
+from quws.services.sessions import Sessions
 from quws.services.signing import NO_SIGNER, Signer
 from quws.services.standing import Standing
 from quws.services.suitability import Suitability
@@ -81,9 +82,11 @@ class JobService:
         self.quotas, room = quotas, room or DiskRoom()
         self.webhooks = Webhooks(store.webhooks, policy, clock)
         self.timeslots = Timeslots(store.timeslots, targets, announcer, rules, clock)
-        self.reader = JobReader(
-            store, quotes, Waiting(store.reading, announcer, quotas, self.timeslots)
+        self.sessions = Sessions(
+            store.sessions, store.control, targets, announcer, policy, rules, clock
         )
+        waiting = Waiting(store.reading, announcer, quotas, self.timeslots, self.sessions)
+        self.reader = JobReader(store, quotes, waiting)
         self.files = JobFiles(store, artifacts)
         self.formats = JobFormats(self.files)
         self.bundles = JobBundles(store, targets, self.files, signer)
@@ -95,6 +98,7 @@ class JobService:
             specifications=specifications,
             suitability=suitability,
             standing=standing,
+            sessions=self.sessions,
             expected=expected,
             clock=clock,
         )
@@ -155,7 +159,7 @@ class JobService:
             policy=policy,
             clock=clock,
         )
-        self.again = JobRerun(self.files, self.submission, specifications)
+        self.again = JobRerun(self.files, self.submission, self.sessions, specifications)
         self.follower = JobFollower(
             self.reader,
             Feeds(store.outbox, events),

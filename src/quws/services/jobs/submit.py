@@ -95,6 +95,8 @@ class JobSubmission:
             and HELD.
         TimeslotRequired, NoBookedTimeslots
             It would run in timeslots of its owner only, and there is none.
+        SessionClosed
+            The session of SESSION takes no jobs any more.
         KeyUsed
             The key stands for another request, or for a job that was deleted.
 
@@ -167,6 +169,7 @@ class JobSubmission:
                 priority=plan.request.priority,
                 shots=plan.shots,
                 timeslot=plan.request.timeslot,
+                session=plan.request.session,
             )
             job, before = await self._add(job, entries, once, plan.request.webhook, bounds)
         except StoreUnavailable as error:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     BindParameter,
     Boolean,
     ColumnElement,
-    Select,
+    ScalarSelect,
     Text,
     TextClause,
     bindparam,
@@ -31,7 +31,7 @@ from quws.domain.job import Claim, TimelineEntry
 from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Entitlements
-from quws.store import quotas
+from quws.store import quotas, sessions
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
@@ -117,7 +117,8 @@ class JobClaims:
         in_timeslots: bool | None = None,
         short: bool = False,
     ) -> Taken:
-        """Take the best waiting jobs of a target: priority first, then turn, then age.
+        """Take the best waiting jobs of a target: priority first, then turn, then age; and those of
+        the session that has it before all.
 
         ``attempt`` grows before the job starts, so that an input that kills
         its worker uses its attempts up. ``holder``, on a target that only one
@@ -140,9 +141,9 @@ class JobClaims:
             )
         except JSONDecodeError as error:
             # SQLite keeps any text, and not even the row with the id can be read.
-            head = _head(self._database, target, but, of_short=short, in_timeslots=in_timeslots)
+            head = _best(self._database, target, but, of_short=short, in_timeslots=in_timeslots)
             async with self._database.read() as connection:
-                job_id = await connection.scalar(head)
+                job_id = await connection.scalar(select(head))
             if job_id is None:
                 raise
             raise UnreadableJob(job_id) from error
@@ -187,6 +188,9 @@ class JobClaims:
                 more = taken is not None and taken.row.more
                 if taken is not None:
                     made.append(taken)
+                    if (session := taken.row.session) is not None:
+                        # At once: the next job is one of it.
+                        await sessions.claimed(connection, session)
                     owner = taken.row.owner
                     running[owner] = running.get(owner, 0) + 1
                     job = await job_of(connection, taken.row, fresh=True)
@@ -257,7 +261,7 @@ class JobClaims:
             return released.rowcount
 
 
-def _head(
+def _best(
     database: Database,
     target: str | BindParameter[str],
     but: Collection[str] | BindParameter[Any],
@@ -265,20 +269,40 @@ def _head(
     *,
     of_short: bool,
     in_timeslots: bool | None = None,
-) -> Select[str]:
-    """Return the query for the job of a target that is next."""
-    clauses: list[ColumnElement[bool] | TextClause] = [short()] if of_short else []
+    locked: bool = False,
+) -> ColumnElement[str]:
+    """Return the query for the job of a target that is next.
+
+    It is one of the session whose jobs go first, and else any, unless the target is dedicated to a
+    session that has nothing to run. With ``locked`` nobody else gets it meanwhile.
+    """
+    clauses: list[ColumnElement[bool]] = []
     if isinstance(but, BindParameter) or but:
         clauses.append(_j.id.not_in(but))
     if full is not None:
         clauses.append(_j.owner.not_in(full))
+    booked = in_timeslots is not None
     if in_timeslots is not None:
         clauses.append(fits_now(database, target, required=in_timeslots))
-    return (
-        select(_j.id)
-        .where(_j.target == target, in_phases(WAITING), is_online(database, target), *clauses)
-        .order_by(*QUEUE_ORDER)
-        .limit(1)
+    first = sessions.first(database, target, full, booked=booked)
+    alone = sessions.dedicated(database, target, full, booked=booked)
+
+    def head(*which: ColumnElement[bool] | TextClause) -> ScalarSelect[str]:
+        found = (
+            select(_j.id)
+            .where(*which, in_phases(WAITING), is_online(database, target), *clauses)
+            .order_by(*QUEUE_ORDER)
+            .limit(1)
+        )
+        return (found.with_for_update(skip_locked=True) if locked else found).scalar_subquery()
+
+    # Not written as in the index of short jobs, which has those of all sessions and of none.
+    of_first: list[Any] = [_j.session == first, *([_j.cost_ms + 0 < SHORT_MS] if of_short else [])]
+    of_all: list[Any] = [_j.target == target, *([short()] if of_short else [])]
+    return func.coalesce(
+        # Only where there is one: else a database may look at each job that waits.
+        case((first.is_not(None), head(*of_first))),
+        case((alone.is_(None), head(*of_all))),
     )
 
 
@@ -293,21 +317,21 @@ def _next(database: Database, which: _Which) -> Prepared:
     full: BindParameter[Any] | None = None
     if which.limited:
         full = bindparam("full", expanding=True)
-    head = _head(
+    best = _best(
         database,
         _TARGET,
         others,
         full,
         of_short=which.of_short,
         in_timeslots=which.in_timeslots,
+        locked=True,
     )
-    waiting = head.with_for_update(skip_locked=True).scalar_subquery()
     holds = select(h.target).where(
         h.target == _TARGET, h.holder == bindparam("its_holder", type_=Text()), h.until > clock
     )
     return transition.prepared(
         Move.CLAIM,
-        waiting,
+        best,
         *([holds.exists()] if which.held else []),
         returning=(*t.jobs.c, more.label("more")),
         once=which.left or which.limited,

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, TextClause, case, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
@@ -217,10 +217,16 @@ class JobControl:
                         full.add(owner)
         return moved
 
-    async def abort_all(self, job_ids: Sequence[str], entry: TimelineEntry) -> list[JobRef]:
-        """Abort jobs in one transaction, and return those that were not over."""
+    async def abort_all(
+        self, job_ids: Sequence[str], entry: TimelineEntry, *, waiting_only: bool = False
+    ) -> list[JobRef]:
+        """Abort jobs in one transaction, and return those that were not over.
+
+        With ``waiting_only`` those are left alone that a worker has.
+        """
+        guards = [in_phases(_NOT_OVER - {Phase.EXECUTING})] if waiting_only else []
         async with self._database.write() as connection:
-            found = [await self._abort(connection, job_id, entry) for job_id in job_ids]
+            found = [await self._abort(connection, job_id, entry, *guards) for job_id in job_ids]
         return [ref for ref in found if ref is not None]
 
     async def delete_all(self, job_ids: Sequence[str], now: datetime) -> list[str]:
@@ -321,7 +327,7 @@ class JobControl:
         connection: AsyncConnection,
         job_id: str,
         entry: TimelineEntry,
-        *guards: ColumnElement[bool],
+        *guards: ColumnElement[bool] | TextClause,
     ) -> JobRef | None:
         row = await transition.make(connection, job_id, Move.ABORT, entry, *guards)
         if row is None:

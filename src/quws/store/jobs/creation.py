@@ -11,7 +11,7 @@ from quws.domain.job import Job, TimelineEntry
 from quws.domain.phases import Phase
 from quws.domain.quotas import Bound
 from quws.domain.shares import Fairness
-from quws.store import quotas, webhooks
+from quws.store import quotas, sessions, webhooks
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import keys, transition
@@ -52,9 +52,13 @@ class JobCreation:
         ------
         QuotaExceeded
             There is no room: nothing is written.
+        SessionClosed
+            Its session takes no jobs any more: nothing is written.
 
         """
         async with self._database.write() as connection:
+            if job.session is not None:
+                await sessions.admit(connection, job.session)
             if once is not None:
                 before = await keys.take(connection, self._database, job, once)
                 if before is not None:
@@ -106,6 +110,7 @@ class JobCreation:
                 stored_bytes=stored_bytes,
                 shots=job.shots,
                 timeslot=job.timeslot,
+                session=job.session,
                 charged=charged,
             )
             if job.spec.tags:

@@ -335,6 +335,8 @@ def _clauses(wanted: ListFilter) -> list[Any]:
         # Jobs of before there were kinds have none.
         kind = func.coalesce(_j.spec["kind"].as_string(), JobKind.SAMPLE.value)
         clauses.append(kind == wanted.kind.value)
+    if wanted.session is not None:
+        clauses.append(_j.session == wanted.session)
     if wanted.text is not None:
         clauses.append(_says(wanted, wanted.text))
     if wanted.key is not None:

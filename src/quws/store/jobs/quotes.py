@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, func, select, update
 
 from quws.domain.lanes import has_lanes
 from quws.domain.phases import Phase
 from quws.domain.quotes import Judgement, Quote, QuoteRecord, Told
 from quws.domain.targets import TargetState
+from quws.store import sessions
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
@@ -31,12 +32,9 @@ _RUNNING = Statement(
         _j.target == _AT, in_phases({Phase.EXECUTING})
     )
 )
-_FIRST = Statement(
-    select(_j.id, _j.size, _j.quote, _j.cost_ms)
-    .where(_j.target == _AT, in_phases(WAITING))
-    .order_by(*QUEUE_ORDER)
-    .limit(bindparam("most", type_=Integer))
-)
+_WAITING = select(_j.id, _j.size, _j.quote, _j.cost_ms).where(_j.target == _AT, in_phases(WAITING))
+_MOST = bindparam("most", type_=Integer)
+_FIRST = Statement(_WAITING.order_by(*QUEUE_ORDER).limit(_MOST))
 _MORE_OF_TARGET = (
     t.targets.c.quote_record,
     t.targets.c.description["kind"].as_string().label("kind"),
@@ -89,7 +87,11 @@ class JobQuotes:
     def __init__(self, database: Database, *, lanes: bool = True) -> None:
         self._database = database
         self._lanes = lanes
-        self._target = select_state(database, *_MORE_OF_TARGET)
+        first = sessions.going_first(database, _AT)
+        self._target = select_state(database, *_MORE_OF_TARGET, first.exists().label("sessions"))
+        # In the order of their places: those of sessions that have begun go first.
+        goes_first = case((_j.session.in_(first), 0), else_=1)
+        self._with_sessions = Statement(_WAITING.order_by(goes_first, *QUEUE_ORDER).limit(_MOST))
 
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait or run."""
@@ -107,11 +109,12 @@ class JobQuotes:
         def read(connection: Connection) -> QueueState:
             known = _KNOWN.all(connection, {"at": target})
             running = _RUNNING.all(connection, {"at": target})
-            waiting = _FIRST.all(connection, {"at": target, "most": limit})
+            found = self._target.first(connection, {"called": target, "at": target})
+            in_order = _FIRST if found is None or not found.sessions else self._with_sessions
+            waiting = in_order.all(connection, {"at": target, "most": limit})
             count = len(waiting)
             if count == limit:
                 count = int(_COUNT.first(connection, {"at": target})[0])
-            found = self._target.first(connection, {"called": target})
             state = QueueState(
                 {row.size: row.seconds for row in known},
                 [RunningJob(*row) for row in running],

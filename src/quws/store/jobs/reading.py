@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, not_, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 
 from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
@@ -18,6 +31,7 @@ from quws.domain.job import (
 from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetKind, TargetState
+from quws.store import sessions
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
@@ -32,6 +46,7 @@ _WANTED = bindparam("wanted", type_=_j.id.type)
 # Made once: to build a statement takes longer than to run it.
 _JOB = Statement(select(t.jobs).where(_j.id == _WANTED))
 _HEAD = Statement(select_refs().where(_j.id == _WANTED))
+_AT = bindparam("at", type_=_j.target.type)
 _TIMES = Statement(
     select(
         *select_refs().selected_columns, _j.quote, _j.destruction_time, _j.execution_duration
@@ -39,20 +54,40 @@ _TIMES = Statement(
 )
 _LANES = (
     select(t.targets.c.name)
-    .where(t.targets.c.name == bindparam("at", type_=_j.target.type))
+    .where(t.targets.c.name == _AT)
     .where(t.targets.c.description["kind"].as_string() == TargetKind.SIMULATOR)
 )
-_ALL_AHEAD = (
+_BEFORE = tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER))
+_OTHERS = (
     select(func.count())
     .select_from(t.jobs)
     .join(_mine, _mine.c.id == _WANTED)
-    .where(_j.target == bindparam("at", type_=_j.target.type), in_phases(WAITING))
-    .where(tuple_(*QUEUE_ORDER) < tuple_(*(_mine.c[item.key] for item in QUEUE_ORDER)))
+    .where(_j.target == _AT, in_phases(WAITING))
 )
 # A short job does not wait behind long ones where it has slots of its own.
-_AHEAD_IN_LANE = _ALL_AHEAD.where(
-    or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES)))
-)
+_IN_LANE = or_(_mine.c.cost_ms >= SHORT_MS, _j.cost_ms < SHORT_MS, not_(exists(_LANES)))
+
+
+class _Ahead:
+    """Counts those of some jobs that are claimed before one."""
+
+    def __init__(self, database: Database, others: Select[int]) -> None:
+        first = sessions.going_first(database, _AT)
+
+        def place(table: Any) -> ColumnElement[Any]:
+            goes_first = case((table.session.in_(first), 0), else_=1)
+            return tuple_(goes_first, *(table[item.key] for item in QUEUE_ORDER))
+
+        # Whether sessions go first is told with the number: mostly none does.
+        self._plain = Statement(others.where(_BEFORE).add_columns(first.exists().label("first")))
+        self._with_sessions = Statement(others.where(place(_j) < place(_mine.c)))
+
+    def count(self, connection: Connection, job_id: str, target: str) -> int:
+        values = {"wanted": job_id, "at": target}
+        ahead, first = self._plain.first(connection, values)
+        if first:
+            (ahead,) = self._with_sessions.first(connection, values)
+        return int(ahead)
 
 
 class JobReading:
@@ -61,9 +96,9 @@ class JobReading:
     def __init__(self, database: Database, *, lanes: bool = True) -> None:
         self._database = database
         self._target = select_state(database)
-        ahead = _AHEAD_IN_LANE if lanes else _ALL_AHEAD
-        self._ahead = Statement(ahead)
-        self._of_owner = Statement(ahead.where(_j.owner == _mine.c.owner))
+        others = _OTHERS.where(_IN_LANE) if lanes else _OTHERS
+        self._ahead = _Ahead(database, others)
+        self._of_owner = _Ahead(database, others.where(_j.owner == _mine.c.owner))
 
     async def get(self, job_id: str) -> Job | None:
         """Return a whole job with its results."""
@@ -110,7 +145,11 @@ class JobReading:
                 return None
             job = read_job(connection, row)
             timeline = timeline_of(connection, job.id)
-            position = self._position(connection, job) if job.phase is Phase.QUEUED else None
+            position = (
+                self._ahead.count(connection, job.id, job.target)
+                if job.phase is Phase.QUEUED
+                else None
+            )
             state = None
             if job.phase in WAITING:
                 state = state_of(connection, self._target, job.target)
@@ -120,11 +159,9 @@ class JobReading:
 
     async def of_owner_ahead(self, job_id: str, target: str) -> int:
         """Return how many jobs of its own owner go before a job."""
-
-        def read(connection: Connection) -> int:
-            return int(self._of_owner.first(connection, {"wanted": job_id, "at": target})[0])
-
-        return await self._database.look(read)
+        return await self._database.look(
+            lambda connection: self._of_owner.count(connection, job_id, target)
+        )
 
     async def troubles(self, job_id: str) -> list[str]:
         """Return, oldest first, what went wrong in attempts of a job that were not its last."""
@@ -165,6 +202,3 @@ class JobReading:
             async with self._database.read() as connection:
                 found.update(await connection.scalars(query))
         return found
-
-    def _position(self, connection: Connection, job: Job) -> int:
-        return int(self._ahead.first(connection, {"wanted": job.id, "at": job.target})[0])

@@ -128,6 +128,7 @@ def _read(row: Any, results: list[Result]) -> Job:
         priority=row.priority,
         shots=row.shots,
         timeslot=row.timeslot,
+        session=row.session,
     )
 
 

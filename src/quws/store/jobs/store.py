@@ -20,6 +20,7 @@ from quws.store.jobs.sweeps import JobSweeps
 from quws.store.jobs.target_use import TargetUse
 from quws.store.jobs.usage import JobUsage
 from quws.store.quotas import QuotaUse
+from quws.store.sessions import SessionStore
 from quws.store.timeslots import TimeslotStore
 from quws.store.webhooks import WebhookStore
 
@@ -60,4 +61,5 @@ class JobStore:
         self.target_use = TargetUse(database, fairness.hours)
         self.quota_use = QuotaUse(database)
         self.timeslots = TimeslotStore(database)
+        self.sessions = SessionStore(database)
         self.webhooks = WebhookStore(database)

@@ -33,6 +33,7 @@ from quws.store.jobs.clauses import WAITING, in_phases, not_archived
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.removal import remove
 from quws.store.jobs.rows import error_json
+from quws.store.owner_tables import job_sessions
 from quws.store.statements import Statement
 
 _j = t.jobs.c
@@ -64,6 +65,7 @@ class Duties:
     retired: bool
     garbage: bool
     webhooks: bool
+    sessions: bool
 
 
 class JobSweeps:
@@ -223,6 +225,7 @@ def _duties(now: ColumnElement[int]) -> Statement:
         exists(select(_j.id).where(in_phases(WAITING), _j.target.in_(retired))).label("retired"),
         exists(select(t.garbage.c.prefix)).label("garbage"),
         exists(select(t.webhooks.c.id)).label("webhooks"),
+        exists(select(job_sessions.c.id).where(job_sessions.c.over.is_(None))).label("sessions"),
     ]
     wanted: list[Any] = [now.label("time"), *columns]
     return Statement(select(*wanted))

@@ -15,11 +15,9 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Boolean,
     ColumnElement,
     Executable,
-    ScalarSelect,
     Text,
     TextClause,
     and_,
@@ -36,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain import phases
 from quws.domain.job import TimelineEntry
 from quws.domain.phases import Move, Phase
-from quws.store import handovers, quotas
+from quws.store import handovers, quotas, sessions
 from quws.store import tables as t
 from quws.store.instants import Instant
 from quws.store.jobs import outbox
@@ -57,8 +55,10 @@ writes the rows for them.
 """
 
 _REF = (_j.id, _j.phase, _j.run_id, _j.owner, _j.creation_time)
-_CHARGED = (_j.charged, _j.spent_ms, _j.claimed_time)
+_CHARGED = (_j.charged, _j.spent_ms, _j.claimed_time, _j.session)
 _ENDS = frozenset({Move.COMPLETE, Move.FAIL, Move.ABORT})
+_LEAVES = _ENDS | {Move.SUSPEND, Move.REQUEUE}
+"""After these no worker holds the job."""
 _TAKEN_BACK = {"lease": None, "lease_until": None, "deadline": None}
 """What a job loses that no worker holds any more."""
 _TIME = bindparam("entry_time", type_=Instant())
@@ -182,7 +182,7 @@ async def make(
 
 def prepared(
     move: Move,
-    job_id: str | BindParameter[str] | ScalarSelect[str],
+    job_id: str | ColumnElement[str],
     *guards: ColumnElement[bool] | TextClause,
     returning: Sequence[Any] = (*_REF, _j.attempt, *_CHARGED),
     once: bool = False,
@@ -276,6 +276,13 @@ async def write_down(connection: AsyncConnection, moves: Sequence[Made]) -> None
     ]
     if charged:
         await quotas.settle(connection, charged)
+    left = {
+        made.row.session
+        for made in moves
+        if made.move in _LEAVES and made.row.session is not None and made.row.claimed_time
+    }
+    if left:
+        await sessions.left(connection, left)
     for made in moves:
         time = made.entries[-1].time
         if made.move is Move.COMPLETE:

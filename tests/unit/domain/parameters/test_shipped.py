@@ -126,6 +126,7 @@ KEYWORDS = {
     "PRIORITY": "priority",
     "WEBHOOK": "webhook",
     "TIMESLOT": "timeslot",
+    "SESSION": "session",
     "RUNID": "run_id",
     "NAME": "name",
     "PHASE": "phase",
