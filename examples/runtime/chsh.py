@@ -31,6 +31,7 @@ compiled = generate_preset_pass_manager(optimization_level=3, backend=backend).r
 observables = [[item.apply_layout(compiled.layout)] for item in (first, second)]
 
 estimator = Estimator(mode=backend)
+estimator.options.default_precision = 0.02
 job = estimator.run([(compiled, observables, [[value] for value in angles])])
 print("job:", job.job_id())
 

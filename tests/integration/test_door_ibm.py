@@ -16,6 +16,8 @@ from harness import Service, add_users, embedded
 
 pytestmark = pytest.mark.real_clients
 
+older = pytest.mark.older_clients
+
 CURRENT, OLDEST = "0.51.0", "0.49.0"
 ROOT = Path(__file__).parents[2]
 TARGETS = """
@@ -161,7 +163,7 @@ def test_the_runtime_client(lab: Service, token: str) -> None:
     runtime_walk(lab, token, CURRENT)
 
 
-@pytest.mark.older_clients
+@older
 def test_the_oldest_runtime_client(lab: Service, token: str) -> None:
     runtime_walk(lab, token, OLDEST)
 
@@ -196,6 +198,7 @@ def printed(lab: Service, token: str, program: str) -> dict[str, str]:
     return dict(re.findall(r"^(.+?): (.+)$", done.stdout, re.MULTILINE))
 
 
+@older  # Not in all runs: they say what the walk has said.
 def test_programs_run_with_nothing_but_their_settings_changed(lab: Service, token: str) -> None:
     chsh = printed(lab, token, "chsh.py")
     assert chsh["backend"] == "bluebell"

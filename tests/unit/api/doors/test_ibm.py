@@ -30,6 +30,7 @@ from quws.domain.job import DURATION_OVER, ErrorType, JobError
 from quws.domain.kinds import JobKind
 from quws.domain.policy import Policy
 from quws.domain.pubs import INDEX
+from quws.domain.sessions import SessionChanges
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -441,6 +442,68 @@ async def test_a_request_with_a_key_makes_one_job(http: httpx.AsyncClient) -> No
     ]
     assert first == again
     assert (await listed(http))[1] == 1
+
+
+# -- sessions --------------------------------------------------------------------------------
+
+SESSIONS = f"{PREFIX}/sessions"
+
+
+async def test_a_session_is_opened_used_and_closed(http: httpx.AsyncClient) -> None:
+    body = {"mode": "dedicated", "backend": "simulator", "instance": INSTANCE, "max_ttl": 300}
+    made = json_of(await http.post(SESSIONS, json=body))
+    assert (made["backend_name"], made["mode"], made["max_ttl"]) == ("simulator", "dedicated", 300)
+    assert (made["state"], made["accepting_jobs"]) == ("open", True)
+    assert [item["status"] for item in made["timestamps"]] == ["open"]
+    session = made["id"]
+    first = json_of(await http.post(JOBS, json=wanted(session_id=session)))
+    assert first["session_id"] == session
+    assert json_of(await http.get(f"{JOBS}/{first['id']}"))["session_id"] == session
+    await posted(http)
+    assert await listed(http, session_id=session) == ([first["id"]], 1)
+    url = f"{SESSIONS}/{session}"
+    answer = await http.patch(url, json={"accepting_jobs": True})
+    assert "accepting_jobs must be false" in error_of(answer, 400)[1]
+    expect(await http.patch(url, json={"accepting_jobs": False}))
+    told = json_of(await http.get(url))
+    assert (told["accepting_jobs"], told["state"]) == (False, "open")
+    late = await http.post(JOBS, json=wanted(session_id=session))
+    assert session in error_of(late, 409)[1]
+    expect(await http.delete(f"{url}/close"), 204)
+    assert json_of(await http.get(f"{JOBS}/{first['id']}"))["status"] == "Cancelled"
+
+
+async def test_a_session_that_is_cancelled_takes_its_jobs_along(http: httpx.AsyncClient) -> None:
+    body = {"mode": "batch", "backend": "simulator"}
+    session = json_of(await http.post(SESSIONS, json=body))["id"]
+    job = json_of(await http.post(JOBS, json=wanted(session_id=session)))["id"]
+    expect(await http.delete(f"{SESSIONS}/{session}/close"), 204)
+    assert json_of(await http.get(f"{JOBS}/{job}"))["status"] == "Cancelled"
+    assert json_of(await http.get(f"{SESSIONS}/{session}"))["state"] == "closed"
+
+
+async def test_sessions_that_are_not_to_be_had_are_refused_in_words(closed: Api) -> None:
+    async with closed.client() as http:
+        anna = await token_of(closed, http, "anna")
+        bert = await token_of(closed, http, "bert")
+        http.headers.update(anna)
+        session = json_of(await http.post(SESSIONS, json={"backend": "simulator"}))["id"]
+        for wrong in (bert, anna):
+            url = f"{SESSIONS}/{session if wrong is bert else session[:-1] + 'x'}"
+            for method in ("GET", "PATCH"):
+                answer = await http.request(method, url, headers=wrong, json={})
+                assert error_of(answer, 404)[0] == 1291
+            answer = await http.delete(f"{url}/close", headers=wrong)
+            assert error_of(answer, 404)[0] == 1291
+        answer = await http.post(JOBS, json=wanted(session_id=session), headers=bert)
+        assert "one of your sessions" in error_of(answer, 400)[1]
+        for body in ({"mode": "x"}, {"backend": "x"}, {"max_ttl": 10**9}, {"max_ttl": 0}):
+            error_of(await http.post(SESSIONS, json=body), 400)
+        private = {"sessions": SessionChanges(who=("bert",))}
+        only = DESCRIPTION.model_copy(update=private)
+        await closed.backends.targets.register([only], utc_now(), replace=True)
+        answer = await http.post(SESSIONS, json={"backend": "simulator"})
+        assert "you may not open sessions" in error_of(answer, 400)[1]
 
 
 # -- many jobs -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from quws.api.doors.ibm import account, jobs, targets
+from quws.api.doors.ibm import account, jobs, sessions, targets
 from quws.api.doors.ibm.errors import error_response
 from quws.api.doors.ibm.names import PLAN, PREFIX
 from quws.api.doors.ibm.token import authorization
@@ -33,6 +33,11 @@ _add("GET", "/backends", targets.get_backends)
 _add("GET", "/backends/{name}/configuration", targets.get_configuration)
 _add("GET", "/backends/{name}/properties", targets.get_properties)
 _add("GET", "/backends/{name}/status", targets.get_status)
+
+_add("POST", "/sessions", sessions.create_session)
+_add("GET", "/sessions/{session_id}", sessions.get_session)
+_add("PATCH", "/sessions/{session_id}", sessions.change_session)
+_add("DELETE", "/sessions/{session_id}/close", sessions.cancel_session)
 
 _add("GET", "/jobs", jobs.get_jobs)
 _add("POST", "/jobs", jobs.create_job)

@@ -78,6 +78,8 @@ def document(job: Job, *, too_long: bool = False) -> dict[str, Any]:
         "estimated_running_time_seconds": job.cost_ms / 1000,
         "usage": {"seconds": ran(job)},
     }
+    if job.session is not None:
+        found["session_id"] = job.session
     if job.end_time is not None:
         found["ended"] = format_instant(job.end_time)
     return found

@@ -59,6 +59,7 @@ def read_page(query: QueryParams) -> Page | None:
         before=read_instant("created_before", before) + _JUST if before else None,
         tags=tags,
         target=query.get("backend") or None,
+        session=query.get("session_id") or None,
         kind=KIND_OF[program] if program else None,
         order=Order.OLDEST if query.get("sort", "").upper() == "ASC" else Order.NEWEST,
     )
