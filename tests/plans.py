@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from quws.store.database import driver_url
+from quws.store.schema import migration_url
 
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(url))
+    engine = create_engine(migration_url(url))
     try:
         with engine.begin() as connection:
             yield connection
@@ -49,8 +50,10 @@ class Caught:
                 found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 lines = [row.detail for row in found]
             else:
-                found = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-                lines = [row[0] for row in found]
+                # Numbered places are how the service's own driver writes them.
+                driver: Any = connection.connection.driver_connection
+                rows = psycopg.RawCursor(driver).execute(f"EXPLAIN {statement}", parameters)
+                lines = [row[0] for row in rows]
         return "\n".join(lines)
 
 

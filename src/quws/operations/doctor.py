@@ -41,7 +41,7 @@ from quws.telemetry import tracing
 _LIMIT_SECONDS = 10.0
 _LATE_SECONDS = 60.0
 _LITTLE_BYTES = 1 << 30
-_LIBRARIES = ("qiskit", "qiskit-aer", "sqlalchemy", "psycopg", "redis", "arq", "obstore")
+_LIBRARIES = ("qiskit", "qiskit-aer", "sqlalchemy", "asyncpg", "redis", "arq", "obstore")
 
 
 class Level(StrEnum):

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from typing import TypeVar, cast
 
-import psycopg
+import asyncpg
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -41,8 +41,14 @@ _READERS = 4
 """How many transactions of one process read at once on SQLite."""
 
 _MISTAKES = (
-    *(psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.DataError),
+    asyncpg.IntegrityConstraintViolationError,
+    *(asyncpg.SyntaxOrAccessError, asyncpg.DataError),
     *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
+)
+
+_FAULTS = (
+    DBAPIError,
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError),
 )
 
 OLDEST_CODE = Table(
@@ -99,6 +105,11 @@ class Database:
         SQLite only: survive a power cut without losing the last commits, at
         the price of one disk sync for each.
 
+    Raises
+    ------
+    StoreUnavailable
+        The URL is of no database that quws knows, or demands what cannot be kept.
+
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, full_sync: bool = False) -> None:
@@ -110,7 +121,10 @@ class Database:
             self._reads = sqlite.Pool(engine, "BEGIN", _READERS)
             self._writes = sqlite.Pool(engine, "BEGIN IMMEDIATE", 1, full_sync=full_sync)
         else:
-            self._pool = postgres.Pool(self.url, pool_size)
+            try:
+                self._pool = postgres.Pool(self.url, pool_size)
+            except ValueError as error:
+                raise StoreUnavailable(f"QUWS_DATABASE_URL: {error}") from None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -255,7 +269,7 @@ class Database:
 
 
 def driver_url(url: str) -> URL:
-    """Name the driver in a database URL: psycopg, or the one of Python for SQLite.
+    """Name the driver in a database URL: asyncpg, or the one of Python for SQLite.
 
     Raises
     ------
@@ -272,7 +286,7 @@ def driver_url(url: str) -> URL:
         case "sqlite":
             return parsed.set(drivername="sqlite")
         case "postgresql" | "postgres":
-            return parsed.set(drivername="postgresql+psycopg")
+            return parsed.set(drivername="postgresql+asyncpg")
         case other:
             raise StoreUnavailable(
                 f"QUWS_DATABASE_URL is for '{other}'; allowed are sqlite:///FILE and postgresql://…"
@@ -329,6 +343,6 @@ def telling() -> Iterator[None]:
         yield
     except (IntegrityError, ProgrammingError, DataError, *_MISTAKES):
         raise  # Mistakes of ours, which trying again does not mend.
-    except (DBAPIError, psycopg.Error, sqlite3.Error, OSError) as error:
+    except _FAULTS as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import psycopg
-from psycopg.pq import TransactionStatus
-from sqlalchemy import event
+import asyncpg
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,40 +25,62 @@ from quws.store.places import Places
 
 _TRUSTED_SECONDS = 30.0
 """How long a connection may lie idle before it is asked whether it is there still."""
+_GOODBYE_SECONDS = 2.0
+"""How long a server may take to break off a statement that nobody waits for any more."""
+_ANSWER_SECONDS = 30.0
+"""How long a server may take to answer who calls it, where the URL says nothing else."""
+_SETTINGS = """
+SET idle_in_transaction_session_timeout = '15s';
+SET lock_timeout = '20s'
+"""
+"""A process that is frozen in a transaction must not keep its rows from all others."""
+_STATEMENTS = 300
+"""So many of its statements a connection keeps prepared: more than there are kept texts."""
+_OF_LIBPQ = {"tcp_user_timeout", "gssencmode", "client_encoding", "fallback_application_name"}
+_OF_LIBPQ |= {f"keepalives{which}" for which in ("", "_idle", "_interval", "_count")}
+"""Options of a URL that only another driver, the one of migrations, knows and needs."""
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, OSError)
 
 
 @dataclass(slots=True)
 class _Kept:
     connection: AsyncConnection
-    driver: psycopg.AsyncConnection[Any]
+    driver: asyncpg.Connection[Any]
     used: float
+    whole: bool = True
+    """Whether nobody was broken off while waiting for an answer on it."""
 
     async def lives(self) -> bool:
         """Whether the server is there still."""
+        if self.driver.is_closed():
+            return False
         if monotonic() - self.used < _TRUSTED_SECONDS and not self._has_news():
             return True
         try:
-            await self.driver.set_autocommit(True)
             await self.driver.execute("SELECT 1")
-        except psycopg.Error:
+        except _AWAY:
             return False
         return True
 
     def _has_news(self) -> bool:
         """Whether the server has said something without being asked, or hung up."""
+        # The loop may not have heard it yet.
         poll = select.poll()
-        poll.register(self.driver.fileno(), select.POLLIN)
+        socket = self.driver._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+        poll.register(socket, select.POLLIN)
         return bool(poll.poll(0))
 
     @property
     def clean(self) -> bool:
         """Whether it is as it was when it was taken."""
-        idle = self.driver.info.transaction_status == TransactionStatus.IDLE
-        return idle and not self.connection.invalidated
+        driver = self.driver
+        return self.whole and not driver.is_closed() and not driver.is_in_transaction()
 
     async def drop(self) -> None:
         """Close it."""
-        with suppress(psycopg.Error, DBAPIError, OSError):
+        with suppress(TimeoutError, *_AWAY):
+            await self.driver.close(timeout=_GOODBYE_SECONDS)
+        with suppress(*_AWAY):
             await self.connection.invalidate()
             await self.connection.close()
 
@@ -89,12 +109,13 @@ class Pool:
         ------
         TimeoutError
             All connections are in use, and stay so.
-        psycopg.Error, sqlalchemy.exc.DBAPIError
+        asyncpg.PostgresError, asyncpg.InterfaceError, sqlalchemy.exc.DBAPIError
 
         """
-        async with self._kept(autocommit=False) as kept:
+        async with self._kept() as kept:
+            await kept.driver.execute("BEGIN")
             yield kept.connection
-            await kept.driver.commit()
+            await kept.driver.execute("COMMIT")
 
     @asynccontextmanager
     async def single(self) -> AsyncIterator[AsyncConnection]:
@@ -102,11 +123,11 @@ class Pool:
 
         Raises
         ------
-        TimeoutError, psycopg.Error, sqlalchemy.exc.DBAPIError
+        TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlalchemy.exc.DBAPIError
             As for a transaction.
 
         """
-        async with self._kept(autocommit=True) as kept:
+        async with self._kept() as kept:
             yield kept.connection
 
     async def close(self) -> None:
@@ -117,15 +138,18 @@ class Pool:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def _kept(self, *, autocommit: bool) -> AsyncIterator[_Kept]:
+    async def _kept(self) -> AsyncIterator[_Kept]:
         async with self._places.one():
             kept = await self._take()
             try:
-                await kept.driver.set_autocommit(autocommit)
                 yield kept
             except Exception:
-                with suppress(psycopg.Error):
-                    await kept.driver.rollback()
+                if kept.driver.is_in_transaction():
+                    with suppress(*_AWAY):
+                        await kept.driver.execute("ROLLBACK")
+                raise
+            except BaseException:
+                kept.whole = False
                 raise
             finally:
                 if kept.clean and not self._closed:
@@ -143,23 +167,43 @@ class Pool:
                 return kept
             await kept.drop()
         connection = await self._engine.connect()
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(driver, psycopg.AsyncConnection)
+        driver: asyncpg.Connection[Any] = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
         return _Kept(connection, driver, monotonic())
 
 
+def dialled(url: URL) -> tuple[str, float]:
+    """Return what the driver is given of a URL, and how many seconds a server has to answer.
+
+    Raises
+    ------
+    ValueError
+        There is a demand in it that the driver cannot keep.
+
+    """
+    options = dict(url.query)
+    seconds = options.pop("connect_timeout", None)
+    if options.pop("channel_binding", "prefer") == "require":
+        raise ValueError("channel_binding=require cannot be kept: leave it out")
+    kept = {name: value for name, value in options.items() if name not in _OF_LIBPQ}
+    plain = url.set(drivername="postgresql", query=kept)
+    return plain.render_as_string(hide_password=False), float(str(seconds or _ANSWER_SECONDS))
+
+
 def _make_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, poolclass=NullPool)
+    dsn, seconds = dialled(url)
+
+    async def connect(*_: Any, **options: Any) -> asyncpg.Connection[Any]:
+        made = await asyncpg.connect(dsn, statement_cache_size=_STATEMENTS, timeout=seconds)
+        await made.execute(_SETTINGS)
+        return made
+
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        poolclass=NullPool,
+        async_creator=connect,
+        # The transaction that SQLAlchemy believes to be in has no statement of its own.
+        isolation_level="AUTOCOMMIT",
+    )
     # Several rows are one statement. The driver's own way, one for each, costs more than the rows.
     engine.dialect.use_insertmanyvalues_wo_returning = True
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
-        # A process that is frozen in a transaction must not keep its rows from all others.
-        cursor = connection.cursor()
-        cursor.execute("SET idle_in_transaction_session_timeout = '15s'")
-        cursor.execute("SET lock_timeout = '20s'")
-        cursor.close()
-        connection.commit()
-
     return engine

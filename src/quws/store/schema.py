@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import MigrationInfo
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 
 import quws.store.owner_tables  # noqa: F401 - its tables are of the schema too
 from quws.store.database import (
@@ -63,12 +63,27 @@ def downgrade(url: str, revision: str) -> None:
 
 def differences(url: str) -> list[str]:
     """List what a database has that the tables of this code have not, and the reverse."""
-    engine = create_engine(driver_url(url))
+    engine = create_engine(migration_url(url))
     with engine.connect() as connection:
         options = {"compare_type": True, "include_name": _is_of_the_code}
         context = MigrationContext.configure(connection, opts=options)
         found = [str(difference) for difference in compare_metadata(context, metadata)]
     engine.dispose()
+    return found
+
+
+def migration_url(url: str) -> URL:
+    """Name the driver with which a schema is made: migrations know no event loop.
+
+    Raises
+    ------
+    StoreUnavailable
+        As for `driver_url`.
+
+    """
+    found = driver_url(url)
+    if found.get_backend_name() == "postgresql":
+        return found.set(drivername="postgresql+psycopg")
     return found
 
 
@@ -113,7 +128,7 @@ def _is_of_the_code(name: str | None, kind: str, parents: Any) -> bool:
 
 
 def _run(url: str, work: Callable[[Config], None]) -> None:
-    engine = create_engine(driver_url(url))
+    engine = create_engine(migration_url(url))
     if engine.dialect.name == "sqlite":
         _begin_in_earnest(engine)
     config = Config()

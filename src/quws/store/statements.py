@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import await_only
 
 _AT_ONCE = 8
 """For so many rows there is a statement that is kept; more of them are rare."""
@@ -70,7 +71,8 @@ class Statement:
         self, connection: AsyncConnection, values: Mapping[str, Any] | None = None
     ) -> Any:
         """Run it on a connection of the event loop, and return its first row; None without one."""
-        return await connection.run_sync(self.first, values)
+        rows = await self.run(connection, values)
+        return rows[0] if rows else None
 
 
 class Rows:
@@ -123,13 +125,11 @@ class _Written:
         compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=keys)
         self._dialect = dialect
         self._text = str(compiled)
-        self._in_order = compiled.positional
         self._values = [
             (name, bound.required, bound.value, _kind(bound, dialect).bind_processor(dialect))
-            for name in compiled.positiontup or compiled.params
+            for name in compiled.positiontup or ()
             for bound in (compiled.binds[name],)
         ]
-        self._names = [name for name, *_ in self._values]
         self._columns = list(statement.exported_columns)
         names = [str(column.key) for column in self._columns]
         fields: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
@@ -137,40 +137,48 @@ class _Written:
         self._convert: list[tuple[int, _Convert]] | None = None
 
     def run(self, connection: Connection, given: Mapping[str, Any]) -> list[Any]:
-        cursor = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
         bound = self._bound(given)
         for hear in connection.dispatch.before_cursor_execute:
-            hear(connection, cursor, self._text, bound, None, False)
-        cursor.execute(self._text, bound)
+            hear(connection, None, self._text, bound, None, False)
+        rows = self._ask(connection.connection.driver_connection, bound)
         if not self._columns:
-            cursor.close()
             return []
-        convert = self._convert
-        if convert is None:
-            convert = self._convert = self._learn(cursor.description)
-        rows = cursor.fetchall()
-        cursor.close()
-        if convert:
-            rows = [_converted(row, convert) for row in rows]
+        if self._convert:
+            rows = [_converted(row, self._convert) for row in rows]
         return [self._row(row) for row in rows]
 
-    def _bound(self, given: Mapping[str, Any]) -> Any:
-        bound = [
-            (given[name] if required else given.get(name, value))
-            if convert is None
-            else convert(given[name] if required else given.get(name, value))
-            for name, required, value, convert in self._values
-        ]
-        return tuple(bound) if self._in_order else dict(zip(self._names, bound, strict=True))
+    def _ask(self, driver: Any, bound: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]]
+        if self._dialect.is_async:
+            if self._convert is None:
+                prepared = await_only(driver.prepare(self._text))
+                self._convert = self._learn([item.type.oid for item in prepared.get_attributes()])
+            rows = await_only(driver.fetch(self._text, *bound))
+            return rows
+        cursor = driver.execute(self._text, bound)
+        if self._convert is None:
+            self._convert = self._learn([None for _ in self._columns])
+        rows = cursor.fetchall()
+        cursor.close()
+        return rows
 
-    def _learn(self, described: Sequence[Sequence[Any]]) -> list[tuple[int, _Convert]]:
-        """Find what makes values of those that the driver gives, by what it says of them."""
-        dialect = self._dialect
+    def _learn(self, kinds: Sequence[Any]) -> list[tuple[int, _Convert]]:
+        """Find what makes values of those that the driver gives, whose kinds it names."""
         found = [
-            _kind(column, dialect).result_processor(dialect, description[1])
-            for column, description in zip(self._columns, described, strict=True)
+            _kind(column, self._dialect).result_processor(self._dialect, kind)
+            for column, kind in zip(self._columns, kinds, strict=False)
         ]
         return [(place, convert) for place, convert in enumerate(found) if convert]
+
+    def _bound(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(
+            [
+                (given[name] if required else given.get(name, value))
+                if convert is None
+                else convert(given[name] if required else given.get(name, value))
+                for name, required, value, convert in self._values
+            ]
+        )
 
 
 def _converted(row: Sequence[Any], convert: list[tuple[int, _Convert]]) -> list[Any]:

@@ -141,9 +141,9 @@ async def test_an_outage_is_told_in_one_line_without_the_statement(
     ("url", "driver"),
     [
         ("sqlite:///x.db", "sqlite"),
-        ("postgresql://h/x", "postgresql+psycopg"),
-        ("postgresql+asyncpg://h/x", "postgresql+psycopg"),
-        ("postgres://h/x", "postgresql+psycopg"),
+        ("postgresql://h/x", "postgresql+asyncpg"),
+        ("postgresql+asyncpg://h/x", "postgresql+asyncpg"),
+        ("postgres://h/x", "postgresql+asyncpg"),
     ],
 )
 def test_the_driver_is_chosen_here(url: str, driver: str) -> None:

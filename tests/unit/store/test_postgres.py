@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy import Connection, event, insert, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 from store_helpers import NOW, TARGET
 
@@ -31,6 +31,21 @@ async def database(url: str) -> AsyncIterator[Database]:
     opened = Database(url, pool_size=2)
     yield opened
     await opened.close()
+
+
+def test_options_that_only_another_driver_knows_are_no_settings_of_the_server() -> None:
+    url = (
+        "postgresql+asyncpg://u:p%40ss@h:1/d?connect_timeout=5&keepalives=1&gssencmode=disable"
+        "&sslmode=require&application_name=quws"
+    )
+    kept = "postgresql://u:p%40ss@h:1/d?application_name=quws&sslmode=require"
+    assert postgres.dialled(make_url(url)) == (kept, 5.0)
+
+
+def test_a_demand_that_cannot_be_kept_is_refused() -> None:
+    with pytest.raises(StoreUnavailable, match=r"QUWS_DATABASE_URL: channel_binding") as refused:
+        Database("postgresql://u:secret@h/d?channel_binding=require")
+    assert "secret" not in str(refused.value)
 
 
 async def look(database: Database) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-import psycopg
+import asyncpg
 import pytest
 from plans import Caught
 from sqlalchemy import bindparam, func, insert, literal_column, select, update
@@ -95,7 +95,7 @@ async def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(
     database: Database,
 ) -> None:
     job = JOB | {"id": new_job_id()}
-    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+    with pytest.raises((sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)):
         async with database.write() as connection:
             await NEW.run(connection, job)
             await NEW.run(connection, job)
