@@ -1,7 +1,8 @@
 """Chaos: processes are killed, stopped and frozen at random under a stream of jobs.
 
-At the end nothing may be lost, doubled, stranded or left lying about. The test
-suite runs a minute of it; for longer, at random or under a load of small jobs::
+At the end nothing may be lost, doubled, stranded or left lying about; quotas, timeslots and
+webhooks of those who sent the jobs hold as well. The test suite runs a minute of it; for longer,
+at random or under a load of small jobs::
 
     ./quws chaos --seconds 3600 --seed 7
     ./quws chaos --load --kills 10000
@@ -42,6 +43,8 @@ from chaos_checks import (
     say,
 )
 from chaos_load import Plan, run_load
+from chaos_owners import Booker, Owned, an_ear, as_owner
+from chaos_owners import settings as owners_settings
 from circuits import BELL2, BELL3, flip, slow
 from harness import (
     Postgres,
@@ -89,17 +92,23 @@ def a_job(rng: random.Random) -> tuple[str, dict[str, Any], Sent]:
 
 
 class Clients(Crowd):
-    """People who send jobs, and now and then abort or delete one."""
+    """People who send jobs, and now and then abort or delete one; where it is owned, as owners."""
 
-    def __init__(self, service: Service, tally: Tally, seed: int, rate: float) -> None:
+    def __init__(
+        self, service: Service, tally: Tally, seed: int, rate: float, owned: Owned | None = None
+    ) -> None:
         super().__init__(tally)
         self._service = service
         self._seed = seed
         self._rate = rate
+        self._owned = owned
 
     def __enter__(self) -> None:
         for number in range(2):
             self._begin(self._run, number)
+        if self._owned is not None:
+            booker = Booker(self._owned, self._tally, self._seed)
+            self._begin(booker.run, self._stop, self._send_for_slot)
 
     def _run(self, number: int) -> None:
         rng = random.Random(f"{self._seed}/client {number}")
@@ -115,11 +124,32 @@ class Clients(Crowd):
 
     def _send(self, http: httpx.Client, rng: random.Random) -> None:
         _, data, sent = a_job(rng)
-        answer = http.post("/jobs", data=data)
+        headers = {} if self._owned is None else self._owned.dress(data, rng)
+        self._post(http, data, sent, headers)
+
+    def _send_for_slot(self, http: httpx.Client, rng: random.Random, owner: str) -> None:
+        """Send a job that is to run in the timeslots of its owner."""
+        kind, data, sent = a_job(rng)
+        while kind not in ("bell", "batch", "slow"):
+            kind, data, sent = a_job(rng)
+        assert self._owned is not None, "nobody else can book"
+        self._owned.dress(data, rng)
+        sent.kind = data["RUNID"] = "slot"
+        data["TIMESLOT"] = "required"
+        self._post(http, data, sent, as_owner(owner))
+
+    def _post(
+        self, http: httpx.Client, data: dict[str, Any], sent: Sent, headers: dict[str, str]
+    ) -> None:
+        answer = http.post("/jobs", data=data, headers=headers)
         if answer.status_code != 303:
+            code = answer.text.partition(":")[0] if answer.status_code in (403, 429) else ""
             with self._tally.lock:
-                self._tally.refused[str(answer.status_code)] += 1
-            if answer.status_code not in (429, 500, 502, 503):
+                self._tally.refused[f"{answer.status_code} {code}".strip()] += 1
+            # The timeslot of its owner may have been cancelled meanwhile.
+            expected = code in ("no_booked_timeslots", "quota_exceeded")
+            expected = expected or answer.status_code in (429, 500, 502, 503)
+            if not expected:
                 self._tally.complain(f"{sent.kind}: {answer.status_code}, {answer.text}")
             return
         sent.url = answer.headers["Location"].removeprefix(self._service.url)
@@ -152,8 +182,9 @@ def persist(ask: Callable[[], httpx.Response], stop: threading.Event) -> None:
 class Havoc:
     """Does bad things to the processes of a cluster, and starts again what was ended."""
 
-    def __init__(self, service: Service, tally: Tally, seed: int) -> None:
-        self._service = service
+    def __init__(self, owned: Owned, tally: Tally, seed: int) -> None:
+        self._owned = owned
+        self._service = owned.service
         self._tally = tally
         self._rng = random.Random(f"{seed}/havoc")
         self._frozen: list[tuple[float, int]] = []
@@ -168,6 +199,7 @@ class Havoc:
             (self._kill_child, 3),
             (self._flush, 1),
             (self._restart_bus, 1),
+            (lambda: self._owned.trouble(self._rng), 2),
         ]
         while time.monotonic() < end or sum(self._tally.done.values()) < least:
             (act,) = self._rng.choices([a for a, _ in actions], [w for _, w in actions])
@@ -241,22 +273,27 @@ class Havoc:
 
 
 @contextlib.contextmanager
-def battered(folder: Path, postgres: Postgres) -> Iterator[Service]:
+def battered(folder: Path, postgres: Postgres) -> Iterator[Owned]:
     """Run a cluster for chaos, of which nothing may be left over."""
-    environment = SETTINGS | own_tmpdir(folder)
-    with cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2) as it:
-        yield it
-    until(lambda: not leftovers(it), 10, "the end of all processes")
+    environment = SETTINGS | own_tmpdir(folder) | owners_settings(folder)
+    running = cluster(folder, postgres.migrated(), environment, apis=2, workers=3, sweepers=2)
+    with an_ear() as ear, running as service:
+        owned = Owned(service, ear)
+        owned.prepare()
+        yield owned
+    until(lambda: not leftovers(service), 10, "the end of all processes")
 
 
-def run(service: Service, seconds: float, seed: int, rate: float = 1.0, least: int = 0) -> Tally:
+def run(owned: Owned, seconds: float, seed: int, rate: float = 1.0, least: int = 0) -> Tally:
     """Make havoc of a cluster, and check what is left."""
     say(f"chaos: seed {seed}, {seconds:.0f} seconds")
     tally = Tally()
     try:
-        with Clients(service, tally, seed, rate):
-            Havoc(service, tally, seed).run(seconds, least)
-        check(service, tally, 180 + seconds)
+        with Clients(owned.service, tally, seed, rate, owned):
+            Havoc(owned, tally, seed).run(seconds, least)
+        owned.last_job(tally)
+        check(owned.service, tally, 180 + seconds, owned.tend)
+        owned.check(tally)
     finally:
         report(tally)
     return tally
@@ -273,35 +310,47 @@ def ways(rng: random.Random) -> Iterator[str]:
 def run_embedded(folder: Path, rounds: int, seed: int, rate: float = 1.0) -> Tally:
     """Kill and restart ``quws serve`` with all that belongs to it, again and again."""
     say(f"chaos: seed {seed}, {rounds} ends of quws serve")
-    rng = random.Random(f"{seed}/serve")
     tally = Tally()
-    environment = SETTINGS | own_tmpdir(folder)
-    service = start_embedded(folder, environment)
-    port = int(service.url.rsplit(":", 1)[1])
-    try:
-        with Clients(service, tally, seed, rate):
-            for how in itertools.islice(ways(rng), rounds):
-                wanted = len(tally.sent) + rng.randint(2, 8)
-                until(lambda wanted=wanted: len(tally.sent) >= wanted, 60, "some more jobs")
-                process = service.processes[0]
-                match how:
-                    case "kill -9 all":
-                        kill_tree(process)
-                    case "kill -9 serve":
-                        family = process.family()
-                        process.kill()
-                        psutil.wait_procs(family, timeout=10)
-                    case _:
-                        process.end(signal.Signals[how])
-                assert not leftovers(service)
-                tally.done[how] += 1
-                service.processes = start_embedded(folder, environment, port).processes
-        check(service, tally)
-    finally:
-        report(tally)
-        stop(service)
+    environment = SETTINGS | own_tmpdir(folder) | owners_settings(folder)
+    with an_ear() as ear:
+        service = start_embedded(folder, environment)
+        owned = Owned(service, ear)
+        try:
+            owned.prepare()
+            with Clients(service, tally, seed, rate, owned):
+                end_and_start(owned, tally, rounds, random.Random(f"{seed}/serve"))
+            owned.last_job(tally)
+            check(service, tally, 180, owned.tend)
+            owned.check(tally)
+        finally:
+            report(tally)
+            stop(service)
     until(lambda: not leftovers(service), 10, "the end of all processes")
     return tally
+
+
+def end_and_start(owned: Owned, tally: Tally, rounds: int, rng: random.Random) -> None:
+    """End ``quws serve`` so many times, and start it again."""
+    service = owned.service
+    port = int(service.url.rsplit(":", 1)[1])
+    for how in itertools.islice(ways(rng), rounds):
+        wanted = len(tally.sent) + rng.randint(2, 8)
+        until(lambda wanted=wanted: len(tally.sent) >= wanted, 60, "some more jobs")
+        tally.done[owned.trouble(rng)] += 1
+        process = service.processes[0]
+        match how:
+            case "kill -9 all":
+                kill_tree(process)
+            case "kill -9 serve":
+                family = process.family()
+                process.kill()
+                psutil.wait_procs(family, timeout=10)
+            case _:
+                process.end(signal.Signals[how])
+        assert not leftovers(service)
+        tally.done[how] += 1
+        again = start_embedded(service.folder, service.environment, port)
+        service.processes = again.processes
 
 
 def main() -> None:
@@ -333,8 +382,8 @@ def main() -> None:
 
 def at_random(folder: Path, options: argparse.Namespace, postgres: Postgres) -> None:
     seconds, rate = options.seconds or 600, options.rate or 1.0
-    with battered(folder / "cluster", postgres) as service:
-        run(service, seconds, options.seed, rate)
+    with battered(folder / "cluster", postgres) as owned:
+        run(owned, seconds, options.seed, rate)
     run_embedded(folder / "serve", max(2, int(seconds / 20)), options.seed)
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,9 @@ class Tally:
             self.complaints.append(what)
 
 
+Tending = Callable[[httpx.Client, Mapping[str, Sent]], None]
+
+
 class Crowd:
     """Clients in threads of their own, who go on until the block ends."""
 
@@ -82,25 +85,38 @@ class Crowd:
                 self._tally.complain(f"a client broke down: {error!r}")
 
 
-def check(service: Service, tally: Tally, seconds: float = 120) -> None:
-    """Wait until all is over, hold every job to what it must be, and hear the complaints."""
-    check_jobs(service, tally, seconds)
+def run_pending(http: httpx.Client, _: Mapping[str, Sent]) -> None:
+    """Run what its client could not run, or of which it never heard that it was made."""
+    for job in listed(http, "PENDING"):
+        http.post(f"/jobs/{job['id']}/phase", data={"PHASE": "RUN"})
+
+
+def check(
+    service: Service, tally: Tally, seconds: float = 120, tend: Tending = run_pending
+) -> None:
+    """Wait until all is over, hold every job to what it must be, and hear the complaints.
+
+    ``tend`` helps jobs to their end again and again, which are given by their ids.
+    """
+    check_jobs(service, tally, seconds, tend)
     assert not tally.complaints, "\n".join(tally.complaints)
 
 
-def check_jobs(service: Service, tally: Tally, seconds: float) -> None:
+def check_jobs(service: Service, tally: Tally, seconds: float, tend: Tending) -> None:
+    sent = {item.url.rsplit("/", 1)[1]: item for item in tally.sent}
+    active = ("PENDING", "QUEUED", "EXECUTING", "SUSPENDED", "HELD")
     with service.client(timeout=60) as http:
-        for job in listed(http, "PENDING"):
-            # Its client could not run it, or never heard that it was made.
-            http.post(f"/jobs/{job['id']}/phase", data={"PHASE": "RUN"})
-        active = ("PENDING", "QUEUED", "EXECUTING", "SUSPENDED", "HELD")
+
+        def over() -> bool:
+            tend(http, sent)
+            return not listed(http, *active)
+
         try:
-            until(lambda: not listed(http, *active), seconds, "the end of all jobs")
+            until(over, seconds, "the end of all jobs")
         except AssertionError as error:
             told = [story(job_json(http, f"/jobs/{job['id']}")) for job in listed(http, *active)]
             raise AssertionError("\n".join([str(error), *told])) from None
         known = {job["id"]: job for job in listed(http)}
-        sent = {item.url.rsplit("/", 1)[1]: item for item in tally.sent}
         for job_id, item in sent.items():
             if job_id not in known:
                 assert item.may_vanish, f"{item} is gone"

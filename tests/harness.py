@@ -322,6 +322,8 @@ class Service:
     processes: list[Process] = field(default_factory=list)
     form: str = "embedded"
     bus: ValkeyServer | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    """What its clients say in each request, where they say nothing else."""
 
     @property
     def jobs(self) -> str:
@@ -336,7 +338,12 @@ class Service:
         return self.environment.get("QUWS_DATABASE_URL", f"sqlite:///{self.folder / 'quws.db'}")
 
     def client(self, **options: Any) -> httpx.Client:
-        known = {"base_url": self.url, "timeout": 70, "event_hooks": {"response": [remember]}}
+        known = {
+            "base_url": self.url,
+            "timeout": 70,
+            "headers": self.headers,
+            "event_hooks": {"response": [remember]},
+        }
         return httpx.Client(**(known | NO_TLS | options))
 
     def start_again(self, process: Process) -> None:

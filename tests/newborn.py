@@ -47,7 +47,7 @@ def main(given: str = "", folder: str = "") -> NoReturn:
 
     """
     from quws.cli.command import main as run
-    from quws.sandbox import pool
+    from quws.sandbox import zygote_line
 
     if folder:
         os.chdir(folder)
@@ -58,7 +58,7 @@ def main(given: str = "", folder: str = "") -> NoReturn:
     tempfile.tempdir = None
     sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if sys.argv[1] in _WANTS:
-        pool.launch = _Copy(pool.launch)
+        zygote_line.launch = _Copy(zygote_line.launch)
     run()
 
 

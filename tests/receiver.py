@@ -23,6 +23,8 @@ class Got:
     path: str
     headers: dict[str, str]
     body: bytes
+    answer: int | bytes = 204
+    """What it was answered with."""
 
     @property
     def type(self) -> str:
@@ -67,6 +69,13 @@ class Receiver:
         return self.got
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one message; of a sender that is gone before it has sent it, nothing."""
+        try:
+            await self._take(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.strip().split("\r\n")
         headers = {
@@ -75,7 +84,7 @@ class Receiver:
         body = await reader.readexactly(int(headers["content-length"]))
         answer = self._will.popleft() if self._will else 204
         async with self._came:
-            self.got.append(Got(first.split()[1], headers, body))
+            self.got.append(Got(first.split()[1], headers, body, answer))
             self._came.notify_all()
         if answer == HANG:
             await reader.read()  # Until the sender hangs up.

@@ -69,7 +69,7 @@ def api_alone(folder: Path, environment: dict[str, str] | None = None) -> Iterat
         wait_ready(service.url, process)
         yield service
         # uvicorn ends by the signal that it was sent, once all is in order.
-        process.end(statuses=(0, -signal.SIGTERM))
+        service.processes[0].end(statuses=(0, -signal.SIGTERM))
     finally:
-        kill_tree(process)
+        kill_tree(service.processes[0])
         valkey.stop()

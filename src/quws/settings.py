@@ -16,6 +16,7 @@ from quws.domain.caller import AuthMethod
 from quws.domain.doors import DoorName
 from quws.domain.policy import Policy
 from quws.domain.quotas import NO_RULES, Limits, QuotaRules
+from quws.domain.words import first_fault
 from quws.services.signing import read_key
 from quws.targets import ConfigError, TargetConfig, read_targets
 
@@ -312,10 +313,9 @@ def _read_quotas(path: Path) -> QuotaRules:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"]))
+        key, why = first_fault(error)
         known = ", ".join(Limits.model_fields)
         raise ConfigError(
-            f"{path}, key '{key}': {first['msg']}; a table [user.NAME] or [group.NAME] has"
+            f"{path}, key '{key}': {why}; a table [user.NAME] or [group.NAME] has"
             f" {known}, and that of a group has members"
         ) from None

@@ -19,6 +19,8 @@ TWO_REGISTERS = (
     "x q[0];\nmeasure q[0] -> a[0];\nmeasure q[1] -> a[1];\nmeasure q[2] -> b[0];\n"
 )
 
+JSON = {"Accept": "application/json"}
+
 
 class Other:
     """The other site, which can be killed and started again at the same place."""
@@ -46,7 +48,11 @@ class Other:
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
-    running = Other(tmp_path_factory.mktemp("other"))
+    folder = tmp_path_factory.mktemp("other")
+    (folder / "targets.toml").write_text(
+        '[simulator]\nadapter = "simulator"\n[chip]\nadapter = "emulator"\n'
+    )
+    running = Other(folder)
     yield running
     stop(running.service)
 
@@ -57,6 +63,8 @@ def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     (folder / "targets.toml").write_text(
         '[site]\nadapter = "remote"\n'
         f'options = {{ url = "http://127.0.0.1:{other.port}", target = "simulator" }}\n'
+        '[chip]\nadapter = "remote"\n'
+        f'options.url = "http://127.0.0.1:{other.port}"\n'
     )
     with embedded(folder, {"QUWS_HEALTH_CHECK": "1"}) as service:
         yield service
@@ -71,7 +79,7 @@ def http(here: Service) -> Iterator[httpx.Client]:
 
 def is_online(http: httpx.Client) -> bool:
     found = http.get("/targets", headers={"Accept": "application/json"}).json()
-    return [item["status"] for item in found] == ["online"]
+    return [item["status"] for item in found] == ["online"] * 2
 
 
 def test_the_other_sites_target_is_described_as_it_is_there(
@@ -120,6 +128,59 @@ def test_one_circuit_with_values_goes_there_as_it_is(http: httpx.Client, other: 
         assert theirs.get(f"/jobs/{there['id']}/parameters/BINDINGS").json() == {
             "a": [0, 3.141592653589793, 1.5707963267948966]
         }
+
+
+def test_a_circuit_that_fails_there_is_told_of_here(http: httpx.Client) -> None:
+    circuit = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit q; bit c;'
+        " rx(3.141592653589793 / a) q; c = measure q;"
+    )
+    asked = {"BINDINGS": "a\n1\n0\n2\n", "SHOTS": 50, "PHASE": "RUN"}
+    stopped = create(http, circuit, **asked)
+    job = create(http, circuit, **asked, ON_ERROR="continue")
+    assert wait(http, job) == "COMPLETED", story(job_json(http, job))
+    one = http.get(f"{job}/circuits/1", headers={"Accept": "application/json"}).json()
+    assert one["status"] == "failed"
+    assert "an angle has no value" in one["message"]
+    found = http.get(f"{job}/results/counts").json()["circuits"]
+    assert found[0]["counts"] == {"1": 50}
+    assert [item.get("missing") is None for item in found] == [True, False, True]
+    assert wait(http, stopped) == "ERROR"
+    assert "an angle has no value" in job_json(http, stopped)["errors"][0]["message"]
+
+
+def test_circuits_are_compiled_there(http: httpx.Client, other: Other) -> None:
+    job = create(http, [BELL2, TWO_REGISTERS], KIND="compile", TARGET="chip", PHASE="RUN")
+    assert wait(http, job) == "COMPLETED", story(job_json(http, job))
+    with other.service.client() as theirs:
+        (there,) = other.jobs(job)
+        for index in range(2):
+            text = http.get(f"{job}/results/circuit-{index}").text
+            assert text.startswith("OPENQASM 3")
+            assert text == theirs.get(f"/jobs/{there['id']}/results/circuit-{index}").text
+            found = http.get(f"{job}/results/compilation-{index}").json()["compilation"]
+            known = theirs.get(f"/jobs/{there['id']}/results/compilation-{index}").json()
+            assert found == known["compilation"]
+
+
+def test_single_circuits_are_aborted_there(http: httpx.Client, other: Other) -> None:
+    job = create(http, [slow(22, 60), BELL2, BELL2], SHOTS=10, PHASE="RUN")
+    until(lambda: other.phases(job) == ["EXECUTING"], 30, "a job that runs there")
+    answer = http.post(f"{job}/circuits", data={"ACTION": "ABORT", "INDEX": "1"})
+    assert answer.status_code == 303
+    (there,) = other.jobs(job)
+    with other.service.client(headers=JSON) as theirs:
+        place = f"/jobs/{there['id']}/circuits/1"
+        until(
+            lambda: theirs.get(place).json()["status"] == "aborted", 30, "a circuit aborted there"
+        )
+    assert wait(http, job, seconds=90) == "COMPLETED", story(job_json(http, job))
+    found = http.get(f"{job}/results/counts").json()["circuits"]
+    assert found[1]["missing"].startswith("aborted")
+    assert sum(found[2]["counts"].values()) == 10
+    told = job_json(http, job)
+    assert (told["attempt"], told["circuits_aborted"]) == (1, 1)
+    assert other.phases(job) == ["COMPLETED"]
 
 
 def test_a_worker_killed_here_leaves_one_job_there(

@@ -364,3 +364,32 @@ def test_a_batch_has_a_compiled_circuit_for_each(http: httpx.Client) -> None:
     listed = [item["id"] for item in found["results"]]
     assert listed[:2] == ["result", "counts"]
     assert {"counts-0", "counts-1", "circuit-0", "circuit-1"} <= set(listed)
+
+
+def test_nine_of_ten_jobs_end_between_the_low_and_the_high_of_their_quotes(
+    http: httpx.Client,
+) -> None:
+    # Half a second each on the clock of the device, however busy this machine is.
+    circuit, shots = next(iter(ASYMMETRIC)), 4000
+    # The first jobs of a process take longer: here jobs of another size, of which less is learned.
+    for warm_up in (100, 100, shots, shots, shots):
+        done(http, submit(http, "qpu", circuit, SHOTS=warm_up))
+    jobs, quotes = [], []
+    for _ in range(20):
+        jobs.append(submit(http, "qpu", circuit, SHOTS=shots))
+        told = http.get(jobs[-1]).json()
+        instants = [told[name] for name in ("quote_low", "quote", "quote_high")]
+        quotes.append([datetime.fromisoformat(text) for text in instants])
+    ends = [datetime.fromisoformat(done(http, job)["end_time"]) for job in jobs]
+    assert ends == sorted(ends), "a device runs them in their order"
+    kept = [low <= end <= high for end, (low, _, high) in zip(ends, quotes, strict=True)]
+    assert sum(kept) >= 18, list(zip(ends, quotes, strict=True))
+    assert all(low < at < high for low, at, high in quotes)
+
+    def judged() -> Any:
+        found = http.get("/targets/qpu").json()["quotes"]
+        return found if found["judged"] >= 20 else None
+
+    # Of the jobs of other tests too, which may have waited for the device to come back.
+    record = until(judged, 60, "what became of the quotes")
+    assert record["hit_rate"] * record["judged"] >= 17, record

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_job_and_its_owner_are_told(service: Service) -> None:
-    async with receiving() as receiver, httpx.AsyncClient(base_url=service.url) as http:
+    async with receiving() as receiver, httpx.AsyncClient(base_url=service.url, timeout=70) as http:
         secret = json_of(await http.post("/webhooks/secret"), 201)["secret"]
         form = {"CIRCUIT": BELL2, "PHASE": "RUN", "WEBHOOK": receiver.url}
         url = expect(await http.post("/jobs", data=form), 303).headers["location"]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import chaos_checks
 import httpx
 import pytest
+import witness
 from chaos import Clients
 from chaos_checks import Tally
 from chaos_load import Load, Plan
-from harness import Service, until
+from chaos_owners import Owned
+from harness import Service, sqlite_with_schema, until
+from receiver import Got
 
 
 class Answering:
@@ -45,7 +52,7 @@ def test_a_complaint_is_heard_after_what_was_accepted_is_checked(
     with clients:
         until(lambda: tally.complaints or clients._running[0].done(), 10, "a complaint")
     checked: list[Tally] = []
-    monkeypatch.setattr(chaos_checks, "check_jobs", lambda _, told, __: checked.append(told))
+    monkeypatch.setattr(chaos_checks, "check_jobs", lambda _, told, *__: checked.append(told))
     with pytest.raises(AssertionError, match=complaint):
         chaos_checks.check(service, tally)
     assert checked == [tally]
@@ -128,3 +135,92 @@ def test_a_load_has_nothing_to_say_of_a_job_that_is_as_it_should_be() -> None:
         load.check_again(http)
     assert tally.complaints == []
     assert (tally.checked["COMPLETED"], tally.checked["read again"]) == (1, 1)
+
+
+def told(place: int, event: str = "job.queued", path: str = "/named") -> Got:
+    body = json.dumps({"type": event, "data": {"id": "j1"}}).encode()
+    return Got(path, {"webhook-id": f"msg_{place}_w1"}, body)
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Owned:
+    """A database in which one job of anna names a webhook, and two things have happened to it."""
+    file = tmp_path / "quws.db"
+    shutil.copy(sqlite_with_schema(), file)
+    service = Service("http://quws.test", tmp_path, {})
+    witness.install(service.database_url)
+    with witness.connected(service.database_url) as connection:
+        for statement in (
+            "INSERT INTO witness_links VALUES ('j1', 'http://127.0.0.1/named')",
+            "INSERT INTO outbox VALUES (1, 5, 'phase', 'j1', 'anna', 'QUEUED')",
+            "INSERT INTO outbox VALUES (2, 6, 'phase', 'j1', 'anna', 'COMPLETED')",
+            "INSERT INTO timeslots VALUES ('s1', 'simulator', 'anna', 0, 4000000000000, 0)",
+        ):
+            connection.execute(statement)
+    return Owned(service, cast("Any", SimpleNamespace(taken=[])))
+
+
+@pytest.mark.parametrize(
+    ("taken", "complaint"),
+    [
+        ([told(1)], "the last message"),
+        ([told(2, "job.completed"), told(1)], "in another order"),
+        ([told(1), told(2)], "COMPLETED"),
+        ([told(1), told(2, "job.completed"), told(3)], "/named"),
+    ],
+)
+def test_messages_that_are_missing_wrong_or_out_of_order_are_found(
+    owned: Owned, taken: list[Got], complaint: str
+) -> None:
+    owned.ear.taken[:] = taken
+    with pytest.raises(AssertionError, match=complaint):
+        owned.check_webhooks(Tally(), seconds=0)
+    owned.ear.taken[:] = [told(1), told(2, "job.completed"), told(1)]
+    tally = Tally()
+    owned.check_webhooks(tally, seconds=0)
+    assert (tally.checked["messages"], tally.checked["messages that came again"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("INSERT INTO quota_use VALUES ('user:anna', 'day_shots', 7, 5, 9)", "counters, and what"),
+        ("INSERT INTO witness_queued VALUES ('j1', 'anna', 5)", "more queued than"),
+        ("INSERT INTO witness_claims VALUES ('j1', 'anna', 0, 2, 9)", "more running than"),
+    ],
+)
+def test_quotas_that_were_passed_or_counted_wrong_are_found(
+    owned: Owned, statement: str, complaint: str
+) -> None:
+    with witness.connected(owned.service.database_url) as connection:
+        connection.execute(statement)
+    with pytest.raises(AssertionError, match=complaint):
+        owned.check_quotas(Tally())
+
+
+@pytest.mark.parametrize(
+    ("owner", "required", "after_ms", "right"),
+    [
+        ("anna", 1, 60_000, True),
+        ("anna", 0, 60_000, True),
+        ("ben", 0, 60_000, False),
+        ("ben", 1, 60_000, False),
+        ("ben", 0, -60_000, True),
+        ("anna", 1, -60_000, False),
+    ],
+)
+def test_claims_in_the_timeslots_of_others_are_found(
+    owned: Owned, owner: str, required: int, after_ms: int, right: bool
+) -> None:
+    url = owned.service.database_url
+    ((booked,),) = witness.ask(url, "SELECT at FROM witness_booked")
+    with witness.connected(url) as connection:
+        at = int(booked) + after_ms
+        connection.execute(
+            f"INSERT INTO witness_claims VALUES ('j1', '{owner}', {required}, 1, {at})"
+        )
+    if right:
+        owned.check_slots(Tally())
+        return
+    with pytest.raises(AssertionError, match="was claimed at"):
+        owned.check_slots(Tally())

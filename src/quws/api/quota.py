@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.filters import query_of
+from quws.api.kit.filters import check_names, query_of
 from quws.api.kit.pages import pages_for
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
@@ -24,7 +24,9 @@ async def get_quota(request: Request) -> Response:
     JSON or a page.
     """
     caller = caller_of(request)
-    asked = query_of(request).get("OWNER", [])
+    query = query_of(request)
+    check_names(query, "OWNER")
+    asked = query.get("OWNER", [])
     owner = asked[-1] if asked else None
     uses = await jobs_of(request).quotas.report(caller, owner)
     document = QuotaJson(

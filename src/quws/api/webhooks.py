@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_form
-from quws.api.kit.filters import query_of
+from quws.api.kit.filters import check_names, query_of
 from quws.api.kit.json_body import is_json, read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
@@ -79,7 +79,9 @@ async def delete_webhook(request: Request, webhook_id: str) -> Response:
 @router.get("/webhooks/{webhook_id}/deliveries", summary="List the messages to a webhook")
 async def get_deliveries(request: Request, webhook_id: str) -> Response:
     """List the newest hundred messages to a webhook, or those of a STATE: pending, done, dead."""
-    states = query_of(request).get("STATE", [])
+    query = query_of(request)
+    check_names(query, "STATE")
+    states = query.get("STATE", [])
     try:
         state = DeliveryState(states[-1]) if states else None
     except ValueError:

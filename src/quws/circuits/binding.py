@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.exceptions import QiskitError
 
 from quws.circuits.formats.format import Input
@@ -21,8 +22,18 @@ class Bindable:
 
     def __init__(self, circuit: QuantumCircuit, inputs: Mapping[str, Input]) -> None:
         used = set(circuit.parameters)
-        self._circuit = circuit
+        self.circuit = circuit
+        """The circuit without values. Not to be changed."""
         self._inputs = {name: item for name, item in inputs.items() if item.parameter in used}
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+        return [item.parameter for item in self._inputs.values()]
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of these parameters, in their order, as the circuit takes them."""
+        return [item.taken(values[name]) for name, item in self._inputs.items()]
 
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make the circuit with values for all of its parameters.
@@ -35,7 +46,7 @@ class Bindable:
         """
         given = {item.parameter: item.taken(values[name]) for name, item in self._inputs.items()}
         try:
-            made = self._circuit.assign_parameters(given, flat_input=True)
+            made = self.circuit.assign_parameters(given, flat_input=True)
             check_numbers(made)
         except InvalidCircuit as refusal:
             raise InvalidCircuit(f"{refusal.sentence}, {_where(values)}") from None

@@ -40,6 +40,7 @@ from quws.circuits.truth import Condition, condition_of
 from quws.domain.bindings import LARGEST
 from quws.domain.circuits import MOST_NOTES
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 WRITTEN_OUT = 50_000
 """Statements and operations up to which loops are written out; later ones stay loops."""
@@ -381,7 +382,8 @@ class Loader(ConvertVisitor):
         if isinstance(wanted, list):  # a built-in gate has a list of types
             wanted = len(wanted)
         if wanted != given:
-            raise_from_node(node, f"the gate '{name}' takes {wanted} parameters, {given} are given")
+            parameters = counted(wanted, "parameter")
+            raise_from_node(node, f"the gate '{name}' takes {parameters}, not {given}")
         return symbol.data
 
     @override

@@ -76,12 +76,8 @@ class Several:
             raise of_pub(pub, refusal) from None
 
 
-def read_to_bind(
-    source: str, language: Language, limits: CircuitLimits
-) -> Callable[[Mapping[str, float]], QuantumCircuit]:
-    """Read a circuit of which all is known but the values of its parameters.
-
-    Return what makes the circuit with values; see ``Bindable.at``.
+def read_to_bind(source: str, language: Language, limits: CircuitLimits) -> Bindable | Several:
+    """Read a circuit of which all is known but the values of its parameters, or several.
 
     Raises
     ------
@@ -90,6 +86,6 @@ def read_to_bind(
 
     """
     if has_several(source, language):
-        return Several(source, limits).at
+        return Several(source, limits)
     found = read_checked(source, language, limits)
-    return Bindable(found.circuit, found.inputs).at
+    return Bindable(found.circuit, found.inputs)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 from pydantic import TypeAdapter
+from typing_extensions import override
 
 from quws.client.errors import JobFailed, NoResult, NotUnderstood
 from quws.client.transport import Transport
@@ -17,6 +18,7 @@ from quws.domain.batch import CircuitStatus
 from quws.domain.kinds import JobKind
 from quws.domain.outcomes import DOCUMENT, CircuitOutcome, Expectation, JobOutcomes, read_job
 from quws.domain.phases import ACTIVE, Phase
+from quws.domain.words import counted
 from quws.schemas.circuit import CircuitJson
 from quws.schemas.job import EntryJson, JobJson
 from quws.schemas.labels import LabelsJson
@@ -39,6 +41,11 @@ class Job:
         self._transport = transport
         self._results: list[str] | None = None
         self.url = url
+
+    @override
+    def __repr__(self) -> str:
+        """Show where the job is."""
+        return f"Job({self.url!r})"
 
     @property
     def id(self) -> str:
@@ -173,7 +180,9 @@ class Job:
             if job.phase is Phase.SUSPENDED:
                 sleep(1)  # The service does not wait for us then.
             if limit is not None and monotonic() >= limit:
-                raise TimeoutError(f"job {self.id} is {job.phase} after {seconds} seconds")
+                raise TimeoutError(
+                    f"job {self.id} is {job.phase} after {counted(round(seconds or 0), 'second')}"
+                )
 
     def result(self, name: str = "result", format: str | None = None) -> bytes:
         """Download a result.

@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from quws.client.errors import InvalidUrl, NotUnderstood, Refused, Unreachable
+from quws.domain.words import first_fault
 from quws.schemas.problem import Problem
 
 T = TypeVar("T")
@@ -88,9 +89,8 @@ class Transport:
         try:
             return TypeAdapter(kind).validate_json(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the document"
-            reason = f"it is not right at {place}: {first['msg']}"
+            place, why = first_fault(error)
+            reason = f"it is not right at {place or 'the document'}: {why}"
             raise NotUnderstood(urljoin(f"{self.url}/", path), reason) from None
 
     def document(self, path: str, **query: str) -> bytes:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from quws.domain.circuits import CircuitFacts, Language, kinds_of
 from quws.domain.errors import InvalidParameter
+from quws.domain.words import counted
 
 LARGEST = 1e15
 """Largest parameter of a gate: beyond it, neighbouring numbers lie further apart than a turn."""
@@ -181,7 +182,8 @@ def _of_csv(text: str) -> tuple[list[str], list[list[float]]]:
     for index, line in enumerate(lines):
         if len(line) != len(names):
             raise _invalid(
-                f"has {len(names)} names in its first line and {len(line)} values in row {index}"
+                f"has {counted(len(names), 'name')} in its first line and"
+                f" {counted(len(line), 'value')} in row {index}"
             )
         pairs = zip(names, line, strict=True)
         rows.append([_number(_float(value), name, index) for name, value in pairs])

@@ -15,6 +15,7 @@ from quws.domain.bases import Plan
 from quws.domain.circuits import CircuitFacts, called, kinds_of
 from quws.domain.errors import InvalidParameter
 from quws.domain.paulis import MOST_TERMS, Observable, Unreadable, of_pairs, parse
+from quws.domain.words import counted
 
 _MOST_SQUARES = 2_000_000
 """What the squares of the numbers of terms, list by list, may add up to: finding bases for them
@@ -54,7 +55,7 @@ class Observables(BaseModel):
         largest = max(sum(max(len(item.terms), 1) for item in part) for part in lists)
         if largest > most:
             each_of = f"each of {len(lists)} circuits" if each else "one circuit"
-            raise _invalid(f"may have at most {most} terms for {each_of}, not {largest}")
+            raise _invalid(f"may have at most {counted(most, 'term')} for {each_of}, not {largest}")
         texts = [[str(item) for item in part] for part in lists]
         return cls(lists=texts, each=each, which=which)
 

@@ -74,6 +74,11 @@ class RunOptions(BaseModel):
         """Whether expectation values are to be computed, without shots."""
         return self.kind is JobKind.ESTIMATE and self.shots == 0
 
+    @property
+    def shots_run(self) -> int:
+        """How many shots each circuit is run for: none where it is compiled only."""
+        return 0 if self.kind is JobKind.COMPILE else self.shots
+
     def runs(self, circuit: int) -> int:
         """Return how often a circuit is run for its shots: for each basis and factor of noise."""
         if self.observable is None or self.exact:

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from pydantic_core import from_json
 
 from quws.domain.circuits import Register
 from quws.domain.kinds import JobKind
+from quws.domain.words import first_fault
 
 T = TypeVar("T")
 
@@ -43,6 +45,19 @@ BIT_ORDER = (
 
 _PIECE = 10_000
 """How many outcomes or shots are written at a time."""
+
+
+MOST_NUMBERED = 1 << 10
+"""The most outcomes of which all may be listed."""
+
+
+@cache
+def numbered_outcomes(bits: int) -> dict[str, int]:
+    """List all outcomes of so few bits that there are at most ``MOST_NUMBERED``, by their number.
+
+    To write them anew for each circuit of a batch takes longer than to run it.
+    """
+    return {f"{number:0{bits}b}": number for number in range(1 << bits)}
 
 
 class UnreadableOutcomes(ValueError):
@@ -300,9 +315,8 @@ def _validated(adapter: TypeAdapter[T], content: Any) -> T:
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UnreadableOutcomes(f"the outcomes are not right at {place}: {first['msg']}") from None
+        place, why = first_fault(error)
+        raise UnreadableOutcomes(f"the outcomes are not right at {place}: {why}") from None
 
 
 # -- writing -----------------------------------------------------------------------------------
@@ -392,11 +406,17 @@ def _members(outcome: CircuitOutcome) -> Iterator[str]:
 
 
 def _written(item: Expectation) -> dict[str, Any]:
-    found = dataclasses.asdict(item)
-    if item.raw_value is None:
-        del found["raw_value"], found["raw_error"]
-    if item.at_factors is None:
-        del found["at_factors"]
+    # By hand: ``asdict`` copies all that it finds, which takes as long as to write it.
+    found: dict[str, Any] = {
+        "observable": item.observable,
+        "value": item.value,
+        "error": item.error,
+        "shots": item.shots,
+    }
+    if item.raw_value is not None:
+        found |= {"raw_value": item.raw_value, "raw_error": item.raw_error}
+    if item.at_factors is not None:
+        found["at_factors"] = item.at_factors
     return found
 
 

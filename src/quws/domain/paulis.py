@@ -10,10 +10,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from typing_extensions import override
 
-from quws.domain.words import cut
+from quws.domain.words import counted, cut
 
 MOST_TERMS = 1000
 """Terms that one observable may have."""
@@ -54,6 +55,10 @@ class Observable:
     @override
     def __str__(self) -> str:
         """Write it so that it reads as the same again."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         if not self.terms:
             return "0.0" if self.width is None else f"0.0*{'I' * self.width}"
         text = ""
@@ -97,7 +102,8 @@ class Observable:
         """
         if self.width is not None and self.width != qubits:
             raise Unreadable(
-                f"'{cut(str(self))}' has {self.width} letters, and {which} has {qubits} qubits:"
+                f"'{cut(str(self))}' has {counted(self.width, 'letter')}, and {which} has"
+                f" {counted(qubits, 'qubit')}:"
                 " write a letter for each, that of qubit 0 last, or name the qubits (Z0 X2)"
             )
         largest = max((term.paulis[-1][0] for term in self.terms if term.paulis), default=-1)

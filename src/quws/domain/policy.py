@@ -13,6 +13,7 @@ from quws.domain.shares import Fairness, Share
 from quws.domain.times import MAX_SECONDS, format_instant
 
 LAST_PRIORITY = 100
+PRIORITIES = "the smaller goes first; less than 0 only where the operator allows it"
 
 
 class Policy(BaseModel):
@@ -179,8 +180,8 @@ class Policy(BaseModel):
         least = self.priorities.get(owner or "", 0)
         if priority < least and not operator:
             raise InvalidParameter(
-                f"PRIORITY must be a whole number from {least} to {LAST_PRIORITY} for this owner,"
-                f" not {priority}: the smaller goes first",
+                f"PRIORITY must be a whole number from {-LAST_PRIORITY} to {LAST_PRIORITY}"
+                f" ({PRIORITIES}), and for this owner not less than {least}: it is {priority}",
                 parameter="PRIORITY",
             )
 

@@ -63,8 +63,8 @@ class TimeslotRules(BaseModel):
         shortest, longest = timedelta(minutes=self.shortest), timedelta(minutes=self.longest)
         if not shortest <= ends - begins <= longest:
             raise InvalidParameter(
-                f"a timeslot of this target is {self.shortest} to {self.longest} minutes long, not"
-                f" {(ends - begins) // timedelta(minutes=1)}",
+                f"a timeslot of this target is {self._lengths()} long, not"
+                f" {counted((ends - begins) // timedelta(minutes=1), 'minute')}",
                 parameter="END",
             )
         if ends <= now:
@@ -78,6 +78,11 @@ class TimeslotRules(BaseModel):
                 f" up to {format_instant(latest)}",
                 parameter="END",
             )
+
+    def _lengths(self) -> str:
+        if self.shortest == self.longest:
+            return counted(self.longest, "minute")
+        return f"{self.shortest} to {self.longest} minutes"
 
     def allows(self, name: str | None, groups: Collection[str]) -> bool:
         """Whether somebody, who is in these groups, may book."""

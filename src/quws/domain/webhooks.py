@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from socket import inet_aton, inet_ntoa
 from urllib.parse import urlsplit
 
 from quws.domain.errors import InvalidParameter
@@ -29,6 +31,8 @@ Network = IPv4Network | IPv6Network
 MOST_URL = 1000
 KEPT_FOR = timedelta(days=1)
 """How long a message is tried to be delivered."""
+ANSWER_SECONDS = 10.0
+"""How long a receiver may take, from the name's being looked up to its answer."""
 _PREFIX = "whsec_"
 _SECRET_BYTES = 32
 _FIRST_SECONDS = 5.0
@@ -175,25 +179,32 @@ def read_url(text: str, name: str = "WEBHOOK") -> str:
 def check_host(url: str, allowed: Iterable[Network], name: str = "WEBHOOK") -> None:
     """Refuse a URL that names an address which is not allowed; names are looked up when it is used.
 
+    ``localhost`` is none to be looked up: it stands for this host, and nothing else (RFC 6761).
+
     Raises
     ------
     InvalidParameter
 
     """
-    host = urlsplit(url).hostname or ""
-    if is_address(host) and not may_be_reached(host, allowed):
+    named = _addresses(urlsplit(url).hostname or "")
+    if named and not any(may_be_reached(address, allowed) for address in named):
         raise InvalidParameter(
             f"{name} must not name a private, loopback or link-local address", parameter=name
         )
 
 
-def is_address(host: str) -> bool:
-    """Whether a host is an address, and no name."""
-    try:
+def _addresses(host: str) -> Sequence[str]:
+    """Return the addresses for which a host stands by itself; none for a name."""
+    name = host.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return ("127.0.0.1", "::1")
+    with suppress(ValueError):
         ip_address(host)
-    except ValueError:
-        return False
-    return True
+        return (host,)
+    # As systems read them: 127.1, 0x7f000001, 2130706433.
+    with suppress(OSError):
+        return (inet_ntoa(inet_aton(name)),)
+    return ()
 
 
 def may_be_reached(host: str, allowed: Iterable[Network] = ()) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -157,7 +158,8 @@ def make_sender(backends: Backends, settings: Settings) -> WebhookSender:
 
         return Poster(settings.policy.webhook_networks)
 
-    return WebhookSender(WebhookQueue(backends.database), poster, settings.public_url)
+    lease = timedelta(seconds=settings.lease)
+    return WebhookSender(WebhookQueue(backends.database), poster, settings.public_url, lease=lease)
 
 
 def make_sweeps(backends: Backends, settings: Settings) -> Sweeps:

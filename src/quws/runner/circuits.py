@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.failures import Failure
@@ -22,12 +22,40 @@ from quws.sandbox.roles import Connection, ParentGone, unexpected
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
 Parse = Callable[[str, Language | None, CircuitLimits], "tuple[QuantumCircuit, CircuitFacts]"]
 Again = Callable[[str, Language, CircuitLimits], "QuantumCircuit"]
-AtValues = Callable[[Mapping[str, float]], "QuantumCircuit"]
-ToBind = Callable[[str, Language, CircuitLimits], AtValues]
 Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
+
+
+class Bound(Protocol):
+    """What makes a circuit of each row of values; see ``quws.circuits.several``."""
+
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make the circuit with values.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
+
+class Bindable(Bound, Protocol):
+    """A circuit with parameters that was read; see ``quws.circuits.binding``."""
+
+    circuit: QuantumCircuit
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of these parameters, in their order."""
+
+
+ToBind = Callable[[str, Language, CircuitLimits], Bound]
 
 
 class Circuits(Protocol):
@@ -51,6 +79,15 @@ class Circuits(Protocol):
 
         """
 
+    def bindable(self) -> Bindable | None:
+        """Return the circuit with parameters that values make all of; None where there is none.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+
 
 class Texts:
     """Circuits that are read here.
@@ -70,7 +107,7 @@ class Texts:
         self._parse = parse
         self._again = again
         self._to_bind = to_bind
-        self._at: AtValues | None = None
+        self._bound: Bound | None = None
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
@@ -82,11 +119,22 @@ class Texts:
         if self._known is None:
             return self._parse(source, None, limits)
         facts, bindings = self._known[index], self._request.bindings
-        if bindings is not None:
-            if self._at is None:
-                self._at = self._to_bind(source, facts.language, limits)
-            return self._at(bindings.of(index)), facts
+        if bindings is not None and (bound := self._bind()) is not None:
+            return bound.at(bindings.of(index)), facts
         return self._again(source, facts.language, limits), facts
+
+    def bindable(self) -> Bindable | None:
+        """Read the circuit that has parameters, once. A text of several has not one."""
+        bound = self._bind()
+        if bound is None or not self._known or self._known[0].language is Language.PUBS:
+            return None
+        return cast("Bindable", bound)
+
+    def _bind(self) -> Bound | None:
+        if self._bound is None and self._known and self._request.bindings is not None:
+            language = self._known[0].language
+            self._bound = self._to_bind(self._request.text(0), language, self._request.limits)
+        return self._bound
 
 
 class Transcripts:
@@ -122,6 +170,9 @@ class Transcripts:
             return self._build(transcript, self._request.limits), facts
         except ValueError as fault:
             raise _broken() from fault
+
+    def bindable(self) -> None:
+        """Whoever reads circuits elsewhere fills their parameters in as well."""
 
     def _read(self, index: int) -> tuple[Any, CircuitFacts]:
         if not self._coming or self._coming[0] != index:

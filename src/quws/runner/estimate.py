@@ -10,13 +10,12 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from quws.domain.bases import Basis, Plan
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import Expectation
-from quws.domain.paulis import Term
+from quws.domain.outcomes import Expectation, numbered_outcomes
 from quws.runner.mitigation import corrected_signs
 from quws.targets.base import CircuitResult, Misread
 
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Clbit, Qubit
 
+_TABLE_BITS = 8
+_TABLE_VALUES = 1 << 16
+"""The most numbers of a basis that are kept."""
 LEFT_OUT = "its last measurements are left out: the observables are measured in their place"
 
 
@@ -33,6 +35,12 @@ def plan_of(options: RunOptions, circuit: int) -> Plan:
     """Return how the observables of a circuit of the job are measured."""
     assert options.observable is not None
     return options.observable.plan(circuit)
+
+
+def in_so_many_bases(plan: Plan) -> list[str]:
+    """Say in how many bases observables are measured, if that is worth saying."""
+    count = len(plan.bases)
+    return [f"its observables are measured in {count} bases"] if count > 1 else []
 
 
 def sampling(options: RunOptions, run: int = 0) -> RunOptions:
@@ -121,24 +129,19 @@ def estimated(
     ]
     variances: list[float | None] = [0.0] * len(values)
     shots = [0] * len(values)
+    tables = None if wrong is not None else _tables_of(plan)
     for run, (basis, result) in enumerate(zip(plan.bases, results, strict=True)):
         weights = np.fromiter(result.counts.values(), dtype=np.float64, count=len(result.counts))
-        bits = _bits(result.counts, len(basis.paulis))
-        signs = None if wrong is None else corrected_signs(bits, wrong[run])
-        place_of = {qubit: bit for bit, qubit in enumerate(sorted(basis.paulis))}
         number = int(weights.sum())
-        terms: dict[int, list[Term]] = {}
-        for place, term in basis.terms:
-            terms.setdefault(place, []).append(term)
-        for place, mine in terms.items():
-            each = np.zeros(len(weights))
-            for term in mine:
-                columns = [place_of[qubit] for qubit, _ in term.paulis]
-                if signs is not None:
-                    each += term.coefficient * np.prod(signs[:, columns], axis=1)
-                    continue
-                odd = np.bitwise_xor.reduce(bits[:, columns], axis=1)
-                each += term.coefficient * (1.0 - 2.0 * odd)
+        if tables is not None and (table := tables[run]) is not None:
+            number_of = numbered_outcomes(len(basis.paulis))
+            outcomes = [number_of[key.partition(" ")[0]] for key in result.counts]
+            found = {place: values[outcomes] for place, values in table.items()}
+        else:
+            bits = _bits(result.counts, len(basis.paulis))
+            signs = None if wrong is None else corrected_signs(bits, wrong[run])
+            found = _given(basis, bits, signs)
+        for place, each in found.items():
             mean = float(weights @ each) / number
             values[place] += mean
             shots[place] += number
@@ -148,7 +151,7 @@ def estimated(
                 continue
             spread = float(weights @ (each - mean) ** 2) / (number - 1)
             variances[place] = before + spread / number
-    found = [
+    expectations = [
         Expectation(
             str(item),
             values[place],
@@ -165,8 +168,63 @@ def estimated(
         seconds=sum(item.seconds for item in results),
         approximate=next((item.approximate for item in results if item.approximate), None),
         notes=list(dict.fromkeys(note for item in results for note in item.notes)),
-        expectations=found,
+        expectations=expectations,
     )
+
+
+def _given(
+    basis: Basis, bits: npt.NDArray[np.uint8], signs: npt.NDArray[np.float64] | None = None
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Return what outcomes give for the terms of a basis, added up for each observable by place.
+
+    Parameters
+    ----------
+    bits
+        A row for each outcome.
+    signs
+        What stands for 1 and -1 in its place, where readout is corrected.
+
+    """
+    import numpy as np  # noqa: PLC0415
+
+    column_of = {qubit: bit for bit, qubit in enumerate(sorted(basis.paulis))}
+    found: dict[int, npt.NDArray[np.float64]] = {}
+    for place, term in basis.terms:
+        columns = [column_of[qubit] for qubit, _ in term.paulis]
+        each = found.setdefault(place, np.zeros(len(bits)))
+        if signs is not None:
+            each += term.coefficient * np.prod(signs[:, columns], axis=1)
+            continue
+        odd = np.bitwise_xor.reduce(bits[:, columns], axis=1)
+        each += term.coefficient * (1.0 - 2.0 * odd)
+    return found
+
+
+class _Tables:
+    """What each possible outcome gives, for the plan that was asked for last.
+
+    The circuits of a batch have the same one, most of the time.
+    """
+
+    plan: Plan | None = None
+    found: ClassVar[list[dict[int, npt.NDArray[np.float64]] | None]] = []
+
+
+def _tables_of(plan: Plan) -> list[dict[int, npt.NDArray[np.float64]] | None]:
+    """Return for each basis what each of its outcomes gives; None where those are many."""
+    import numpy as np  # noqa: PLC0415
+
+    if _Tables.plan is not plan:
+        found: list[dict[int, npt.NDArray[np.float64]] | None] = []
+        for basis in plan.bases:
+            width = len(basis.paulis)
+            if width > _TABLE_BITS or len(plan.observables) << width > _TABLE_VALUES:
+                found.append(None)
+                continue
+            values = np.arange(1 << width)[:, np.newaxis]
+            found.append(_given(basis, (values >> np.arange(width) & 1).astype(np.uint8)))
+        _Tables.plan, _Tables.found = plan, found
+    return _Tables.found
 
 
 def _bits(counts: dict[str, int], width: int) -> npt.NDArray[np.uint8]:

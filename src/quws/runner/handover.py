@@ -75,6 +75,8 @@ class RemoteRun:
         Makes the circuits ready; called only when they must be sent.
     runs
         How many of those each circuit of the job becomes.
+    aborted
+        Circuits of the job that the other side is to leave out, if it has not run them.
 
     """
 
@@ -87,9 +89,11 @@ class RemoteRun:
         connection: Connection,
         *,
         runs: Sequence[int],
+        aborted: Sequence[int] = (),
     ) -> None:
         self._target = target
         self._runs = runs
+        self._aborted = aborted
         self._left_out: Collection[int] = known.left_out
         self._key = known.key
         self._handle = known.handle
@@ -113,6 +117,8 @@ class RemoteRun:
         """
         handle = self._handle or self._found() or self._submitted()
         try:
+            if self._aborted:
+                self._persistently(lambda: self._target.leave_out(handle, self._aborted))
             self._wait(handle)
             results = self._persistently(lambda: self._target.fetch(handle))
         except Gone as error:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from quws.domain.bases import Plan
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
-from quws.runner.estimate import estimated, measuring, plan_of, sampling
+from quws.runner.estimate import estimated, in_so_many_bases, measuring, plan_of, sampling
+from quws.runner.rows import Rows
 from quws.runner.runs import compiled_runs, counts_of, estimate_of
 from quws.runner.work import Ran, Work
 from quws.sandbox.messages import Calibrated, CircuitStarted
@@ -33,6 +34,7 @@ def run_here(target: Target, work: Work) -> Ran:
 
     """
     _tell_calibration(target, work.connection)
+    rows = Rows(target, work)
     for place, index in enumerate(work.to_run()):
         if place == 0:
             started = CircuitStarted(circuit=index, at=time.monotonic())
@@ -45,7 +47,9 @@ def run_here(target: Target, work: Work) -> Ran:
         ran: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):
             options = _of_circuit(work.options.of(work.facts[index]), index)
-            ran = _WORK[work.options.kind](target, work, index, options)
+            ran = rows.ran(index, options)
+            if ran is None:
+                ran = _WORK[work.options.kind](target, work, index, options)
         if ran is not None:
             yield index, *ran
 
@@ -76,9 +80,7 @@ def _estimate(
         first, found = _each_run(target, work, plan, circuit, options)
     else:
         first, found = Compiled(circuit), estimated(plan, results)
-    if len(plan.bases) > 1:
-        work.teller.notes([f"its observables are measured in {len(plan.bases)} bases"])
-    work.teller.notes(first.notes)
+    work.teller.notes([*in_so_many_bases(plan), *first.notes])
     return first, found
 
 

@@ -95,12 +95,12 @@ class ReadRole(Role):
             known = self._several(circuits[0], request.limits)
             made = self._to_bind(circuits[0], Language.PUBS, request.limits)
             return lambda index: (
-                made(bindings.of(index)),
+                made.at(bindings.of(index)),
                 known[int(bindings.of(index)[INDEX])],
             )
         _, facts = self._parse(circuits[0], languages[0], request.limits)
-        at = self._to_bind(circuits[0], facts.language, request.limits)
-        return lambda index: (at(bindings.of(index)), facts)
+        bound = self._to_bind(circuits[0], facts.language, request.limits)
+        return lambda index: (bound.at(bindings.of(index)), facts)
 
     def _transcript(
         self, circuit: QuantumCircuit, facts: CircuitFacts, request: ReadCircuits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from quws.domain.batch import CircuitStatus
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure, refused
 from quws.domain.kinds import JobKind
@@ -50,7 +51,12 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         return Sent([item for each in circuits.values() for item in each], left_out)
 
     runs = [work.options.runs(index) if estimates else 1 for index in range(len(work.facts))]
-    run = RemoteRun(target, known, ready, options, work.connection, runs=runs)
+    aborted = [
+        index
+        for index, why in work.missing.items()
+        if target.forwards and why.startswith(CircuitStatus.ABORTED)
+    ]
+    run = RemoteRun(target, known, ready, options, work.connection, runs=runs, aborted=aborted)
     try:
         results = run.results()
     except Refusal as refusal:
@@ -71,7 +77,8 @@ def run_elsewhere(target: RemoteTarget, known: KnownHandover, work: Work) -> Ran
         if index not in wanted:
             continue
         if mine and (missing := mine[0].missing) is not None:
-            work.fail(index, Failure.REMOTE_FAILED.error(why=missing, transient=False))
+            why = missing.removeprefix(f"{CircuitStatus.FAILED}: ")
+            work.fail(index, Failure.REMOTE_FAILED.error(why=why, transient=False), harmless=True)
             continue
         found: tuple[Compiled, CircuitResult] | None = None
         with work.one(index):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import socket
 import subprocess
@@ -11,13 +10,14 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import structlog
 
 from quws import __version__
 from quws.domain.errors import Unavailable
-from quws.sandbox import confine, control
+from quws.sandbox import confine
 from quws.sandbox.child import Child, Owner
 from quws.sandbox.control import (
     Alive,
@@ -34,8 +34,8 @@ from quws.sandbox.control import (
 )
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.kept import KeptChildren
-from quws.sandbox.launch import launch
 from quws.sandbox.messages import FromChild, ToChild
+from quws.sandbox.zygote_line import ZygoteLine
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 120.0
@@ -106,10 +106,12 @@ class ChildPool:
         self._ready: deque[Child] = deque()
         self._kept = KeptChildren(kept, self.retire)
         self._getting_ready = 0
+        self._not_before = 0.0
+        """When the next child may be asked for, after one that did not get ready."""
         self._children: dict[int, Child] = {}
         self._spawning: dict[int, Child] = {}
         self._number = 0
-        self._control: socket.socket | None = None
+        self._zygote: ZygoteLine | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded = False
         self._changed = asyncio.Condition()
@@ -247,10 +249,9 @@ class ChildPool:
         self._kept.clear()
         for task in self._tasks:
             task.cancel()
-        if self._control is not None:
-            asyncio.get_running_loop().remove_reader(self._control.fileno())
-            self._control.close()
-            self._control = None
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
         if self._process is not None:
             # At the end of its control stream it kills its children and goes.
             process = self._process
@@ -269,32 +270,10 @@ class ChildPool:
         config = RoleConfig(
             role=self._role, options=self._options, leash_seconds=self._leash_seconds
         )
-        self._process, self._control = launch(self._interpreter, config, self._name)
-        self._rest = b""
-        asyncio.get_running_loop().add_reader(self._control.fileno(), self._hear)
-
-    def _hear(self) -> None:
-        assert self._control is not None
-        try:
-            data = self._control.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._zygote_lost()
-            return
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            try:
-                report = control.decode_report(line)
-            except ValueError as error:
-                # Another version's, perhaps. Its end is heard like any other.
-                _log.error("zygote speaks nonsense", error=str(error))
-                assert self._process is not None
-                self._process.kill()
-                return
-            self._heard(report)
+        self._zygote = ZygoteLine(
+            self._interpreter, config, self._name, heard=self._heard, lost=self._zygote_lost
+        )
+        self._process = self._zygote.process
 
     def _heard(self, report: Report) -> None:
         match report:
@@ -325,10 +304,9 @@ class ChildPool:
                     child.disconnect()
 
     def _zygote_lost(self) -> None:
-        assert self._control is not None and self._process is not None
-        asyncio.get_running_loop().remove_reader(self._control.fileno())
-        self._control.close()
-        self._control = None
+        assert self._zygote is not None and self._process is not None
+        self._zygote.close()
+        self._zygote = None
         loaded, self._loaded = self._loaded, False
         lost = [*self._children.values(), *self._spawning.values()]
         self._children.clear()
@@ -375,16 +353,13 @@ class ChildPool:
             self._changed.notify_all()
 
     def _command(self, command: Command, *fds: int) -> None:
-        if self._control is None:
-            return
-        # Commands are far smaller than the socket's buffer, so this does not block.
-        with contextlib.suppress(OSError):
-            socket.send_fds(self._control, [control.encode(command)], fds)
+        if self._zygote is not None:
+            self._zygote.tell(command, *fds)
 
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
-        if self._control is None or not self._loaded:
+        if self._zygote is None or not self._loaded or monotonic() < self._not_before:
             return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):
@@ -403,13 +378,13 @@ class ChildPool:
             self.retire(child)
 
     async def _spawn(self) -> None:
-        zygote = self._control
+        zygote = self._zygote
         try:
             folder = await asyncio.to_thread(self._make_folder)
         except OSError as error:
             # Whoever needs a child hears of it, and tries again.
             self._no_folder = NoFolder(str(error))
-            if zygote is self._control:
+            if zygote is self._zygote:
                 self._getting_ready -= 1
             await self._tell()
             return
@@ -417,7 +392,7 @@ class ChildPool:
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
             child = Child(self.kill, reader, writer, folder)
-            if zygote is None or zygote is not self._control:
+            if zygote is None or zygote is not self._zygote:
                 child.disconnect()
                 return
             self._number += 1
@@ -431,15 +406,19 @@ class ChildPool:
             if not ready:
                 child.disconnect()
         async with self._changed:
-            if zygote is self._control:
+            if zygote is self._zygote:
                 self._getting_ready -= 1
                 if ready:
                     self._ready.append(child)
+                else:
+                    # The next one would hardly fare better at once, whoever waits for it.
+                    self._not_before = monotonic() + _RESTART_SECONDS
             self._changed.notify_all()
-        if not ready and zygote is self._control:
+        if not ready and zygote is self._zygote:
             _log.error("child died while it got ready", status=await child.exited)
             await asyncio.sleep(_RESTART_SECONDS)
             self._refill()
+            await self._tell()
 
     def _make_folder(self) -> ChildFolder | None:
         return None if self._scratch is None else ChildFolder(self._scratch())

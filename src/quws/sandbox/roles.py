@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 
 from quws.sandbox import confine, lines
 from quws.sandbox.control import RoleConfig
@@ -23,6 +24,7 @@ class Connection:
 
     def __init__(self, connection: socket.socket) -> None:
         self._file = connection.makefile("rwb")
+        self._sent = 0.0
 
     def send(self, message: FromChild) -> None:
         """Send one message.
@@ -33,6 +35,7 @@ class Connection:
 
         """
         self.send_soon(message)
+        self._sent = monotonic()
         try:
             self._file.flush()
         except (BrokenPipeError, ConnectionResetError):
@@ -50,6 +53,21 @@ class Connection:
             self._file.write(lines.encode(message))
         except (BrokenPipeError, ConnectionResetError):
             raise ParentGone from None
+
+    def send_within(self, seconds: float, message: FromChild) -> None:
+        """Send one message now, or with those that come within some seconds of what was sent last.
+
+        For who is sure to say more by then.
+
+        Raises
+        ------
+        ParentGone
+
+        """
+        if monotonic() - self._sent < seconds:
+            self.send_soon(message)
+        else:
+            self.send(message)
 
     def receive(self) -> ToChild | None:
         """Wait for one message; None when the worker has gone.

@@ -18,6 +18,7 @@ from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.domain.payloads import BINARY_TYPE, as_bytes
+from quws.domain.words import counted
 from quws.sandbox import confine
 from quws.sandbox.child import Child, ChildLost, Owner
 from quws.sandbox.messages import (
@@ -268,8 +269,8 @@ class CircuitChecker:
             return await self._seated(self._dear, caller, requests, self._seconds)
         except _OutOfTime:
             raise InvalidCircuit(
-                f"reading CIRCUIT takes more than {math.ceil(self._seconds)} seconds of processor"
-                " time; send fewer or smaller circuits"
+                f"reading CIRCUIT takes more than {counted(math.ceil(self._seconds), 'second')} of"
+                " processor time; send fewer or smaller circuits"
             ) from None
 
     async def _seated(

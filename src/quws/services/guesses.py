@@ -11,6 +11,7 @@ from time import monotonic
 import structlog
 
 from quws.domain.errors import TooManyRequests
+from quws.domain.words import counted
 
 _OF_NAME_FROM_ADDRESS, _FROM_ADDRESS, _OF_NAME = 10, 30, 100
 """How many guesses are free. Whoever guesses one name is stopped by the first, before the name's
@@ -119,7 +120,7 @@ class Guesses:
             seconds = math.ceil(wait)
             _log.warning("sign-in slowed", seconds=seconds)
             raise TooManyRequests(
-                f"too many wrong passwords were tried; try again in {seconds} seconds",
+                f"too many wrong passwords were tried; try again in {counted(seconds, 'second')}",
                 seconds=seconds,
             )
 

@@ -118,6 +118,11 @@ class Quotas:
         """
         whose = caller.name if owner is None else owner
         if not caller.may_see(whose or None):
+            if caller.name is None:
+                raise Forbidden(
+                    "OWNER is for operators, and you have not signed in; where nobody does, leave"
+                    " it out: all jobs are of one owner"
+                )
             raise Forbidden("only operators may see the quotas of others")
         assert self._use is not None, "who serves reports counts"
         return await self._use.of(self.entitlements.of(whose), self._clock())

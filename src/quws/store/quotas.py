@@ -88,6 +88,9 @@ async def take(
         uses = (await connection.execute(select(*map(_counting, others)))).one()
         for bound, used in zip(others, uses, strict=True):
             if int(used or 0) + wanted.of(bound.limit) > bound.most:
+                if bound.limit is Limit.QUEUED:
+                    # To wait for a place is no use to what is used up.
+                    await _check_counted(connection, counted, wanted, now)
                 raise bound.exceeded(int(used or 0), wanted.of(bound.limit), now)
     return await _charge(connection, database, counted, wanted, now) if counted else None
 
@@ -203,6 +206,17 @@ async def _charge(
             used = (await _used(connection, [key])).get(key, 0)
             raise bound.exceeded(used, wanted.of(bound.limit), now)
     return [[*key, wanted.of(by_key[key].limit)] for key in keys]
+
+
+async def _check_counted(
+    connection: AsyncConnection, bounds: Sequence[Bound], wanted: Wanted, now: datetime
+) -> None:
+    keys = {_key(bound, now): bound for bound in bounds}
+    used = await _used(connection, list(keys)) if keys else {}
+    for key, bound in sorted(keys.items(), key=lambda item: item[0]):
+        most, amount = bound.most * bound.limit.unit, wanted.of(bound.limit)
+        if used.get(key, 0) + amount > most:
+            raise bound.exceeded(used.get(key, 0), amount, now, possible=amount <= most)
 
 
 _ADD = (

@@ -250,6 +250,11 @@ def dedicated(
     return _oldest(going, _s.mode == SessionMode.DEDICATED.value)
 
 
+def any_active(target: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Whether a session of a target may have jobs that go first: a quick look before a long one."""
+    return select(_s.id).where(_s.target == target, _s.active_since.is_not(None)).exists()
+
+
 def going_first(database: Database, target: str | BindParameter[str]) -> Select[str]:
     """Return the query for all sessions of a target whose jobs go before others."""
     return select(_s.id).where(_goes_first(database, target)).correlate(None)

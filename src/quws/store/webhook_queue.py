@@ -174,7 +174,7 @@ class WebhookQueue:
         ready = select(_w.id).where(_rested(now), _w.id.not_in(but), exists(_due(now)))
         # Whoever else is ready has the next turn.
         ready = ready.order_by(func.random()).limit(max(limit // each, 1))
-        lease_until = now + int(lease.total_seconds() * 1000)
+        lease_until = _after(now, lease)
         ids: list[int] = []
         async with self._database.write() as connection:
             for webhook in list(await connection.scalars(ready)):
@@ -226,14 +226,20 @@ class WebhookQueue:
                 .values(failures=0, not_before=None, last_success=now)
             )
 
-    async def failed(self, due: Due, trouble: str, again: timedelta | None) -> None:
-        """Note that a message was not taken, and when it is tried again; None: it is dead."""
+    async def failed(
+        self, due: Due, trouble: str, again: timedelta | None, rest: timedelta
+    ) -> None:
+        """Note that a message was not taken, and when it is tried again; None: it is dead.
+
+        Its webhook gets nothing for as long as it is to ``rest``. What fails at once counts as one
+        failure of the webhook: it says no more of the receiver than one message does.
+        """
         now = self._database.now
         values: dict[str, Any] = {"lease_until": None, "trouble": trouble}
         if again is None:
             values["state"] = DeliveryState.DEAD
         else:
-            values["next_try"] = now + int(again.total_seconds() * 1000)
+            values["next_try"] = _after(now, again)
         async with self._database.write() as connection:
             noted = await connection.execute(
                 _held(due).values(**values).returning(_d.job_id, _d.outbox)
@@ -252,18 +258,20 @@ class WebhookQueue:
             await connection.execute(
                 update(t.webhooks)
                 .where(_w.id == due.webhook)
-                .values(failures=_w.failures + 1, last_failure=now, trouble=trouble)
+                .values(
+                    # Another that was sent later may have failed before.
+                    failures=self._database.greatest(_w.failures, literal(due.failures + 1)),
+                    last_failure=now,
+                    trouble=trouble,
+                    not_before=self._database.greatest(
+                        func.coalesce(_w.not_before, 0), _after(now, rest)
+                    ),
+                )
             )
 
-    async def rest(self, webhook: str, pause: timedelta) -> None:
-        """Send a webhook nothing for a while."""
-        millis = int(pause.total_seconds() * 1000)
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(t.webhooks)
-                .where(_w.id == webhook)
-                .values(not_before=self._database.now + millis)
-            )
+
+def _after(now: ColumnElement[int], pause: timedelta) -> ColumnElement[int]:
+    return now + int(pause.total_seconds() * 1000)
 
 
 def _rested(now: ColumnElement[int]) -> ColumnElement[bool]:

@@ -18,6 +18,7 @@ from quws.domain.targets import Feature, TargetState
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
     from quws.domain.bases import Basis
     from quws.domain.circuits import CircuitFacts, Language
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from quws.domain.options import RunOptions
     from quws.domain.paulis import Observable
     from quws.domain.targets import Calibration, TargetDescription
+    from quws.targets.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class CircuitResult(CircuitOutcome):
 
     notes: list[str] = field(default_factory=list, kw_only=True)
     """What a user should know, for the timeline: why this engine, for one."""
+    compiled: str | None = field(default=None, kw_only=True)
+    """The circuit that ran, as OpenQASM 3, where it was compiled elsewhere and is known."""
 
 
 class Misread(NamedTuple):
@@ -234,6 +238,31 @@ class Target(ABC):
         """
         return None
 
+    def sweep(
+        self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
+    ) -> Sweep | None:
+        """Take a circuit with parameters, of which values will make many.
+
+        Parameters
+        ----------
+        parameters
+            Those that its gates use, in the order of the values.
+        options
+            Of the job. Where they want expectation values the circuit measures nothing at its
+            end.
+
+        Returns
+        -------
+        Sweep or None
+            What runs it. None where the circuit of each row is to be run by itself.
+
+        Raises
+        ------
+        InvalidCircuit, InvalidParameter
+
+        """
+        return None
+
 
 class RemoteStatus(StrEnum):
     """Where a submission stands at the other side."""
@@ -327,6 +356,18 @@ class RemoteTarget(Target):
         Raises
         ------
         Gone, ConnectionError
+
+        """
+
+    def leave_out(self, handle: str, circuits: Sequence[int]) -> None:
+        """Tell the other side that nobody wants some circuits any more, as far as it can be told.
+
+        Asked of a target that ``forwards``, where the other side counts circuits as we do; more
+        than once of one circuit, and too late. Their results may be missing.
+
+        Raises
+        ------
+        ConnectionError
 
         """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from quws.domain.words import counted
+
 
 def grouped(key: str, sizes: Sequence[int]) -> str:
     """Write bits in one group for each classical register, the register declared last first.
@@ -27,8 +29,8 @@ def grouped(key: str, sizes: Sequence[int]) -> str:
         bits = f"{int(bits, 16):0{sum(sizes)}b}"
     if len(bits) != sum(sizes):
         raise ValueError(
-            f"there are {len(bits)} bits for registers of {sum(sizes)}; nobody can tell which is"
-            " which"
+            f"{counted(len(bits), 'bit')} for registers of {sum(sizes)} were given; nobody can tell"
+            " which is which"
         )
     groups, end = [], len(bits)
     for size in sizes:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from quws.domain.circuits import OPENQASM, Language
 from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.domain.words import counted
 
 Judge = Callable[[dict[str, int]], str | None]
 """Says what is wrong with counts; None if nothing is."""
@@ -137,7 +138,7 @@ def checks(target: TargetDescription, *, quick: bool) -> Iterator[Check]:
         elif feature is Feature.DELAY and language is not Language.OPENQASM_3:
             yield Check(name, title, skipped="its language has no delay")
         elif _room(target) < circuit[0]:
-            yield Check(name, title, skipped=f"it takes only {_room(target)} qubits")
+            yield Check(name, title, skipped=f"it takes only {counted(_room(target), 'qubit')}")
         else:
             yield Check(name, title, (Probe(write(*circuit), expect(expected, wrong)),))
 
@@ -243,7 +244,7 @@ def _plain_registers(language: Language, wrong: float) -> Probe:
 def _partial(target: TargetDescription, write: Callable[..., str], wrong: float) -> Check:
     title = "Only one of several qubits measured"
     if _room(target) < 3:
-        return Check("partial", title, skipped=f"it takes only {_room(target)} qubits")
+        return Check("partial", title, skipped=f"it takes only {counted(_room(target), 'qubit')}")
     source = write(3, [("c", 4)], [x(2), x(0), Measure(2, "c", 1)])
     return Check("partial", title, (Probe(source, expect("0010", wrong)),))
 
@@ -281,7 +282,9 @@ def _sweep(write: Callable[..., str], wrong: float) -> Check:
 def _wide(target: TargetDescription, write: Callable[..., str], wrong: float) -> Check:
     title = f"A register of {_WIDE_BITS} bits"
     if target.circuit_limits.clbits < _WIDE_BITS:
-        return Check("wide", title, skipped=f"it takes {target.circuit_limits.clbits} bits")
+        return Check(
+            "wide", title, skipped=f"it takes {counted(target.circuit_limits.clbits, 'bit')}"
+        )
     if _room(target) < 2:
         return Check("wide", title, skipped="it takes only one qubit")
     last = _WIDE_BITS - 1

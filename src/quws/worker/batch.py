@@ -48,6 +48,8 @@ class Batch:
         """The circuit that runs, as far as that is known: None before the first one, and where
         they do not run one after the other.
         """
+        self.elsewhere = False
+        """Whether another service has the circuits, which must hear of those that are aborted."""
 
     @property
     def missing(self) -> dict[int, str]:
@@ -87,7 +89,9 @@ class Batch:
         self.running = next(coming, None)
 
     def is_stopped(self) -> bool:
-        """Whether the circuit that runs is not wanted any more."""
+        """Whether the child is to make way for one that knows what is not wanted any more."""
+        if self.elsewhere:
+            return self.aborted_known > self.aborted_told
         return self.running is not None and self.running in self._aborted
 
     def is_gap(self, circuits: range) -> bool:

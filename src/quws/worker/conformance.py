@@ -16,6 +16,7 @@ from quws.domain.options import RunOptions
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes, read_job
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.targets import Feature, TargetDescription
+from quws.domain.words import counted
 from quws.sandbox.child import Child, ChildLost
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import (
@@ -165,7 +166,7 @@ class Conformance:
     def _judge(self, probe: Probe, found: CircuitOutcome) -> str | None:
         shots = found.shots
         if shots != self._shots:
-            return f"it gives {shots} shots, {self._shots} were asked for"
+            return f"it gives {counted(shots, 'shot')}, {self._shots} were asked for"
         return probe.judge(found.counts)
 
     # -- what jobs do ---------------------------------------------------------------------------
@@ -384,7 +385,9 @@ def _read(
     except UnreadableOutcomes as error:
         raise _Failed(str(error)) from None
     if len(found) != circuits:
-        raise _Failed(f"it gives counts of {len(found)} circuits, of {circuits} are right")
+        raise _Failed(
+            f"it gives counts of {counted(len(found), 'circuit')}, of {circuits} are right"
+        )
     return found
 
 

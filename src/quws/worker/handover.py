@@ -29,6 +29,7 @@ async def known_handover(held: HeldJob, place: Workplace) -> KnownHandover:
 
     """
     found = await place.handovers.of(held.id)
+    held.batch.elsewhere = place.forwards
     if found is None:
         return KnownHandover(key=held.id)
     age = (place.clock() - found.created).total_seconds()

@@ -83,7 +83,7 @@ async def _beat(held: HeldJob, place: Workplace) -> None:
         return
     if held.batch.aborted_known != held.claim.aborted:
         held.batch.learn(await place.jobs.circuits.over(held.id))
-        stop_aborted(held)
+    stop_aborted(held)
     if held.claim.deadline != deadline:
         limit_cpu(held, place)
     due = held.claim.deadline
@@ -92,8 +92,11 @@ async def _beat(held: HeldJob, place: Workplace) -> None:
 
 
 def stop_aborted(held: HeldJob) -> None:
-    """Kill the child if the circuit that it runs was aborted; another one goes on behind that."""
-    if held.batch.is_stopped() and held.child is not None:
+    """Kill the child if the circuit that it runs was aborted; another one goes on behind that.
+
+    Where the circuits run elsewhere the other one passes it on.
+    """
+    if held.batch.is_stopped() and held.child is not None and not held.submitting:
         held.again = True
         held.child.kill()
 

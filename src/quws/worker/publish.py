@@ -152,7 +152,7 @@ class Finished:
         by_index = {item.circuit: item for item in ran}
         missing = self._held.batch.missing
         job = self._held.claim.job
-        head = head_of_circuits(JobOutcomes(job.id, job.target, job.spec.options.shots, []))
+        head = head_of_circuits(JobOutcomes(job.id, job.target, job.spec.options.shots_run, []))
         file.write(head.encode())
         for place, index in enumerate(circuits):
             file.write(NEXT.encode() if place else b"")

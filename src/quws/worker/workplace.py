@@ -44,3 +44,8 @@ class Workplace:
     quotas: Quotas
     max_attempts: int
     clock: Clock = utc_now
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the target is another service that is handed jobs as they are."""
+        return self.remote and not self.children.apart

@@ -80,3 +80,4 @@ async def test_what_does_not_free_itself_is_forbidden(http: httpx.AsyncClient) -
 async def test_the_quotas_of_others_are_theirs(http: httpx.AsyncClient) -> None:
     answer = expect(await http.get("/quota?OWNER=anna", headers=JSON), 403)
     assert answer.json()["code"] == "forbidden"
+    assert "you have not signed in; where nobody does, leave it out" in answer.json()["detail"]

@@ -78,6 +78,11 @@ async def test_one_books_and_others_see_that_it_is_taken(
     taken = expect(await bert.post(SLOTS, json=wanted, headers=JSON), 409).json()
     assert taken["code"] == "timeslot_taken"
     assert f"from {made['start']} to {made['end']}" in taken["detail"]
+    for wrong, name in (({"start": "x"}, "START"), ({"minutes": 1.5}, "MINUTES"), ({}, "END")):
+        given = {key: text for key, text in wanted.items() if wrong or key != "minutes"}
+        problem = expect(await bert.post(SLOTS, json=given | wrong, headers=JSON), 403).json()
+        assert problem["parameter"] == name
+        assert name in problem["detail"]
     wanted["start"] = made["end"]
     theirs = json_of(await bert.post(SLOTS, json=wanted), 201)
     expect(await anna.delete(theirs["url"]), 403)

@@ -34,7 +34,7 @@ def facts_of(source: str) -> CircuitFacts:
 
 
 def at(source: str, **values: float) -> QuantumCircuit:
-    made = read_to_bind(source, facts_of(source).language, LIMITS)(values)
+    made = read_to_bind(source, facts_of(source).language, LIMITS).at(values)
     assert not made.parameters
     return made
 
@@ -58,7 +58,7 @@ def test_one_that_was_read_once_makes_many() -> None:
     source = f"{THREE}input float a; qubit q; bit c; rx(a) q; c = measure q;"
     bound = read_to_bind(source, Language.OPENQASM_3, LIMITS)
     for angle in (0.3, math.pi, 0.0, 0.3):
-        found = probabilities(bound({"a": angle}))
+        found = probabilities(bound.at({"a": angle}))
         assert found.get("1", 0) == pytest.approx(math.sin(angle / 2) ** 2)
 
 

@@ -37,6 +37,7 @@ def test_a_job_is_made_and_started(service: Scripted, client: Client) -> None:
     service.will(see_other(f"{service.url}/jobs/{JOB}"))
     job = client.submit(BELL, BELL, shots=7, seed=0, target="star", TAG=["a", "b"])
     assert (job.id, job.url) == (JOB, f"{service.url}/jobs/{JOB}")
+    assert repr(job) == f"Job('{service.url}/jobs/{JOB}')"
     (asked,) = service.asked
     assert (asked.method, asked.path) == ("POST", "/jobs")
     assert asked.form == {

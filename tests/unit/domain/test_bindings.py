@@ -69,7 +69,7 @@ def test_what_is_one_circuits() -> None:
         ('{"a": [1, 2], "b": [1]}', "'a' has 2 and 'b' has 1"),
         ('[{"a": 1}, {"a": 1, "b": 2}]', "'b' is in row 1 and not in row 0"),
         ('[{"a": 1, "b": 2}, {"a": 1}]', "'b' is in row 0 and not in row 1"),
-        ("a,b\n1,2\n1", "has 2 names in its first line and 1 values in row 1"),
+        ("a,b\n1,2\n1", "has 2 names in its first line and 1 value in row 1"),
         ('{"a": [1], "a": [2]}', "names a parameter twice"),
         ("a,a\n1,2", "names a parameter twice"),
         ("a,\n1,2", "has a value without a name"),

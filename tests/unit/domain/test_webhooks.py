@@ -76,6 +76,17 @@ def test_no_message_goes_to_what_is_not_public(host: str) -> None:
         check_host(read_url(url), [])
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST", "a.localhost", "localhost.", "127.1", "2130706433", "0x7f.0.0.1"],
+)
+def test_what_stands_for_this_host_is_refused_as_its_address_is(host: str) -> None:
+    url = read_url(f"http://{host}:8000/told")
+    with pytest.raises(InvalidParameter, match="private, loopback or link-local"):
+        check_host(url, [ip_network("10.0.0.0/8")])
+    check_host(url, [ip_network("127.0.0.0/8")])
+
+
 @pytest.mark.parametrize("host", ["93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822"])
 def test_what_is_public_may_be_reached(host: str) -> None:
     assert may_be_reached(host)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from quws.domain.words import counted
+from quws.domain.words import counted, first_fault
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,31 @@ def test_a_number_has_its_noun(number: int, written: str) -> None:
 def test_a_plural_may_be_another() -> None:
     assert counted(2, "job waits", "jobs wait") == "2 jobs wait"
     assert counted(1, "job waits", "jobs wait") == "1 job waits"
+
+
+class Inner(BaseModel):
+    number: int
+
+
+class Outer(BaseModel):
+    inner: list[Inner]
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "why"),
+    [
+        ([], "", "Input should be an object"),
+        ({"inner": [3]}, "inner.0", "Input should be an object"),
+        ({"inner": [{"number": "x"}]}, "inner.0.number", "Input should be a valid integer"),
+    ],
+)
+def test_what_is_wrong_with_a_document_names_nothing_of_ours(
+    content: object, place: str, why: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(content)
+    where, said = first_fault(caught.value)
+    assert where == place
+    assert said.startswith(why)
+    assert "Inner" not in said
+    assert "Outer" not in said

@@ -72,7 +72,9 @@ def test_the_compiled_circuit_and_what_is_known_of_it_are_the_results(
     assert [item.id for item in written.files] == ["result", "compilation", "circuit-0"]
     text = (tmp_path / "circuit-0.qasm").read_text()
     assert text.startswith("OPENQASM 3.0;\n// qubits of the submitted circuit on those of the")
-    (found,) = read_job(content(written, "compilation.json")).circuits
+    told = read_job(content(written, "compilation.json"))
+    assert told.shots == 0, "nothing was run"
+    (found,) = told.circuits
     made = found.compilation
     assert made is not None
     assert (found.counts, found.registers) == ({}, [])

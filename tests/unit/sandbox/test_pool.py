@@ -195,6 +195,7 @@ async def test_a_child_that_says_nonsense_before_it_is_ready_is_never_used(
     monkeypatch.setattr("quws.sandbox.pool._START_SECONDS", 0.5)
     with pytest.raises(ChildrenUnavailable):
         await pool.acquire()
+    assert 1 <= pool._number <= 3, "others are asked for after a pause, whoever waits"
     await pool.close()
 
 

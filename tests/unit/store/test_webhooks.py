@@ -118,7 +118,7 @@ async def test_messages_of_a_job_go_one_after_the_other(
     claimed = await claim(queue)
     assert [item.attempt for item in claimed] == [1, 1]
     assert await claim(queue) == []
-    await queue.failed(claimed[0], "it answered with 500", LEASE)
+    await queue.failed(claimed[0], "it answered with 500", LEASE, NONE)
     await queue.done(claimed[1])
     (following,) = await claim(queue)
     assert following.message > claimed[1].message
@@ -131,10 +131,10 @@ async def test_who_lost_a_lease_changes_nothing(store: JobStore, queue: WebhookQ
     (frozen,) = await claim(queue, NONE)
     (taken,) = await claim(queue)
     assert (taken.id, taken.attempt) == (frozen.id, 2)
-    await queue.failed(frozen, "late", None)
+    await queue.failed(frozen, "late", None, LEASE)
     assert await states(store, webhook) == ["pending"]
     await queue.done(taken)
-    await queue.failed(frozen, "late", None)
+    await queue.failed(frozen, "late", None, LEASE)
     assert await states(store, webhook) == ["done"]
 
 
@@ -145,14 +145,13 @@ async def test_what_came_back_gets_all_at_once(store: JobStore, queue: WebhookQu
     await take(queue)
     first, second, third = await claim(queue)
     for due in (first, second):
-        await queue.failed(due, "it answered with 503", LEASE)
-    await queue.rest(webhook, LEASE)
+        await queue.failed(due, "it answered with 503", LEASE, LEASE)
     found = await store.webhooks.get("anna", webhook)
     assert found is not None
-    assert (found.failures, found.trouble) == (2, "it answered with 503")
+    assert (found.failures, found.trouble) == (1, "it answered with 503"), "they were sent at once"
     assert await claim(queue) == []
     assert await queue.look() is None
-    await queue.done(replace(third, failures=2))
+    await queue.done(replace(third, failures=1))
     assert {item.id for item in await claim(queue)} == {first.id, second.id}
     found = await store.webhooks.get("anna", webhook)
     assert found is not None
@@ -168,7 +167,7 @@ async def test_what_is_dead_is_listed_and_can_be_tried_again(
     await run(store, job.id)
     await take(queue)
     (due,) = await claim(queue)
-    await queue.failed(due, "it answered with 410", None)
+    await queue.failed(due, "it answered with 410", None, NONE)
     (dead,) = await store.webhooks.deliveries(webhook, DeliveryState.DEAD, 10)
     assert (dead.job_id, dead.event, dead.trouble) == (
         job.id,

@@ -6,6 +6,7 @@ Names are case-insensitive, as everywhere in DALI.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from starlette.requests import Request
@@ -16,8 +17,15 @@ from quws.domain.labels import ListFilter, Order, Place
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.phases import Phase
 from quws.domain.times import parse_instant
+from quws.domain.words import cut
 
 MOST_OF_A_PAGE = 1000
+FILTERS = ("PHASE", "AFTER", "BEFORE", "LAST", "TAG", "RUNID", "TARGET", "TEXT")
+"""The parameters that say which jobs are meant."""
+IN_PAGES = ("SORT", "LIMIT", "PAST")
+"""The parameters of lists that have another order, or come in pages: JSON and pages."""
+_UNASKED = ("LANG", "QUERY", *SPECIFICATIONS["RESPONSEFORMAT"].names)
+"""What clients of TAP say of every request, beside what no job takes either."""
 _MOST_CHARACTERS = 1000
 _MOST_TAGS = 20
 _PLACE = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -30,6 +38,26 @@ def query_of(request: Request) -> dict[str, list[str]]:
     for item in parse_form(request.scope["query_string"]):
         values.setdefault(item.name.upper(), []).append(item.value.decode("utf-8", "replace"))
     return values
+
+
+def check_names(query: Iterable[str], *names: str, refused: str = "") -> None:
+    """Make sure that a list knows each parameter of a query, by its name in capitals.
+
+    Those pass, too, that clients of DALI and TAP send unasked. ``refused`` is said beside.
+
+    Raises
+    ------
+    InvalidFilter
+        It knows one of them not: to leave it out would answer something else.
+
+    """
+    known = {*names, *SPECIFICATIONS.ignored, *_UNASKED}
+    for name in query:
+        if name not in known:
+            told = f"this list takes {', '.join(names)}" if names else "this takes none"
+            raise InvalidFilter(
+                f"there is no filter '{cut(name)}' here; {told}{refused}", parameter=name[:60]
+            )
 
 
 def read_place(text: str) -> int | None:
@@ -146,7 +174,9 @@ def read_response_format(query: dict[str, list[str]]) -> str | None:
 
     """
     names = SPECIFICATIONS["RESPONSEFORMAT"].names
-    given = [name for name in names if query.get(name)]
+    # As DALI has it, what is empty is not given.
+    query = {name: [text for text in query.get(name, []) if text] for name in names}
+    given = [name for name in names if query[name]]
     if len(given) > 1:
         raise InvalidFilter(f"{' and '.join(given)} are the same: give one", parameter=given[0])
     return _once(query, given[0]) if given else None

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from quws.domain.errors import InvalidFilter, InvalidParameter
 
 HEADER = "Idempotency-Key"
+KEY_FILTER = HEADER.upper()
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _RULE = "must be 1 to 200 visible ASCII characters"
@@ -23,7 +24,7 @@ def read_key_filter(query: dict[str, list[str]]) -> str | None:
         It could be nobody's key.
 
     """
-    name = HEADER.upper()
+    name = KEY_FILTER
     key = query.get(name, [None])[-1]
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidFilter(f"{name} {_RULE}", parameter=name)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from quws.api.kit.body import MalformedBody, read_body
+from quws.domain.words import first_fault
 
 Model = TypeVar("Model", bound=BaseModel)
 _AT_ONCE = 64 * 1024
@@ -38,7 +39,6 @@ async def read_json(request: Request, model: type[Model]) -> Model:
         # Others are served meanwhile.
         return await asyncio.to_thread(model.model_validate_json, body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"]))[:60]
-        where = f" at '{place}'" if place else ""
-        raise MalformedBody(f"the JSON of the body is not right{where}: {first['msg']}") from None
+        place, why = first_fault(error)
+        where = f" at '{place[:60]}'" if place else ""
+        raise MalformedBody(f"the JSON of the body is not right{where}: {why}") from None

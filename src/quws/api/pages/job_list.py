@@ -11,7 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import parse_form, read_posted
-from quws.api.kit.filters import query_of, read_filter, read_order, read_page
+from quws.api.kit.filters import (
+    FILTERS,
+    IN_PAGES,
+    check_names,
+    query_of,
+    read_filter,
+    read_order,
+    read_page,
+)
 from quws.api.kit.services import base_url, caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other
 from quws.api.pages.templates import render, texts_of
@@ -32,6 +40,7 @@ async def list_page(request: Request, urls: Urls) -> Response:
     """Show the job list: one page of what the filters leave."""
     # A form sends its empty fields too.
     query = {name: [text for text in texts if text] for name, texts in query_of(request).items()}
+    check_names(query, *FILTERS, *IN_PAGES, "DONE")
     wanted = replace(read_filter(query), order=read_order(query))
     _, past = read_page(query)
     rows = await jobs_of(request).reader.rows(caller_of(request), _ROWS + 1, wanted, past)

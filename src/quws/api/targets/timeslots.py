@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter
@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
-from quws.api.kit.json_body import is_json, read_json
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.pages import pages_for
 from quws.api.kit.routing import PlainRoute
@@ -22,9 +21,9 @@ from quws.api.targets.calendar import CALENDAR_TYPE, calendar
 from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.posted import text_of
-from quws.domain.times import parse_instant, to_millis
+from quws.domain.times import parse_instant
 from quws.domain.timeslots import Timeslot
-from quws.schemas.timeslot import NewTimeslotJson, TimeslotJson
+from quws.schemas.timeslot import TimeslotJson
 from quws.services.timeslots import Timeslots
 
 router = APIRouter(route_class=PlainRoute, tags=["Timeslots"])
@@ -140,10 +139,6 @@ def _calendar(request: Request, slots: Iterable[Timeslot]) -> Response:
 
 
 async def _read(request: Request) -> tuple[datetime, datetime]:
-    if is_json(request):
-        wanted = await read_json(request, NewTimeslotJson)
-        start, end = _aware(wanted.start), None if wanted.end is None else _aware(wanted.end)
-        return _span(start, end, wanted.minutes)
     given: dict[str, str] = {}
     for item in await read_posted(request):
         name = item.name.upper()
@@ -190,7 +185,3 @@ def _instant(name: str, text: str) -> datetime:
         return parse_instant(text)
     except ValueError as error:
         raise InvalidParameter(f"{name}: {error}", parameter=name) from None
-
-
-def _aware(instant: datetime) -> datetime:
-    return to_millis(instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC))

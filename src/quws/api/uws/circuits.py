@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_posted
-from quws.api.kit.filters import query_of, read_limit, read_place
+from quws.api.kit.filters import check_names, query_of, read_limit, read_place
 from quws.api.kit.pages import ShownCircuits, pages_for
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.kit.urls import Urls, see_other, urls_of
@@ -17,6 +17,7 @@ from quws.domain.batch import CircuitState, CircuitStatus, read_indices
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import DOCUMENT
+from quws.domain.words import cut
 from quws.schemas.circuit import CircuitJson
 
 _PAGE = 100
@@ -29,6 +30,7 @@ async def get_circuits(request: Request, job_id: str) -> Response:
     STATUS (repeatable: any of them) restricts the list; the header Link has the next page.
     """
     query = query_of(request)
+    check_names(query, "STATUS", "LIMIT", "PAST")
     statuses = _statuses(query.get("STATUS", []))
     limit = read_limit(query) or _PAGE
     after = _after(query.get("PAST", []))
@@ -123,7 +125,7 @@ async def _read_action(request: Request, *others: str) -> list[str]:
 def _index(job_id: str, text: str) -> int:
     place = read_place(text)
     if place is None:
-        raise NotFound(f"job {job_id} has no circuit {text[:20]}")
+        raise NotFound(f"job {job_id} has no circuit {cut(text)}")
     return place
 
 

@@ -16,6 +16,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from quws.api.kit.body import parse_form, read_body, read_posted
 from quws.api.kit.bytes import serve_made, serve_payload
 from quws.api.kit.filters import (
+    FILTERS,
+    IN_PAGES,
+    check_names,
     query_of,
     read_filter,
     read_order,
@@ -25,7 +28,7 @@ from quws.api.kit.filters import (
     read_response_format,
     read_wait,
 )
-from quws.api.kit.idempotency import read_key, read_key_filter
+from quws.api.kit.idempotency import KEY_FILTER, read_key, read_key_filter
 from quws.api.kit.negotiation import wants_json
 from quws.api.kit.pages import ShownJob, pages_for
 from quws.api.kit.routing import PlainRoute
@@ -47,6 +50,7 @@ from quws.domain.labels import ListFilter, Place
 from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
+from quws.domain.words import cut
 from quws.services.jobs.formats import Made
 
 XML = "application/xml"
@@ -144,15 +148,22 @@ async def get_list(request: Request) -> Response:
     name, run id or a tag) restrict the list, all together where several are given;
     IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
     jobs are listed only when PHASE asks for them. As JSON the list may be ordered (SORT)
-    and come in pages (LIMIT); the header Link then has the next one.
+    and come in pages (LIMIT); the header Link then has the next one. As XML it is as UWS has it:
+    whole, and newest first. Other parameters are refused.
     """
     urls = urls_of(request)
     if pages := pages_for(request):
         return await pages.jobs(request, urls)
     query = query_of(request)
+    as_it_likes = wants_json(request)
+    check_names(
+        query,
+        *(*FILTERS, KEY_FILTER, *(IN_PAGES if as_it_likes else ())),
+        refused="" if as_it_likes else f"; as JSON it takes {', '.join(IN_PAGES)} as well",
+    )
     wanted = replace(read_filter(query), key=read_key_filter(query))
     jobs, caller = jobs_of(request), caller_of(request)
-    if not wants_json(request):
+    if not as_it_likes:
         write, media_type, refs = _list_xml, XML, jobs.reader.refs(caller, wanted)
     else:
         wanted, limit, past = replace(wanted, order=read_order(query)), *read_page(query)
@@ -386,7 +397,7 @@ async def get_parameter(
     job = await _job(request, job_id)
     place = None if position is None else read_place(position)
     if position is not None and place is None:
-        raise NotFound(f"job {job_id} has no parameter '{name[:60]}/{position[:20]}'")
+        raise NotFound(f"job {job_id} has no parameter '{cut(name)}/{cut(position)}'")
     payload = await jobs.files.parameter(job, name, place)
     stamp = hashlib.sha256(repr((position, job.parameters)).encode()).hexdigest()[:16]
     return await serve_payload(request, payload, stamp)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quws.api.kit.body import read_form
-from quws.api.kit.filters import query_of, read_filter
+from quws.api.kit.filters import FILTERS, check_names, query_of, read_filter
 from quws.api.kit.json_body import is_json, read_json
 from quws.api.kit.pages import pages_for
 from quws.api.kit.routing import PlainRoute
@@ -81,7 +81,9 @@ def done_json(done: Done) -> DoneJson:
 
 
 def _filter(request: Request) -> ListFilter:
-    wanted = read_filter(query_of(request))
+    query = query_of(request)
+    check_names(query, *FILTERS)
+    wanted = read_filter(query)
     if wanted.last is not None:
         raise InvalidFilter("LAST cannot be given here; say AFTER and BEFORE", parameter="LAST")
     return wanted

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.filters import query_of
+from quws.api.kit.filters import check_names, query_of
 from quws.api.kit.services import caller_of, jobs_of
 from quws.api.uws.json import entry_json
 from quws.schemas.job import EntryJson
@@ -21,6 +21,7 @@ async def get_timeline(request: Request, job_id: str) -> Response:
     worker or a user) leave those entries only; each is repeatable: any of them.
     """
     query = query_of(request)
+    check_names(query, "STATUS", "SOURCE")
     found = await jobs_of(request).reader.snapshot(caller_of(request), job_id)
     statuses, sources = query.get("STATUS"), query.get("SOURCE")
     entries = [

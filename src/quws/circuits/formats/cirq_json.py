@@ -26,6 +26,7 @@ from quws.circuits.formats.keys import LONGEST_KEY, register_names, renamed_keys
 from quws.circuits.guard import check_text
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 MOST_CONTROLS = 12
 """Of one gate; with so many it is written out with some thousand others."""
@@ -176,7 +177,7 @@ class _Reading:
 
     def _made(self, qubits: int, steps: Steps, on: list[_Qubit], at: str, when: str | None) -> None:
         if len(on) != qubits:
-            refuse_at(at, f"is on {len(on)} qubits, and must be on {qubits}")
+            refuse_at(at, f"is on {counted(len(on), 'qubit')}, and must be on {qubits}")
         self._add(
             *(_Step(gate, [on[place] for place in places], when=when) for gate, places in steps)
         )
@@ -316,8 +317,8 @@ class _Reading:
         self._qubits.setdefault(found, called)
         if len(self._qubits) > self._limits.qubits:
             raise InvalidCircuit(
-                f"the circuit has more than {self._limits.qubits} qubits, which is as many as the"
-                " target has"
+                f"the circuit has more than {counted(self._limits.qubits, 'qubit')}, which is"
+                " as many as the target has"
             )
         return found
 

@@ -32,6 +32,7 @@ from quws.circuits.formats.keys import LONGEST_KEY, register_names, renamed_keys
 from quws.circuits.guard import check_text
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 _QUBIT = re.compile(r"QB([1-9][0-9]{0,8})")
 _WIDTHS = {"prx": 1, "cc_prx": 1, "cz": 2}
@@ -172,7 +173,8 @@ class _Reading:
         index = int(found[1]) - 1
         if index >= self._limits.qubits:
             refuse_at(
-                f"{at}[{place}]", f"is {shown(name)}, the target has {self._limits.qubits} qubits"
+                f"{at}[{place}]",
+                f"is {shown(name)}, the target has {counted(self._limits.qubits, 'qubit')}",
             )
         self._qubits[name] = index
         return index

@@ -14,6 +14,7 @@ from qiskit.qpy import formats
 from quws.circuits.formats.qpy_guard import OLDEST, Walk
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
+from quws.domain.words import counted
 
 NEWEST = 15
 """From the next version on a file has a table of where its circuits are, and is written anew."""
@@ -57,7 +58,8 @@ class _Cutting(Walk):
             )
         if not 1 <= head.num_programs <= most:
             raise InvalidCircuit(
-                f"the QPY file has {head.num_programs} circuits; the target takes 1 to {most}"
+                f"the QPY file has {counted(head.num_programs, 'circuit')}; the target takes"
+                f" {'1' if most == 1 else f'1 to {most}'}"
             )
         self.circuits_follow()
         alone = struct.pack(formats.FILE_HEADER_V10_PACK, *head._replace(num_programs=1))

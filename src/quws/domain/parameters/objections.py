@@ -9,6 +9,7 @@ from quws.domain.kinds import JobKind
 from quws.domain.mitigation import Mitigation
 from quws.domain.parameters.request import JobRequest
 from quws.domain.targets import Feature, TargetDescription, TargetKind
+from quws.domain.words import counted
 
 
 def too_many_circuits(request: JobRequest, target: TargetDescription) -> str | None:
@@ -16,7 +17,10 @@ def too_many_circuits(request: JobRequest, target: TargetDescription) -> str | N
     most, where = _most_circuits(request, target)
     if len(request.circuits) <= most:
         return None
-    return f"CIRCUIT may be given at most {most} times {where}, not {len(request.circuits)} times"
+    return (
+        f"CIRCUIT may be given at most {counted(most, 'time')} {where}, not"
+        f" {len(request.circuits)} times"
+    )
 
 
 def wrong_bindings(request: JobRequest, target: TargetDescription) -> str | None:
@@ -31,7 +35,7 @@ def wrong_bindings(request: JobRequest, target: TargetDescription) -> str | None
     most, where = _most_circuits(request, target)
     if request.count <= most:
         return None
-    return f"BINDINGS may have at most {most} rows {where}, not {request.count}"
+    return f"BINDINGS may have at most {counted(most, 'row')} {where}, not {request.count}"
 
 
 def _most_circuits(request: JobRequest, target: TargetDescription) -> tuple[int, str]:
@@ -84,8 +88,8 @@ def wrong_observable(request: JobRequest, target: TargetDescription) -> str | No
     runs = sum(options.runs(index) for index in range(count))
     if target.remote and target.kind is not TargetKind.REMOTE and runs > target.max_circuits:
         return (
-            f"OBSERVABLE must be measured in at most {target.max_circuits} circuits on target"
-            f" {target.name}, and these take {runs}, one for each basis"
+            f"OBSERVABLE must be measured in at most {counted(target.max_circuits, 'circuit')} on"
+            f" target {target.name}, and these take {runs}, one for each basis"
         )
     return None
 
@@ -103,7 +107,7 @@ def wrong_precision(request: JobRequest, target: TargetDescription) -> str | Non
     least = options.precision * math.sqrt(options.shots / target.max_shots)
     return (
         f"PRECISION must be at least {math.ceil(least * 1e6) / 1e6:.3g} on target {target.name},"
-        f" which runs at most {target.max_shots} shots; {options.precision:g} would take"
+        f" which runs at most {counted(target.max_shots, 'shot')}; {options.precision:g} would take"
         f" {options.shots}"
     )
 

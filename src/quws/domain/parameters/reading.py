@@ -15,6 +15,7 @@ from quws.domain.parameters.specification import Kind, Specification, Specificat
 from quws.domain.parameters.values import TimeslotUse
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetDescription
+from quws.domain.words import counted
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _OTHERS = 100
@@ -153,7 +154,8 @@ def _value(specification: Specification, items: list[Posted], policy: Policy) ->
     if specification.repeatable:
         if specification.times is not None and len(items) > specification.times:
             raise InvalidParameter(
-                f"{name} may be given at most {specification.times} times, not {len(items)} times",
+                f"{name} may be given at most {counted(specification.times, 'time')}, not"
+                f" {len(items)} times",
                 parameter=name,
             )
         values = [specification.read(text_within(item, specification)) for item in items]

@@ -15,7 +15,7 @@ from quws.domain.parameters import objections, values
 from quws.domain.parameters.control import CONTROL
 from quws.domain.parameters.specification import Kind, Role, Shown, Specification, Specifications
 from quws.domain.parameters.values import ResponseFormat, TimeslotUse
-from quws.domain.policy import LAST_PRIORITY
+from quws.domain.policy import LAST_PRIORITY, PRIORITIES
 from quws.domain.targets import Feature
 from quws.domain.times import MAX_SECONDS
 from quws.domain.webhooks import read_url
@@ -336,9 +336,7 @@ SPECIFICATIONS = Specifications(
             keyword="priority",
             role=Role.JOB,
             kind=Kind.INTEGER,
-            read=values.integer(
-                "PRIORITY", -LAST_PRIORITY, LAST_PRIORITY, "the smaller goes first"
-            ),
+            read=values.integer("PRIORITY", -LAST_PRIORITY, LAST_PRIORITY, PRIORITIES),
             label="Priority",
             help="Which jobs go first on the target: the smaller number, as with nice.",
             low=-LAST_PRIORITY,

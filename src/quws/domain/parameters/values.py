@@ -242,7 +242,7 @@ def read_language(text: str) -> Language | None:
 
 
 def read_format(text: str) -> ResponseFormat:
-    """Read a format of results, by its name or its MIME type.
+    """Read a format of results, by its name or its MIME type; the usual one where it is empty.
 
     Raises
     ------
@@ -250,6 +250,8 @@ def read_format(text: str) -> ResponseFormat:
         There is no such format.
 
     """
+    if not text.strip():
+        return ResponseFormat.VOTABLE  # DALI: what is empty is not given.
     found = formats.named(text)
     if found is None or found.value not in list(ResponseFormat):
         raise InvalidParameter(

@@ -124,6 +124,7 @@ class JobControl:
             execution_duration=None if seconds is None else self._policy.duration(seconds),
             run_id=control.run_id,
             name=control.name,
+            time=now,
         )
         match control.phase:
             case "RUN":

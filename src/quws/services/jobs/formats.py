@@ -176,7 +176,7 @@ def _pieces(
     if form is Format.NPZ:
         return packed.written(chunks(), found)
     registers = [(item.index, item.registers) for item in found]
-    shots = job.spec.options.shots
+    shots = job.spec.options.shots_run
     frame = Frame(TABLES[table], job.id, job.target, shots, registers, versions)
     rows: Iterator[list[Row]] = streamed_rows(frame.table, chunks(), found)
     match form:

@@ -228,7 +228,13 @@ class JobSubmission:
             except QuotaExceeded as exceeded:
                 if exceeded.limit != Limit.QUEUED:
                     raise
+                full = exceeded
             job = replace(job, phase=Phase.PENDING, queued_time=None, told=None)
+            try:
+                return job, await add(job, entries, once, webhook, bounds)
+            except QuotaExceeded as exceeded:
+                # It was to be queued: that it cannot even wait to be, is not the reason.
+                raise full if exceeded.limit == Limit.PENDING else exceeded from None
         return job, await add(job, entries, once, webhook, bounds)
 
     async def _again(

@@ -10,12 +10,9 @@ from typing import Any
 import httpcore
 from typing_extensions import override
 
-from quws.domain.webhooks import Network, NotReached, may_be_reached
+from quws.domain.webhooks import ANSWER_SECONDS, Network, NotReached, may_be_reached
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-
-_SECONDS = 10.0
-"""How long a receiver may take, from the name's being looked up to its answer."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -90,7 +87,7 @@ class Poster:
         self,
         allowed: Iterable[Network] = (),
         resolver: Resolver = resolve,
-        seconds: float = _SECONDS,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._seconds = seconds
         self._pool = httpcore.AsyncConnectionPool(

@@ -21,13 +21,12 @@ import structlog
 from quws import __version__
 from quws.domain.errors import Unavailable
 from quws.domain.times import format_instant
-from quws.domain.webhooks import KEPT_FOR, Due, NotReached, pause, signature
+from quws.domain.webhooks import ANSWER_SECONDS, KEPT_FOR, Due, NotReached, pause, signature
 from quws.store.webhook_queue import Message, WebhookQueue
 
 if TYPE_CHECKING:
     from quws.services.webhooks.post import Poster
 
-_LEASE = timedelta(seconds=60)
 _AT_ONCE = 64
 _OF_EACH = 4
 """How many messages one webhook has at once: one that hangs must not take all places."""
@@ -45,6 +44,8 @@ class WebhookSender:
         Where clients reach the service; None where that is not known, and then no message says it.
     chance
         Spreads further tries over time: a number from 0 to 1.
+    lease
+        How long after the time that sending may take a message goes to another sender.
 
     """
 
@@ -54,11 +55,13 @@ class WebhookSender:
         poster: Callable[[], Poster],
         public_url: str | None,
         chance: Callable[[], float] = random.random,
+        lease: timedelta = timedelta(seconds=15),
     ) -> None:
         self._queue = queue
         self._make_poster = poster
         self._public_url = public_url
         self._chance = chance
+        self._lease = timedelta(seconds=ANSWER_SECONDS) + lease
         self._told = asyncio.Event()
         self._sending: dict[asyncio.Task[None], str] = {}
 
@@ -112,7 +115,7 @@ class WebhookSender:
         full = [webhook for webhook, count in busy.items() if count >= _OF_EACH]
         if room <= 0:
             return
-        for due in await self._queue.claim(room, _OF_EACH, _LEASE, but=full):
+        for due in await self._queue.claim(room, _OF_EACH, self._lease, but=full):
             task = asyncio.create_task(self._send(poster, due))
             self._sending[task] = due.webhook
             task.add_done_callback(self._sent)
@@ -148,9 +151,8 @@ class WebhookSender:
                 return
             again = pause(due.attempt, self._chance())
             dead = status == _GONE or due.age + again > KEPT_FOR
-            await self._queue.failed(due, trouble, None if dead else again)
             rest = min(pause(due.failures + 1, self._chance()), _LONGEST_REST)
-            await self._queue.rest(due.webhook, rest)
+            await self._queue.failed(due, trouble, None if dead else again, rest)
             _log.info("webhook failed", webhook=due.webhook, trouble=trouble, dead=dead)
 
     def _body(self, item: Message) -> str:

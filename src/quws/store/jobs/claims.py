@@ -299,11 +299,9 @@ def _best(
     # Not written as in the index of short jobs, which has those of all sessions and of none.
     of_first: list[Any] = [_j.session == first, *([_j.cost_ms + 0 < SHORT_MS] if of_short else [])]
     of_all: list[Any] = [_j.target == target, *([short()] if of_short else [])]
-    return func.coalesce(
-        # Only where there is one: else a database may look at each job that waits.
-        case((first.is_not(None), head(*of_first))),
-        case((alone.is_(None), head(*of_all))),
-    )
+    best = func.coalesce(head(*of_first), case((alone.is_(None), head(*of_all))))
+    # Mostly no session has begun: nothing more is looked at then.
+    return case((sessions.any_active(target), best), else_=head(*of_all))
 
 
 def _next(database: Database, which: _Which) -> Prepared:

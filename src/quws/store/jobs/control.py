@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import phases
 from quws.domain.batch import CircuitStatus, named
+from quws.domain.clock import utc_now
 from quws.domain.errors import NoBookedTimeslots, QuotaExceeded
 from quws.domain.job import JobRef, Parameter, TimelineEntry
+from quws.domain.labels import Relabel
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Bound
 from quws.domain.shares import Fairness
@@ -26,7 +28,7 @@ from quws.store.jobs import transition
 from quws.store.jobs.circuits import replace_circuits
 from quws.store.jobs.clauses import CHUNK, in_phases
 from quws.store.jobs.garbage import discard
-from quws.store.jobs.labels import replace_tags
+from quws.store.jobs.labels import relabel, replace_tags
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.removal import remove, remove_all
 from quws.store.jobs.rows import parameter_json, ref_of, select_refs
@@ -101,7 +103,7 @@ class Run:
 class Change:
     """What one request wants of a job; None is left as it is.
 
-    An empty run id or name takes it away.
+    An empty run id or name takes it away. ``time`` is when it was wanted.
     """
 
     parameters: NewParameters | None = None
@@ -111,6 +113,7 @@ class Change:
     name: str | None = None
     run: Run | None = None
     abort: TimelineEntry | None = None
+    time: datetime = field(default_factory=utc_now, compare=False)
 
 
 class JobControl:
@@ -278,12 +281,12 @@ class JobControl:
                 execution_duration=seconds,
                 deadline=case((_j.phase == Phase.EXECUTING, ends)) if seconds else None,
             )
-        for part, name, text in (
-            (Part.RUN_ID, "run_id", change.run_id),
-            (Part.NAME, "name", change.name),
-        ):
-            if text is not None:
-                await _update(connection, job_id, part, _NOT_ARCHIVED, **{name: text or None})
+        if change.run_id is not None or change.name is not None:
+            part = Part.NAME if change.run_id is None else Part.RUN_ID
+            # Only looked at, and kept as it is until the labels are written.
+            await _update(connection, job_id, part, _NOT_ARCHIVED, circuits=_j.circuits)
+            labels = Relabel(name=change.name, run_id=change.run_id)
+            await relabel(connection, self._database, [job_id], labels, change.time)
 
     async def _run(
         self, connection: AsyncConnection, job_id: str, run: Run

@@ -22,6 +22,7 @@ from quws.domain.targets import (
     TargetKind,
     TargetState,
 )
+from quws.domain.words import counted
 from quws.targets.base import (
     COMPUTED,
     CircuitResult,
@@ -246,7 +247,7 @@ class Emulator(Target):
         made = compiled.circuit
         shot = self.device.timing.shot(made)
         seconds = self._run_seconds(options.shots, shot)
-        joining = made.num_nonlocal_gates()
+        joining = counted(made.num_nonlocal_gates(), "gate that joins", "gates that join")
         how = "run as it is on" if options.verbatim else "compiled for"
         return dataclasses.replace(
             compiled,
@@ -254,7 +255,7 @@ class Emulator(Target):
             fidelity=self._expected_errors().fidelity(made) if self._noisy else 1.0,
             notes=[
                 f"{how} {self.device.name}: depth {made.depth()},"
-                f" {joining} gates that join qubits; a shot takes {_readable(shot)},"
+                f" {joining} qubits; a shot takes {_readable(shot)},"
                 f" all {options.shots} of them {_readable(seconds)}"
             ],
         )

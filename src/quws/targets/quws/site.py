@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
 from quws.schemas.job import JobJson
 from quws.targets.base import Gone
+
+_COMPILED = re.compile(r"circuit-([0-9]{1,9})")
 
 
 class Site:
@@ -98,6 +101,24 @@ class Site:
         except Refused as refused:
             if refused.status == 404:
                 raise Gone(_sentence(refused)) from refused
+
+    def leave_out(self, job_id: str, circuits: Sequence[int]) -> None:
+        """Abort circuits of a job that have no result yet, if it is not over by now."""
+        with contextlib.suppress(Refused), self._asking():
+            self._client.job(job_id).abort_circuits(*circuits)
+
+    def compiled(self, job_id: str) -> dict[int, str]:
+        """Return the circuits of a job as they were compiled, as far as they are kept, by index.
+
+        Raises
+        ------
+        Gone
+
+        """
+        with self._asking(refused=Gone):
+            job = self._client.job(job_id)
+            listed = (_COMPILED.fullmatch(item.id) for item in job.read().results)
+            return {int(name[1]): job.result(name[0]).decode() for name in listed if name}
 
     def outcomes(self, job_id: str) -> JobOutcomes:
         """Return what a job gave.

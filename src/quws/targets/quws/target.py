@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from quws.domain.bindings import written
 from quws.domain.circuits import Language
-from quws.domain.job import ErrorType
+from quws.domain.job import LARGE_BATCH, ErrorType
 from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.parameters.writing import forwarded
@@ -35,7 +35,6 @@ from quws.targets.base import (
 if TYPE_CHECKING:
     from quws.targets.quws.site import Site
 
-_KINDS = (JobKind.SAMPLE, JobKind.ESTIMATE)
 _WAIT_SECONDS = 5
 """How long the other side may keep a look until the phase changes."""
 
@@ -94,9 +93,9 @@ class Remote(RemoteTarget):
         # A newer quws may know more than we can understand.
         known = {
             "languages": [item for item in document["languages"] if item in set(Language)],
-            # One of before knows no other kind. What it has compiled is not fetched.
+            # One of before knows no other kind.
             "job_kinds": [
-                item for item in _KINDS if item in document.get("job_kinds", [JobKind.SAMPLE])
+                item for item in JobKind if item in document.get("job_kinds", [JobKind.SAMPLE])
             ],
             "features": [item for item in document["features"] if item in set(Feature)],
         }
@@ -200,7 +199,15 @@ class Remote(RemoteTarget):
         self._site.abort(handle)
 
     @override
+    def leave_out(self, handle: str, circuits: Sequence[int]) -> None:
+        self._site.leave_out(handle, circuits)
+
+    @override
     def fetch(self, handle: str) -> list[CircuitResult]:
+        outcomes = self._site.outcomes(handle)
+        # To compile was all that was asked for; of others it is to be had there.
+        wanted = outcomes.kind is JobKind.COMPILE and len(outcomes.circuits) <= LARGE_BATCH
+        compiled = self._site.compiled(handle) if wanted else {}
         return [
             CircuitResult(
                 item.counts,
@@ -213,8 +220,10 @@ class Remote(RemoteTarget):
                 compilation=item.compilation,
                 mitigation=item.mitigation,
                 mitigated=item.mitigated,
+                missing=item.missing,
+                compiled=compiled.get(item.index),
             )
-            for item in self._site.outcomes(handle).circuits
+            for item in outcomes.circuits
         ]
 
     @override

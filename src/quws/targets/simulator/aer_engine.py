@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -41,9 +41,8 @@ class AerEngine(Engine):
 
     name = "aer"
     exact = True
-
-    def __init__(self) -> None:
-        self._log = 0
+    _log: ClassVar[int] = 0
+    """How much of Aer's log is known, of which a process has one, whichever engine writes in it."""
 
     @override
     def installed(self) -> bool:
@@ -144,8 +143,8 @@ class AerEngine(Engine):
     def _new_log(self, result: Any) -> str:
         """Take what the log has of this run: Aer's goes on from run to run."""
         log = str(result.results[0].metadata.get("MPS_log_data", ""))
-        new = log[self._log :]
-        self._log = max(0, len(log) - 1)
+        new = log[AerEngine._log :]
+        AerEngine._log = max(0, len(log) - 1)
         return new
 
 

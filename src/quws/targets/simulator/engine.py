@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from quws.targets.simulator.traits import Traits
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
     from quws.domain.bases import Basis
     from quws.domain.paulis import Observable
@@ -82,6 +83,27 @@ class Engine(ABC):
 
         """
         return order.circuit
+
+    def template(
+        self,
+        order: Order,  # noqa: ARG002
+        parameters: Sequence[Parameter],  # noqa: ARG002
+    ) -> Callable[[Sequence[float]], Any] | None:
+        """Translate a circuit with parameters.
+
+        Returns
+        -------
+        Callable or None
+            Makes of values, one for each parameter, what ``prepare`` makes of the circuit that has
+            them; raises ``Unsupported`` where they make an angle that no circuit may have. None
+            where each circuit is to be translated by itself.
+
+        Raises
+        ------
+        quws.targets.simulator.program.Unsupported
+
+        """
+        return None
 
     @abstractmethod
     def run(self, prepared: Any, order: Order) -> Measured:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.noise import Device, Noise, Thermal
+from quws.domain.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,8 +66,8 @@ class Errors:
         most = 1 + max((item.qubit for item in device.calibration.qubits), default=-1)
         if qubits > most:
             raise InvalidParameter(
-                f"NOISE names the device '{device.name}', which has {most} qubits; the circuit"
-                f" has {qubits}",
+                f"NOISE names the device '{device.name}', which has {counted(most, 'qubit')};"
+                f" the circuit has {qubits}",
                 parameter="NOISE",
             )
 

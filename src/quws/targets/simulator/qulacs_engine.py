@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from qiskit.circuit import Parameter
 from typing_extensions import override
 
 from quws.domain.bases import Basis
 from quws.domain.paulis import Observable, Term
 from quws.targets.simulator import sampled
 from quws.targets.simulator.engine import Engine, Order
-from quws.targets.simulator.program import steps
+from quws.targets.simulator.program import Step, steps
 from quws.targets.simulator.tally import Measured
+from quws.targets.simulator.template import Template
 
 _PLAIN = {
     "x": "X",
@@ -44,7 +46,7 @@ class QulacsEngine(Engine):
     exact = True
 
     def __init__(self) -> None:
-        self._made: tuple[Sequence[Observable], list[list[Any]]] | None = None
+        self._known: tuple[Sequence[Observable], list[list[Any]]] | None = None
 
     @override
     def installed(self) -> bool:
@@ -62,10 +64,20 @@ class QulacsEngine(Engine):
 
     @override
     def prepare(self, order: Order) -> tuple[Any, dict[int, int]]:
+        return self._made_of(steps(order.circuit), order)
+
+    @override
+    def template(
+        self, order: Order, parameters: Sequence[Parameter]
+    ) -> Callable[[Sequence[float]], tuple[Any, dict[int, int]]]:
+        template = Template(order.circuit, parameters)
+        return lambda values: self._made_of(template.at(values), order)
+
+    def _made_of(self, walk: Iterable[Step], order: Order) -> tuple[Any, dict[int, int]]:
         circuit = self._qulacs.QuantumCircuit(order.circuit.num_qubits)
         add = _Adders(circuit)
         measured: dict[int, int] = {}
-        for step in steps(order.circuit):
+        for step in walk:
             if step.name == "measure":
                 measured[step.clbit] = step.qubits[0]
             elif step.name not in ("id", "delay"):
@@ -125,10 +137,10 @@ class QulacsEngine(Engine):
 
     def _operators(self, observables: Sequence[Observable]) -> list[list[Any]]:
         """Give the terms as qulacs has them: a batch asks for the same again and again."""
-        if self._made is None or self._made[0] is not observables:
+        if self._known is None or self._known[0] is not observables:
             made = [[self._term(term) for term in item.terms] for item in observables]
-            self._made = (observables, made)
-        return self._made[1]
+            self._known = (observables, made)
+        return self._known[1]
 
     def _term(self, term: Term) -> Any:
         words = " ".join(f"{pauli} {qubit}" for qubit, pauli in term.paulis)

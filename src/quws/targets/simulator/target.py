@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from quws.domain.bases import Basis
 from quws.domain.circuits import CircuitFacts, CircuitLimits
-from quws.domain.errors import InvalidParameter
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import Expectation
 from quws.domain.targets import MOST_CIRCUITS, Feature, TargetDescription, TargetKind
 from quws.targets.base import (
     COMPUTED,
@@ -29,25 +24,17 @@ from quws.targets.base import (
 )
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
-from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose, choose_exact
+from quws.targets.simulator.router import Method
+from quws.targets.simulator.routing import Routed, Routing
 from quws.targets.simulator.traits import Traits, of_circuit, of_facts
+from quws.targets.sweep import Sweep
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
     from quws.domain.paulis import Observable
     from quws.targets.simulator.engine import Engine, Order
-
-
-@dataclass(frozen=True, slots=True)
-class _Routed(Compiled):
-    """A circuit with the engine that will run it, translated."""
-
-    engine: Engine | None = None
-    order: Order | None = None
-    prepared: Any = None
-    choice: Choice | None = None
-    seconds: float = 0.0
 
 
 class Simulator(Target):
@@ -81,8 +68,7 @@ class Simulator(Target):
     ) -> None:
         super().__init__(name)
         self._limits = predict.default_limits(qubits, bond_dimension)
-        self._threads = threads or len(os.sched_getaffinity(0))
-        self._engines: list[Engine] = []
+        self._routing = Routing(self._limits, threads or len(os.sched_getaffinity(0)))
 
     @override
     def describe(self) -> TargetDescription:
@@ -108,25 +94,25 @@ class Simulator(Target):
     def load(self) -> None:
         from quws.targets.simulator.engines import load_installed  # noqa: PLC0415
 
-        self._engines = load_installed()
+        self._routing.engines = load_installed()
 
     @override
     def warm(self) -> None:
         from qiskit import QuantumCircuit  # noqa: PLC0415
 
         options = RunOptions(shots=16, seed=0)
-        for engine in self._engines:
+        for engine in self._routing.engines:
             method = Method.STABILIZER if engine.name == "stim" else Method.STATEVECTOR
             circuit = QuantumCircuit(2, 2)
             circuit.h(0)
             circuit.cx(0, 1)
             circuit.measure([0, 1], [0, 1])
-            order = self._order(circuit, of_circuit(circuit), method, options)
+            order = self._routing.order(circuit, of_circuit(circuit), method, options)
             engine.run(engine.prepare(order), order)
 
     @override
     def check(self, facts: CircuitFacts, options: RunOptions) -> None:
-        self._choice(_traits(facts, options), options)
+        self._routing.choice(_traits(facts, options), options)
 
     @override
     def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
@@ -139,7 +125,7 @@ class Simulator(Target):
     @override
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
         traits = _traits(facts, options)
-        method = self._choice(traits, options).method
+        method = self._routing.choice(traits, options).method
         return predict.memory_bytes(
             method, traits, self._limits, shots=options.shots, memory=options.memory
         )
@@ -149,7 +135,7 @@ class Simulator(Target):
         traits = _traits(facts, options)
         errors = Errors.of(options.noise)
         return predict.estimate(
-            self._choice(traits, options).method,
+            self._routing.choice(traits, options).method,
             traits,
             self._limits,
             shots=options.shots,
@@ -159,158 +145,50 @@ class Simulator(Target):
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
         narrow, traits, _ = _without_idle(circuit, options)
-        return dataclasses.replace(self._routed(narrow, traits, options), circuit=circuit)
-
-    def _routed(self, circuit: QuantumCircuit, traits: Traits, options: RunOptions) -> _Routed:
-        from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
-
-        started = time.perf_counter()
-        choice = self._choice(traits, options)
-        order = self._order(circuit, traits, choice.method, options)
-        for engine in self._candidates(order, exact=options.exact):
-            try:
-                prepared = engine.prepare(order)
-            except Unsupported:
-                continue
-            return _Routed(
-                circuit,
-                engine=engine,
-                order=order,
-                prepared=prepared,
-                choice=choice,
-                seconds=time.perf_counter() - started,
-            )
-        raise AssertionError("Aer takes everything")
+        return dataclasses.replace(self._routing.routed(narrow, traits, options), circuit=circuit)
 
     @override
     def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
-        assert isinstance(compiled, _Routed)
-        engine, order, choice = compiled.engine, compiled.order, compiled.choice
-        assert engine is not None and order is not None and choice is not None
-        started = time.perf_counter()
-        measured = engine.run(compiled.prepared, order)
-        notes = [_note(engine, choice)]
-        if measured.approximate is not None:
-            notes.append(f"the result is approximate: {measured.approximate}")
-        return CircuitResult(
-            counts=measured.counts,
-            memory=measured.memory,
-            engine=f"{engine.name}/{choice.method}",
-            seconds=compiled.seconds + time.perf_counter() - started,
-            approximate=measured.approximate,
-            notes=notes,
-        )
+        assert isinstance(compiled, Routed)
+        return self._routing.run(compiled)
 
     @override
     def expectations(
         self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
     ) -> CircuitResult:
-        started = time.perf_counter()
         observed = {
             qubit for item in observables for term in item.terms for qubit, _ in term.paulis
         }
         narrow, traits, place = _without_idle(circuit, options, observed)
-        routed = self._routed(narrow, traits, options)
-        engine, order, choice = routed.engine, routed.order, routed.choice
-        assert engine is not None and order is not None and choice is not None
-        values, approximate = engine.expectations(
-            routed.prepared, order, [item.on(place) for item in observables]
-        )
-        notes = [
-            f"exact values, with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
-            if approximate is None
-            else f"the values are approximate: {approximate}"
-        ]
-        return CircuitResult(
-            {},
-            engine=f"{engine.name}/{choice.method}",
-            seconds=time.perf_counter() - started,
-            approximate=approximate,
-            notes=notes,
-            expectations=[
-                Expectation(str(item), value, 0.0, 0)
-                for item, value in zip(observables, values, strict=True)
-            ],
-        )
+        routed = self._routing.routed(narrow, traits, options)
+        return self._routing.expectations(routed, observables, place)
 
     @override
     def in_bases(
         self, circuit: QuantumCircuit, bases: Sequence[Basis], options: Sequence[RunOptions]
     ) -> list[CircuitResult] | None:
-        from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
+        def prepare(engine: Engine, order: Order) -> Any:
+            return engine.prepare(order)
 
-        started = time.perf_counter()
         if not bases:
             return None
         observed = {qubit for basis in bases for qubit in basis.paulis}
-        circuit, traits, place = _without_idle(circuit, options[0], observed)
-        if traits.measurements:
-            return None
-        bases = [
+        narrow, traits, place = _without_idle(circuit, options[0], observed)
+        placed = [
             Basis({place(qubit): pauli for qubit, pauli in basis.paulis.items()}, basis.terms)
             for basis in bases
         ]
-        most = max(len(basis.paulis) for basis in bases)
-        measured = dataclasses.replace(
-            traits,
-            clbits=traits.clbits + most,
-            registers=traits.registers + 1,
-            gates=traits.gates + 3 * most,  # Turned to the basis, and measured.
-            measurements=most,
-        )
-        choice = self._choice(measured, options[0])
-        orders = [self._order(circuit, measured, choice.method, item) for item in options]
-        engine = self._candidates(orders[0], exact=False)[0]
-        try:
-            found = engine.in_bases(engine.prepare(orders[0]), orders, bases)
-        except Unsupported:
+        return self._routing.in_bases(narrow, traits, placed, options, prepare)
+
+    @override
+    def sweep(
+        self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
+    ) -> Sweep | None:
+        traits = of_circuit(circuit)
+        if options.noise is None and traits.without_idle().qubits < traits.qubits:
+            # Which of its idle qubits are looked at is known with each row.
             return None
-        if found is None:
-            return None
-        seconds = (time.perf_counter() - started) / len(bases)
-        notes = [_note(engine, choice)]
-        name = f"{engine.name}/{choice.method}"
-        return [CircuitResult(item, engine=name, seconds=seconds, notes=notes) for item in found]
-
-    def _choice(self, traits: Traits, options: RunOptions) -> Choice:
-        if options.memory and options.shots * traits.width > predict.MOST_BYTES:
-            raise InvalidParameter(
-                f"MEMORY would hold {options.shots} shots of {traits.width} characters, and"
-                f" {predict.MOST_BYTES >> 20} MiB are allowed; ask for fewer SHOTS",
-                parameter="MEMORY",
-            )
-        errors = Errors.of(options.noise)
-        if options.exact:
-            return choose_exact(traits, options.method, errors, self._limits)
-        return choose(traits, options.method, errors, self._limits, shots=options.shots)
-
-    def _order(
-        self, circuit: QuantumCircuit, traits: Traits, method: Method, options: RunOptions
-    ) -> Order:
-        from quws.targets.simulator.engine import Order  # noqa: PLC0415
-
-        return Order(
-            circuit=circuit,
-            traits=traits,
-            method=method,
-            shots=options.shots,
-            seed=secrets.randbits(63) if options.seed is None else options.seed,
-            memory=options.memory,
-            errors=Errors.of(options.noise),
-            threads=self._threads,
-            bond_dimension=self._limits.bond_dimension,
-        )
-
-    def _candidates(self, order: Order, *, exact: bool) -> list[Engine]:
-        """List the engines that take it, fastest first."""
-        from quws.targets.simulator.engines import speed  # noqa: PLC0415
-
-        takers = [
-            engine
-            for engine in self._engines
-            if engine.takes(order) and (engine.exact or not exact)
-        ]
-        return sorted(takers, key=lambda engine: speed(engine.name, order.traits.qubits))
+        return self._routing.sweep(circuit, traits, parameters, options)
 
 
 def _traits(facts: CircuitFacts, options: RunOptions) -> Traits:
@@ -346,7 +224,3 @@ def _without_idle(
     places = {qubit: place for place, qubit in enumerate(kept)}
     alone = dataclasses.replace(traits, qubits=len(kept), active=None)
     return narrow, alone, places.__getitem__
-
-
-def _note(engine: Engine, choice: Choice) -> str:
-    return f"run with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"

@@ -195,6 +195,9 @@ async def test_what_is_refused_before_a_route_is_told_in_the_same_way(
         "invalid_payload",
     )
     assert json_of(await http.post(SIMULATOR, content=b"{"), 400)["error_code"] == "malformed_body"
+    for body in ([], {"circuits": [{}], "qubit_mapping": [3]}):
+        malformed = json_of(await http.post(SIMULATOR, json=body), 400)["message"]
+        assert malformed.endswith(": Input should be an object")
     assert (
         "simulator" in json_of(await http.get("/api/v1/quantum-computers/x/health"), 404)["message"]
     )

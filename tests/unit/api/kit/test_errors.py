@@ -68,6 +68,7 @@ PAGES = Pages(
     quota=unasked,
     targets=nowhere,
     target=nowhere,
+    sessions=nowhere,
     timeslots=unasked,
 )
 

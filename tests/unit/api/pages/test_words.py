@@ -66,7 +66,9 @@ def test_every_text_is_used() -> None:
     words = tomllib.loads((FOLDER / "texts/en.toml").read_text())
     for section, entries in words.items():
         for key in entries:
-            computed = re.match(r"(status|kind|example|told)_|pending|queued|executing", key)
+            computed = re.match(
+                r"(status|kind|example|told|mode|state)_|pending|queued|executing", key
+            )
             assert computed or re.search(rf'\.{key}\b|"{key}"', used), f"{section}.{key}"
 
 

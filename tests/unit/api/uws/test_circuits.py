@@ -165,6 +165,8 @@ async def test_what_never_ran_ends_with_its_job(api: Api, http: httpx.AsyncClien
         ({"ACTION": "ABORT", "INDEX": "1"}, "circuits/1", 403, "ABORT takes no 'INDEX' here"),
         ({"ACTION": "ABORT"}, "circuits/3", 404, "has no circuit 3"),
         ({"ACTION": "ABORT"}, "circuits/01", 404, "has no circuit 01"),
+        ({"ACTION": "ABORT"}, f"circuits/{10**30}", 404, f"has no circuit {10**30}"),
+        ({"ACTION": "ABORT"}, f"circuits/{10**50}", 404, f"has no circuit {10**39}…"),
     ],
 )
 async def test_what_is_refused_changes_nothing(

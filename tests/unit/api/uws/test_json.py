@@ -140,6 +140,7 @@ def test_a_job_is_written_field_for_field() -> None:
         "queue_position": 3,
         "tags": [],
         "metadata": {},
+        "session": None,
         "timeline": [
             {
                 "time": "2026-11-21T10:00:00.123Z",
@@ -172,6 +173,7 @@ def test_what_nobody_knows_is_null() -> None:
         "calibration_url",
         "status",
         "queue_position",
+        "session",
     }
     # safir's clients want a text there.
     assert found["owner"] == ""

@@ -84,14 +84,43 @@ async def test_a_list_is_filtered_and_comes_in_pages(http: httpx.AsyncClient) ->
     assert "next" not in answer.links
     found = json_of(await http.get("/jobs?RUNID=r3&text=R", headers=JSON))
     assert [item["url"] for item in found] == [urls[3]]
-    # A UWS list is whole and in its own order, whatever else is asked for.
-    document = expect(await http.get("/jobs?TAG=x&LIMIT=2&SORT=run_id")).text
+    # A UWS list is whole and in its own order, and says so to who asks for another.
+    document = expect(await http.get("/jobs?TAG=x&request=getJobs&MAXREC=1&LANG=ADQL")).text
     assert [document.index(url) for url in urls[::-1]] == sorted(map(document.index, urls))
+    for name in ("SORT", "LIMIT", "PAST"):
+        refused = expect(await http.get(f"/jobs?{name}=1"), 400).text
+        assert f"there is no filter '{name}' here; this list takes PHASE, " in refused
+        assert "; as JSON it takes SORT, LIMIT, PAST as well" in refused
+
+
+@pytest.mark.parametrize(
+    ("path", "takes"),
+    [
+        ("/selection", "PHASE, AFTER, BEFORE, LAST, TAG, RUNID, TARGET, TEXT"),
+        ("{job}/circuits", "STATUS, LIMIT, PAST"),
+        ("{job}/timeline", "STATUS, SOURCE"),
+        ("/quota", "OWNER"),
+    ],
+)
+async def test_no_list_leaves_out_a_filter_that_it_does_not_know(
+    http: httpx.AsyncClient, path: str, takes: str
+) -> None:
+    url = path.format(job=await job_of(http))
+    problem = json_of(await http.get(f"{url}?FIlTER=x&REQUEST=y", headers=JSON), 400)
+    assert problem["detail"] == f"there is no filter 'FILTER' here; this list takes {takes}"
+    assert (problem["code"], problem["parameter"]) == ("invalid_filter", "FILTER")
+
+
+async def test_a_page_refuses_it_too(http: httpx.AsyncClient) -> None:
+    page = expect(await http.get("/jobs?TAG=x&TAGS=y", headers={"Accept": "text/html"}), 400)
+    assert "there is no filter" in page.text
 
 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
+        ("TAGS=x", "there is no filter 'TAGS' here; this list takes PHASE, AFTER, BEFORE,"),
+        ("phase=PENDING&owner=anna", "there is no filter 'OWNER' here"),
         ("SORT=size", "SORT must be one of -creation_time, creation_time, run_id"),
         ("LIMIT=0", "LIMIT must be a whole number from 1 to 1000"),
         ("LIMIT=1001", "LIMIT must be"),

@@ -24,11 +24,17 @@ async def test_jobs_go_in_the_order_of_their_priorities(http: httpx.AsyncClient)
     assert ahead == {"0": 0, "20": 1, "100": 2}
 
 
+RANGE = (
+    "PRIORITY must be a whole number from -100 to 100 (the smaller goes first; less than 0 only"
+    " where the operator allows it)"
+)
+
+
 @pytest.mark.parametrize(
     ("priority", "sentence"),
     [
-        ("-1", "PRIORITY must be a whole number from 0 to 100 for this owner, not -1"),
-        ("101", "PRIORITY must be a whole number from -100 to 100 (the smaller goes first)"),
+        ("-1", f"{RANGE}, and for this owner not less than 0: it is -1"),
+        ("101", f"{RANGE}, not '101'"),
         ("high", "PRIORITY must be a whole number"),
     ],
 )

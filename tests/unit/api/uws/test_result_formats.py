@@ -57,6 +57,8 @@ async def test_who_asks_by_a_media_type_gets_that_one(
     api: Api, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     url = f"{await url_of(api, tmp_path / 'made')}/result"
+    as_if_absent = expect(await http.get(url, params={"RESPONSEFORMAT": "", "FORMAT": ""}))
+    assert as_if_absent.content == expect(await http.get(url)).content
     for asked, sent in {
         "text/xml": "text/xml; charset=utf-8",
         "application/x-votable+xml;serialization=TABLEDATA": "application/x-votable+xml",

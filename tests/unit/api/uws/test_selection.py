@@ -113,7 +113,7 @@ async def test_of_a_request_that_is_cut_off_whole_chunks_are_done(
     [
         ("", {}, 403, "ACTION must be RUN, ABORT, DELETE or LABEL"),
         ("", {"ACTION": "delete"}, 403, "ACTION must be"),
-        ("ACTION=DELETE", {}, 403, "ACTION must be"),
+        ("ACTION=DELETE", {}, 400, "there is no filter 'ACTION' here"),
         ("", {"ACTION": "RUN", "TAG": "a"}, 403, "RUN takes no 'TAG'"),
         ("", {"ACTION": "LABEL"}, 403, "nothing to change"),
         ("LAST=1", {"ACTION": "DELETE"}, 400, "LAST cannot be given here"),

@@ -90,7 +90,7 @@ def test_bits_and_registers_are_those_of_the_keys(name: str) -> None:
 def test_symbols_are_parameters_that_get_values_later() -> None:
     source = json.dumps(WRITTEN["circuits"]["parameters"])
     assert facts(source).parameters == ["theta", "b"]
-    made = read_to_bind(source, Language.CIRQ_JSON, LIMITS)({"theta": 0.3, "b": 0.4})
+    made = read_to_bind(source, Language.CIRQ_JSON, LIMITS).at({"theta": 0.3, "b": 0.4})
     found = probabilities(made)
     in_cirq = [3.8e-3, 2e-3, 0.636, 0.3357, 1e-4, 0.0, 1.45e-2, 7.7e-3]
     for place, part in enumerate(in_cirq):

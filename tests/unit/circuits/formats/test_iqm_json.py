@@ -241,7 +241,7 @@ def test_broken_json_is_told_with_its_place() -> None:
 def test_limits() -> None:
     source = text(step("prx", ["QB1"], angle=1, phase=1), step("measure", ["QB1", "QB2"], key="m"))
     assert "3 operations" in refusal(source, operations=2).sentence
-    assert "the target has 1 qubits" in refusal(source, qubits=1).sentence
+    assert "the target has 1 qubit" in refusal(source, qubits=1).sentence
     assert "more than 1 classical bits" in refusal(source, clbits=1).sentence
     assert "may have 10" in refusal(source, bytes_iqm_json=10).sentence
     nested = text(MEASURE, metadata={"a": 0}).replace("0}", "[" * 100 + "]" * 100 + "}")

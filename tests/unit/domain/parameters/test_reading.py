@@ -416,7 +416,7 @@ BAD = [
     *(("SEED", text) for text in ("", "-1", "0.5", "x", "9223372036854775808", "1" * 21)),
     *(("MEMORY", text) for text in ("", "yes", "no", "2", "truth", "None")),
     *(("LANG", text) for text in ("OPENQASM-4", "OPENQASM", "QIR", "C++", "OPENQASM 2")),
-    *(("RESPONSEFORMAT", text) for text in ("", "xlsx", "text/plain", "votable,json")),
+    *(("RESPONSEFORMAT", text) for text in ("xlsx", "text/plain", "votable,json")),
     *(("TAG", text) for text in ("", "x" * 201, "a\x00", "\uffff")),
     *(
         ("METADATA", text)
@@ -466,6 +466,7 @@ def test_languages(text: str, language: Language | None) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        ("", ResponseFormat.VOTABLE),
         ("votable", ResponseFormat.VOTABLE),
         ("VOTable", ResponseFormat.VOTABLE),
         ("application/x-votable+xml", ResponseFormat.VOTABLE),

@@ -373,3 +373,22 @@ async def test_what_somebody_leaves_behind_is_bounded(house: House) -> None:
     await jobs.submission.submit(ANNA, posted(**RUN))
     await jobs.control.run(ANNA, first.id)
     await jobs.submission.submit(ANNA, posted())
+
+
+async def test_who_would_run_is_told_why_not_rather_than_that_too_many_are_pending(
+    house: House,
+) -> None:
+    jobs = house.service(max_pending=1, max_queued=1, max_day_shots=100)
+    await jobs.submission.submit(ANNA, posted(SHOTS="60", **RUN))
+    old = await jobs.submission.submit(ANNA, posted(SHOTS="60"))
+    with pytest.raises(QuotaExceeded, match="1 job of this owner waits or runs already"):
+        await jobs.submission.submit(ANNA, posted(SHOTS="40", **RUN))
+    with pytest.raises(QuotaExceeded, match="60 of the 100 shots that this owner may have"):
+        await jobs.submission.submit(ANNA, posted(SHOTS="41", **RUN))
+    with pytest.raises(QuotaExceeded, match="too many for 101 more; ask for less"):
+        await jobs.submission.submit(ANNA, posted(SHOTS="101", **RUN))
+    await jobs.control.run(ANNA, old.id)
+    held = await house.job(old.id)
+    assert held.message is not None
+    assert "60 of the 100 shots that this owner may have" in held.message
+    assert await files(house) == []

@@ -290,6 +290,16 @@ async def test_all_of_a_request_is_done(store: JobStore) -> None:
 async def test_an_empty_run_id_takes_it_away(store: JobStore) -> None:
     job = await added(store, run_id="old")
     assert (await store.control.apply(job.id, Change(run_id=""))).run_id is None
+
+
+async def test_who_follows_events_is_told_of_another_run_id_or_name_once(store: JobStore) -> None:
+    job = await added(store, run_id="old")
+    for change in (Change(run_id="new"), Change(name="n"), Change(run_id="new", name="n")):
+        before = await store.outbox.newest()
+        await store.control.apply(job.id, change)
+        told = await store.outbox.since("anna", everybody=False, after=before)
+        # The last changes nothing any more.
+        assert [item.job_id for item in told] == ([] if change.run_id and change.name else [job.id])
     assert await store.control.apply(job.id, Change()) == await store.reading.head(job.id)
 
 

@@ -100,7 +100,7 @@ def test_engines_agree_with_an_exact_calculation(
     for method in Method:
         if method is Method.TRAJECTORIES or (method is Method.STABILIZER and names is GENERAL):
             continue
-        order = simulator._order(circuit, of_circuit(circuit), method, options())
+        order = simulator._routing.order(circuit, of_circuit(circuit), method, options())
         for engine in engines():
             if engine.takes(order):
                 found, approximate = engine.expectations(engine.prepare(order), order, wanted)

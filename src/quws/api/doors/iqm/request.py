@@ -18,6 +18,7 @@ from quws.api.kit.body import MalformedBody
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.parameters.posted import Posted
+from quws.domain.words import first_fault
 
 METADATA = "iqm"
 """Under which name the metadata of a job has what the request said beside its circuits."""
@@ -66,9 +67,9 @@ def read_request(body: bytes) -> CircuitsRequest:
     try:
         return CircuitsRequest.model_validate(from_json(body, allow_inf_nan=False))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"]))[:60]
-        raise MalformedBody(f"the request is not right at '{place}': {first['msg']}") from None
+        place, why = first_fault(error)
+        where = f" at '{place[:60]}'" if place else ""
+        raise MalformedBody(f"the request is not right{where}: {why}") from None
     except ValueError as error:
         raise MalformedBody(f"the request is no JSON: {str(error)[:200]}") from None
 
