@@ -43,6 +43,13 @@ class PrimitivesOnly(AerSimulator):
         raise NotImplementedError("Support for backend.run() has been removed; use a primitive")
 
 
+class Broken(AerSimulator):
+    """Cannot run anything today."""
+
+    def run(self, circuits: Any, **options: Any) -> Any:
+        raise RuntimeError("the fridge is warm")
+
+
 class Provider:
     """Has a backend to give."""
 

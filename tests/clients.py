@@ -12,18 +12,43 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_cache_path
 from programs import NoTool, uv
 
+_ROOT = Path(__file__).parents[1]
 _WALKS = Path(__file__).parent / "real_clients"
+_EXTRAS = ("iqm", "qrmi", "superstaq")
+"""Of those that add adapters: one environment can have them all."""
 _SECONDS = 200
 
 
-def python_with(*packages: str) -> Path:
+def python_with_extras() -> Path:
+    """Return the Python of an environment that has this quws, and the vendors' packages.
+
+    Raises
+    ------
+    NoTool
+        They cannot be installed.
+
+    """
+    wanted = f"{_ROOT}[{','.join(_EXTRAS)}]"
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    return python_with("--editable", wanted, made_of=json.dumps(project))
+
+
+def python_with(*packages: str, made_of: str = "") -> Path:
     """Return the Python of an environment that has these packages, and no others by name.
+
+    Parameters
+    ----------
+    made_of
+        What it must be made anew for when it changes.
 
     Raises
     ------
@@ -34,7 +59,8 @@ def python_with(*packages: str) -> Path:
     place = os.environ.get("QUWS_TEST_CLIENTS")
     cache = Path(place) if place else user_cache_path("quws") / "test-clients"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    key = hashlib.sha256(" ".join([version, *packages]).encode()).hexdigest()[:12]
+    wanted = [version, *packages, *([made_of] if made_of else [])]
+    key = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:12]
     folder = cache / key
     python = folder / "bin" / "python"
     cache.mkdir(parents=True, exist_ok=True)
@@ -49,8 +75,13 @@ def python_with(*packages: str) -> Path:
     return python
 
 
-def walk(python: Path, script: str, *arguments: str) -> Any:
-    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON."""
+def walk(
+    python: Path, script: str, *arguments: str, more: Mapping[str, str] = MappingProxyType({})
+) -> Any:
+    """Run a script of ``real_clients`` in an environment; return what it prints, which is JSON.
+
+    ``more`` are further variables that it has.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -58,7 +89,7 @@ def walk(python: Path, script: str, *arguments: str) -> Any:
     }
     done = subprocess.run(
         [str(python), str(_WALKS / script), *arguments],
-        env=kept,
+        env=kept | dict(more),
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""The script that writes the reference, as a module."""
+"""The scripts that write what is committed, as modules."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from types import ModuleType
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "tools/reference.py"
-    spec = importlib.util.spec_from_file_location("reference", path)
+def _load(name: str) -> ModuleType:
+    path = Path(__file__).parents[1] / f"tools/{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-reference = _load()
+reference = _load("reference")
+protocol = _load("protocol")

@@ -28,8 +28,10 @@ from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, Refusal
 from quws.domain.job import Claim, Job, TimelineEntry
 from quws.domain.parameters.posted import Posted
+from quws.domain.payloads import as_text
 from quws.domain.policy import Policy
 from quws.domain.quotas import NO_RULES, QuotaRules
+from quws.domain.rewritten import Rewritten
 from quws.domain.targets import Feature, TargetDescription, TargetKind
 from quws.services.checker import CircuitChecker
 from quws.services.jobs.service import JobService
@@ -195,10 +197,19 @@ class ToldFacts(CircuitChecker):
         return split(file, limits, most)
 
     @override
-    async def as_qpy(
-        self, caller: Caller, circuits: list[str], language: Language, limits: CircuitLimits
-    ) -> list[bytes]:
-        return [f"QISKIT {text}".encode() for text in circuits]
+    async def rewrite(
+        self,
+        caller: Caller,
+        compiled: list[str],
+        sources: list[str],
+        language: Language,
+        limits: CircuitLimits,
+        *,
+        together: bool = False,
+    ) -> list[Rewritten | None]:
+        return [
+            Rewritten(text=as_text(f"QISKIT {text}".encode()), final={0: 1}) for text in compiled
+        ]
 
     @override
     async def draw(

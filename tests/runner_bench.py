@@ -123,6 +123,7 @@ class Device(RemoteTarget):
     def __init__(self) -> None:
         super().__init__("device")
         self.asked: list[str] = []
+        self.on_prepare: list[Step] = [None]
         self.on_submit: list[Step] = ["theirs"]
         self.on_find: list[Step] = [None]
         self.on_poll: list[Step] = [RemoteState(RemoteStatus.DONE)]
@@ -140,6 +141,10 @@ class Device(RemoteTarget):
     @override
     def load(self) -> None:
         pass
+
+    @override
+    def prepare(self) -> None:
+        _next(self.on_prepare)
 
     @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:

@@ -80,6 +80,19 @@ class Settings(BaseSettings):
         description="Which protocols of other services are spoken as well, as a JSON list; [] for"
         " UWS alone.",
     )
+    grpc_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port on which the API serves IQM's gRPC services as well, at the address of"
+        " HTTP; 0 for none. It needs the extra 'grpc'.",
+    )
+    grpc_certificate: Path | None = Field(
+        None,
+        description="PEM file with the certificate of the gRPC port, and those that it was signed"
+        " by: then it is TLS.",
+    )
+    grpc_key: Path | None = Field(None, description="PEM file with the key of that certificate.")
     sqlite_full_sync: bool = Field(
         False, description="SQLite: lose nothing in a power cut, at one disk sync per write."
     )

@@ -9,8 +9,6 @@ from clients import python_with, walk
 from commands import quws
 from harness import Service
 
-from quws.domain.circuits import Language
-
 pytestmark = pytest.mark.real_clients
 
 older = pytest.mark.older_clients
@@ -22,10 +20,16 @@ def token(closed: Service) -> str:
     return quws(closed, "token", "create", "ella", "--label", "doors").split()[-1]
 
 
-def iqm_client_walk(closed: Service, token: str, version: str) -> None:
+@pytest.fixture(scope="module")
+def tokens(closed: Service, token: str) -> tuple[str, str]:
+    """A token of ella, and one of bob."""
+    return token, quws(closed, "token", "create", "bob", "--label", "doors").split()[-1]
+
+
+def iqm_client_walk(closed: Service, tokens: tuple[str, str], version: str) -> None:
     """What each release of IQM's client is told."""
     python = python_with(f"iqm-client=={version}")
-    told = walk(python, "iqm_walk.py", "client,waiting", closed.url, token)
+    told = walk(python, "iqm_walk.py", "client,waiting", closed.url, *tokens)
     one = told["client"]
     assert one["end"] == one["again"] == "completed"
     # alice is 1 and bob 0, in the order in which they are measured.
@@ -47,25 +51,26 @@ def iqm_client_walk(closed: Service, token: str, version: str) -> None:
     assert "SHOTS must be at most" in one["too many"][1], one["too many"]
     two = told["waiting"]
     assert (two["running"], two["waiting"], two["ahead"]) == ("processing", "waiting", 0)
+    assert (two["places"], two["place"]) == ([0, 1], 0)
     assert two["cancelled waiting"] == two["cancelled running"] == "cancelled"
     assert "ABORT needs a job that is not over" in two["cancelled again"][1]
 
 
-def test_iqm_client_36(closed: Service, token: str) -> None:
-    iqm_client_walk(closed, token, "36.0.0")
+def test_iqm_client_36(closed: Service, tokens: tuple[str, str]) -> None:
+    iqm_client_walk(closed, tokens, "36.0.0")
 
 
 @older
 @pytest.mark.parametrize("version", ["33.0.5", "34.0.1", "35.0.0"])
-def test_iqm_client_of_before(closed: Service, token: str, version: str) -> None:
-    iqm_client_walk(closed, token, version)
+def test_iqm_client_of_before(closed: Service, tokens: tuple[str, str], version: str) -> None:
+    iqm_client_walk(closed, tokens, version)
 
 
 @older
 @pytest.mark.parametrize("version", ["36.0.0", "33.0.5"])
-def test_iqm_provider_and_sampler(closed: Service, token: str, version: str) -> None:
+def test_iqm_provider_and_sampler(closed: Service, tokens: tuple[str, str], version: str) -> None:
     python = python_with(f"iqm-client[qiskit,cirq]=={version}")
-    told = walk(python, "iqm_walk.py", "qiskit,cirq", closed.url, token)
+    told = walk(python, "iqm_walk.py", "qiskit,cirq", closed.url, *tokens)
     assert told["qiskit"] == {"counts": {"101": 9}, "again": {"101": 9}}
     assert told["cirq"] == {"histogram": {"1": 6}}
 
@@ -119,13 +124,3 @@ def test_iqm_client_by_its_old_protocol(closed: Service, token: str) -> None:
 @older
 def test_iqm_client_that_knows_no_tokens(service: Service) -> None:
     cocos_walk("13.4", service.url)
-
-
-@older
-@pytest.mark.skipif("CIRQ-JSON" not in set(Language), reason="Cirq's circuits are not read yet")
-@pytest.mark.parametrize("version", ["v0.3.0", "v0.2.0"])
-def test_superstaq_service(closed: Service, token: str, version: str) -> None:
-    python = python_with("cirq-superstaq==0.5.70", "qiskit-superstaq==0.5.70")
-    told = walk(python, "superstaq_walk.py", version, "cirq", closed.url, token)
-    assert (told["counts"], told["inputs"]) == ({"01": 5}, True)
-    assert set(told["both"]) <= {"00", "11"}

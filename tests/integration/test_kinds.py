@@ -90,6 +90,8 @@ def test_errors_are_mitigated_beside_what_was_measured(http: httpx.Client) -> No
     assert circuit["mitigation"] == ["readout"] and wrong > 0.08
     assert abs(circuit["mitigated"]["01"] + circuit["mitigated"]["10"]) < wrong / 2
     assert "Without readout errors" in http.get(job, headers={"Accept": "text/html"}).text
+    table = http.get(f"{job}/results/counts", params={"RESPONSEFORMAT": "csv"}).text
+    assert table.startswith("circuit,outcome,count,fraction,mitigated\r\n0,")
 
 
 @pytest.mark.parametrize(

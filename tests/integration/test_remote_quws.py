@@ -146,7 +146,10 @@ def test_a_circuit_that_fails_there_is_told_of_here(http: httpx.Client) -> None:
     assert found[0]["counts"] == {"1": 50}
     assert [item.get("missing") is None for item in found] == [True, False, True]
     assert wait(http, stopped) == "ERROR"
-    assert "an angle has no value" in job_json(http, stopped)["errors"][0]["message"]
+    told = job_json(http, stopped)
+    assert "an angle has no value" in told["errors"][0]["message"]
+    (versions,) = [item["message"] for item in told["timeline"] if item["status"] == "versions"]
+    assert "quws 0.1.0" in versions
 
 
 def test_circuits_are_compiled_there(http: httpx.Client, other: Other) -> None:

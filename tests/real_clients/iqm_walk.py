@@ -1,8 +1,8 @@
 """Walks through a service with IQM's own client. Runs in an environment that has it.
 
-    python iqm_walk.py PART URL TOKEN
+    python iqm_walk.py PART URL TOKEN OTHERS
 
-It prints one JSON object: what the client was told.
+OTHERS is the token of another user. It prints one JSON object: what the client was told.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def first_of(circuit: Any) -> list[str]:
 
 
 def endless() -> Any:
-    """Keeps the simulator busy for minutes."""
-    names = [f"QB{index}" for index in range(1, 23)]
+    """Keeps the simulator busy for half a minute or more."""
+    names = [f"QB{index}" for index in range(1, 25)]
     steps: list[Any] = []
     for layer in range(300):
         steps += [("prx", (name,), {"angle": 0.3 + layer, "phase": 0.1}) for name in names]
@@ -79,7 +79,7 @@ def endless() -> Any:
     return circuit("endless", *steps, measure("m", *names))
 
 
-def client(url: str, token: str) -> dict[str, Any]:
+def client(url: str, token: str, others: str) -> dict[str, Any]:
     """A batch from its submission to its end, and what cannot be done."""
     iqm = connect(url, token)
     batch = [
@@ -133,8 +133,8 @@ def client(url: str, token: str) -> dict[str, Any]:
     return told
 
 
-def waiting(url: str, token: str) -> dict[str, Any]:
-    """Jobs that wait and run, and are cancelled. Another owner's come after them."""
+def waiting(url: str, token: str, others: str) -> dict[str, Any]:
+    """Jobs that wait and run, and are cancelled; and who of two users comes first."""
     iqm = connect(url, token)
     first = iqm.submit_circuits([endless()], shots=1)
     second = iqm.submit_circuits([endless()], shots=1)
@@ -143,17 +143,28 @@ def waiting(url: str, token: str) -> dict[str, Any]:
         pass
     told = {"running": status(first), "waiting": status(second)}
     told["ahead"] = data(second).queue_position
-    second.cancel()
-    told["cancelled waiting"] = status(second)
+    third = connect(url, others).submit_circuits([endless()], shots=1)
+
+    def place(job: Any) -> int:
+        status(job)
+        return int(data(job).queue_position)
+
+    before, after = sorted((second, third), key=place)
+    told["places"] = [place(before), place(after)]
+    before.cancel()
+    told["cancelled waiting"] = status(before)
+    told["place"] = place(after)
+    after.cancel()
     first.cancel()
     told["cancelled running"] = status(first)
     told["cancelled again"] = refused(first.cancel)
     for job in (first, second):
         iqm.delete_job(job.job_id)
+    connect(url, others).delete_job(third.job_id)
     return told
 
 
-def qiskit(url: str, token: str) -> dict[str, Any]:
+def qiskit(url: str, token: str, others: str) -> dict[str, Any]:
     """Qiskit's circuits by IQM's provider."""
     from iqm.qiskit_iqm import IQMProvider
     from qiskit import QuantumCircuit, transpile
@@ -169,7 +180,7 @@ def qiskit(url: str, token: str) -> dict[str, Any]:
     return {"counts": found.get_counts(), "again": again.result().get_counts()}
 
 
-def cirq(url: str, token: str) -> dict[str, Any]:
+def cirq(url: str, token: str, others: str) -> dict[str, Any]:
     """Cirq's circuits by IQM's sampler."""
     import cirq
     from iqm.cirq_iqm.iqm_sampler import IQMSampler
@@ -186,5 +197,5 @@ def cirq(url: str, token: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parts = {part.__name__: part for part in (client, waiting, qiskit, cirq)}
-    names, url, token = sys.argv[1:]
-    print(json.dumps({name: parts[name](url, token) for name in names.split(",")}))
+    names, *arguments = sys.argv[1:]
+    print(json.dumps({name: parts[name](*arguments) for name in names.split(",")}))

@@ -11,6 +11,15 @@ import typer
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+Grpc = Annotated[
+    int | None,
+    typer.Option(
+        "--grpc",
+        help="Port to serve IQM's gRPC services on as well; else QUWS_GRPC_PORT.",
+        min=1,
+        max=65535,
+    ),
+]
 Anonymous = Annotated[
     bool,
     typer.Option(
@@ -33,6 +42,12 @@ def use(data: Path | None) -> None:
     """Let the settings of this process, and of those it starts, have this data folder."""
     if data is not None:
         os.environ["QUWS_DATA"] = str(data.absolute())
+
+
+def use_grpc(port: int | None) -> None:
+    """Let this process, and those it starts, serve gRPC on this port."""
+    if port is not None:
+        os.environ["QUWS_GRPC_PORT"] = str(port)
 
 
 def data_option(data: Path | None) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from quws.cli.command import main
 from quws.cli.configuration import read_settings, refuse_public
-from quws.cli.options import Anonymous, Host, Port, stop, use
+from quws.cli.options import Anonymous, Grpc, Host, Port, stop, use, use_grpc
 from quws.processes.serve import Original, Supervisor
 from quws.targets import ConfigError
 
@@ -21,11 +21,13 @@ def serve(
     data: Annotated[
         Path | None, typer.Option(help="Folder for everything that is kept.", file_okay=False)
     ] = None,
+    grpc: Grpc = None,
     allow_anonymous: Anonymous = False,
 ) -> None:
     """Run everything on this machine: API, workers, periodic task and a private Valkey."""
     refuse_public(host, allow_anonymous=allow_anonymous)
     use(data)
+    use_grpc(grpc)
     try:
         supervisor = Supervisor(read_settings(), host, port, Original(load_parts, main))
     except ConfigError as error:

@@ -10,6 +10,8 @@ from quws.cli.running import die_with_supervisor
 from quws.main import create_app
 from quws.processes.api import run_server
 from quws.processes.backends import check_database
+from quws.processes.grpc_place import grpc_place
+from quws.processes.listening import CannotListen, ensure_listenable
 from quws.processes.runtime import configure_telemetry
 from quws.store.database import StoreUnavailable
 
@@ -21,10 +23,13 @@ def serve_api(host: str, port: int, *, allow_anonymous: bool) -> None:
     die_with_supervisor()
     try:
         settings = read_settings()
+        place = grpc_place(settings, host)
+        if place is not None:
+            ensure_listenable(host, place.port, "--grpc")
         # Here, since the server would wrap the sentence into a traceback.
         asyncio.run(check_database(settings))
         known = {"allowed_hosts": [*settings.allowed_hosts, host]}
-        service = create_app(settings.model_copy(update=known))
-    except (StoreUnavailable, ValueError) as error:
+        service = create_app(settings.model_copy(update=known), grpc=place)
+    except (StoreUnavailable, CannotListen, ValueError) as error:
         stop(str(error))
     run_server(service, host, port, settings.max_connections)

@@ -65,6 +65,8 @@ class Extent:
     """Its shots that were counted, and that are listed."""
     width: int = 0
     """How many bits its first outcome has."""
+    mitigation: tuple[str, ...] = ()
+    """The ways in which errors of it were mitigated."""
 
 
 def extents(chunks: Iterable[bytes]) -> list[Extent]:
@@ -84,8 +86,9 @@ def extents(chunks: Iterable[bytes]) -> list[Extent]:
             first = next(iter(part.counts or part.memory), "")
             width = len(first.replace(" ", ""))
         if part.last:
-            registers = part.outcome().registers
-            found.append(Extent(part.index, registers, counted, listed, width))
+            rest = part.outcome()
+            ways = tuple(rest.mitigation or ())
+            found.append(Extent(part.index, rest.registers, counted, listed, width, ways))
             counted = listed = width = 0
     return found
 

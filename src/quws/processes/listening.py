@@ -11,8 +11,10 @@ class CannotListen(Exception):
     """With a sentence that says why, and what to do."""
 
 
-def ensure_listenable(host: str, port: int) -> None:
+def ensure_listenable(host: str, port: int, option: str = "--port") -> None:
     """Make sure that a process of this user can listen on an address.
+
+    ``option`` is that which gives another port.
 
     Raises
     ------
@@ -34,20 +36,20 @@ def ensure_listenable(host: str, port: int) -> None:
             f"there is no address '{host}'; give --host an address of this machine"
         ) from None
     except OSError as error:
-        raise CannotListen(_sentence(error, host, port)) from None
+        raise CannotListen(_sentence(error, host, port, option)) from None
 
 
-def _sentence(error: OSError, host: str, port: int) -> str:
+def _sentence(error: OSError, host: str, port: int, option: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
-                f"port {port} of {host} is in use by another program; end that one, or give --port"
-                " another number"
+                f"port {port} of {host} is in use by another program; end that one, or give"
+                f" {option} another number"
             )
         case errno.EADDRNOTAVAIL:
             return f"{host} is not an address of this machine; give --host one that is"
         case errno.EACCES:
-            return f"this user may not listen on port {port}; give --port a number above 1023"
+            return f"this user may not listen on port {port}; give {option} a number above 1023"
         case number:
             reason = os.strerror(number) if number else str(error)
             return f"port {port} of {host} cannot be listened on: {reason}"

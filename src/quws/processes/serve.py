@@ -25,6 +25,7 @@ from typing import NoReturn, TextIO
 from quws import __version__
 from quws.bus.server import NoServer, ValkeyServer
 from quws.processes.forked import Forked, can_fork, fork, share_memory
+from quws.processes.grpc_place import grpc_place
 from quws.processes.listening import CannotListen, ensure_listenable
 from quws.processes.private import keep_private
 from quws.processes.stopping import StopSignal
@@ -126,6 +127,7 @@ class Supervisor:
                     self._say(sentence)
                 # Before anything starts: what answers there would be taken for the service.
                 ensure_listenable(self._host, self._port)
+                self._ensure_grpc()
                 try:
                     self._prepare()
                     self._supervise()
@@ -135,6 +137,14 @@ class Supervisor:
             print(f"quws: {error}", file=sys.stderr)  # noqa: T201
             return 1
         return 0
+
+    def _ensure_grpc(self) -> None:
+        try:
+            place = grpc_place(self._settings, self._host)
+        except ValueError as error:
+            raise _CannotServe(str(error)) from None
+        if place is not None:
+            ensure_listenable(place.host, place.port, "--grpc")
 
     @contextlib.contextmanager
     def _lock(self):  # type: ignore[no-untyped-def]

@@ -20,10 +20,11 @@ from quws.sandbox.messages import (
     CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsRewritten,
     DrawCircuit,
+    RewriteCircuits,
     SplitCircuits,
     ToChild,
-    WriteQpy,
 )
 from quws.sandbox.roles import Connection, Role, unexpected
 
@@ -78,10 +79,11 @@ class CheckRole(Role):
     def load(self) -> None:
         from quws.circuits.alike import Alike  # noqa: PLC0415
         from quws.circuits.drawing import draw  # noqa: PLC0415
-        from quws.circuits.formats.qpy_files import split, write  # noqa: PLC0415
+        from quws.circuits.formats.qpy_files import split  # noqa: PLC0415
         from quws.circuits.native import check_native  # noqa: PLC0415
         from quws.circuits.parse import read  # noqa: PLC0415
         from quws.circuits.several import facts_of  # noqa: PLC0415
+        from quws.runner.rewriting import rewritten  # noqa: PLC0415
 
         parse = load_parsers()
 
@@ -111,7 +113,7 @@ class CheckRole(Role):
         self._read = read
         self._draw = draw
         self._split = split
-        self._write = write
+        self._rewritten = rewritten
 
     @override
     def warm(self) -> None:
@@ -120,7 +122,7 @@ class CheckRole(Role):
 
     @override
     def handle(self, request: ToChild, connection: Connection) -> bool:
-        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits | WriteQpy):
+        if not isinstance(request, CheckCircuits | DrawCircuit | SplitCircuits | RewriteCircuits):
             raise unexpected(request)
         confine.limit(
             memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds, file_bytes=0
@@ -133,12 +135,8 @@ class CheckRole(Role):
             if isinstance(request, SplitCircuits):
                 connection.send(self._parts(request))
                 return True
-            if isinstance(request, WriteQpy):
-                files = []
-                for index, source in enumerate(request.circuits):  # noqa: B007
-                    found = self._read(source, request.language, request.limits)
-                    files.append(as_text(self._write(found.circuit)))
-                connection.send(CircuitFiles(files=files))
+            if isinstance(request, RewriteCircuits):
+                connection.send(CircuitsRewritten(circuits=self._rewritten(request)))
                 return True
             alike = self._alike(request)
             facts: list[CircuitFacts] = []

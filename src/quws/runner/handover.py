@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from quws.domain.circuits import MOST_NOTES
 from quws.domain.errors import Refusal
 from quws.domain.failures import Failure
 from quws.domain.options import RunOptions
@@ -31,6 +32,7 @@ from quws.sandbox.messages import (
     Go,
     InDoubt,
     KnownHandover,
+    Note,
     NotSubmitted,
     Progress,
     Submitted,
@@ -52,6 +54,7 @@ T = TypeVar("T")
 
 _NO_REASON = "no reason given"
 _LONGEST_PAUSE = 5.0
+_LONGEST_SENTENCE = 500
 _GO_SECONDS = 10.0
 """How old the worker's leave to submit may be: later the job may be somebody else's."""
 
@@ -153,6 +156,7 @@ class RemoteRun:
             time.sleep(min(left, self._target.poll_seconds))
 
     def _submitted(self) -> str:
+        self._persistently(self._target.prepare)
         sent = self._circuits()
         self._left_out = sent.left_out
         pause = self._target.poll_seconds
@@ -212,13 +216,17 @@ class RemoteRun:
     # -- looking after it -------------------------------------------------------
 
     def _wait(self, handle: str) -> None:
-        calibrated = False
+        known, asked = False, False
         while True:
             state = self._persistently(lambda: self._target.poll(handle))
             self._tell_waiting(state.status is RemoteStatus.QUEUED)
-            if not calibrated and state.status in (RemoteStatus.RUNNING, RemoteStatus.DONE):
-                calibrated = True
-                self._calibrate(handle)
+            # It may not be told yet when the job has just begun.
+            done = state.status is RemoteStatus.DONE
+            if not known and (done or (state.status is RemoteStatus.RUNNING and not asked)):
+                asked, known = True, self._calibrate(handle)
+            if state.status not in (RemoteStatus.QUEUED, RemoteStatus.RUNNING):
+                for note in state.notes[:MOST_NOTES]:
+                    self._connection.send(Note(sentence=note[:_LONGEST_SENTENCE]))
             match state.status:
                 case RemoteStatus.DONE:
                     self._say("fetching the results")
@@ -240,13 +248,14 @@ class RemoteRun:
             self._waiting = waiting
             self._connection.send(Waiting(waiting=waiting))
 
-    def _calibrate(self, handle: str) -> None:
+    def _calibrate(self, handle: str) -> bool:
         try:
             found = self._target.calibration_of(handle)
         except (ConnectionError, Gone):
-            return  # The results are worth more.
+            return False  # The results are worth more.
         if found is not None:
             self._connection.send(Calibrated(calibration=found))
+        return found is not None
 
     def _persistently(self, ask: Callable[[], T]) -> T:
         """Ask until the other side answers: that it is away is no fault of the job's."""
@@ -265,7 +274,7 @@ class RemoteRun:
     def _say(self, message: str) -> None:
         if message != self._said:
             self._said = message
-            self._connection.send(Progress(sentence=message[:500]))
+            self._connection.send(Progress(sentence=message[:_LONGEST_SENTENCE]))
 
 
 def cancel(target: RemoteTarget, key: str, handle: str | None) -> CancelAnswer:

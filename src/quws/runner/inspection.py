@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 
 from quws.domain.targets import TargetState, TargetStatus
+from quws.runner.versions import versions
 from quws.runner.work import one_line
 from quws.sandbox.messages import Inspected, NotInspected
 from quws.targets import Target, TargetConfig
@@ -26,4 +27,6 @@ def inspect(target: Target, config: TargetConfig) -> Inspected | NotInspected:
     except Exception as error:  # noqa: BLE001 - a device that does not answer takes no work
         state = TargetState(status=TargetStatus.OFFLINE, message=one_line(error))
         calibration = None
-    return Inspected(description=description, state=state, calibration=calibration)
+    return Inspected(
+        description=description, state=state, calibration=calibration, versions=versions()
+    )

@@ -124,10 +124,12 @@ class RunRole(Role):
             )
             self._run(work)
         except Failed as failed:
-            connection.send(JobFailed(error=failed.error, circuit=failed.circuit))
+            connection.send(
+                JobFailed(error=failed.error, circuit=failed.circuit, versions=versions())
+            )
             return failed.harmless
         except Refusal as refusal:
-            connection.send(JobFailed(error=refused(refusal)))
+            connection.send(JobFailed(error=refused(refusal), versions=versions()))
             return is_harmless(refusal)
         except MemoryError:
             connection.send(JobFailed(error=Failure.OUT_OF_MEMORY.error()))

@@ -18,6 +18,7 @@ from quws.domain.drawings import Drawing
 from quws.domain.job import JobError
 from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
+from quws.domain.rewritten import Rewritten
 from quws.domain.targets import Calibration, TargetDescription, TargetState
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
@@ -154,11 +155,13 @@ class SplitCircuits(_Read):
     most: int
 
 
-class WriteQpy(_Read):
-    """Write circuits as QPY."""
+class RewriteCircuits(_Read):
+    """Write compiled circuits in the language of their sources, perhaps in one file."""
 
-    kind: Literal["write_qpy"] = "write_qpy"
+    kind: Literal["rewrite"] = "rewrite"
     circuits: list[str]
+    sources: list[str]
+    together: bool = False
 
 
 class ReadCircuits(_Message):
@@ -193,7 +196,7 @@ ToChild = (
     | CheckCircuits
     | DrawCircuit
     | SplitCircuits
-    | WriteQpy
+    | RewriteCircuits
     | ReadCircuits
 )
 
@@ -288,12 +291,19 @@ class ResultsWritten(_Message):
     files: Annotated[list[ResultFile], Field(max_length=_MOST_FILES)]
 
 
+Versions = dict[
+    Annotated[str, Field(max_length=MOST_SAID)], Annotated[str, Field(max_length=MOST_SAID)]
+]
+"""The version of each library that a child has loaded for circuits, by its name."""
+
+
 class JobFailed(_Message):
     """The job ends in ERROR, because of one of its circuits where that is known."""
 
     kind: Literal["job_failed"] = "job_failed"
     error: JobError
     circuit: NonNegativeInt | None = None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NoRoom(_Message):
@@ -347,6 +357,7 @@ class Inspected(_Message):
     description: TargetDescription
     state: TargetState
     calibration: Calibration | None
+    versions: Versions = Field(default_factory=dict)
 
 
 class NotInspected(_Message):
@@ -363,7 +374,6 @@ class Cancellation(StrEnum):
     MISSING = "missing"
     """There is nothing at the other side, as far as that can be known now."""
     AGAIN = "again"
-    """It must be tried again."""
 
 
 class CancelAnswer(_Message):
@@ -402,6 +412,13 @@ class CircuitFiles(_Message):
     files: list[str]
 
 
+class CircuitsRewritten(_Message):
+    """Each circuit in the other language; None where it cannot be written in it."""
+
+    kind: Literal["circuits_rewritten"] = "circuits_rewritten"
+    circuits: list[Rewritten | None]
+
+
 class CircuitRefused(_Message):
     """A circuit cannot be read, or asks for too much; which one, and where in it."""
 
@@ -436,5 +453,6 @@ FromChild = (
     | CircuitsWritten
     | CircuitDrawn
     | CircuitFiles
+    | CircuitsRewritten
     | CircuitRefused
 )

@@ -118,6 +118,8 @@ class ChildPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._trouble: str | None = None
+        self.versions: dict[str, str] = {}
+        """Those of the libraries that they have loaded; known when one was asked."""
         self.apart = False
         """Whether others must read the texts of circuits for them; known with the first child."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quws.domain.caller import Caller
 from quws.domain.circuits import Language
+from quws.domain.rewritten import Rewritten
 from quws.domain.targets import TargetDescription
 from quws.services.checker import CircuitChecker
 
@@ -27,19 +28,29 @@ class Batches:
         """
         return await self._checker.split(caller, file, target.circuit_limits, target.max_circuits)
 
-    async def to_qpy(
-        self, caller: Caller, compiled: list[str], target: TargetDescription
-    ) -> list[bytes]:
-        """Return what circuits were compiled to for a target, in OpenQASM 3, as QPY files.
+    async def rewritten(
+        self,
+        caller: Caller,
+        compiled: list[str],
+        sources: list[str],
+        language: Language,
+        target: TargetDescription,
+        *,
+        together: bool = False,
+    ) -> list[Rewritten | None]:
+        """Return what circuits were compiled to for a target, in the language they were sent in.
+
+        None for one that cannot be written so. With ``together`` the first has all of them, where
+        a file can have several.
 
         Raises
         ------
         InvalidCircuit
-            One has something that cannot be read again.
+            It takes too long, or they are to be together and one cannot be written.
         Unavailable, TooManyRequests
             They cannot be written right now.
 
         """
-        return await self._checker.as_qpy(
-            caller, compiled, Language.OPENQASM_3, target.circuit_limits
+        return await self._checker.rewrite(
+            caller, compiled, sources, language, target.circuit_limits, together=together
         )

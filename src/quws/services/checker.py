@@ -18,6 +18,7 @@ from quws.domain.compiling import Native
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.domain.payloads import BINARY_TYPE, as_bytes
+from quws.domain.rewritten import Rewritten
 from quws.domain.words import counted
 from quws.sandbox import confine
 from quws.sandbox.child import Child, ChildLost, Owner
@@ -27,10 +28,11 @@ from quws.sandbox.messages import (
     CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsRewritten,
     DrawCircuit,
     FromChild,
+    RewriteCircuits,
     SplitCircuits,
-    WriteQpy,
 )
 from quws.sandbox.pool import ChildPool, ChildrenUnavailable
 from quws.sandbox.roles import unexpected
@@ -50,7 +52,7 @@ _CEILING = 6
 _AT_ONCE_CHARACTERS = 512 * 1024
 """Of many circuits, a child gets so many at once: all of them at once would be in memory again."""
 _KILLED = (None, -signal.SIGKILL)
-_Request = CheckCircuits | DrawCircuit | SplitCircuits | WriteQpy
+_Request = CheckCircuits | DrawCircuit | SplitCircuits | RewriteCircuits
 _log = structlog.get_logger(__name__)
 
 
@@ -224,35 +226,51 @@ class CircuitChecker:
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        return await self._files(caller, request, len(text))
+        (answer,) = await self._answers(caller, [request], len(text))
+        match answer:
+            case CircuitFiles(files=files):
+                return [as_bytes(found) or b"" for found in files]
+            case CircuitRefused() as refused:
+                raise _invalid(refused, 0, several=False)
+            case _:
+                raise unexpected(answer)
 
-    async def as_qpy(
-        self, caller: Caller, circuits: list[str], language: Language, limits: CircuitLimits
-    ) -> list[bytes]:
-        """Return each circuit as a QPY file.
+    async def rewrite(
+        self,
+        caller: Caller,
+        compiled: list[str],
+        sources: list[str],
+        language: Language,
+        limits: CircuitLimits,
+        *,
+        together: bool = False,
+    ) -> list[Rewritten | None]:
+        """Return compiled circuits, in OpenQASM 3, in the language of their sources.
+
+        With ``together`` the first one has all of them, where a file can have several.
 
         Raises
         ------
-        InvalidCircuit, Unavailable, TooManyRequests
+        InvalidCircuit
+            It takes too long. Else what cannot be written is None, but for ``together``.
+        Unavailable, TooManyRequests
             As with ``check``.
 
         """
-        request = WriteQpy(
-            circuits=circuits,
+        request = RewriteCircuits(
+            circuits=compiled,
+            sources=sources,
+            together=together,
             language=language,
             limits=limits,
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        return await self._files(caller, request, sum(map(len, circuits)))
-
-    async def _files(
-        self, caller: Caller, request: SplitCircuits | WriteQpy, characters: int
-    ) -> list[bytes]:
+        characters = sum(map(len, compiled)) + sum(map(len, sources))
         (answer,) = await self._answers(caller, [request], characters)
         match answer:
-            case CircuitFiles(files=files):
-                return [as_bytes(found) or b"" for found in files]
+            case CircuitsRewritten(circuits=circuits):
+                return circuits
             case CircuitRefused() as refused:
                 raise _invalid(refused, 0, several=False)
             case _:

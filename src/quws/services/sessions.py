@@ -178,7 +178,7 @@ class Sessions:
 
         """
         found = await self._store.get(session_id) if is_job_id(session_id) else None
-        if found is None or not caller.may_see(found.owner):
+        if found is None or found.owner != caller.name:
             raise InvalidParameter(
                 f"SESSION must be the id of one of your sessions, not '{session_id[:60]}'",
                 parameter="SESSION",

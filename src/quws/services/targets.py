@@ -55,8 +55,12 @@ class TargetService:
         """Return all targets by name."""
         return [await self._report(record) for record in await self._store.records()]
 
-    async def get(self, name: str) -> TargetReport:
-        """Return one target.
+    async def records(self) -> list[TargetRecord]:
+        """Return all targets by name, without their queues."""
+        return await self._store.records()
+
+    async def record(self, name: str) -> TargetRecord:
+        """Return one target without its queue.
 
         Raises
         ------
@@ -68,7 +72,18 @@ class TargetService:
         if record is None:
             known = ", ".join(item.name for item in await self._store.records()) or "none yet"
             raise NotFound(f"there is no target '{name[:60]}'; there are: {known}")
-        return await self._report(record)
+        return record
+
+    async def get(self, name: str) -> TargetReport:
+        """Return one target.
+
+        Raises
+        ------
+        NotFound
+            There is none of this name.
+
+        """
+        return await self._report(await self.record(name))
 
     async def set_status(
         self,
@@ -120,7 +135,7 @@ class TargetService:
             There is no such target.
 
         """
-        await self.get(name)
+        await self.record(name)
         return await self._store.calibrations(name)
 
     async def calibration(self, name: str, calibration_id: str) -> Calibration:
@@ -134,7 +149,7 @@ class TargetService:
         """
         found = await self._store.calibration(name, calibration_id)
         if found is None:
-            await self.get(name)
+            await self.record(name)
             raise NotFound(f"target {name} has no calibration '{calibration_id[:60]}'")
         return found
 

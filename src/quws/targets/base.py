@@ -286,6 +286,8 @@ class RemoteState:
     """How many of its circuits are done."""
     transient: bool = True
     """Of one that failed: whether the same may work when it is sent again."""
+    notes: Sequence[str] = ()
+    """What happened to it there, for the timeline once it is over."""
 
 
 class Gone(Exception):
@@ -312,6 +314,16 @@ class RemoteTarget(Target):
     """How long a submission that was cut off may still be under way, so that it is not there yet
     when it is looked for. Not waited for where the other side is idempotent.
     """
+
+    def prepare(self) -> None:
+        """Ask the other side for what compiling needs; called before the first circuit of a job.
+
+        Raises
+        ------
+        ConnectionError
+            It does not answer now.
+
+        """
 
     @abstractmethod
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST = 16
 """Ways to compile that are kept: to make the passes of one takes some milliseconds."""
+_SLOW_PLUGINS = ("iqm.qiskit_iqm",)
+"""It makes all machines that it can imitate, which takes 20 seconds."""
 _Way = tuple[int, tuple[int, ...] | None, bool]
 
 
@@ -37,6 +41,7 @@ class Compiler:
         self._seed = seed
         self._aligned = _is_aligned(target)
         self._ways: dict[_Way, Any] = {}
+        leave_out_plugins()
         for scheduled in (False, True)[: 1 + self._aligned]:
             self._passes((level, None, scheduled))
 
@@ -97,6 +102,18 @@ class Compiler:
         supported = self._target.instruction_supported
         made = placed(circuit, gates_of(self._target), width, places, supported)
         return Compiled(made, layout=places, changed=True, optimization=Optimization.NONE)
+
+
+def leave_out_plugins() -> None:
+    """Keep Qiskit from loading packages that add to its compiler and take long to load.
+
+    It loads whatever is installed, wanted or not. What is loaded by now has been asked for.
+    """
+    for name in _SLOW_PLUGINS:
+        # What is None here cannot be imported.
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    # Else it tells of each at each look.
+    logging.getLogger("stevedore").setLevel(logging.CRITICAL)
 
 
 def check_level(level: int) -> None:

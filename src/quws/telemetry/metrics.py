@@ -39,6 +39,13 @@ REQUEST_SECONDS = Histogram(
     ["method", "route"],
     buckets=_SHORT,
 )
+CALLS = Counter("quws_grpc_calls", "Calls by gRPC answered.", ["method", "status"])
+CALL_SECONDS = Histogram(
+    "quws_grpc_call_seconds",
+    "From a call by gRPC to the end of its answer, which may be a stream.",
+    ["method"],
+    buckets=_SHORT,
+)
 WAITING = Gauge("quws_waiting_clients", "Requests that wait for a job to change.")
 PHASES = Counter("quws_job_phases", "Jobs that came into a phase.", ["phase"])
 DELETED = Counter("quws_jobs_deleted", "Jobs that were deleted or destroyed.")
@@ -110,6 +117,13 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
     """Note an answer. ``route`` is the template of the path, never the path."""
     REQUESTS.labels(method, route, status).inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
+
+
+@_harmless
+def called(method: str, status: str, seconds: float) -> None:
+    """Note an answer by gRPC. ``method`` is that of a service that is here."""
+    CALLS.labels(method, status).inc()
+    CALL_SECONDS.labels(method).observe(seconds)
 
 
 @_harmless

@@ -30,6 +30,7 @@ from quws.domain.job import (
 )
 from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
+from quws.domain.versions import VERSIONS, in_words
 from quws.sandbox.child import Child
 from quws.store.database import StoreUnavailable
 from quws.store.jobs.publishing import NONE_FAILED
@@ -243,7 +244,9 @@ class HeldJob:
                 raise
             raise CircuitsAborted from None
 
-    async def fail(self, error: JobError, circuit: int | None = None) -> None:
+    async def fail(
+        self, error: JobError, circuit: int | None = None, versions: Mapping[str, str] | None = None
+    ) -> None:
         """End the job in ERROR, because of one of its circuits where that is known.
 
         Raises
@@ -251,6 +254,9 @@ class HeldJob:
         Fenced
 
         """
+        known = versions or self._place.children.versions
+        if known and self.child is not None:
+            self._gathered.note(self._entry(VERSIONS, in_words(known)))
         entry = self._entry("failed", error.message)
         await self._end(
             Phase.ERROR,

@@ -44,7 +44,8 @@ async def inspect(children: ChildPool) -> Inspected:
     except ChildLost as lost:
         raise InspectionFailed(f"its process died: {lost}") from None
     match answer:
-        case Inspected():
+        case Inspected(versions=versions):
+            children.versions = versions
             return answer
         case NotInspected(why=why):
             raise InspectionFailed(why)

@@ -183,7 +183,7 @@ class Run:
         except CircuitsAborted:
             return True
         if failure is not None:
-            await held.fail(failure.error, failure.circuit)
+            await held.fail(failure.error, failure.circuit, failure.versions)
         self._went_well = True
         return False
 

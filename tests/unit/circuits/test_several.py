@@ -58,7 +58,7 @@ def test_each_row_of_each_pub_is_a_circuit() -> None:
     # What differs in values alone is one object, of which all is asked once.
     assert len({id(item) for item in found}) == 3
     assert [item.name for item in found[1].registers] == ["alpha", "beta"]
-    at = read_to_bind(text, Language.PUBS, LIMITS)
+    at = read_to_bind(text, Language.PUBS, LIMITS).at
     assert probabilities(at({"circuit": 0})) == pytest.approx({"00": 0.5, "11": 0.5})
     # The columns go by the names of the parameters: a, and then the elements of the vector.
     rows = np.linspace(0, np.pi, 18).reshape(6, 3)
@@ -78,7 +78,7 @@ def test_the_order_of_parameters_is_qiskits_own() -> None:
     """Beyond the tenth element an order by text would be another one."""
     values = [0.1 * place for place in range(12)]
     text = text_for("sampler", [[in_qpy(turned(12)), in_numpy(values), 5]], TARGET)
-    made = read_to_bind(text, Language.PUBS, LIMITS)({"circuit": 0})
+    made = read_to_bind(text, Language.PUBS, LIMITS).at({"circuit": 0})
     assert [item.params[0] for item in made.data if item.name == "ry"] == pytest.approx(values)
 
 
@@ -102,7 +102,7 @@ def test_values_come_in_several_ways(values: Any) -> None:
     )
     text = text_for("sampler", [[source, values]], TARGET)
     assert len(facts_of(text, LIMITS)) == 1
-    made = read_to_bind(text, Language.PUBS, LIMITS)({"circuit": 0})
+    made = read_to_bind(text, Language.PUBS, LIMITS).at({"circuit": 0})
     # As Qiskit counts them, by their names.
     assert {item.name: item.params[0] for item in made.data if item.params} == pytest.approx(
         {"rx": 0.25, "rz": 0.5}

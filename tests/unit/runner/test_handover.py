@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -24,6 +25,7 @@ from quws.sandbox.messages import (
     InDoubt,
     KnownHandover,
     MessageFault,
+    Note,
     NotSubmitted,
     Progress,
     Submitted,
@@ -220,6 +222,36 @@ def test_waiting_is_told_when_it_begins_and_when_it_ends(device: Device, line: L
         Progress(sentence="running at the other side, 1 circuit done"),
         Progress(sentence="fetching the results"),
     ]
+
+
+def test_what_is_not_known_when_it_begins_is_asked_when_it_is_done(
+    device: Device, line: Line
+) -> None:
+    device.on_poll = [RUNNING, RUNNING, DONE]
+    device.on_calibration = [None, CALIBRATION]
+    run(device, line, known(begun=True, handle="theirs")).results()
+    assert line.heard()[1:] == [
+        Calibrated(calibration=CALIBRATION),
+        Progress(sentence="fetching the results"),
+    ]
+
+
+def test_what_happened_there_is_told_once_when_it_is_over(device: Device, line: Line) -> None:
+    device.on_poll = [
+        dataclasses.replace(RUNNING, notes=["sent"]),
+        dataclasses.replace(DONE, notes=["sent", "x" * 1000]),
+    ]
+    run(device, line, known(begun=True, handle="theirs")).results()
+    told = [item.sentence for item in line.heard() if isinstance(item, Note)]
+    assert told == ["sent", "x" * 500]
+
+
+def test_what_compiling_needs_is_asked_for_until_it_is_told(device: Device, line: Line) -> None:
+    device.on_prepare = [ConnectionError("away"), ConnectionError("away"), None]
+    line.go(2)
+    assert run(device, line).results() == [(0, [RESULT])]
+    assert "away" in str(line.heard()[0])
+    assert device.submissions == 1
 
 
 @pytest.mark.parametrize("error", [ConnectionError("away"), Gone("no such thing")])

@@ -15,6 +15,7 @@ from quws.domain.circuits import BatchFacts, CircuitLimits, Language
 from quws.domain.drawings import Drawing
 from quws.domain.errors import InvalidCircuit, TooLarge, TooManyRequests, Unavailable
 from quws.domain.payloads import as_bytes, as_text
+from quws.domain.rewritten import Rewritten
 from quws.runner.check import CheckRole
 from quws.sandbox.child import ChildLost, Owner
 from quws.sandbox.messages import (
@@ -23,10 +24,11 @@ from quws.sandbox.messages import (
     CircuitFiles,
     CircuitRefused,
     CircuitsChecked,
+    CircuitsRewritten,
     DrawCircuit,
     MessageFault,
+    RewriteCircuits,
     SplitCircuits,
-    WriteQpy,
 )
 from quws.sandbox.pool import ChildrenUnavailable
 from quws.services import checker as module
@@ -157,12 +159,18 @@ async def test_a_file_of_circuits_is_cut_by_one(checker_with: With) -> None:
 
 
 async def test_circuits_are_written_by_one(checker_with: With) -> None:
-    checker, children = checker_with(CircuitFiles(files=[as_text(b"QISKIT\x0d\xff")]))
-    found = await checker.as_qpy(ANNA, [CIRCUIT], Language.OPENQASM_2, LIMITS)
-    assert found == [b"QISKIT\x0d\xff"]
+    known = [Rewritten(text="{}", final={0: 1}), None]
+    refused = CircuitRefused(sentence="it is too large", line=None, column=None, circuit=0)
+    checker, children = checker_with(CircuitsRewritten(circuits=known), refused)
+    sources = ["{}", "[]"]
+    found = await checker.rewrite(ANNA, [CIRCUIT] * 2, sources, Language.CIRQ_JSON, LIMITS)
+    assert found == known
     (asked,) = children.asked
-    assert isinstance(asked, WriteQpy)
-    assert (asked.circuits, asked.language) == ([CIRCUIT], Language.OPENQASM_2)
+    assert isinstance(asked, RewriteCircuits)
+    assert (asked.circuits, asked.sources) == ([CIRCUIT] * 2, sources)
+    assert (asked.language, asked.together) == (Language.CIRQ_JSON, False)
+    with pytest.raises(InvalidCircuit, match=r"^it is too large$"):
+        await checker.rewrite(ANNA, [CIRCUIT], ["{}"], Language.CIRQ_JSON, LIMITS, together=True)
 
 
 async def test_what_is_refused_is_refused_where_it_stands(checker_with: With) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -147,6 +148,17 @@ async def test_one_that_is_idle_holds_others_off_for_its_limit_and_is_charged(
     mine = await queued(store, session=session)
     assert [item.id for item in await take(store)] == [other.id, mine.id], "it has its turn again"
     assert await state(store, session) is SessionState.ACTIVE
+
+
+async def test_workers_that_claim_at_once_take_its_jobs_each_once(store: JobStore) -> None:
+    session = await opened(store)
+    mine = [await queued(store, session=session) for _ in range(6)]
+    await queued(store, owner="bert", priority=1)
+    await take(store, 1)
+    found = await asyncio.gather(*(take(store, 1) for _ in range(8)))
+    taken = [claim.id for claims in found for claim in claims]
+    taken += [claim.id for claim in await take(store)]
+    assert sorted(taken) == [job.id for job in mine[1:]]
 
 
 async def test_a_batch_holds_nobody_off(store: JobStore) -> None:

@@ -93,7 +93,7 @@ def test_a_secret_that_is_not_there_is_named_without_a_value(tmp_path: Path) -> 
     [
         (
             "adapter='magic'",
-            "there is no adapter 'magic'; installed are: emulator, qiskit, remote,",
+            "there is no adapter 'magic'; installed are: emulator, iqm,",
         ),
         (
             "adapter='emulator'\noptions.devices='x'",

@@ -246,13 +246,15 @@ async def test_what_is_said_of_a_job_is_written(bench: Bench) -> None:
         Note(sentence="it is warm"),
         Progress(sentence="half of it"),
         Calibrated(calibration=calibration),
-        JobFailed(error=Failure.OUT_OF_MEMORY.error()),
+        JobFailed(error=Failure.OUT_OF_MEMORY.error(), versions={"qiskit": "2.2", "python": "3"}),
     )
     held = await bench.hold()
     await bench.run(held)
     job = await bench.job(held.id)
     assert (job.phase, job.error) == (Phase.ERROR, Failure.OUT_OF_MEMORY.error())
     assert job.calibration_id == "c1"
+    # As the results of one that is completed do.
+    assert "qiskit 2.2, python 3" in await bench.sentences(held.id)
     assert "it is warm" in await bench.sentences(held.id)
     assert bench.bus.phases[-1] is Phase.ERROR
     assert bench.rests == []

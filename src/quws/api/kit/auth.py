@@ -69,61 +69,30 @@ class AuthSettings:
     operators: frozenset[str] = frozenset()
 
 
-class Authentication:
-    """Finds out who asks, once, before anything else looks at a request.
+class Identification:
+    """Finds out who sends a request, whatever it is a request of."""
 
-    A client that sent no credentials gets a 401 with a challenge: STILTS and
-    browsers sign in only when they are asked to. One that sent wrong ones gets
-    it too, and is never served as somebody else.
-    """
-
-    def __init__(self, app: ASGIApp, settings: AuthSettings) -> None:
-        self._app = app
+    def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its caller, or challenge it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        state = scope.setdefault("state", {})
+    async def caller(self, request: Request) -> Caller:
+        """Return who asks, by the headers of a request and where it comes from.
+
+        Raises
+        ------
+        Unauthenticated
+            That is nobody who may, or the credentials are wrong.
+        Unavailable
+            Too many wrong ones were tried; or it cannot be looked at right now.
+
+        """
         asker = asker_of(request, self._settings.proxy_networks)
-        state["address"] = place_of(asker)
+        request.state.address = place_of(asker)
         if asker is not None:
             logs.note(client=str(asker))
-        try:
-            caller = await self._caller(request)
-        except (Unauthenticated, Unavailable) as refusal:
-            response = await self._refuse(request, refusal)
-            await response(scope, receive, send)
-            return
-        state["caller"] = Caller(caller.name, caller.operator, caller.credential, state["address"])
+        caller = await self._caller(request)
         logs.note(owner=caller.name)
-        await self._app(scope, receive, send)
-
-    async def _refuse(self, request: Request, refusal: Unauthenticated | Unavailable) -> Response:
-        if not isinstance(refusal, Unauthenticated):
-            return await refused(request, refusal)
-        challenges = self._challenges()
-        pages = pages_for(request)
-        if (
-            pages is not None
-            and self._settings.method is AuthMethod.USERS
-            and "authorization" not in request.headers
-        ):
-            # A page of ours asks, not the browser itself, which a Basic challenge would make do so.
-            challenges = _CHALLENGES[1:]
-            following = request.url.path
-            if request.url.query:
-                following += f"?{request.url.query}"
-            note_refusal(request, refusal.code, refusal.sentence)
-            response = await pages.sign_in(request, following if request.method == "GET" else "")
-        else:
-            response = await refused(request, refusal)
-        for challenge in challenges:
-            response.headers.append("WWW-Authenticate", challenge)
-        return response
+        return Caller(caller.name, caller.operator, caller.credential, address_of(request))
 
     async def _caller(self, request: Request) -> Caller:
         match self._settings.method:
@@ -201,6 +170,58 @@ class Authentication:
             and len(shown) == 1
             and hmac.compare_digest(shown[0].encode("latin-1"), secret)
         )
+
+
+class Authentication:
+    """Finds out who asks, once, before anything else looks at a request.
+
+    A client that sent no credentials gets a 401 with a challenge: STILTS and
+    browsers sign in only when they are asked to. One that sent wrong ones gets
+    it too, and is never served as somebody else.
+    """
+
+    def __init__(self, app: ASGIApp, settings: AuthSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._identification = Identification(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller, or challenge it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        scope.setdefault("state", {})
+        try:
+            request.state.caller = await self._identification.caller(request)
+        except (Unauthenticated, Unavailable) as refusal:
+            response = await self._refuse(request, refusal)
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _refuse(self, request: Request, refusal: Unauthenticated | Unavailable) -> Response:
+        if not isinstance(refusal, Unauthenticated):
+            return await refused(request, refusal)
+        challenges = self._challenges()
+        pages = pages_for(request)
+        if (
+            pages is not None
+            and self._settings.method is AuthMethod.USERS
+            and "authorization" not in request.headers
+        ):
+            # A page of ours asks, not the browser itself, which a Basic challenge would make do so.
+            challenges = _CHALLENGES[1:]
+            following = request.url.path
+            if request.url.query:
+                following += f"?{request.url.query}"
+            note_refusal(request, refusal.code, refusal.sentence)
+            response = await pages.sign_in(request, following if request.method == "GET" else "")
+        else:
+            response = await refused(request, refusal)
+        for challenge in challenges:
+            response.headers.append("WWW-Authenticate", challenge)
+        return response
 
     def _challenges(self) -> tuple[str, ...]:
         return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]

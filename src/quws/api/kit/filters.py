@@ -20,7 +20,7 @@ from quws.domain.times import parse_instant
 from quws.domain.words import cut
 
 MOST_OF_A_PAGE = 1000
-FILTERS = ("PHASE", "AFTER", "BEFORE", "LAST", "TAG", "RUNID", "TARGET", "TEXT")
+FILTERS = ("PHASE", "AFTER", "BEFORE", "LAST", "TAG", "RUNID", "TARGET", "SESSION", "TEXT")
 """The parameters that say which jobs are meant."""
 IN_PAGES = ("SORT", "LIMIT", "PAST")
 """The parameters of lists that have another order, or come in pages: JSON and pages."""

@@ -33,7 +33,7 @@ from quws.domain.times import format_instant
 _ROWS = 50
 _BULK = 200
 _TOLD = ("run", "abort", "delete", "label")
-_FILTERS = ("PHASE", "TEXT", "TAG", "RUNID", "TARGET", "AFTER", "BEFORE", "LAST", "SORT")
+_FILTERS = ("PHASE", "TEXT", "TAG", "RUNID", "TARGET", "SESSION", "AFTER", "BEFORE", "LAST", "SORT")
 
 
 async def list_page(request: Request, urls: Urls) -> Response:

@@ -144,8 +144,8 @@ async def get_list(request: Request) -> Response:
     """List the caller's jobs, newest first.
 
     PHASE (repeatable: any of them), AFTER and BEFORE (created later or earlier than this
-    instant), LAST (the first so many), TAG (repeatable: all of them), RUNID, TARGET and TEXT (in
-    name, run id or a tag) restrict the list, all together where several are given;
+    instant), LAST (the first so many), TAG (repeatable: all of them), RUNID, TARGET, SESSION and
+    TEXT (in name, run id or a tag) restrict the list, all together where several are given;
     IDEMPOTENCY-KEY leaves the one job that was made with that key. ARCHIVED
     jobs are listed only when PHASE asks for them. As JSON the list may be ordered (SORT)
     and come in pages (LIMIT); the header Link then has the next one. As XML it is as UWS has it:

@@ -6,6 +6,7 @@ which the keys stand; bit ``k`` of it is the qubit ``k`` of the measurement.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ _BEGINS = re.compile(r'\ufeff?[ \t\r\n]*+\{[ \t\r\n]*+"cirq_type"')
 _TYPE = "cirq_type"
 _DIGITS = re.compile(r"([0-9]+)")
 _LARGEST = 10**9
+_LONGEST_KEY = 50_000
+"""Without one of its own, a measurement's key has the names of all its qubits."""
 _PICO = 1e-12
 _KINDS = {"LineQubit": ["x"], "GridQubit": ["row", "col"], "NamedQubit": ["name"]}
 _SHOWN = 8
@@ -61,6 +64,29 @@ class CirqJson(Format):
         finish(reading.operations, 0, limits)
         inputs = {name: Input(item) for name, item in reading.values.parameters.items()}
         return Read(reading.circuit(), language, reading.operations, reading.notes(), inputs)
+
+
+class Asked(NamedTuple):
+    """A circuit, with what Cirq calls its measurements and qubits, in their orders."""
+
+    circuit: QuantumCircuit
+    keys: list[str]
+    qubits: str
+    """As JSON."""
+
+
+def asked_of(source: str, limits: CircuitLimits) -> Asked:
+    """Read a circuit together with the names that it has in Cirq.
+
+    Raises
+    ------
+    InvalidCircuit
+
+    """
+    CirqJson().guard(source, Language.CIRQ_JSON, limits)
+    reading = _Reading(limits)
+    reading.read(load(source))
+    return Asked(reading.circuit(), reading.keys(), reading.qubits())
 
 
 _Qubit = tuple[str, tuple[Any, ...]]
@@ -249,8 +275,8 @@ class _Reading:
         own = ["num_qubits", "invert_mask", "qid_shape", "confusion_map"]
         fields_of(value, at, [_TYPE, "key"], own)
         key = text_at(value["key"], f"{at}.key")
-        if not 1 <= len(key) <= LONGEST_KEY:
-            refuse_at(f"{at}.key", f"must have 1 to {LONGEST_KEY} characters")
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            refuse_at(f"{at}.key", f"must have 1 to {_LONGEST_KEY} characters")
         if key in self._keys:
             refuse_at(f"{at}.key", f"is {shown(key)}, as that of a measurement before it")
         if value.get("confusion_map"):
@@ -353,6 +379,18 @@ class _Reading:
             else:
                 made.append(operation, on, copy=False)
         return made
+
+    def keys(self) -> list[str]:
+        """List the keys of the measurements in the order of their registers."""
+        return list(self._keys)
+
+    def qubits(self) -> str:
+        """Write the qubits as Cirq does, in its order."""
+        found = []
+        for kind, place in self._ordered():
+            fields = place[1:] if kind == "NamedQubit" else place
+            found.append({_TYPE: kind, **dict(zip(_KINDS[kind], fields, strict=True))})
+        return json.dumps(found, separators=(",", ":"))
 
     def notes(self) -> list[str]:
         """Tell what was read in another way than it stands there."""

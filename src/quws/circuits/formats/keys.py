@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from quws.circuits.formats.json_text import shown
 
 LONGEST_KEY = 100
-"""Characters of a measurement's key, which is the name of a register."""
+"""Characters of a measurement's key that is the name of a register."""
+_CUT = 60
+"""Characters that are left of the name of a longer one."""
 _NAME = re.compile(r"[^\W\d]\w*")
 _NAMED = 5
 """Renamed keys that a note tells of."""
@@ -17,12 +19,14 @@ _NAMED = 5
 def register_names(keys: Iterable[str]) -> dict[str, str]:
     """Give each key a name that a register can have: its own, where that is one."""
     keys = list(keys)
-    found = {key: key for key in keys if _NAME.fullmatch(key)}
+    found = {key: key for key in keys if len(key) <= LONGEST_KEY and _NAME.fullmatch(key)}
     taken = set(found)
     for key in keys:
         if key not in found:
             name = re.sub(r"\W", "_", key)
             name = name if _NAME.fullmatch(name) else f"m_{name}"
+            if len(name) > LONGEST_KEY:
+                name = f"{name[:_CUT]}_"
             while name in taken:
                 name += "_"
             taken.add(name)

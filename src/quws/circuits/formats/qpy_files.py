@@ -20,10 +20,10 @@ NEWEST = 15
 """From the next version on a file has a table of where its circuits are, and is written anew."""
 
 
-def write(circuit: QuantumCircuit) -> bytes:
-    """Write a circuit, in the version that the oldest clients read whom this service serves."""
+def write(*circuits: QuantumCircuit) -> bytes:
+    """Write circuits, in the version that the oldest clients read whom this service serves."""
     file = io.BytesIO()
-    qpy.dump(circuit, file, version=OLDEST)
+    qpy.dump(list(circuits), file, version=OLDEST)
     return file.getvalue()
 
 

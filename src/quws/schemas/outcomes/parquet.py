@@ -66,4 +66,5 @@ def _about(frame: Frame) -> dict[str, str]:
         "bit_order": BIT_ORDER,
         "registers": json.dumps(registers),
         "versions": json.dumps(dict(frame.versions)),
+        **({"mitigation": ",".join(frame.mitigation)} if frame.mitigation else {}),
     }

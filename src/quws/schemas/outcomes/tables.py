@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from quws.domain.circuits import Register
 from quws.domain.outcome_parts import Extent, read_parts
@@ -94,6 +94,25 @@ TABLES = {
 }
 """The tables, by the result that has the same as JSON."""
 
+_MITIGATED = {
+    "counts": (
+        Column("mitigated", "double", "in which part of the shots, had none been read wrong"),
+    ),
+    "expectation": (
+        Column("raw_value", "double", "the value as it was measured"),
+        Column("raw_error", "double", "the standard error of that"),
+    ),
+}
+"""Columns that a table has besides where errors were mitigated."""
+
+
+def table_named(name: str, *, mitigated: bool) -> Table:
+    """Return a table, with all the columns that it has."""
+    table = TABLES[name]
+    if not mitigated or name not in _MITIGATED:
+        return table
+    return replace(table, columns=table.columns + _MITIGATED[name])
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -107,24 +126,34 @@ class Frame:
     """Those of each circuit, by its index."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """The version of each library that touched the job, as far as they are known."""
+    mitigation: Sequence[str] = ()
+    """The ways in which errors of any circuit were mitigated."""
+
+
+def ways_of(each: Iterable[Sequence[str]]) -> list[str]:
+    """Return the ways in which errors of any circuit were mitigated, of those of each."""
+    return list(dict.fromkeys(way for ways in each for way in ways))
 
 
 def frame_of(outcomes: JobOutcomes) -> Frame:
     """Return the frame of the table of what a job gave."""
+    ways = ways_of(item.mitigation or () for item in outcomes.circuits)
     return Frame(
-        TABLES[DOCUMENT[outcomes.kind]],
+        table_named(DOCUMENT[outcomes.kind], mitigated=bool(ways)),
         outcomes.job,
         outcomes.target,
         outcomes.shots,
         [(item.index, item.registers) for item in outcomes.circuits],
         outcomes.versions,
+        ways,
     )
 
 
 def rows_of(outcomes: JobOutcomes) -> Iterator[list[Row]]:
     """List the rows of what a job gave, some at a time."""
+    mitigated = any(item.mitigation for item in outcomes.circuits)
     for item in outcomes.circuits:
-        yield from pieces(_rows(item))
+        yield from pieces(_rows(item, mitigated=mitigated))
 
 
 def streamed_rows(
@@ -145,26 +174,41 @@ def streamed_rows(
     each = iter(found)
     extent: Extent | None = None
     shot = 0
+    mitigated = len(table.columns) > len(TABLES[table.name].columns)
+    counts: dict[str, int] = {}
     for part in read_parts(chunks):
         extent = extent or next(each)
         index, counted = part.index, extent.counted
         if part.last:
             if table.name not in ("counts", MEMORY):
-                yield list(_rows(part.outcome()))
-            extent, shot = None, 0
+                yield list(_rows(part.outcome(), mitigated=mitigated))
+            elif counts:
+                yield list(_rows(replace(part.outcome(), counts=counts), mitigated=True))
+            extent, shot, counts = None, 0, {}
         elif table.name == MEMORY:
             yield [(index, shot + place, bits) for place, bits in enumerate(part.memory)]
             shot += len(part.memory)
+        elif extent.mitigation:
+            # They come after the counts, and are of few outcomes.
+            counts |= part.counts
         else:
-            yield [(index, bits, count, count / counted) for bits, count in part.counts.items()]
+            more = (None,) if mitigated else ()
+            yield [
+                (index, bits, count, count / counted, *more) for bits, count in part.counts.items()
+            ]
 
 
-def _rows(outcome: CircuitOutcome) -> Iterator[Row]:
+def _rows(outcome: CircuitOutcome, *, mitigated: bool) -> Iterator[Row]:
     if outcome.expectations is not None:
         for item in outcome.expectations:
-            yield outcome.index, item.observable, item.value, item.error, item.shots
+            raw = (item.raw_value, item.raw_error) if mitigated else ()
+            yield outcome.index, item.observable, item.value, item.error, item.shots, *raw
     elif outcome.counts or (made := outcome.compilation) is None:
-        yield from outcome.rows()
+        if not mitigated:
+            yield from outcome.rows()
+            return
+        parts = outcome.mitigated or {}
+        yield from ((*row, parts.get(row[1])) for row in outcome.rows())
     else:
         gates = json.dumps(made.gates, separators=(",", ":"))
         layout = None if outcome.layout is None else json.dumps(outcome.layout)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
 from quws.domain.words import counted
-from quws.schemas.outcomes.tables import Frame, Row
+from quws.schemas.outcomes.tables import TABLES, Frame, Row
 from quws.schemas.votable import field, param, votable
 
 
 def written(frame: Frame, rows: Iterable[list[Row]]) -> Iterator[str]:
     """Write the VOTable, piece by piece: all of it would be in memory several times."""
     before, after = votable(_around(frame)).rsplit("<TABLEDATA/>", 1)
-    write = _count if frame.table.name == "counts" else _row
+    write = _count if frame.table is TABLES["counts"] else _row
     yield f"{before}<TABLEDATA>\n"
     for piece in rows:
         yield "".join(map(write, piece))
@@ -43,6 +43,7 @@ def _around(frame: Frame) -> str:
             param("job", "char", frame.job, "the job that made this table", id="job"),
             param("target", "char", frame.target, "what ran the circuits", id="target"),
             *_shots(frame),
+            *_ways(frame),
             *_registers(frame),
             *_versions(frame),
             "<DATA><TABLEDATA/></DATA></TABLE>",
@@ -54,6 +55,12 @@ def _shots(frame: Frame) -> Iterator[str]:
     if frame.table.shots is not None:
         name, about = frame.table.shots
         yield param(name, "long", frame.shots, about, id=name)
+
+
+def _ways(frame: Frame) -> Iterator[str]:
+    if frame.mitigation:
+        text = ", ".join(frame.mitigation)
+        yield param("mitigation", "char", text, "how errors were mitigated", id="mitigation")
 
 
 def _registers(frame: Frame) -> Iterator[str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quws.domain.archives import Member, zipped
 from quws.domain.errors import IllegalMove
-from quws.domain.job import Job, Result
+from quws.domain.job import Job, Result, TimelineEntry
 from quws.domain.outcomes import DOCUMENT
 from quws.domain.phases import FINAL, Phase
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
+from quws.domain.versions import told_in
 from quws.schemas.record import NAME, RecordJson, SignedJson
 from quws.services.jobs.contents import (
     README,
@@ -155,11 +156,12 @@ class JobBundles:
         found = await self._store.reading.whole(job.id)
         calibration = await self._calibration(job)
         files = files_of(job)
-        versions = await self._versions(job)
+        timeline = [] if found is None else found[1]
+        versions = await self._versions(job, timeline)
         documents = {
             "job.json": document(about(job, files)),
             "README.txt": README.encode(),
-            "timeline.json": document(timeline_of([] if found is None else found[1])),
+            "timeline.json": document(timeline_of(timeline)),
             "versions.json": document(versions),
         }
         if calibration is not None:
@@ -177,11 +179,11 @@ class JobBundles:
             return None
         return await self._targets.calibration(job.target, job.calibration_id)
 
-    async def _versions(self, job: Job) -> dict[str, str]:
-        """Return the versions that stand in the document of what the job gave."""
+    async def _versions(self, job: Job, timeline: Sequence[TimelineEntry]) -> dict[str, str]:
+        """Return the versions that stand in the document of what the job gave, else those told."""
         name = DOCUMENT[job.spec.kind]
         if not any(item.id == name for item in job.results):
-            return {}
+            return told_in(timeline)
         return await versions_in(await self._files.result(job, name))
 
 

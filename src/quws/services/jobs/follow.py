@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator
 from time import monotonic
@@ -47,7 +48,7 @@ class JobFollower:
         self._standing = standing
         self._listeners = listeners
         self._max_wait = max_wait
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def wait(
         self,
@@ -83,7 +84,7 @@ class JobFollower:
         ):
             found = await self._reader.snapshot(caller, job_id)
             seen = found.job.phase if phase is None else phase
-            while found.job.phase is seen and seen in blocking and not self._closing:
+            while found.job.phase is seen and seen in blocking and not self._closing.is_set():
                 left = deadline - monotonic()
                 if left <= 0:
                     break
@@ -118,9 +119,9 @@ class JobFollower:
                 if found.job.phase in FINAL:
                     return
                 queued = found.job.phase is Phase.QUEUED
-                if not self._closing:
+                if not self._closing.is_set():
                     await watch.changed(_QUEUE_SECONDS if queued else _REREAD_SECONDS)
-                if self._closing or stay.over:
+                if self._closing.is_set() or stay.over:
                     return
                 found = await self._reader.again(caller, job_id)
 
@@ -140,9 +141,14 @@ class JobFollower:
                 async for news in stream:
                     yield news
 
+    @property
+    def closing(self) -> asyncio.Event:
+        """What is set once the process is about to end."""
+        return self._closing
+
     def stop_waiting(self) -> None:
         """Answer everybody who waits, as the standard allows: the process is about to end."""
-        self._closing = True
+        self._closing.set()
         self._feeds.close()
         self._events.wake_all()
 

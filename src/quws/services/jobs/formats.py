@@ -13,7 +13,7 @@ from quws.domain.job import Job, circuits_of
 from quws.domain.outcome_parts import Extent, extents, read_head
 from quws.domain.outcomes import DOCUMENT, UnreadableOutcomes
 from quws.schemas.outcomes import comma, packed, parquet, votable
-from quws.schemas.outcomes.tables import MEMORY, TABLES, Frame, Row, streamed_rows
+from quws.schemas.outcomes.tables import MEMORY, Frame, Row, streamed_rows, table_named, ways_of
 from quws.services.jobs.files import Content, JobFiles
 from quws.services.pulled import made_aside, pulled
 
@@ -177,7 +177,16 @@ def _pieces(
         return packed.written(chunks(), found)
     registers = [(item.index, item.registers) for item in found]
     shots = job.spec.options.shots_run
-    frame = Frame(TABLES[table], job.id, job.target, shots, registers, versions)
+    ways = ways_of(item.mitigation for item in found)
+    frame = Frame(
+        table_named(table, mitigated=bool(ways)),
+        job.id,
+        job.target,
+        shots,
+        registers,
+        versions,
+        ways,
+    )
     rows: Iterator[list[Row]] = streamed_rows(frame.table, chunks(), found)
     match form:
         case Format.PARQUET:

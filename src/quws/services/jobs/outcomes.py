@@ -10,10 +10,13 @@ from quws.domain.outcomes import DOCUMENT, CircuitOutcome, read_circuits, read_j
 from quws.services.jobs.files import JobFiles
 
 
-async def outcomes_of(files: JobFiles, job: Job) -> AsyncIterator[Sequence[CircuitOutcome]]:
+async def outcomes_of(
+    files: JobFiles, job: Job, wanted: range | None = None
+) -> AsyncIterator[Sequence[CircuitOutcome]]:
     """Yield what circuits gave, in their order: those of a batch in the pieces in which they lie.
 
-    So no more of a large batch is held than one of its files.
+    So no more of a large batch is held than one of its files. Where only some are wanted, pieces
+    that have none of these are left out.
 
     Raises
     ------
@@ -26,6 +29,9 @@ async def outcomes_of(files: JobFiles, job: Job) -> AsyncIterator[Sequence[Circu
     document = DOCUMENT[job.spec.kind]
     parts = [item for item in job.results if item.id.startswith(f"{document}-")]
     for item in sorted(parts, key=lambda item: circuits_of(item.id).start):
+        there = circuits_of(item.id)
+        if wanted is not None and (there.stop <= wanted.start or there.start >= wanted.stop):
+            continue
         yield await asyncio.to_thread(read_circuits, await _content(files, job, item.id))
     if not parts:
         found = await _content(files, job, document)

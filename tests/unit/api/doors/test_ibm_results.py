@@ -43,7 +43,7 @@ def quiet(part: float, sentence: str | None) -> None:
 
 def sampled(simulator: Simulator, text: str) -> Iterator[CircuitOutcome]:
     """Run the circuits of a text as a child does."""
-    at = read_to_bind(text, Language.PUBS, LIMITS)
+    at = read_to_bind(text, Language.PUBS, LIMITS).at
     for index, facts in enumerate(facts_of(text, LIMITS)):
         options = RunOptions(shots=1, memory=True, seed=index).of(facts)
         compiled = simulator.compile(at({"circuit": index}), options)
@@ -116,7 +116,7 @@ def estimated(simulator: Simulator, program: dict[str, Any]) -> tuple[str, list[
     (given,) = (item.value.decode() for item in made.posted if item.name == "OBSERVABLE")
     observables = collect([read_value(given)])
     assert observables is not None
-    at = read_to_bind(text, Language.PUBS, LIMITS)
+    at = read_to_bind(text, Language.PUBS, LIMITS).at
     found = []
     for index, _ in enumerate(facts_of(text, LIMITS)):
         options = RunOptions(kind="estimate", shots=0, observable=observables)

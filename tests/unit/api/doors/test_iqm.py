@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +11,7 @@ from answers import expect, json_of
 from done import complete
 from house import DESCRIPTION
 from in_process import Api, open_api
+from iqm_requests import CALIBRATION, DEVICE, flip, wanted
 
 from quws.api.doors.iqm.names import calibration_set_id, target_id
 from quws.api.kit.auth import AuthSettings
@@ -22,33 +21,12 @@ from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.domain.targets import (
-    Calibration,
     Feature,
-    GateCalibration,
-    QubitCalibration,
-    TargetKind,
 )
 
 pytestmark = pytest.mark.anyio
 
 SIMULATOR = "/api/v1/jobs/simulator/circuit"
-
-
-def flip(qubit: str, key: str, on: str = "") -> dict[str, Any]:
-    """A circuit that makes a qubit 1, and measures it."""
-    return {
-        "name": f"flip {qubit}",
-        "instructions": [
-            {"name": "prx", "locus": [qubit], "args": {"angle": math.pi, "phase": 1e-07}},
-            {"name": "measure", "locus": [on or qubit], "args": {"key": key}},
-        ],
-        "metadata": {"of": "ångström"},
-    }
-
-
-def wanted(*circuits: Any, **more: Any) -> dict[str, Any]:
-    """What the clients send."""
-    return {"circuits": list(circuits), "shots": 7, "heralding_mode": "none"} | more
 
 
 async def submitted(http: httpx.AsyncClient, *circuits: Any, **more: Any) -> dict[str, Any]:
@@ -229,30 +207,6 @@ async def test_what_has_no_effect_is_said(http: httpx.AsyncClient) -> None:
 
 
 # -- targets ---------------------------------------------------------------------------------
-
-DEVICE = DESCRIPTION.model_copy(
-    update={
-        "name": "star",
-        "kind": TargetKind.EMULATOR,
-        "title": "A star",
-        "qubits": 3,
-        "coupling": [(0, 1), (1, 0), (2, 1)],
-        "features": [Feature.MEMORY, Feature.CONTROL_FLOW],
-    }
-)
-CALIBRATION = Calibration(
-    id="c1",
-    time=datetime(2026, 11, 1, tzinfo=UTC),
-    qubits=[
-        QubitCalibration(
-            qubit=0, t1=2e-5, t2=1e-5, frequency=4.5e9, readout_error=0.02, readout_duration=1e-6
-        )
-    ],
-    gates=[
-        GateCalibration(gate="r", qubits=(0,), error=0.001, duration=4e-8),
-        GateCalibration(gate="cz", qubits=(1, 0), error=0.01, duration=8e-8),
-    ],
-)
 
 
 @pytest.fixture

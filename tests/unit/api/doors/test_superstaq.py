@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from base64 import b64decode, encodebytes
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -19,15 +21,19 @@ from quws.api.doors.superstaq.counts import counts_of
 from quws.api.doors.superstaq.names import email_of, find_target, target_name
 from quws.api.doors.superstaq.request import CircuitType
 from quws.api.kit.auth import AuthSettings
-from quws.domain.caller import AuthMethod
+from quws.domain.caller import AuthMethod, Caller
 from quws.domain.circuits import Register
 from quws.domain.clock import utc_now
+from quws.domain.job import Job
 from quws.domain.kinds import JobKind
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
+from quws.domain.phases import Phase
 from quws.domain.targets import Feature, TargetKind
+from quws.services.jobs.circuits import CircuitPage
 
 pytestmark = pytest.mark.anyio
 
+NOBODY = Caller(None)
 TARGET = "quws_simulator_simulator"
 JOB = "/v0.3.0/client/job"
 
@@ -107,7 +113,43 @@ async def test_counts_begin_with_bit_0(api: Api, http: httpx.AsyncClient) -> Non
     assert (old[ids[1]]["status"], old[ids[1]]["samples"]) == ("Done", {"1": 3})
     # Of Cirq's circuits the keys go by the alphabet.
     first = outcomes(job).circuits[0]
-    assert counts_of(first, CircuitType.CIRQ) == {"100": 1, "010": 2}
+    assert counts_of(first, CircuitType.CIRQ, "") == {"100": 1, "010": 2}
+
+
+def test_the_alphabet_is_that_of_keys_and_not_of_registers() -> None:
+    """``1`` is no name of a register, which is called m_1 and would come after b."""
+
+    def measured(key: str) -> dict[str, Any]:
+        gate = {"cirq_type": "MeasurementGate", "key": key}
+        return {"sub_operation": {"cirq_type": "GateOperation", "gate": gate}, "tags": []}
+
+    text = json.dumps({"moments": [{"operations": [measured("b"), measured("1")]}]})
+    registers = [Register(name="b", size=1, qubits=[0]), Register(name="m_1", size=1, qubits=[1])]
+    outcome = CircuitOutcome({"0 1": 3}, registers=registers)
+    assert counts_of(outcome, CircuitType.CIRQ, text) == {"01": 3}
+
+
+async def test_what_is_done_has_counts_or_is_not_done_yet(
+    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client never asks again for a circuit that is over."""
+    job = await submitted(http)
+    jobs = api.services.jobs
+    early = await jobs.reader.get(NOBODY, job)
+    await complete(api, job, outcomes(job), parts=True)
+    page = await jobs.circuits.page(NOBODY, job, 9)
+
+    async def read(caller: Caller, job_id: str) -> Job:
+        return replace(early, phase=Phase.EXECUTING)
+
+    async def circuits(*_: Any, **__: Any) -> CircuitPage:
+        return page
+
+    # As if all of it were written right between the two looks.
+    monkeypatch.setattr(jobs.circuits, "page", circuits)
+    monkeypatch.setattr(jobs.reader, "get", read)
+    told = await shown(http, job)
+    assert (told["statuses"], told["counts"]) == (["running"] * 2, [None] * 2)
 
 
 async def test_cancelling_is_told_of_each_job(http: httpx.AsyncClient) -> None:
@@ -213,6 +255,19 @@ async def test_what_circuits_were_compiled_to_comes_back(api: Api, http: httpx.A
     told = await shown(http, job)
     texts = [b64decode(text) for text in told["compiled_circuits"]]
     assert texts == [b"QISKIT OPENQASM 3.0; // one", b"QISKIT OPENQASM 3.0; // two"]
+    assert told["initial_logical_to_physicals"] == [{"0": 0, "1": 1}] * 2
+    assert told["final_logical_to_physicals"] == [{"0": 1}] * 2
+    old = json_of(await http.post("/v0.2.0/fetch_jobs", json={"job_ids": [f"{job}:1"]}))
+    assert b64decode(old[f"{job}:1"]["compiled_circuit"]) == texts[1]
+
+
+async def test_nobody_waits_for_what_is_not_compiled(http: httpx.AsyncClient) -> None:
+    sent = {"qiskit_circuits": qiskit_circuits(), "target": TARGET, "options": "{}"}
+    told = json_of(await http.post("/v0.2.0/compile", json=sent), 400)
+    assert "does not compile alone" in told["message"]
+    sent["target"] = "aqt_keysight_qpu"
+    told = json_of(await http.post("/v0.2.0/aqt_compile", json=sent), 400)
+    assert "there is no target 'aqt_keysight_qpu'" in told["message"]
 
 
 async def test_who_asks_is_told_and_nobody_s_token(http: httpx.AsyncClient) -> None:

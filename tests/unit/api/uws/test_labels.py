@@ -96,7 +96,7 @@ async def test_a_list_is_filtered_and_comes_in_pages(http: httpx.AsyncClient) ->
 @pytest.mark.parametrize(
     ("path", "takes"),
     [
-        ("/selection", "PHASE, AFTER, BEFORE, LAST, TAG, RUNID, TARGET, TEXT"),
+        ("/selection", "PHASE, AFTER, BEFORE, LAST, TAG, RUNID, TARGET, SESSION, TEXT"),
         ("{job}/circuits", "STATUS, LIMIT, PAST"),
         ("{job}/timeline", "STATUS, SOURCE"),
         ("/quota", "OWNER"),

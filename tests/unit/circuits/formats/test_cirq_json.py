@@ -139,7 +139,7 @@ THEN = {"cirq_type": "ClassicallyControlledOperation", "sub_operation": gate("XP
         (text(gate("XPowGate", 0, exponent=1, more=2)), ".gate has the field 'more'"),
         (text(gate("CXPowGate", 0, 0, exponent=1)), ".qubits names a qubit twice"),
         (text(MEASURE, MEASURE), ".gate.key is 'm', as that of a measurement before it"),
-        (text(gate("MeasurementGate", 0, key="")), "key must have 1 to 100 characters"),
+        (text(gate("MeasurementGate", 0, key="")), "key must have 1 to 50000 characters"),
         (
             text(gate("MeasurementGate", 0, key="m", confusion_map=[1])),
             "confusion_map is noise, which the parameter NOISE says",

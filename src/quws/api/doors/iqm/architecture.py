@@ -15,7 +15,7 @@ _WIDEST = 32
 """Of how many qubits a target is told that joins all with all: its pairs grow with the square."""
 _IMPLEMENTATION = "quws"
 """How a gate is done is the target's to choose: each has one implementation."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = {"r": "prx", "cz": "cz"}
 """Qiskit's names of gates, and IQM's."""
 
@@ -115,7 +115,7 @@ def _set(
 ) -> dict[str, Any]:
     known = None if calibration is None else calibration.id
     of_calibration = str(calibration_set_id(target.name, known))
-    time = format_instant(_EPOCH if calibration is None else calibration.time)
+    time = format_instant(EPOCH if calibration is None else calibration.time)
     return {
         "observation_set_id": str(metric_set_id(target.name, known)) if metrics else of_calibration,
         "observation_set_type": "quality-metric-set" if metrics else "calibration-set",

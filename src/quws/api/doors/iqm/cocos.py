@@ -6,7 +6,6 @@ is always 'pending execution': the one word for it that all of these clients kno
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -28,9 +27,10 @@ from quws.api.doors.iqm.use import (
     submit,
     target_of,
 )
+from quws.api.kit.body import read_body
 from quws.api.kit.door import Door
 from quws.api.kit.routing import PlainRoute
-from quws.api.kit.services import caller_of, jobs_of
+from quws.api.kit.services import caller_of, jobs_of, targets_of
 from quws.domain.job import Job
 from quws.domain.phases import Phase
 from quws.domain.targets import TargetRecord
@@ -52,36 +52,47 @@ _OLDEST, _NEWEST = "12.5", "28.99"
 
 async def create_job(request: Request, alias: str = "") -> Response:
     """Make a job of circuits, and queue it."""
-    job = await submit(request, await _target(request, alias))
+    record = await _target(request, alias)
+    body = await read_body(request, circuits=True)
+    job = await submit(jobs_of(request), caller_of(request), record, body)
     return JSONResponse({"id": job.id}, 201)
 
 
 async def get_job(request: Request, job_id: str, alias: str = "") -> Response:
     """Show a job with the request that it was made of, and what it gave."""
-    found = await snapshot_of(request, job_id)
+    found = await _snapshot(request, job_id)
     job = found.job
     ran_with = None
     if job.start_time is not None:
         ran_with = str(calibration_set_id(job.target, job.calibration_id))
-    sent = await payload_of(request, job) or {"circuits": [], "shots": job.spec.options.shots}
-    metadata = {
-        "calibration_set_id": ran_with,
-        "request": sent,
-        "timestamps": _timestamps(job),
-    }
-    head = await asyncio.to_thread(json.dumps, _status(found) | {"metadata": metadata})
-    return await _with(request, job, head, "measurements", measurements_json)
+    sent = await payload_of(jobs_of(request).files, job)
+    metadata = {"calibration_set_id": ran_with, "timestamps": _timestamps(job)}
+
+    async def head() -> AsyncIterator[str]:
+        yield f'{_open(_status(found))},"metadata":{_open(metadata)},"request":'
+        if sent is None:
+            yield json.dumps({"circuits": [], "shots": job.spec.options.shots})
+        else:
+            async for piece in sent:
+                yield piece
+        yield "}"
+
+    return await _with(request, job, head(), "measurements", measurements_json)
 
 
 async def get_status(request: Request, job_id: str, alias: str = "") -> Response:
     """Show how far a job is."""
-    return JSONResponse(_status(await snapshot_of(request, job_id)))
+    return JSONResponse(_status(await _snapshot(request, job_id)))
 
 
 async def get_counts(request: Request, job_id: str, alias: str = "") -> Response:
     """Show how often each outcome was counted."""
-    found = await snapshot_of(request, job_id)
-    return await _with(request, found.job, json.dumps(_status(found)), "counts_batch", counts_json)
+    found = await _snapshot(request, job_id)
+
+    async def head() -> AsyncIterator[str]:
+        yield _open(_status(found))
+
+    return await _with(request, found.job, head(), "counts_batch", counts_json)
 
 
 async def abort_job(request: Request, job_id: str, alias: str = "") -> Response:
@@ -105,7 +116,7 @@ async def get_architecture(request: Request, alias: str = "") -> Response:
 async def get_gates(request: Request, set_id: str, alias: str = "") -> Response:
     """Tell which gates a target has with a calibration, and where."""
     record = await _target(request, alias)
-    known = await calibration_of(request, record, set_id)
+    known = await calibration_of(targets_of(request), record, set_id)
     return JSONResponse(architecture.dynamic_architecture(record.description, known))
 
 
@@ -133,7 +144,16 @@ def _routes(prefix: str) -> APIRouter:
 
 
 async def _target(request: Request, alias: str) -> TargetRecord:
-    return await target_of(request, alias or jobs_of(request).policy.target)
+    return await target_of(targets_of(request), alias or jobs_of(request).policy.target)
+
+
+async def _snapshot(request: Request, job_id: str) -> Snapshot:
+    return await snapshot_of(jobs_of(request), caller_of(request), job_id)
+
+
+def _open(found: dict[str, Any]) -> str:
+    """Write an object to which more is to come."""
+    return json.dumps(found)[:-1]
 
 
 def _status(found: Snapshot) -> dict[str, Any]:
@@ -156,17 +176,25 @@ def _timestamps(job: Job) -> dict[str, str]:
 
 
 async def _with(
-    request: Request, job: Job, head: str, name: str, write: Callable[..., str]
+    request: Request, job: Job, head: AsyncIterator[str], name: str, write: Callable[..., str]
 ) -> Response:
-    """Answer with an object that has what a job gave as well; null where it gave nothing."""
-    if job.phase is not Phase.COMPLETED:
-        return Response(f'{head[:-1]},"{name}":null}}', media_type=_JSON)
-    pieces = await gave(request, job, write)
+    """Answer with an object that has what a job gave as well; null where it gave nothing.
+
+    ``head`` writes what it has besides, but for the end of it.
+    """
+    pieces = None
+    if job.phase is Phase.COMPLETED:
+        pieces = await gave(jobs_of(request).files, job, write)
 
     async def body() -> AsyncIterator[str]:
-        yield f'{head[:-1]},"{name}":'
-        async for piece in pieces:
+        async for piece in head:
             yield piece
+        yield f',"{name}":'
+        if pieces is None:
+            yield "null"
+        else:
+            async for piece in pieces:
+                yield piece
         yield "}"
 
     return StreamingResponse(body(), media_type=_JSON)

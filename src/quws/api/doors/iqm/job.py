@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from quws.api.doors.iqm.errors import SOURCE
-from quws.api.doors.iqm.names import calibration_set_id
+from quws.api.doors.iqm.names import calibration_set_id, target_id
 from quws.api.doors.iqm.request import METADATA, CircuitsRequest
 from quws.domain.job import TimelineEntry
-from quws.domain.phases import Phase
+from quws.domain.phases import FINAL, Phase
 from quws.schemas.instant import Instant
 from quws.services.snapshots import Snapshot
 
@@ -83,11 +83,20 @@ class Artifact(BaseModel):
     type: str
 
 
+class Machine(BaseModel):
+    """The target that a job is for."""
+
+    id: UUID
+    alias: str
+    display_name: str
+
+
 class JobData(BaseModel):
     """A job."""
 
     id: UUID
     type: Literal["circuit"] = "circuit"
+    qc: Machine
     status: Status
     queue_position: int | None = None
     execution: Execution | None = None
@@ -103,11 +112,15 @@ def job_data(found: Snapshot) -> JobData:
     job, details = found.job, found.details
     status = STATUS[job.phase]
     started = job.start_time is not None
+    # One that has just begun may not have said yet what it runs with.
+    settled = started and (job.calibration_id is not None or job.phase in FINAL)
     errors = []
     if job.error is not None:
         errors.append(Error(message=job.error.message, error_code=job.error.code))
     return JobData(
         id=UUID(job.id),
+        # IQM's own clients do not look at it, QRMI insists on it.
+        qc=Machine(id=target_id(job.target), alias=job.target, display_name=job.target),
         status=status,
         queue_position=details.queue_position if status == "waiting" else None,
         execution=Execution(
@@ -118,7 +131,7 @@ def job_data(found: Snapshot) -> JobData:
         compilation=Compilation(
             calibration_set_id=calibration_set_id(job.target, job.calibration_id)
         )
-        if started
+        if settled
         else None,
         messages=_messages(found, status),
         errors=errors,

@@ -121,21 +121,26 @@ def parameters_of(request: CircuitsRequest, target: str, present: UUID) -> list[
     return found + [Posted(name, value.encode()) for name, value in single.items()]
 
 
-def payload(circuits: Sequence[str], shots: int, metadata: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the request that a job was made of; None if its circuits are no IQM circuits."""
+def rest_of(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a request said beside circuits and shots, and what it called its qubits.
+
+    ``metadata`` is that of the job that was made of it.
+    """
     kept = metadata.get(METADATA)
     rest = dict(kept) if isinstance(kept, dict) else {}
-    names: dict[str, str] = {}
-    for item in rest.get("qubit_mapping") or []:
-        names[item["physical_name"]] = item["logical_name"]
-    found = []
-    for text in circuits:
-        circuit = circuit_of(text)
-        if circuit is None:
-            return None
-        _rename(circuit, names)
-        found.append(circuit)
-    return {"circuits": found, **rest, "shots": shots}
+    names = {
+        item["physical_name"]: item["logical_name"] for item in rest.get("qubit_mapping") or []
+    }
+    return rest, names
+
+
+def circuit_again(text: str, names: dict[str, str]) -> str | None:
+    """Return a circuit as it was sent, with these names of qubits; None if it is none of IQM's."""
+    circuit = circuit_of(text)
+    if circuit is None:
+        return None
+    _rename(circuit, names)
+    return to_json(circuit).decode()
 
 
 def circuit_of(text: str) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ They insist on the root of the host, follow no redirects after a POST, and read 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -20,21 +19,23 @@ from quws.api.doors.iqm.job import job_data
 from quws.api.doors.iqm.measurements import counts_json, measurements_json
 from quws.api.doors.iqm.names import target_id
 from quws.api.doors.iqm.use import (
+    IN_TIMESLOT,
     Write,
     calibration_of,
     gave,
     offered,
-    payload_of,
+    sent,
     snapshot_of,
     submit,
     target_of,
 )
+from quws.api.kit.body import read_body
 from quws.api.kit.door import Door
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of, targets_of
 from quws.domain.errors import KindNotSupported, NotFound
-from quws.domain.parameters.posted import Posted
 from quws.domain.targets import Calibration, TargetDescription
+from quws.services.snapshots import Snapshot
 
 _PREFIX = "/api/v1"
 _JSON = "application/json"
@@ -59,7 +60,7 @@ async def get_quantum_computers(request: Request) -> Response:
             "display_name": record.description.title,
             "proxy_path": None,
         }
-        for record in await offered(request)
+        for record in await offered(targets_of(request))
     ]
     return JSONResponse({"quantum_computers": found})
 
@@ -67,7 +68,7 @@ async def get_quantum_computers(request: Request) -> Response:
 @router.get("/quantum-computers/{alias}/health")
 async def get_health(request: Request, alias: str) -> Response:
     """Tell whether a target takes work."""
-    record = await target_of(request, alias)
+    record = await target_of(targets_of(request), alias)
     state = record.state
     return JSONResponse(
         {"healthy": state.takes_work, "status": state.status, "message": state.message}
@@ -84,7 +85,7 @@ async def get_about(request: Request) -> Response:
 @router.get("/quantum-computers/{alias}/artifacts/{artifact}")
 async def get_artifact(request: Request, alias: str, artifact: str) -> Response:
     """Tell what a target is built of, in one of the ways in which the clients ask."""
-    target = (await target_of(request, alias)).description
+    target = (await target_of(targets_of(request), alias)).description
     match artifact:
         case "about":
             return JSONResponse({"version": __version__, "software_versions": {}})
@@ -109,8 +110,8 @@ async def get_artifact(request: Request, alias: str, artifact: str) -> Response:
 @router.get("/calibration-sets/{alias}/{set_id}/dynamic-quantum-architecture")
 async def get_dynamic_architecture(request: Request, alias: str, set_id: str) -> Response:
     """Tell which gates a target has, and where."""
-    record = await target_of(request, alias)
-    known = await calibration_of(request, record, set_id)
+    record = await target_of(targets_of(request), alias)
+    known = await calibration_of(targets_of(request), record, set_id)
     return JSONResponse(architecture.dynamic_architecture(record.description, known))
 
 
@@ -132,8 +133,8 @@ async def _observed(
     set_id: str,
     write: Callable[[TargetDescription, Calibration | None], dict[str, Any]],
 ) -> Response:
-    record = await target_of(request, alias)
-    known = await calibration_of(request, record, set_id)
+    record = await target_of(targets_of(request), alias)
+    known = await calibration_of(targets_of(request), record, set_id)
     found = None
     if known is not None:
         found = await targets_of(request).calibration(record.name, known)
@@ -148,16 +149,19 @@ async def _observed(
 async def cancel_job(request: Request, job_id: str) -> Response:
     """Stop a job that is not over."""
     await jobs_of(request).control.abort(caller_of(request), job_id)
-    return JSONResponse({})
+    # IQM's own clients do not read it.
+    return await _told(request, job_id)
 
 
 @router.post("/jobs/{alias}/circuit")
 async def submit_circuits(request: Request, alias: str) -> Response:
     """Make a job of circuits, and queue it."""
-    record = await target_of(request, alias)
-    if request.query_params.get("use_timeslot", "false").lower() not in _YES:
-        return await _told(request, (await submit(request, record)).id)
-    job = await submit(request, record, Posted("TIMESLOT", b"required"))
+    record = await target_of(targets_of(request), alias)
+    body = await read_body(request, circuits=True)
+    more = []
+    if request.query_params.get("use_timeslot", "false").lower() in _YES:
+        more = [IN_TIMESLOT]
+    job = await submit(jobs_of(request), caller_of(request), record, body, *more)
     return await _told(request, job.id)
 
 
@@ -183,10 +187,8 @@ async def delete_job(request: Request, job_id: str) -> Response:
 @router.get("/jobs/{job_id}/payload")
 async def get_payload(request: Request, job_id: str) -> Response:
     """Return the request that the job was made of."""
-    found = await payload_of(request, (await snapshot_of(request, job_id)).job)
-    if found is None:
-        raise NotFound(f"the circuits of job {job_id} were sent in another format")
-    return await asyncio.to_thread(JSONResponse, found)
+    job = (await _snapshot(request, job_id)).job
+    return StreamingResponse(await sent(jobs_of(request).files, job), media_type=_JSON)
 
 
 @router.get("/jobs/{job_id}/artifacts/measurements")
@@ -202,13 +204,17 @@ async def get_counts(request: Request, job_id: str) -> Response:
 
 
 async def _gave(request: Request, job_id: str, write: Write) -> Response:
-    found = await snapshot_of(request, job_id)
-    return StreamingResponse(await gave(request, found.job, write), media_type=_JSON)
+    job = (await _snapshot(request, job_id)).job
+    return StreamingResponse(await gave(jobs_of(request).files, job, write), media_type=_JSON)
 
 
 async def _told(request: Request, job_id: str) -> Response:
-    document = job_data(await snapshot_of(request, job_id))
+    document = job_data(await _snapshot(request, job_id))
     return Response(document.model_dump_json(), media_type=_JSON)
+
+
+async def _snapshot(request: Request, job_id: str) -> Snapshot:
+    return await snapshot_of(jobs_of(request), caller_of(request), job_id)
 
 
 root.routes.extend(router.routes)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
-
-from starlette.requests import Request
 
 from quws.api.doors.iqm.job import STATUS
 from quws.api.doors.iqm.measurements import keys_of
 from quws.api.doors.iqm.names import calibration_set_id, target_id
-from quws.api.doors.iqm.request import parameters_of, payload, read_request
-from quws.api.kit.body import read_body
-from quws.api.kit.services import caller_of, jobs_of, targets_of
+from quws.api.doors.iqm.request import circuit_again, parameters_of, read_request, rest_of
+from quws.domain.caller import Caller
 from quws.domain.circuits import Language
 from quws.domain.compiling import Optimization
 from quws.domain.errors import NotFound
@@ -22,33 +19,40 @@ from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
 from quws.domain.parameters.posted import Posted
 from quws.domain.phases import Phase
 from quws.domain.targets import Feature, TargetDescription, TargetRecord, TargetStatus
+from quws.services.jobs.files import JobFiles
 from quws.services.jobs.outcomes import outcomes_of
+from quws.services.jobs.service import JobService
 from quws.services.snapshots import Snapshot
+from quws.services.targets import TargetService
 
 _DEFAULT = "default"
 _NATIVE = frozenset({"r", "cz"})
 """The gates of these clients, by Qiskit's names."""
 
+IN_TIMESLOT = Posted("TIMESLOT", b"required")
+"""Of a job that runs in the timeslots of its owner."""
 Write = Callable[[CircuitOutcome, list[str]], str]
 """Writes what a circuit gave, whose measurements have these keys."""
+_AT_ONCE = 500
+"""How many circuits are read together."""
 _NOTHING = CircuitOutcome({}, [])
 
 
 # -- targets ---------------------------------------------------------------------------------
 
 
-async def offered(request: Request) -> list[TargetRecord]:
+async def offered(targets: TargetService) -> list[TargetRecord]:
     """Return the targets that take IQM's circuits."""
     return [
-        item.record
-        for item in await targets_of(request).all()
-        if item.record.state.status is not TargetStatus.RETIRED
-        and item.record.objection is None
-        and Language.IQM_JSON in item.record.description.languages
+        record
+        for record in await targets.records()
+        if record.state.status is not TargetStatus.RETIRED
+        and record.objection is None
+        and Language.IQM_JSON in record.description.languages
     ]
 
 
-async def target_of(request: Request, alias: str) -> TargetRecord:
+async def target_of(targets: TargetService, alias: str) -> TargetRecord:
     """Find a target by its name or its id.
 
     Raises
@@ -56,7 +60,7 @@ async def target_of(request: Request, alias: str) -> TargetRecord:
     NotFound
 
     """
-    known = await offered(request)
+    known = await offered(targets)
     for record in known:
         if alias in (record.name, str(target_id(record.name))):
             return record
@@ -64,7 +68,7 @@ async def target_of(request: Request, alias: str) -> TargetRecord:
     raise NotFound(f"there is no quantum computer '{alias[:60]}'; there are: {names}")
 
 
-async def calibration_of(request: Request, record: TargetRecord, set_id: str) -> str | None:
+async def calibration_of(targets: TargetService, record: TargetRecord, set_id: str) -> str | None:
     """Return which calibration of a target is meant; None where it has none.
 
     Raises
@@ -74,7 +78,7 @@ async def calibration_of(request: Request, record: TargetRecord, set_id: str) ->
     """
     if set_id in (_DEFAULT, str(calibration_set_id(record.name, record.calibration))):
         return record.calibration
-    for known, _ in await targets_of(request).calibrations(record.name):
+    for known, _ in await targets.calibrations(record.name):
         if str(calibration_set_id(record.name, known)) == set_id:
             return known
     raise NotFound(f"target {record.name} has no calibration set '{set_id[:60]}'")
@@ -83,8 +87,10 @@ async def calibration_of(request: Request, record: TargetRecord, set_id: str) ->
 # -- jobs ------------------------------------------------------------------------------------
 
 
-async def submit(request: Request, record: TargetRecord, *more: Posted) -> Job:
-    """Make a job of the body of a request, and queue it; ``more`` are further parameters.
+async def submit(
+    jobs: JobService, caller: Caller, record: TargetRecord, body: bytes, *more: Posted
+) -> Job:
+    """Make a job of a request of circuits, and queue it; ``more`` are further parameters.
 
     Raises
     ------
@@ -92,14 +98,13 @@ async def submit(request: Request, record: TargetRecord, *more: Posted) -> Job:
         As with any other job.
 
     """
-    body = await read_body(request, circuits=True)
     present = calibration_set_id(record.name, record.calibration)
     # Others are served meanwhile.
     posted = await asyncio.to_thread(
         lambda: parameters_of(read_request(body), record.name, present)
     )
     posted += [*as_it_is(record.description), *more]
-    return await jobs_of(request).submission.submit(caller_of(request), posted)
+    return await jobs.submission.submit(caller, posted)
 
 
 def as_it_is(target: TargetDescription) -> list[Posted]:
@@ -114,7 +119,7 @@ def as_it_is(target: TargetDescription) -> list[Posted]:
     return [Posted("OPTIMIZATION", (Optimization.NONE if none else Optimization.LIGHTEST).encode())]
 
 
-async def snapshot_of(request: Request, job_id: str) -> Snapshot:
+async def snapshot_of(jobs: JobService, caller: Caller, job_id: str) -> Snapshot:
     """Read a job; one that is only kept for history is gone for these clients.
 
     Raises
@@ -122,27 +127,74 @@ async def snapshot_of(request: Request, job_id: str) -> Snapshot:
     NotFound, Forbidden
 
     """
-    found = await jobs_of(request).reader.snapshot(caller_of(request), job_id)
-    if found.job.phase not in STATUS:
-        raise NotFound(f"there is no job {job_id}")
-    return found
+    return known_here(await jobs.reader.snapshot(caller, job_id))
 
 
-async def payload_of(request: Request, job: Job) -> dict[str, Any] | None:
-    """Return the request that a job was made of; None if its circuits came in another format.
+def known_here(found: Snapshot) -> Snapshot:
+    """Return a job that these clients may know of: none that is only kept for history.
 
     Raises
     ------
     NotFound
-        They are gone.
 
     """
-    circuits = await jobs_of(request).files.circuits(job)
-    spec = job.spec
-    return await asyncio.to_thread(payload, circuits, spec.options.shots, spec.metadata)
+    if found.job.phase not in STATUS:
+        raise NotFound(f"there is no job {found.job.id}")
+    return found
 
 
-async def gave(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
+async def sent(files: JobFiles, job: Job) -> AsyncIterator[str]:
+    """Return the pieces of the request that a job was made of, which is JSON.
+
+    Raises
+    ------
+    NotFound
+        The circuits are gone, or came in another format: known before the first piece.
+
+    """
+    found = await payload_of(files, job)
+    if found is None:
+        raise NotFound(f"the circuits of job {job.id} were sent in another format")
+    return found
+
+
+async def payload_of(files: JobFiles, job: Job) -> AsyncIterator[str] | None:
+    """Return the pieces of the request that a job was made of, which is JSON.
+
+    None if its circuits came in another format.
+
+    Raises
+    ------
+    NotFound
+        They are gone: known before the first piece.
+
+    """
+    rest, names = rest_of(job.spec.metadata)
+    first = await _sent(files, job, 0, names)
+    if first is None:
+        return None
+
+    async def document() -> AsyncIterator[str]:
+        yield f'{{"circuits":[{first}'
+        for start in range(_AT_ONCE, job.circuits, _AT_ONCE):
+            piece = await _sent(files, job, start, names)
+            if piece is None:
+                break  # The circuits of a table of values have one text.
+            yield f",{piece}"
+        others = json.dumps({**rest, "shots": job.spec.options.shots}, separators=(",", ":"))
+        yield f"],{others[1:]}"
+
+    return document()
+
+
+async def _sent(files: JobFiles, job: Job, start: int, names: dict[str, str]) -> str | None:
+    """Return some circuits as they were sent; None if there are none of IQM's."""
+    texts = await files.circuits(job, range(start, min(start + _AT_ONCE, job.circuits)))
+    found = await asyncio.to_thread(lambda: [circuit_again(text, names) for text in texts])
+    return None if None in found or not found else ",".join(map(str, found))
+
+
+async def gave(files: JobFiles, job: Job, write: Write) -> AsyncIterator[str]:
     """Return the pieces of a JSON array with what the circuits of a job gave.
 
     Raises
@@ -153,7 +205,7 @@ async def gave(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
     """
     if job.phase is not Phase.COMPLETED:
         raise NotFound(f"job {job.id} is {STATUS[job.phase]}, and has no results")
-    pieces = aiter(_written(request, job, write))
+    pieces = aiter(_written(files, job, write))
     try:
         first = await anext(pieces)
     except UnreadableOutcomes as error:
@@ -170,9 +222,8 @@ async def gave(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
     return array()
 
 
-async def _written(request: Request, job: Job, write: Write) -> AsyncIterator[str]:
+async def _written(files: JobFiles, job: Job, write: Write) -> AsyncIterator[str]:
     """Write what the circuits of a job gave, some at a time; one without a result gave nothing."""
-    files = jobs_of(request).files
     done = 0
     async for outcomes in outcomes_of(files, job):
         wanted = range(done, max(item.index for item in outcomes) + 1)

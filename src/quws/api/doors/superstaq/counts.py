@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
+from quws.api.doors.superstaq.keys import keys_of
 from quws.api.doors.superstaq.request import CircuitType
 from quws.domain.outcomes import CircuitOutcome
 
 
-def counts_of(outcome: CircuitOutcome, circuit_type: CircuitType) -> dict[str, int]:
-    """Return the counts of a circuit.
+def counts_of(outcome: CircuitOutcome, circuit_type: CircuitType, text: str) -> dict[str, int]:
+    """Return the counts of a circuit, of which ``text`` is what was sent.
 
     Of Qiskit's circuits these are the bits that a measurement writes, in their order; of Cirq's
     those of each key, by the alphabet.
     """
     places = list(range(len(outcome.registers)))
     if circuit_type is CircuitType.CIRQ:
-        places.sort(key=lambda place: outcome.registers[place].name)
+        places.sort(key=keys_of(text, outcome).__getitem__)
     kept = []
     if circuit_type is CircuitType.QISKIT:
         written = [bit is not None for item in outcome.registers for bit in item.qubits]

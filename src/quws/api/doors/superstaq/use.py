@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -95,6 +96,18 @@ def target_info(target: TargetDescription) -> dict[str, Any]:
         "max_shots": target.max_shots,
         "supports_midcircuit_measurement": "mid-circuit measurement" in target.features,
         "simulator": target.kind is TargetKind.SIMULATOR,
+    }
+
+
+def target_rows(
+    records: Sequence[TargetRecord], wanted: Mapping[str, bool]
+) -> dict[str, dict[str, bool]]:
+    """Return what a list of targets says of those of which all is true that is asked for."""
+    rows = {target_name(record.description): target_row(record) for record in records}
+    return {
+        name: row
+        for name, row in rows.items()
+        if all(row.get(flag, value) is value for flag, value in wanted.items())
     }
 
 

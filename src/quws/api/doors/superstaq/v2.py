@@ -9,17 +9,19 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from quws.api.doors.superstaq.job import Found, find_job
-from quws.api.doors.superstaq.names import email_of, target_name, user_id
+from quws.api.doors.superstaq.job import Found, compiled_together, find_job
+from quws.api.doors.superstaq.names import email_of, user_id
 from quws.api.doors.superstaq.request import CircuitType, NewJob
-from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_row
+from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_rows
 from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
 from quws.domain.errors import InvalidParameter, NotFound
+from quws.domain.phases import Phase
 from quws.domain.targets import MOST_CIRCUITS
 
 PREFIX = "/v0.2.0"
@@ -32,6 +34,7 @@ _STATUS = {
     "completed": "Done",
     "failed": "Failed",
 }
+_UNDER_WAY = frozenset({Phase.QUEUED, Phase.EXECUTING, Phase.SUSPENDED})
 _CANCELLED = {CircuitType.CIRQ: "Canceled", CircuitType.QISKIT: "Cancelled"}
 """Each library knows one spelling, and not the other."""
 
@@ -46,7 +49,29 @@ class OldJob(BaseModel):
     target: str
     shots: int = Field(1, ge=1)
     method: str | None = None
-    verbatim: bool = False
+    options: str = "{}"
+
+    def circuits(self) -> tuple[str, CircuitType]:
+        """Return the circuits, and whose they are.
+
+        Raises
+        ------
+        InvalidParameter
+
+        """
+        if self.cirq_circuits is not None and self.qiskit_circuits is None:
+            return self.cirq_circuits, CircuitType.CIRQ
+        if self.qiskit_circuits is not None and self.cirq_circuits is None:
+            return self.qiskit_circuits, CircuitType.QISKIT
+        raise InvalidParameter("send either cirq_circuits or qiskit_circuits")
+
+    def verbatim(self) -> bool:
+        """Whether the circuits are to run as they are."""
+        try:
+            options = from_json(self.options)
+        except ValueError:
+            return False
+        return isinstance(options, dict) and options.get("verbatim") is True
 
 
 class Ids(BaseModel):
@@ -78,6 +103,18 @@ class TargetQuestion(BaseModel):
     target: str
 
 
+class TargetFilter(BaseModel):
+    """Which targets are asked for."""
+
+    simulator: bool | None = None
+    supports_submit: bool | None = None
+    supports_submit_qubo: bool | None = None
+    supports_compile: bool | None = None
+    available: bool | None = None
+    retired: bool | None = None
+    accessible: bool | None = None
+
+
 @router.get("")
 async def get_version(request: Request) -> Response:
     """Say that this version is spoken."""
@@ -88,16 +125,15 @@ async def get_version(request: Request) -> Response:
 async def create_jobs(request: Request) -> Response:
     """Make a job of circuits, and queue it."""
     old = await read_json(request, OldJob)
-    if (old.cirq_circuits is None) is (old.qiskit_circuits is None):
-        raise InvalidParameter("send either cirq_circuits or qiskit_circuits")
+    circuits, circuit_type = old.circuits()
     if old.method not in (None, "dry-run", "sim", "noise-sim"):
         raise InvalidParameter(f"method must be dry-run, sim or noise-sim, not '{old.method[:40]}'")
     new = NewJob(
         job_type="simulate" if old.method in ("sim", "noise-sim") else "submit",
         target=old.target,
-        circuits=old.cirq_circuits or old.qiskit_circuits or "",
-        circuit_type=CircuitType.CIRQ if old.qiskit_circuits is None else CircuitType.QISKIT,
-        verbatim=old.verbatim,
+        circuits=circuits,
+        circuit_type=circuit_type,
+        verbatim=old.verbatim(),
         shots=old.shots,
         dry_run=old.method == "dry-run",
         sim_method="noise-sim" if old.method == "noise-sim" else None,
@@ -112,7 +148,7 @@ async def fetch_jobs(request: Request) -> Response:
     """Show circuits, with what they gave."""
     told: dict[str, Any] = {}
     for job_id, indices in (await read_json(request, Ids)).by_job().items():
-        found = await find_job(request, job_id)
+        found = await find_job(request, job_id, indices)
         for index in indices:
             told[f"{job_id}:{index}"] = _circuit(found, index)
     return JSONResponse(told)
@@ -132,6 +168,32 @@ async def cancel_jobs(request: Request) -> Response:
             stopped = await jobs.circuits.abort(caller, job_id, stopped)
         succeeded += [f"{job_id}:{index}" for index in sorted(stopped)]
     return JSONResponse({"succeeded": succeeded})
+
+
+@router.post("/compile")
+@router.post("/aqt_compile")
+@router.post("/qscout_compile")
+async def compile_circuits(request: Request) -> Response:
+    """Have circuits compiled, wait for it, and return them."""
+    old = await read_json(request, OldJob)
+    circuits, circuit_type = old.circuits()
+    new = NewJob(
+        job_type="compile",
+        target=old.target,
+        circuits=circuits,
+        circuit_type=circuit_type,
+        verbatim=old.verbatim(),
+    )
+    job = await submit(request, new)
+    caller, follower = caller_of(request), jobs_of(request).follower
+    phase = job.phase
+    while phase in _UNDER_WAY:
+        waiting = follower.wait(caller, job.id, -1, phase, blocking=_UNDER_WAY)
+        before, phase = phase, (await waiting).job.phase
+        if phase is before:
+            sentence = f"job {job.id} is {phase} still, and goes on; send fewer circuits"
+            return JSONResponse({"message": sentence}, 504)
+    return JSONResponse(await compiled_together(request, job.id))
 
 
 @router.get("/balance")
@@ -157,8 +219,9 @@ async def get_user(request: Request) -> Response:
 
 @router.post("/targets")
 async def get_targets(request: Request) -> Response:
-    """List the targets."""
-    found = {target_name(item.description): target_row(item) for item in await records_of(request)}
+    """List the targets of which all is true that the body says."""
+    asked = (await read_json(request, TargetFilter)).model_dump(exclude_none=True)
+    found = target_rows(await records_of(request), asked)
     return JSONResponse({"superstaq_targets": found})
 
 
@@ -174,6 +237,7 @@ def _circuit(found: Found, index: int) -> dict[str, Any]:
     if index >= job.circuits:
         raise NotFound(f"there is no job {job.id}:{index}")
     status, message = found.statuses[index], found.messages[index]
+    compiled = found.compiled[index]
     told = {
         "status": _STATUS.get(status, _CANCELLED[found.circuit_type]),
         "target": found.target,
@@ -181,7 +245,7 @@ def _circuit(found: Found, index: int) -> dict[str, Any]:
         "num_qubits": found.qubits[index],
         "samples": found.counts[index],
         "input_circuit": found.inputs[index],
-        "compiled_circuit": found.compiled[index],
+        "compiled_circuit": None if compiled is None else compiled.text,
         "provider_id": None,
         "circuit_type": found.circuit_type,
         "data": None,

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quws.api.doors.superstaq.job import find_job
-from quws.api.doors.superstaq.names import email_of, target_name, user_id
+from quws.api.doors.superstaq.names import email_of, user_id
 from quws.api.doors.superstaq.request import NewJob
-from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_row
+from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_rows
 from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
@@ -108,12 +108,8 @@ async def get_targets(request: Request) -> Response:
         for name, value in request.query_params.items()
         if value.lower() in _FLAGS
     }
-    rows = []
-    for record in await records_of(request):
-        row = target_row(record)
-        if all(row.get(name, value) is value for name, value in wanted.items()):
-            rows.append({"target_name": target_name(record.description), **row})
-    return JSONResponse(rows)
+    rows = target_rows(await records_of(request), wanted)
+    return JSONResponse([{"target_name": name, **row} for name, row in rows.items()])
 
 
 @router.post("/client/retrieve_target_info")

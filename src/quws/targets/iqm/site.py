@@ -1,0 +1,307 @@
+"""IQM's client as a target needs it: what its answers and errors mean for a job."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import requests
+from exa.common.errors import iqm_error
+from iqm.iqm_client import CircuitCompilationOptions, IQMClient
+from iqm.iqm_client.transpile import simplify_architecture, transpile_insert_moves
+from iqm.iqm_server_client.iqm_server_client import IQMServerClient
+from iqm.iqm_server_client.iqm_server_executor import IQMServerExecutor
+from iqm.iqm_server_client.iqm_server_storage import IQMServerStorage
+from iqm.pulse import Circuit, CircuitOperation
+from pydantic import ValidationError
+from urllib3.exceptions import NewConnectionError
+
+from quws.domain.errors import InvalidCircuit, InvalidParameter, Refusal
+from quws.domain.targets import Calibration, TargetState, TargetStatus
+from quws.targets.base import Doubt, Gone
+from quws.targets.iqm.machine import Machine, qubit_names, read_calibration
+
+T = TypeVar("T")
+
+_NOT_TAKEN = (
+    iqm_error.AuthenticationError,
+    iqm_error.ForbiddenError,
+    iqm_error.RateLimitError,
+    iqm_error.SystemUnavailableError,
+)
+"""A job that is answered with one of these is not there, and may be taken later: an operator may
+mend a token while it waits.
+"""
+_REFUSED = (
+    iqm_error.ConflictError,
+    iqm_error.DataSizeError,
+    iqm_error.InvalidOperationError,
+    iqm_error.NotFoundError,
+    iqm_error.ValidationError,
+)
+
+
+class Site:
+    """A server of IQM's, and one machine there.
+
+    Every method raises ``ConnectionError`` where asking again may help.
+
+    Parameters
+    ----------
+    url, quantum_computer, token, tokens_file
+        As IQM's client takes them.
+    host
+        What it is called in what users are told.
+    timeout
+        How many seconds an answer may take.
+    calibration_set
+        Which one jobs run with; None for the one of the day.
+    compilation
+        Options of how the machine compiles, as IQM's client names them.
+
+    Raises
+    ------
+    ValueError
+        There is no such machine.
+
+    """
+
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        *,
+        quantum_computer: str | None,
+        token: str | None,
+        tokens_file: str | None,
+        timeout: float,
+        calibration_set: UUID | None,
+        compilation: Mapping[str, Any],
+    ) -> None:
+        self._host = host
+        self._calibration_set = calibration_set
+        self._options = CircuitCompilationOptions(**compilation)
+        try:
+            with self._asking():
+                self._server = IQMServerClient(
+                    url,
+                    quantum_computer=quantum_computer,
+                    token=token,
+                    tokens_file=tokens_file,
+                    client_signature="quws",
+                    timeout=timeout,
+                )
+        except RuntimeError as error:
+            # Its own errors of configuration; those of the network are no such ones.
+            raise ValueError(f"{host}: {error}") from error
+        self.machine_name = self._server.quantum_computer
+        self._client = IQMClient(
+            executor=IQMServerExecutor(client=self._server),
+            storage=IQMServerStorage(client=self._server),
+        )
+        self._calibrations: dict[str, Calibration | None] = {}
+
+    # -- the machine ----------------------------------------------------------------
+
+    def machine(self, level: int) -> Machine:
+        """Return the machine as it is now.
+
+        Raises
+        ------
+        ValueError
+            It cannot be used.
+
+        """
+        static = self._static()
+        with self._asking(gone=ConnectionError):
+            dynamic = self._client.get_dynamic_quantum_architecture(self._calibration_set)
+        simple = simplify_architecture(dynamic).model_dump(mode="json")
+        return Machine(static, simple, self.calibration(str(dynamic.calibration_set_id)), level)
+
+    def calibration(self, calibration_set: str | None) -> Calibration | None:
+        """Return a calibration, by default the one of jobs; None where it is not told."""
+        wanted = self._calibration_set if calibration_set is None else UUID(calibration_set)
+        if calibration_set is not None and calibration_set in self._calibrations:
+            return self._calibrations[calibration_set]
+        found = self._if_told(lambda: self._client.get_calibration_set(wanted))
+        if found is None:
+            return None
+        metrics = self._if_told(
+            lambda: self._client.get_quality_metric_set(found.observation_set_id)
+        )
+        with self._asking(gone=ConnectionError):
+            dynamic = self._client.get_dynamic_quantum_architecture(found.observation_set_id)
+        names = qubit_names(self._static(), dynamic.model_dump(mode="json"))
+        made = read_calibration(
+            names,
+            found.model_dump(mode="json"),
+            {} if metrics is None else metrics.model_dump(mode="json"),
+        )
+        self._calibrations[made.id] = made
+        return made
+
+    def state(self) -> TargetState:
+        """Return whether the machine takes work, as far as it says."""
+        health = self._if_told(self._client.get_health)
+        if health is None or health.get("healthy", True):
+            return TargetState()
+        message = health.get("message")
+        return TargetState(
+            status=TargetStatus.OFFLINE, message=message if isinstance(message, str) else None
+        )
+
+    def _static(self) -> dict[str, Any] | None:
+        found = self._if_told(self._client.get_static_quantum_architecture)
+        return None if found is None else found.model_dump(mode="json")
+
+    def _if_told(self, ask: Callable[[], T]) -> T | None:
+        try:
+            with self._asking():
+                return ask()
+        except Gone:
+            return None
+
+    # -- a job ------------------------------------------------------------------------
+
+    def submit(
+        self, circuits: Sequence[Mapping[str, Any]], shots: int, *, use_timeslot: bool
+    ) -> str:
+        """Submit circuits in IQM's JSON; gives the id of the job.
+
+        Raises
+        ------
+        Doubt
+            It may have arrived, or not.
+        InvalidCircuit, InvalidParameter
+            The machine does not take it.
+
+        """
+        try:
+            with self._asking(gone=ConnectionError):
+                architecture = self._client.get_dynamic_quantum_architecture(self._calibration_set)
+                definition = self._client.create_circuit_job_definition(
+                    # On machines whose qubits meet in a resonator they are moved there and back.
+                    [transpile_insert_moves(_circuit(item), architecture) for item in circuits],
+                    shots=shots,
+                    calibration_set_id=self._calibration_set,
+                    options=self._options,
+                )
+        except iqm_error.ValidationError as error:
+            raise self._refused(error) from error
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                job = self._client.submit_circuit_job(definition, use_timeslot=use_timeslot)
+        except _NOT_TAKEN as error:
+            raise ConnectionError(f"{self._host}: {error.message}") from error
+        except _REFUSED as error:
+            raise self._refused(error) from error
+        except Exception as error:
+            if _never_left(error):
+                raise ConnectionError(f"{self._host} cannot be reached") from error
+            raise Doubt(f"{self._host}: {error}") from error
+        return str(job.job_id)
+
+    def job(self, handle: str) -> Any:
+        """Return the document of a job.
+
+        Raises
+        ------
+        Gone
+
+        """
+        with self._asking():
+            return self._client.get_job(UUID(handle)).job_data
+
+    def cancel(self, handle: str) -> None:
+        """Cancel a job, if it is not over by now.
+
+        Raises
+        ------
+        Gone
+
+        """
+        with contextlib.suppress(*_REFUSED), self._asking():
+            self._client.cancel_job(UUID(handle))
+
+    def counts(self, handle: str) -> list[Mapping[str, Any]]:
+        """Return how often what was measured, of each circuit.
+
+        Raises
+        ------
+        Gone
+
+        """
+        with self._asking():
+            found = self._client.get_job_measurement_counts(UUID(handle))
+        return [
+            {"measurement_keys": item.measurement_keys, "counts": item.counts} for item in found
+        ]
+
+    def measurements(self, handle: str) -> list[Mapping[str, Any]]:
+        """Return what was measured in each shot, of each circuit.
+
+        Raises
+        ------
+        Gone
+
+        """
+        with self._asking():
+            return list(self._client.get_job_measurements(UUID(handle)))
+
+    @contextlib.contextmanager
+    def _asking(self, *, gone: type[Exception] = Gone) -> Iterator[None]:
+        """Raise ConnectionError for what may go better later.
+
+        Parameters
+        ----------
+        gone
+            What is raised for what is not there.
+
+        """
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                yield
+        except iqm_error.NotFoundError as error:
+            raise gone(f"{self._host}: {error.message}") from error
+        except _REFUSED:
+            raise
+        except iqm_error.IQMError as error:
+            raise ConnectionError(f"{self._host}: {error.message}") from error
+        except requests.RequestException as error:
+            raise ConnectionError(f"{self._host} does not answer") from error
+        except ValidationError as error:
+            raise ConnectionError(f"{self._host} gives an answer of another shape") from error
+
+    def _refused(self, error: Any) -> Refusal:
+        sentence = f"{self._host} does not take the job: {error.message}"
+        if error.error_code == "invalid_payload" or isinstance(
+            error, iqm_error.CircuitValidationError
+        ):
+            return InvalidCircuit(sentence)
+        return InvalidParameter(sentence)
+
+
+def _circuit(document: Mapping[str, Any]) -> Circuit:
+    return Circuit(
+        name=document["name"],
+        instructions=tuple(
+            CircuitOperation(name=item["name"], locus=tuple(item["locus"]), args=item["args"])
+            for item in document["instructions"]
+        ),
+    )
+
+
+def _never_left(error: BaseException) -> bool:
+    """Whether a request failed before anything was sent."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
+            return True
+        reason = getattr(seen.args[0], "reason", None) if seen.args else None
+        if isinstance(reason, NewConnectionError):
+            return True
+        seen = seen.__cause__
+    return False

@@ -1,0 +1,161 @@
+"""Adapters of quws, in an environment with the vendors' packages, against another quws.
+
+``adapters_walk.py URL TOKEN`` prints what they say of faults: a wrong token, answers that are lost
+or never come, nobody who listens; and a machine whose qubits meet in a resonator.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from qiskit import QuantumCircuit
+
+from quws.domain.options import RunOptions
+from quws.targets.base import RemoteTarget
+from quws.targets.iqm.target import Iqm
+from quws.targets.qrmi.target import Qrmi
+
+OPTIONS = RunOptions(shots=5)
+
+
+def said(do: Callable[[], Any]) -> list[str]:
+    try:
+        return ["nothing", str(do())]
+    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+        return [type(error).__name__, str(error)]
+
+
+class Between(BaseHTTPRequestHandler):
+    """Hands requests on, and loses the answers to those that submit a job."""
+
+    url = ""
+    lose = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        there = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        there.request(self.command, self.path, body, dict(self.headers))
+        answer = there.getresponse()
+        content = answer.read()
+        if self.lose and self.command == "POST" and "/circuit" in self.path:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+
+
+def iqm(url: str, token: str) -> Iqm:
+    made = Iqm("lab", url=url, token=token, timeout=5)
+    made.load()
+    return made
+
+
+def qrmi(url: str, token: str) -> Qrmi:
+    settings = {"QRMI_IQM_ISA_ENDPOINT": url, "QRMI_IQM_ISA_TOKEN": token}
+    made = Qrmi("lab", resource="qpu", type="iqm-server", settings=settings)
+    made.load()
+    return made
+
+
+def faults(make: Callable[[str, str], RemoteTarget], url: str, token: str) -> dict[str, Any]:
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    told: dict[str, Any] = {"bad token": said(make(url, "not-a-token").describe)}
+    Between.url = url
+    between = ThreadingHTTPServer(("127.0.0.1", 0), Between)
+    threading.Thread(target=between.serve_forever, daemon=True).start()
+    lab = make(f"http://127.0.0.1:{between.server_port}", token)
+    compiled = lab.compile(circuit, OPTIONS)
+    told["answer lost"] = said(lambda: lab.submit([compiled], OPTIONS, "key"))
+    told["looked for"] = said(lambda: lab.find("key"))
+    told["unknown"] = said(lambda: lab.poll("01a21de7-231b-715e-8c73-601b0b9107eb"))
+    many = RunOptions(shots=10_000_000)
+    Between.lose = False
+    told["refused"] = said(lambda: lab.submit([compiled], many, "key"))
+    Between.lose = True
+    between.shutdown()
+    between.server_close()
+    told["nobody there"] = said(lambda: lab.submit([compiled], OPTIONS, "key"))
+    told["nobody there to look"] = said(lambda: lab.poll("01a21de7-231b-715e-8c73-601b0b9107eb"))
+    return told
+
+
+def hangs() -> dict[str, Any]:
+    """What becomes of a call to somebody who takes it and never answers."""
+    deaf = socket.create_server(("127.0.0.1", 0))
+    lab = qrmi(f"http://127.0.0.1:{deaf.getsockname()[1]}", "token")
+    lab._caller._limit = 1.5
+    began = time.monotonic()
+    told = said(lab.describe)
+    return {"told": told, "in time": time.monotonic() - began < 30}
+
+
+def star() -> list[str]:
+    """The gates of a circuit for a machine whose qubits meet in a resonator."""
+    from iqm.station_control.interface.models import DynamicQuantumArchitecture
+
+    from quws.targets.iqm.machine import Machine
+    from quws.targets.iqm.site import _circuit, simplify_architecture, transpile_insert_moves
+
+    singles = [["QB1"], ["QB2"]]
+    loci = {
+        "prx": singles,
+        "measure": singles,
+        "cz": [["QB1", "CR1"], ["QB2", "CR1"]],
+        "move": [["QB1", "CR1"], ["QB2", "CR1"]],
+    }
+    real = DynamicQuantumArchitecture.model_validate(
+        {
+            "calibration_set_id": "01a21de7-231b-715e-8c73-601b0b9107eb",
+            "qubits": ["QB1", "QB2"],
+            "computational_resonators": ["CR1"],
+            "gates": {
+                name: {
+                    "implementations": {"usual": {"loci": places}},
+                    "default_implementation": "usual",
+                    "override_default_implementation": {},
+                }
+                for name, places in loci.items()
+            },
+        }
+    )
+    machine = Machine(None, simplify_architecture(real).model_dump(mode="json"), None, 1)
+    bell = QuantumCircuit(2, 2)
+    bell.h(0)
+    bell.cx(0, 1)
+    bell.measure([0, 1], [0, 1])
+    (document,) = machine.write([machine.compile(bell, OPTIONS)])
+    moved = transpile_insert_moves(_circuit(document), real)
+    return [item.name for item in moved.instructions if item.name in ("move", "cz")]
+
+
+def main(url: str, token: str) -> None:
+    told = {
+        "iqm": faults(iqm, url, token),
+        "qrmi": faults(qrmi, url, token),
+        "hangs": hangs(),
+        "star": star(),
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
