@@ -9,6 +9,9 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime import RuntimeEncoder
+from qiskit_ibm_runtime.options_models import ExecutorOptions
+from qiskit_ibm_runtime.quantum_program import QuantumProgram
+from qiskit_ibm_runtime.quantum_program.converters import quantum_program_to_2_0
 
 theta, phi = ParameterVector("θ", 2), Parameter("a")
 
@@ -76,4 +79,17 @@ sent = {
         "resilience_level": 0,
     },
 }
+program = QuantumProgram(shots=20)
+angle = Parameter("t")
+first = QuantumCircuit(QuantumRegister(2), ClassicalRegister(2, "a"), ClassicalRegister(1, "b"))
+first.rx(angle, 0)
+first.x(1)
+first.measure([0, 1], [1, 2])
+second = QuantumCircuit(1, 9)
+second.x(0)
+second.measure(0, 8)
+program.append_circuit_item(first, circuit_arguments=np.array([[0.0], [np.pi], [0.0]]))
+program.append_circuit_item(second)
+executed = quantum_program_to_2_0(program, ExecutorOptions())
+sent["executor"] = executed.model_dump(mode="json")
 print(json.dumps(sent, cls=RuntimeEncoder, indent=1))

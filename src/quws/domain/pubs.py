@@ -110,6 +110,8 @@ def inputs_of(params: dict[str, Any], program: Program) -> list[tuple[Any, Any]]
     NoPubs
 
     """
+    if program == "executor":
+        return _items_of(params)
     pubs = params.get("pubs")
     if not isinstance(pubs, list) or not pubs:
         raise NoPubs("params.pubs must be a list with one PUB at least")
@@ -124,6 +126,29 @@ def inputs_of(params: dict[str, Any], program: Program) -> list[tuple[Any, Any]]
             raise NoPubs(f"params.pubs.{index} must be a list {shape}")
         found.append((parts[0], parts[at] if len(parts) > at else None))
     return found
+
+
+def _items_of(params: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Return the items of a program of the executor: a circuit is the number of one in its file."""
+    program = params.get("quantum_program")
+    items = program.get("items") if isinstance(program, dict) else None
+    if not isinstance(items, list) or not items:
+        raise NoPubs("params.quantum_program.items must be a list with one item at least")
+    found: list[tuple[Any, Any]] = []
+    for index, item in enumerate(items):
+        kind = item.get("item_type") if isinstance(item, dict) else None
+        if kind != "circuit":
+            raise NoPubs(
+                f"params.quantum_program.items.{index} must be a circuit, not"
+                f" '{str(kind)[:20]}': circuits are not randomized here, so turn twirling off"
+            )
+        found.append((index, item.get("circuit_arguments")))
+    return found
+
+
+def is_tensor(values: Any) -> bool:
+    """Whether values are written as the executor's clients do: shape, type, and packed numbers."""
+    return isinstance(values, dict) and values.keys() == {"data", "shape", "dtype"}
 
 
 # -- values --------------------------------------------------------------------------------------
@@ -144,6 +169,11 @@ def shape_of(values: Any) -> tuple[tuple[int, ...], int | None]:
     """
     if values is None or values in ([], {}):
         return (), 0
+    if is_tensor(values):
+        sizes = values["shape"]
+        if not isinstance(sizes, list) or not sizes or not all(_is_size(size) for size in sizes):
+            raise NoPubs("must have a list of numbers as the shape of its values")
+        return ((), 0) if sizes == [0] else (tuple(sizes[:-1]), sizes[-1])
     if isinstance(values, dict) and packed.TYPE not in values:
         shapes = {_shape_of_list(item) for item in values.values()}
         if len(shapes) > 1:
@@ -153,6 +183,10 @@ def shape_of(values: Any) -> tuple[tuple[int, ...], int | None]:
     if not shape:
         raise NoPubs("must have its values in a list or an array")
     return ((), 0) if shape == (0,) else (shape[:-1], shape[-1])
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**31
 
 
 def _shape_of_array(values: Any) -> tuple[int, ...]:

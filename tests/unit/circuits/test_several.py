@@ -232,3 +232,55 @@ def test_what_was_sent_comes_back_as_it_was() -> None:
     for program, sent in SENT.items():
         text = text_of(made_of(program, sent, TARGET))
         assert read(text).params == json.loads(json.dumps(sent)) == sent
+
+
+def of_executor(**more: Any) -> str:
+    program = SENT["executor"]["quantum_program"] | more
+    pubs = [Pub(rows=3, shots=1), Pub(rows=1, shots=1)]
+    return write("executor", pubs, {"quantum_program": program})
+
+
+def test_a_program_of_the_executor_has_all_circuits_in_one_file() -> None:
+    found = facts_of(of_executor(), LIMITS)
+    assert [[item.name for item in facts.registers] for facts in found] == [["a", "b"]] * 3 + [
+        ["c"]
+    ]
+    at = read_to_bind(of_executor(), Language.PUBS, LIMITS)
+    assert probabilities(at({"circuit": 1})) == pytest.approx({"1 10": 1.0})
+    assert probabilities(at({"circuit": 2})) == pytest.approx({"1 00": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"circuits": 7}, "the file of circuits must be text in base64"),
+        ({"circuits": {"b64_data": bomb(LIMITS.bytes_qpy)}}, "has more than 8388608 bytes"),
+        ({"circuits": {"b64_data": OLD}}, "the circuits are in version 12 of QPY"),
+        ({"circuits": {"b64_data": in_qpy(turned())["__value__"]}}, "has 1 circuits for 2 items"),
+        ({"items": [{"item_type": "samplex"}] * 2}, "must be a circuit, not 'samplex'"),
+    ],
+)
+def test_what_no_executor_sends_is_refused(more: dict[str, Any], sentence: str) -> None:
+    assert sentence in refusal(of_executor(**more))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "sentence"),
+    [
+        (
+            {"data": packed(bytes(24)), "shape": [3, 1], "dtype": "c128"},
+            "must have values of the type",
+        ),
+        (
+            {"data": packed(bytes(20)), "shape": [3, 1], "dtype": "f64"},
+            "has 20 bytes, and its shape",
+        ),
+        ({"data": packed(b""), "shape": [3, 2**27], "dtype": "f64"}, "and may have 67108864"),
+        ({"data": packed(b""), "shape": [-1], "dtype": "f64"}, "a list of numbers as the shape"),
+        ({"data": packed(b""), "shape": [], "dtype": "f64"}, "a list of numbers as the shape"),
+    ],
+)
+def test_values_of_the_executor_are_bounded(tensor: dict[str, Any], sentence: str) -> None:
+    items = SENT["executor"]["quantum_program"]["items"]
+    wrong = [items[0] | {"circuit_arguments": tensor}, items[1]]
+    assert sentence in refusal(of_executor(items=wrong))

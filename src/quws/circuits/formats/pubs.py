@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from typing_extensions import override
 from quws.circuits.formats.format import Format, Input, Read
 from quws.circuits.formats.openqasm3 import OpenQasm3
 from quws.circuits.formats.qpy import Qpy
+from quws.circuits.formats.qpy_files import split
 from quws.domain import packed, pubs
 from quws.domain.bindings import LARGEST
 from quws.domain.circuits import CircuitLimits, Language
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of the values of one PUB, when they are unpacked."""
+_TENSORS = {"f64": "<f8", "f32": "<f4"}
 Reader = Callable[[str, Language, CircuitLimits], Read]
 """Reads a circuit that stands alone, or raises ``InvalidCircuit``."""
 _QPY, _OPENQASM = Qpy(), OpenQasm3()
@@ -75,6 +78,8 @@ class Opened:
         InvalidCircuit
 
         """
+        if self.pubs.program == "executor":
+            return as_text(self._files[pub]), Language.QPY
         circuit = self._inputs[pub][0]
         if isinstance(circuit, str):
             return circuit, Language.OPENQASM_3
@@ -86,6 +91,22 @@ class Opened:
         if not data.startswith(b"QISKIT"):
             raise InvalidCircuit(f"{_called(pub)}: its circuit is not in QPY")
         return as_text(data), Language.QPY
+
+    @cached_property
+    def _files(self) -> list[bytes]:
+        """The circuits of a program of the executor, which has all of them in one file."""
+        circuits = self.pubs.params["quantum_program"].get("circuits")
+        packed_file = circuits.get("b64_data") if isinstance(circuits, dict) else None
+        try:
+            data = packed.unpack(packed_file, self.limits.bytes_qpy)
+        except Unpackable as fault:
+            raise InvalidCircuit(f"the file of circuits {fault}") from None
+        found = split(data, self.limits, len(self._inputs))
+        if len(found) != len(self._inputs):
+            raise InvalidCircuit(
+                f"the QPY file has {len(found)} circuits for {len(self._inputs)} items"
+            )
+        return found
 
     def read(self, pub: int, reader: Reader) -> Read:
         """Have the circuit of a PUB read; its inputs are in the order of its values.
@@ -184,6 +205,8 @@ def _rows(values: Any, inputs: Mapping[str, Input]) -> Rows:
     count = int(np.prod(shape, dtype=np.int64))
     if columns == 0:
         return np.empty((count, 0))
+    if pubs.is_tensor(values):
+        return _of_tensor(values).reshape(count, columns or 0)
     if columns is None:
         if values.keys() != inputs.keys():
             names = ", ".join(list(inputs)[:5])
@@ -192,6 +215,19 @@ def _rows(values: Any, inputs: Mapping[str, Input]) -> Rows:
         return np.stack(named, axis=1)
     array = _array(values)
     return array.astype(np.float64).reshape(count, columns)
+
+
+def _of_tensor(values: dict[str, Any]) -> Rows:
+    dtype = _TENSORS.get(values["dtype"])
+    if dtype is None:
+        raise pubs.NoPubs(f"must have values of the type {' or '.join(_TENSORS)}")
+    size = int(np.prod(values["shape"], dtype=np.int64)) * int(dtype[-1])
+    if not 0 <= size <= MOST_BYTES:
+        raise Unpackable(f"has {size} bytes, and may have {MOST_BYTES}")
+    data = packed.unpack(values["data"], size)
+    if len(data) != size:
+        raise Unpackable(f"has {len(data)} bytes, and its shape takes {size}")
+    return np.frombuffer(data, dtype=dtype).astype(np.float64)
 
 
 def _array(values: Any) -> npt.NDArray[Any]:

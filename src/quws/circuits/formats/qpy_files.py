@@ -9,15 +9,15 @@ import io
 import struct
 
 from qiskit import QuantumCircuit, qpy
-from qiskit.qpy import formats
+from qiskit.qpy import QPY_VERSION, formats
 
 from quws.circuits.formats.qpy_guard import OLDEST, Walk
 from quws.domain.circuits import CircuitLimits
 from quws.domain.errors import InvalidCircuit
 from quws.domain.words import counted
 
-NEWEST = 15
-"""From the next version on a file has a table of where its circuits are, and is written anew."""
+_TABLE = 16
+"""From this version on a file has a table of where its circuits are."""
 
 
 def write(*circuits: QuantumCircuit) -> bytes:
@@ -51,10 +51,10 @@ class _Cutting(Walk):
     def files(self, most: int) -> list[bytes]:
         head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
         self.version = head.qpy_version
-        if not OLDEST <= self.version <= NEWEST:
+        if not OLDEST <= self.version <= QPY_VERSION:
             raise InvalidCircuit(
                 f"the circuits are in version {self.version} of QPY; allowed are {OLDEST} to"
-                f" {NEWEST}"
+                f" {QPY_VERSION}"
             )
         if not 1 <= head.num_programs <= most:
             raise InvalidCircuit(
@@ -62,18 +62,30 @@ class _Cutting(Walk):
                 f" {'1' if most == 1 else f'1 to {most}'}"
             )
         self.circuits_follow()
-        alone = struct.pack(formats.FILE_HEADER_V10_PACK, *head._replace(num_programs=1))
+        alone = struct.pack(formats.FILE_HEADER_V10_PACK, *head._replace(num_programs=1)) + b"q"
+        starts: list[int] = []
+        if self.version >= _TABLE:
+            places = f"!{head.num_programs}Q"
+            starts = list(struct.unpack(places, self.bytes_of(struct.calcsize(places))))
+            alone += struct.pack("!Q", len(alone) + 8)
         found = []
         for number in range(head.num_programs):
             begin = self.at
+            if starts and starts[number] != begin:
+                raise InvalidCircuit("the QPY file says that its circuits begin elsewhere")
             try:
                 self.circuit(0)
             except InvalidCircuit as refusal:
                 raise InvalidCircuit(
                     f"circuit {number}: {refusal.sentence}", circuit=number
                 ) from None
-            self._pass_layout()
-            found.append(alone + b"q" + self.data[begin : self.at])
+            if not starts:
+                self._pass_layout()
+            elif number + 1 < len(starts) and starts[number + 1] >= self.at:
+                self.at = starts[number + 1]
+            else:
+                self.at = len(self.data)
+            found.append(alone + self.data[begin : self.at])
         return found
 
     def _pass_layout(self) -> None:

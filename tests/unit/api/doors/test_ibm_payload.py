@@ -275,3 +275,34 @@ def test_resilience_is_what_mitigation_has(more: dict[str, Any], mitigation: str
 def test_a_target_with_features_of_its_own_is_asked_for_them() -> None:
     assert Feature.MITIGATION in DEVICE.features
     assert estimator(options={"seed_estimator": 7}).posted[-1].value == b"7"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"schema_version": "v1.1"}, "params.schema_version must be 'v2.0', not 'v1.1'"),
+        ({"quantum_program": 7}, "params.quantum_program must be an object"),
+        ({"quantum_program": {"items": []}}, "params.quantum_program.items must be a list"),
+        (
+            {"quantum_program": {"items": [{"item_type": "samplex"}]}},
+            "params.quantum_program.items.0 must be a circuit, not 'samplex': circuits are not"
+            " randomized here, so turn twirling off",
+        ),
+        (
+            {"quantum_program": {"meas_level": "kerneled"}},
+            "params.quantum_program.meas_level must be 'classified', not 'kerneled'",
+        ),
+        ({"options": {"init_qubits": False}}, "init_qubits must be true"),
+        (
+            {
+                "quantum_program": {
+                    "items": [{"item_type": "circuit", "circuit_arguments": {}}],
+                    "shots": 0,
+                }
+            },
+            "params.quantum_program.shots must be a whole number of shots",
+        ),
+    ],
+)
+def test_the_executor_runs_circuits_alone(given: dict[str, Any], sentence: str) -> None:
+    assert sentence in refusal(made_of, "executor", SENT["executor"] | given, TARGET)

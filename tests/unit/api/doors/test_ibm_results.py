@@ -21,6 +21,7 @@ from quws.domain.circuits import CircuitLimits, Language, Register
 from quws.domain.observables import collect, read_value
 from quws.domain.options import RunOptions
 from quws.domain.outcomes import CircuitOutcome, Expectation, UnreadableOutcomes
+from quws.domain.packed import unpack
 from quws.targets.base import CircuitResult
 from quws.targets.simulator import Simulator
 
@@ -230,3 +231,42 @@ def test_all_circuits_of_a_pub_have_as_many_shots() -> None:
     ]
     with pytest.raises(UnreadableOutcomes, match="circuit 1 has 2 shots, and the one before 1"):
         told(text, outcomes)
+
+
+def bits_of(tensor: dict[str, Any]) -> np.ndarray:
+    """Read bits as the executor's client does: all in one row, the first the lowest of its byte."""
+    assert tensor["dtype"] == "bool"
+    data = np.frombuffer(unpack(tensor["data"], 1 << 20), np.uint8)
+    count = math.prod(tensor["shape"])
+    assert len(data) == (count + 7) // 8
+    return np.unpackbits(data, count=count, bitorder="little").reshape(tensor["shape"])
+
+
+def test_the_executor_gives_bits_in_one_row(simulator: Simulator) -> None:
+    made = made_of("executor", SENT["executor"], TARGET)
+    assert {item.name: item.value for item in made.posted}["SHOTS"] == b"20"
+    text = text_of(made)
+    found = told(text, list(sampled(simulator, text)))
+    assert found["schema_version"] == "v2.0"
+    assert (found["passthrough_data"], found["semantic_role"]) == (None, None)
+    first, second = (item["results"] for item in found["data"])
+    assert (first["a"]["shape"], first["b"]["shape"]) == ([3, 20, 2], [3, 20, 1])
+    # Bit 1 of a is turned by the value of each row, and that of b always is.
+    assert bits_of(first["a"])[..., 1].tolist() == [[0] * 20, [1] * 20, [0] * 20]
+    assert not bits_of(first["a"])[..., 0].any() and bits_of(first["b"]).all()
+    assert bits_of(second["c"]).tolist() == [[0] * 8 + [1]] * 20
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 9])
+def test_bits_in_one_row_go_on_in_the_middle_of_a_byte(size: int) -> None:
+    draw = random.Random(size)
+    text = text_of(made_of("executor", SENT["executor"], TARGET))
+    registers = [Register(name="c", size=size)]
+    outcomes = []
+    for index in range(4):
+        shots = [f"{draw.getrandbits(size):0{size}b}" for _ in range(7)]
+        outcomes.append(CircuitOutcome({}, shots, index=index, registers=registers))
+    first, second = (item["results"]["c"] for item in told(text, outcomes, 1)["data"])
+    for tensor, some in ((first, outcomes[:3]), (second, outcomes[3:])):
+        wanted = [[[int(bit) for bit in shot[::-1]] for shot in item.memory or ()] for item in some]
+        assert bits_of(tensor).reshape(len(some), 7, size).tolist() == wanted

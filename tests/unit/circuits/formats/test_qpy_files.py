@@ -44,7 +44,7 @@ def batch() -> list[QuantumCircuit]:
     return [bell, there, own, QuantumCircuit(1)]
 
 
-@pytest.mark.parametrize("version", [13, 14, 15])
+@pytest.mark.parametrize("version", range(13, qpy.QPY_VERSION + 1))
 def test_each_circuit_is_a_file_of_its_own(version: int) -> None:
     circuits = batch()
     files = split(written(*circuits, version=version), LIMITS, 4)
@@ -55,22 +55,32 @@ def test_each_circuit_is_a_file_of_its_own(version: int) -> None:
         assert (found.layout is None) is (circuit.layout is None)
 
 
-def test_what_is_one_file_already_stays_so() -> None:
-    file = written(batch()[0])
+@pytest.mark.parametrize("version", range(13, qpy.QPY_VERSION + 1))
+def test_what_is_one_file_already_stays_so(version: int) -> None:
+    file = written(batch()[0], version=version)
     assert split(file, LIMITS, 1) == [file]
+
+
+def moved(number: int) -> bytes:
+    """A file whose table names another place for one of its circuits."""
+    file = bytearray(written(*batch()[:2], version=16))
+    file[20 + 8 * number + 7] ^= 0xFF
+    return bytes(file)
 
 
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
         (b"QISKIT\x0c" + written(batch()[0])[7:], "version 12 of QPY"),
-        (written(batch()[0], version=16), "version 16 of QPY"),
+        (written(batch()[0]).replace(b"T\x0d", b"T\x63", 1), "version 99 of QPY"),
+        (moved(0), "its circuits begin elsewhere"),
+        (moved(1), "circuit 1: the circuit has [0-9]+ qubits"),
         (written(*batch()), "has 4 circuits; the target takes 1 to 3"),
         (written(*batch()[:2])[:-40], "ends in the middle"),
         (written(batch()[3], QuantumCircuit(60)), "circuit 1: the circuit has 60 qubits"),
         (b"", "ends in the middle"),
     ],
-    ids=["old", "new", "many", "short", "wide", "empty"],
+    ids=["old", "new", "first moved", "second moved", "many", "short", "wide", "empty"],
 )
 def test_what_is_no_such_batch_is_refused(file: bytes, sentence: str) -> None:
     with pytest.raises(InvalidCircuit, match=sentence):

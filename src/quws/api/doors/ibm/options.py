@@ -89,6 +89,35 @@ def read_options(params: dict[str, Any], program: Program, target: TargetDescrip
     return found
 
 
+def read_executor(params: dict[str, Any]) -> Options:
+    """Read what stands beside the items of a program of the executor.
+
+    Raises
+    ------
+    InvalidParameter
+        As with ``read_options``.
+
+    """
+    version = params.get("schema_version")
+    if version != "v2.0":
+        _refuse("schema_version", f"must be 'v2.0', not '{str(version)[:20]}'")
+    program = params.get("quantum_program")
+    if not isinstance(program, dict):
+        _refuse("quantum_program", "must be an object")
+    level = program.get("meas_level")
+    if level not in (None, "classified"):
+        _refuse("quantum_program.meas_level", f"must be 'classified', not '{str(level)[:20]}'")
+    found = Options(shots=read_shots(program.get("shots"), "quantum_program.shots"))
+    given = params.get("options") or {}
+    if not isinstance(given, dict):
+        _refuse("options", "must be an object")
+    _check_meaning({"execution": given})
+    for path, value in _leaves(given, ""):
+        if path != "init_qubits" and value not in _NOTHING:
+            _note(found, f"options.{path[:60]} has no effect")
+    return found
+
+
 def read_shots(value: Any, where: str) -> int | None:
     """Read a number of shots; None for none.
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
 from quws.api.doors.ibm.observables import Array, Broadcast, read_array
-from quws.api.doors.ibm.options import Options, read_options, read_precision, read_shots
+from quws.api.doors.ibm.options import (
+    Options,
+    read_executor,
+    read_options,
+    read_precision,
+    read_shots,
+)
 from quws.domain import pubs
 from quws.domain.circuits import Language
 from quws.domain.errors import InvalidParameter, NotFound
@@ -25,7 +31,7 @@ from quws.domain.pubs import INDEX, Program, Pub, Pubs
 from quws.domain.targets import Feature, TargetDescription
 from quws.services.jobs.files import JobFiles
 
-PROGRAMS: frozenset[str] = frozenset({"sampler", "estimator"})
+PROGRAMS: frozenset[str] = frozenset({"sampler", "estimator", "executor"})
 """The programs that are served."""
 SHOTS, PRECISION = 4096, 1 / 64
 """What counts where neither a PUB nor an option says it."""
@@ -87,9 +93,9 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
 
     """
     name = cast("Program", program)
-    options = read_options(params, name, target)
+    executed = name == "executor"
+    options = read_executor(params) if executed else read_options(params, name, target)
     asked = asked_of(params, name, options)
-    known = [Pub(rows=item.rows, shots=SHOTS) for item in asked]
     count = sum(item.rows for item in asked)
     if not count:
         raise InvalidParameter("params.pubs have no values", parameter="params.pubs")
@@ -100,7 +106,7 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
             parameter="params.pubs",
         )
     posted = {"LANG": str(Language.PUBS), "BINDINGS": json.dumps({INDEX: list(range(count))})}
-    if name == "sampler":
+    if name != "estimator":
         known = _sampled(params, asked, options, target)
         if Feature.MEMORY in target.features:
             posted["MEMORY"] = "true"
@@ -135,7 +141,7 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
         raise InvalidParameter(str(fault), parameter="params.pubs") from None
     found = []
     for index, (_, values) in enumerate(inputs):
-        where = f"params.pubs.{index}"
+        where = f"params.{'quantum_program.items' if program == 'executor' else 'pubs'}.{index}"
         try:
             shape, _ = pubs.shape_of(values)
         except pubs.NoPubs as fault:
@@ -143,7 +149,7 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
         rows = 1
         for size in shape:
             rows *= size
-        if program == "sampler":
+        if program != "estimator":
             found.append(Asked(shape, rows))
             continue
         pub = params["pubs"][index]
@@ -188,7 +194,7 @@ def _sampled(
 ) -> list[Pub]:
     found = []
     for index, item in enumerate(asked):
-        pub = params["pubs"][index]
+        pub = params["pubs"][index] if "pubs" in params else None
         own = pub[2] if isinstance(pub, list) and len(pub) > 2 else None
         shots = read_shots(own, f"pubs.{index}.2") or options.shots or SHOTS
         if shots > target.max_shots:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import math
 import zlib
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from tempfile import SpooledTemporaryFile
@@ -27,7 +28,7 @@ from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
 from quws.domain.packed import array_head, packed
 from quws.domain.phases import Phase
-from quws.domain.pubs import Pub
+from quws.domain.pubs import Program, Pub
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.outcomes import outcomes_of
 
@@ -123,7 +124,7 @@ class Writer:
     def __init__(self, text: str) -> None:
         self._known = pubs.read(text)
         self._asked = asked_again(self._known)
-        self._kind = _Sampled if self._known.program == "sampler" else _Estimated
+        self._kind = _KINDS[self._known.program]
         self._pub = 0
         self._taken = 0
         self._result: _Result | None = None
@@ -158,7 +159,12 @@ class Writer:
         yield from self._empty()
         if self._pub < len(self._known.pubs):
             raise UnreadableOutcomes("it has not the outcomes of all of its circuits")
-        yield '],"metadata":{"version":2}}}'
+        if self._known.program != "executor":
+            yield '],"metadata":{"version":2}}}'
+            return
+        program = self._known.params["quantum_program"]
+        told = {name: program.get(name) for name in ("passthrough_data", "semantic_role")}
+        yield f'],"metadata":{{"chunk_timing":[]}},{_json(told)[1:]}'
 
     def close(self) -> None:
         """Let go of what was taken and is not written."""
@@ -178,6 +184,8 @@ class Writer:
     def _end(self, result: _Result) -> Iterator[str]:
         if self._pub:
             yield ","
+        elif self._known.program == "executor":
+            yield '{"schema_version":"v2.0","data":['
         else:
             yield '{"__type__":"PrimitiveResult","__value__":{"pub_results":['
         yield from result.written()
@@ -187,7 +195,111 @@ class Writer:
 # -- bits of shots -----------------------------------------------------------------------------
 
 
+class _Bits(ABC):
+    """The bits of one register: they stand at one place in the text of a shot."""
+
+    def __init__(
+        self, register: Register, place: slice, shape: tuple[int, ...], shots: int, *, alone: bool
+    ) -> None:
+        self.name, self.size = register.name, register.size
+        self.shape = (*shape, shots, self.size)
+        self._place = None if alone else place
+        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it is read later
+        self._zlib = zlib.compressobj(_LEVEL)
+        self._begin()
+
+    def add(self, shots: list[str]) -> None:
+        """Add the shots of a circuit."""
+        if shots:
+            place = self._place
+            self._add(shots if place is None else [shot[place] for shot in shots])
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Write what comes before all bits."""
+
+    @abstractmethod
+    def _add(self, own: list[str]) -> None:
+        """Add the bits of the register in each shot."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Write what is left."""
+
+    def close(self) -> None:
+        """Let go of what was added."""
+        self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(self._zlib.compress(data))
+
+    def written(self) -> Iterator[str]:
+        """Write the array in base64."""
+        with self._file as file:
+            self._end()
+            file.write(self._zlib.flush())
+            file.seek(0)
+            while chunk := file.read(_CHUNK):
+                yield base64.b64encode(chunk).decode("ascii")
+
+
+class _Rows(_Bits):
+    """An array of NumPy's, with a row of bytes for each shot."""
+
+    @override
+    def _begin(self) -> None:
+        self._bytes = (self.size + 7) // 8
+        self._fill = "0" * (-self.size % 8)
+        self._write(array_head("|u1", (*self.shape[:-1], self._bytes)))
+
+    @override
+    def _add(self, own: list[str]) -> None:
+        # A number with as many digits as there are bits is read in a time that is linear.
+        bits = int(self._fill + self._fill.join(own), 2)
+        self._write(bits.to_bytes(len(own) * self._bytes, "big"))
+
+    @override
+    def _end(self) -> None:
+        """All is written."""
+
+
+class _Row(_Bits):
+    """All bits in one row, eight in a byte: the first is the lowest of the first byte."""
+
+    @override
+    def _begin(self) -> None:
+        self._left, self._over = 0, 0
+
+    @override
+    def _add(self, own: list[str]) -> None:
+        bits = self._left | int("".join(reversed(own)), 2) << self._over
+        whole, self._over = divmod(self._over + len(own) * self.size, 8)
+        self._left = bits >> 8 * whole
+        self._write((bits & (1 << 8 * whole) - 1).to_bytes(whole, "little"))
+
+    @override
+    def _end(self) -> None:
+        if self._over:
+            self._write(self._left.to_bytes(1, "little"))
+
+
+def _bits_of(
+    kind: type[_Bits], registers: Sequence[Register], shape: tuple[int, ...], shots: int
+) -> Iterator[_Bits]:
+    """Find where the registers stand in the text of a shot: the last one first."""
+    start = 0
+    found = []
+    for register in reversed(registers):
+        found.append((register, slice(start, start + register.size)))
+        start += register.size + 1
+    for register, place in reversed(found):
+        if register.size:
+            yield kind(register, place, shape, shots, alone=len(registers) == 1)
+
+
 class _Sampled(_Result):
+    bits: type[_Bits] = _Rows
+
     @override
     def __init__(self, pub: Pub, asked: Asked) -> None:
         self._shape = asked.shape
@@ -201,7 +313,7 @@ class _Sampled(_Result):
             # The order of the shots is not known then.
             shots = [bits for bits, count in outcome.counts.items() for _ in range(count)]
         if self._registers is None:
-            self._registers = list(_bits_of(outcome.registers, self._shape, len(shots)))
+            self._registers = list(_bits_of(self.bits, outcome.registers, self._shape, len(shots)))
             self._shots = len(shots)
         if len(shots) != self._shots:
             raise UnreadableOutcomes(
@@ -234,56 +346,19 @@ class _Sampled(_Result):
         yield '}}},"metadata":{"circuit_metadata":{}}}}'
 
 
-class _Bits:
-    """The bits of one register, eight in a byte: they stand at one place in the text of a shot."""
+class _Executed(_Sampled):
+    """The result of an item of the executor's."""
 
-    def __init__(
-        self, register: Register, place: slice, shape: tuple[int, ...], shots: int, *, alone: bool
-    ) -> None:
-        self.name, self.size = register.name, register.size
-        self._place = None if alone else place
-        self._bytes = (self.size + 7) // 8
-        self._fill = "0" * (-self.size % 8)
-        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it is read later
-        self._zlib = zlib.compressobj(_LEVEL)
-        self._write(array_head("|u1", (*shape, shots, self._bytes)))
+    bits = _Row
 
-    def add(self, shots: list[str]) -> None:
-        """Add the shots of a circuit."""
-        if not shots:
-            return
-        place = self._place
-        own = shots if place is None else [shot[place] for shot in shots]
-        # A number with as many digits as there are bits is read in a time that is linear.
-        bits = int(self._fill + self._fill.join(own), 2)
-        self._write(bits.to_bytes(len(shots) * self._bytes, "big"))
-
-    def close(self) -> None:
-        """Let go of what was added."""
-        self._file.close()
-
-    def _write(self, data: bytes) -> None:
-        self._file.write(self._zlib.compress(data))
-
+    @override
     def written(self) -> Iterator[str]:
-        """Write the array in base64."""
-        with self._file as file:
-            file.write(self._zlib.flush())
-            file.seek(0)
-            while chunk := file.read(_CHUNK):
-                yield base64.b64encode(chunk).decode("ascii")
-
-
-def _bits_of(registers: Sequence[Register], shape: tuple[int, ...], shots: int) -> Iterator[_Bits]:
-    """Find where the registers stand in the text of a shot: the last one first."""
-    start = 0
-    found = []
-    for register in reversed(registers):
-        found.append((register, slice(start, start + register.size)))
-        start += register.size + 1
-    for register, place in reversed(found):
-        if register.size:
-            yield _Bits(register, place, shape, shots, alone=len(registers) == 1)
+        yield '{"results":{'
+        for place, item in enumerate(self._registers or ()):
+            yield f'{"," if place else ""}{_json(item.name)}:{{"data":"'
+            yield from item.written()
+            yield f'","shape":{_json(item.shape)},"dtype":"bool"}}'
+        yield '},"metadata":{}}'
 
 
 # -- expectation values ------------------------------------------------------------------------
@@ -360,3 +435,10 @@ def _is_little() -> bool:
 
 def _json(content: object) -> str:
     return json.dumps(content, separators=(",", ":"))
+
+
+_KINDS: dict[Program, type[_Result]] = {
+    "sampler": _Sampled,
+    "estimator": _Estimated,
+    "executor": _Executed,
+}
