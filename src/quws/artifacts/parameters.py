@@ -52,7 +52,7 @@ async def keep_parameters(
             continue
         text = _inline(item, inline_bytes)
         if text is not None:
-            kept.append(Parameter(name=name, value=text))
+            kept.append(Parameter(name=name, value=text, mime_type=item.mime_type))
             continue
         key = f"{prefix}/parameters/{position}"
         await artifacts.put(key, item.value)

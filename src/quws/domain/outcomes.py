@@ -47,13 +47,13 @@ _PIECE = 10_000
 """How many outcomes or shots are written at a time."""
 
 
-MOST_NUMBERED = 1 << 10
-"""The most outcomes of which all may be listed."""
+NUMBERED_BITS = 10
+"""The most bits of outcomes of which all may be listed."""
 
 
 @cache
 def numbered_outcomes(bits: int) -> dict[str, int]:
-    """List all outcomes of so few bits that there are at most ``MOST_NUMBERED``, by their number.
+    """List all outcomes of some bits, at most ``NUMBERED_BITS``, with their numbers.
 
     To write them anew for each circuit of a batch takes longer than to run it.
     """

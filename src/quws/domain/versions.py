@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from quws.domain.job import TimelineEntry
+
+_Word = Annotated[str, Field(max_length=2000)]
+Versions = dict[_Word, _Word]
+"""The version of each library that had a job in hand, by its name."""
 
 VERSIONS = "versions"
 """The status of a timeline entry that tells which libraries had a job that failed.

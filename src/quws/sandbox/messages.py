@@ -20,6 +20,7 @@ from quws.domain.options import RunOptions
 from quws.domain.parameters.values import ResponseFormat
 from quws.domain.rewritten import Rewritten
 from quws.domain.targets import Calibration, TargetDescription, TargetState
+from quws.domain.versions import Versions
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
 """A file in the folder of the job, and nowhere else."""
@@ -229,9 +230,7 @@ class CircuitStarted(_Message):
 
 
 class ResultFile(_Message):
-    """A file that is a result of the job. ``content`` is all of it where it is small: then it is
-    not in the folder.
-    """
+    """A file that is a result of the job: a small one is in ``content`` and not in the folder."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
     file: FileName
@@ -243,8 +242,7 @@ class CircuitFinished(_Message):
     """A circuit has its result.
 
     ``outcome`` is it where it is small, else ``file`` holds it, and ``compiled`` the circuit as it
-    ran; all for a circuit of a batch only: those of a job with one circuit come with its other
-    results.
+    ran; all in a batch only: those of a single circuit come with the other results of its job.
     """
 
     kind: Literal["circuit_finished"] = "circuit_finished"
@@ -289,12 +287,6 @@ class ResultsWritten(_Message):
 
     kind: Literal["results_written"] = "results_written"
     files: Annotated[list[ResultFile], Field(max_length=_MOST_FILES)]
-
-
-Versions = dict[
-    Annotated[str, Field(max_length=MOST_SAID)], Annotated[str, Field(max_length=MOST_SAID)]
-]
-"""The version of each library that a child has loaded for circuits, by its name."""
 
 
 class JobFailed(_Message):

@@ -63,8 +63,7 @@ class ChildPool:
     Parameters
     ----------
     role
-        What the children are for, as ``module:Class`` of a ``Role``: the zygote imports it, and
-        this process does not.
+        What the children are for, as ``module:Class`` of a ``Role``, which the zygote imports.
     options
         What that class takes by keyword. May hold secrets: they are shown nowhere.
     name
@@ -78,8 +77,7 @@ class ChildPool:
     leash_seconds
         How long they live on when this process is frozen; None for ever.
     scratch
-        Tells where the folders are made in which they write, one for each; without it they
-        write nowhere. May raise ``OSError``.
+        Tells where the folders are made in which they write, if they do. May raise ``OSError``.
 
     """
 
@@ -119,7 +117,7 @@ class ChildPool:
         self._closing = False
         self._trouble: str | None = None
         self.versions: dict[str, str] = {}
-        """Those of the libraries that they have loaded; known when one was asked."""
+        """Those of the libraries that they have loaded, once one was asked."""
         self.apart = False
         """Whether others must read the texts of circuits for them; known with the first child."""
 

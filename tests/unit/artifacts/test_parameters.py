@@ -15,6 +15,7 @@ from quws.domain.job import LARGE_BATCH, Parameter
 from quws.domain.options import RunOptions
 from quws.domain.parameters.posted import Posted
 from quws.domain.spec import JobSpec
+from quws.store.jobs.rows import parameter_json
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,18 @@ async def test_circuits_come_back_in_their_order(store: ArtifactStore) -> None:
     assert await read_circuits(store, kept) == ["A", "B" * 5000, "C"]
     assert await read_circuits(store, kept, range(1, 2)) == ["B" * 5000]
     assert await read_circuits(store, kept, range(1, 9)) == ["B" * 5000, "C"]
+
+
+async def test_what_its_sender_says_it_is_is_not_forgotten(store: ArtifactStore) -> None:
+    posted = [Posted("BINDINGS", b'{"a": [1]}', "application/json"), Posted("circuit", b"A")]
+    kept = await keep_parameters(store, "job", posted, 4096)
+    # As the row of the job has them.
+    again = [Parameter(**parameter_json(item)) for item in kept]
+    assert [(item.value, item.mime_type) for item in again] == [
+        ('{"a": [1]}', "application/json"),
+        ("A", "text/plain; charset=utf-8"),
+    ]
+    assert parameter_json(kept[1]) == {"name": "CIRCUIT", "value": "A"}
 
 
 async def test_circuits_of_a_large_batch_are_one_parameter(store: ArtifactStore) -> None:

@@ -138,10 +138,14 @@ def _changed_labels(row: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+_TEXT = Parameter("").mime_type
+
+
 def parameter_json(item: Parameter) -> dict[str, Any]:
     """Return a parameter as its column has it."""
     if item.artifact is None:
-        return {"name": item.name, "value": item.value}
+        kept = {"name": item.name, "value": item.value}
+        return kept if item.mime_type == _TEXT else kept | {"mime_type": item.mime_type}
     return {
         "name": item.name,
         "artifact": item.artifact,

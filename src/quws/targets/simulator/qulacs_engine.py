@@ -34,6 +34,8 @@ _PLAIN = {
     "swap": "SWAP",
 }
 _TURNED = {"rx": "RX", "ry": "RY", "rz": "RZ"}
+_COUNTED = 12
+"""The most qubits of a state of which counts are drawn at once, and not shot by shot."""
 _COPIED = 20
 """The most qubits of a state of which there may be two."""
 _PHASED = {"u1": "U1", "p": "U1", "u2": "U2", "u3": "U3", "u": "U3"}
@@ -119,8 +121,12 @@ class QulacsEngine(Engine):
         circuit.update_quantum_state(state)
         found = []
         for order, basis in zip(orders, bases, strict=True):
-            drawn = self._turned(state, basis).sampling(order.shots, order.short_seed)
-            found.append(sampled.in_basis(np.array(drawn, dtype=np.int64), sorted(basis.paulis)))
+            turned, on = self._turned(state, basis), sorted(basis.paulis)
+            if qubits <= _COUNTED:
+                found.append(sampled.counted(turned.get_vector(), on, order))
+                continue
+            drawn = turned.sampling(order.shots, order.short_seed)
+            found.append(sampled.in_basis(np.array(drawn, dtype=np.int64), on))
         return found
 
     def _turned(self, state: Any, basis: Basis) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from quws.domain.outcomes import MOST_NUMBERED, numbered_outcomes
+from quws.domain.outcomes import NUMBERED_BITS, numbered_outcomes
 from quws.targets.simulator.engine import Order
 from quws.targets.simulator.router import Method
 from quws.targets.simulator.tally import (
@@ -39,18 +39,30 @@ def count(samples: npt.NDArray[np.int64], measured: dict[int, int], order: Order
     return tally.measured()
 
 
+def counted(
+    state: npt.NDArray[np.complex128], qubits: Sequence[int], order: Order
+) -> dict[str, int]:
+    """Draw how often each outcome of some qubits is found in a state; the last one comes first."""
+    weights = np.square(state.real) + np.square(state.imag)
+    width = len(qubits)
+    if list(qubits) == list(range(width)):
+        weights = weights.reshape(-1, 1 << width).sum(axis=0)
+    else:
+        places = np.arange(len(weights))
+        outcomes = np.zeros_like(places)
+        for bit, qubit in enumerate(qubits):
+            outcomes |= (places >> qubit & 1) << bit
+        weights = np.bincount(outcomes, weights=weights, minlength=1 << width)
+    # All shots in one go: to draw them one by one takes longer than to find the state.
+    random = np.random.default_rng(order.seed)
+    found = random.multinomial(order.shots, weights / weights.sum()).tolist()
+    if width <= NUMBERED_BITS:
+        return {bits: found[at] for bits, at in numbered_outcomes(width).items() if found[at]}
+    return {f"{at:0{width}b}": number for at, number in enumerate(found) if number}
+
+
 def in_basis(samples: npt.NDArray[np.int64], qubits: Sequence[int]) -> dict[str, int]:
     """Count drawn basis states by the bits of some qubits, the last of which comes first."""
-    width = len(qubits)
-    if 1 << width <= min(len(samples), MOST_NUMBERED):
-        # Of few outcomes each is found often: counting needs no sorting.
-        places = samples & ((1 << width) - 1)
-        if list(qubits) != list(range(width)):
-            places = np.zeros_like(samples)
-            for bit, qubit in enumerate(qubits):
-                places |= (samples >> qubit & 1) << bit
-        found = np.bincount(places, minlength=1 << width).tolist()
-        return {bits: found[at] for bits, at in numbered_outcomes(width).items() if found[at]}
     values, numbers = np.unique(samples, return_counts=True)
     refuse_if_too_large(len(values), len(qubits))
     bits = (values[:, np.newaxis] >> np.array(qubits[::-1], dtype=np.int64)) & 1

@@ -270,11 +270,22 @@ async def test_one_caller_has_only_so_many_subscriptions(tmp_path: Path, schema:
     policy = Policy(max_listeners=1)
     async with open_api(tmp_path, schema, policy=policy) as api, served(api) as client:
         job = await client.submit(flip("QB1", "a"))
-        one = aiter(client("Jobs.SubscribeToJobV1", id=lookup(job)))
-        await anext(one)
+        one = client("Jobs.SubscribeToJobV1", id=lookup(job))
+        await anext(aiter(one))
+        await api.hub.asleep.get()
         code, error, sentence, _ = await refused(client("Jobs.SubscribeToJobV1", id=lookup(job)))
         assert (code, error) == (StatusCode.RESOURCE_EXHAUSTED, "too_many_requests")
         assert "no more than 1 request" in sentence
+        with capture_logs() as lines:
+            one.cancel()
+            for _ in range(1000):
+                if lines:
+                    break
+                await asyncio.sleep(0.01)
+        # Nothing is wrong where somebody goes away, and the place is free again.
+        assert [line.get("status") for line in lines] == ["CANCELLED"]
+        again = aiter(client("Jobs.SubscribeToJobV1", id=lookup(job)))
+        assert status((await anext(again)).update) == "IN_QUEUE"
 
 
 # -- what is refused -------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.quantum_info import Statevector
 
 from quws.domain.bases import Plan
 from quws.domain.kinds import JobKind
@@ -47,11 +48,22 @@ def test_gives_what_a_circuit_for_each_basis_gives(simulator: Simulator, qubits:
     found = simulator.in_bases(circuit, plan.bases, options)
     assert found is not None and len(found) == len(plan.bases) == 2
     for basis, mine, result in zip(plan.bases, options, found, strict=True):
-        compiled = simulator.compile(measuring(circuit, basis), mine)
-        alone = simulator.run(compiled, mine, lambda *_: None)
-        counts = {key.partition(" ")[0]: number for key, number in alone.counts.items()}
-        assert result.counts == counts
+        turned = measuring(circuit, basis)
+        alone = simulator.run(simulator.compile(turned, mine), mine, lambda *_: None)
         assert (result.engine, result.notes) == (alone.engine, alone.notes)
+        turned.remove_final_measurements()
+        expected = Statevector(turned).probabilities_dict(sorted(basis.paulis))
+        assert sum(result.counts.values()) == 500
+        assert set(result.counts) <= set(expected)
+        for outcome, probability in expected.items():
+            spread = (500 * probability * (1 - probability)) ** 0.5
+            assert abs(result.counts.get(outcome, 0) - 500 * probability) <= 5 * spread + 1e-6
+    again, others = (
+        simulator.in_bases(circuit, plan.bases, asked(plan, seed=seed)) for seed in (11, 12)
+    )
+    assert again is not None and others is not None
+    assert [item.counts for item in again] == [item.counts for item in found]
+    assert [item.counts for item in others] != [item.counts for item in found]
 
 
 @pytest.mark.parametrize(
