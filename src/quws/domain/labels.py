@@ -12,7 +12,6 @@ from typing import Any, Self
 from pydantic import AwareDatetime, TypeAdapter
 
 from quws.domain.job import JobRow, is_job_id
-from quws.domain.kinds import JobKind
 from quws.domain.phases import Phase
 
 
@@ -122,7 +121,8 @@ class ListFilter:
     """Only jobs that have all of them."""
     run_id: str | None = None
     target: str | None = None
-    kind: JobKind | None = None
+    said: tuple[str, str, str] | None = None
+    """Only jobs sent with this in their metadata: a member, a member of that, its text."""
     text: str | None = None
     """Only jobs with this in their name, their run id or a tag, in whatever case."""
     session: str | None = None

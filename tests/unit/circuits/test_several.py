@@ -245,7 +245,7 @@ def test_a_program_of_the_executor_has_all_circuits_in_one_file() -> None:
     assert [[item.name for item in facts.registers] for facts in found] == [["a", "b"]] * 3 + [
         ["c"]
     ]
-    at = read_to_bind(of_executor(), Language.PUBS, LIMITS)
+    at = read_to_bind(of_executor(), Language.PUBS, LIMITS).at
     assert probabilities(at({"circuit": 1})) == pytest.approx({"1 10": 1.0})
     assert probabilities(at({"circuit": 2})) == pytest.approx({"1 00": 1.0})
 

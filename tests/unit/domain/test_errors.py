@@ -22,6 +22,7 @@ CODES = {
     errors.Forbidden: "forbidden",
     errors.IllegalMove: "illegal_in_phase",
     errors.QuotaExceeded: "quota_exceeded",
+    errors.SessionClosed: "session_closed",
     errors.Unavailable: "unavailable",
     errors.OutcomeUnknown: "outcome_unknown",
     errors.TooManyRequests: "too_many_requests",

@@ -26,7 +26,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from quws.domain.job import Job, JobRef, JobRow, Running
-from quws.domain.kinds import JobKind
 from quws.domain.labels import INDEXED_RUN_ID, ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.store import tables as t
@@ -331,10 +330,9 @@ def _clauses(wanted: ListFilter) -> list[Any]:
             clauses.append(_SHORT_RUN_ID)
     if wanted.target is not None:
         clauses.append(_j.target == wanted.target)
-    if wanted.kind is not None:
-        # Jobs of before there were kinds have none.
-        kind = func.coalesce(_j.spec["kind"].as_string(), JobKind.SAMPLE.value)
-        clauses.append(kind == wanted.kind.value)
+    if wanted.said is not None:
+        *path, said = wanted.said
+        clauses.append(_j.spec["metadata", *path].as_string() == said)
     if wanted.session is not None:
         clauses.append(_j.session == wanted.session)
     if wanted.text is not None:

@@ -127,17 +127,14 @@ async def put_tags(request: Request, job_id: str) -> Response:
 async def get_jobs(request: Request) -> Response:
     """List jobs."""
     page = read_page(request.query_params)
-    jobs: list[Job] = []
-    count = 0
-    if page is not None:
-        reader = jobs_of(request).reader
-        jobs, count = await reader.jobs(caller_of(request), page.wanted, page.limit, page.offset)
+    reader = jobs_of(request).reader
+    jobs, count = await reader.jobs(caller_of(request), page.wanted, page.limit, page.offset)
     return JSONResponse(
         {
             "jobs": [told.document(job) for job in jobs],
             "count": count,
-            "limit": 0 if page is None else page.limit,
-            "offset": 0 if page is None else page.offset,
+            "limit": page.limit,
+            "offset": page.offset,
         }
     )
 

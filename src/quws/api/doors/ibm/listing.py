@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from starlette.datastructures import QueryParams
 
-from quws.api.doors.ibm.job import OVER, PENDING
-from quws.api.doors.ibm.names import KIND_OF
+from quws.api.doors.ibm.job import METADATA, OVER, PENDING
 from quws.api.doors.ibm.targets import read_instant
 from quws.domain.errors import InvalidFilter
 from quws.domain.labels import ListFilter, Order
@@ -33,8 +32,8 @@ class Page:
     offset: int
 
 
-def read_page(query: QueryParams) -> Page | None:
-    """Read which jobs are wanted; None where there can be none.
+def read_page(query: QueryParams) -> Page:
+    """Read which jobs are wanted.
 
     Raises
     ------
@@ -47,8 +46,6 @@ def read_page(query: QueryParams) -> Page | None:
         phases = PENDING if _flag("pending", pending) else OVER
     after, before = query.get("created_after"), query.get("created_before")
     program = query.get("program")
-    if program and program not in KIND_OF:
-        return None
     tags = frozenset(query.getlist("tags"))
     if len(tags) > _MOST_TAGS:
         raise InvalidFilter(f"tags may be given at most {_MOST_TAGS} times", parameter="tags")
@@ -60,7 +57,7 @@ def read_page(query: QueryParams) -> Page | None:
         tags=tags,
         target=query.get("backend") or None,
         session=query.get("session_id") or None,
-        kind=KIND_OF[program] if program else None,
+        said=(METADATA, "program", program) if program else None,
         order=Order.OLDEST if query.get("sort", "").upper() == "ASC" else Order.NEWEST,
     )
     return Page(

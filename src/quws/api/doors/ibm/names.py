@@ -15,6 +15,15 @@ INSTANCE = f"crn:v1:quws:public:quantum-computing:local:a/quws:{INSTANCE_ID}::"
 PLAN = UUID("f04e1d1c-2f2b-4b53-a0c3-3f6a8f0d9b11")
 PLAN_NAME = "quws"
 
-KIND_OF = {"sampler": JobKind.SAMPLE, "estimator": JobKind.ESTIMATE}
+KIND_OF = {
+    "sampler": JobKind.SAMPLE,
+    "estimator": JobKind.ESTIMATE,
+    "executor": JobKind.SAMPLE,
+}
 """The programs, and what kind of job each is."""
-PROGRAM_OF = {kind: program for program, kind in KIND_OF.items()} | {JobKind.COMPILE: "compile"}
+PROGRAM_OF = {
+    JobKind.SAMPLE: "sampler",
+    JobKind.ESTIMATE: "estimator",
+    JobKind.COMPILE: "compile",
+}
+"""What a job that came otherwise would have been."""
