@@ -35,6 +35,10 @@ class Bindable:
         """Return the values of these parameters, in their order, as the circuit takes them."""
         return [item.taken(values[name]) for name, item in self._inputs.items()]
 
+    def one(self) -> Bindable:
+        """Return the circuit that all are but for their values, which is this one."""
+        return self
+
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make the circuit with values for all of its parameters.
 

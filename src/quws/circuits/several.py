@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 from quws.circuits import parse
 from quws.circuits.binding import Bindable
@@ -53,6 +54,34 @@ class Several:
     def __init__(self, source: str, limits: CircuitLimits) -> None:
         self._opened = Opened(source, limits)
         self._pub = -1
+        self._open(0)
+
+    def _open(self, pub: int) -> None:
+        if pub != self._pub:
+            # They come in their order, so that one at a time is enough.
+            found = self._opened.read(pub, read_checked)
+            self._rows = self._opened.rows(pub, found.inputs)
+            self._bindable = Bindable(found.circuit, found.inputs)
+            self._names = list(found.inputs)
+            self._pub = pub
+
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The circuit of the present PUB, without values. Not to be changed."""
+        return self._bindable.circuit
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+        return self._bindable.parameters
+
+    def one(self) -> Several | None:
+        """Return this where all circuits are one but for their values: those of one PUB."""
+        return self if len(self._opened.pubs.pubs) == 1 else None
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of the parameters for one of the circuits, in their order."""
+        return self._bindable.row(self._values(values))
 
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make one of the circuits.
@@ -62,22 +91,20 @@ class Several:
         InvalidCircuit
 
         """
-        pub, row = self._opened.pubs.place(int(values[INDEX]))
-        if pub != self._pub:
-            # They come in their order, so that one at a time is enough.
-            found = self._opened.read(pub, read_checked)
-            self._rows = self._opened.rows(pub, found.inputs)
-            self._bindable = Bindable(found.circuit, found.inputs)
-            self._names = list(found.inputs)
-            self._pub = pub
+        own = self._values(values)
         try:
-            return self._bindable.at(dict(zip(self._names, self._rows[row].tolist(), strict=True)))
+            return self._bindable.at(own)
         except InvalidCircuit as refusal:
-            raise of_pub(pub, refusal) from None
+            raise of_pub(self._pub, refusal) from None
+
+    def _values(self, values: Mapping[str, float]) -> dict[str, float]:
+        pub, row = self._opened.pubs.place(int(values[INDEX]))
+        self._open(pub)
+        return dict(zip(self._names, self._rows[row].tolist(), strict=True))
 
 
 def read_to_bind(source: str, language: Language, limits: CircuitLimits) -> Bindable | Several:
-    """Read a circuit of which all is known but the values of its parameters, or several.
+    """Read a circuit of which all is known but the values of its parameters.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quws.domain.circuits import CircuitFacts, CircuitLimits, Language
 from quws.domain.failures import Failure
@@ -29,8 +29,19 @@ Again = Callable[[str, Language, CircuitLimits], "QuantumCircuit"]
 Build = Callable[[object, CircuitLimits], "QuantumCircuit"]
 
 
-class Bound(Protocol):
-    """What makes a circuit of each row of values; see ``quws.circuits.several``."""
+class Bindable(Protocol):
+    """A circuit with parameters that was read; see ``quws.circuits.binding``."""
+
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The circuit without values. Not to be changed."""
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that its gates use."""
+
+    def row(self, values: Mapping[str, float]) -> list[float]:
+        """Return the values of these parameters, in their order."""
 
     def at(self, values: Mapping[str, float]) -> QuantumCircuit:
         """Make the circuit with values.
@@ -42,20 +53,23 @@ class Bound(Protocol):
         """
 
 
-class Bindable(Bound, Protocol):
-    """A circuit with parameters that was read; see ``quws.circuits.binding``."""
+class Maker(Protocol):
+    """Makes circuits of which the values come later."""
 
-    circuit: QuantumCircuit
+    def at(self, values: Mapping[str, float]) -> QuantumCircuit:
+        """Make one of the circuits.
 
-    @property
-    def parameters(self) -> list[Parameter]:
-        """Return the parameters that its gates use."""
+        Raises
+        ------
+        InvalidCircuit
 
-    def row(self, values: Mapping[str, float]) -> list[float]:
-        """Return the values of these parameters, in their order."""
+        """
+
+    def one(self) -> Bindable | None:
+        """Return the circuit that all are but for their values; None where there is no such."""
 
 
-ToBind = Callable[[str, Language, CircuitLimits], Bound]
+ToBind = Callable[[str, Language, CircuitLimits], Maker]
 
 
 class Circuits(Protocol):
@@ -107,7 +121,7 @@ class Texts:
         self._parse = parse
         self._again = again
         self._to_bind = to_bind
-        self._bound: Bound | None = None
+        self._made: Maker | None = None
 
     def facts(self, index: int) -> CircuitFacts:
         """Read a circuit of ours, which nobody has read yet."""
@@ -119,22 +133,20 @@ class Texts:
         if self._known is None:
             return self._parse(source, None, limits)
         facts, bindings = self._known[index], self._request.bindings
-        if bindings is not None and (bound := self._bind()) is not None:
-            return bound.at(bindings.of(index)), facts
+        if bindings is not None and (maker := self._maker()) is not None:
+            return maker.at(bindings.of(index)), facts
         return self._again(source, facts.language, limits), facts
 
     def bindable(self) -> Bindable | None:
-        """Read the circuit that has parameters, once. A text of several has not one."""
-        bound = self._bind()
-        if bound is None or not self._known or self._known[0].language is Language.PUBS:
-            return None
-        return cast("Bindable", bound)
+        """Read the circuit that has parameters, once."""
+        maker = self._maker()
+        return None if maker is None else maker.one()
 
-    def _bind(self) -> Bound | None:
-        if self._bound is None and self._known and self._request.bindings is not None:
+    def _maker(self) -> Maker | None:
+        if self._made is None and self._known and self._request.bindings is not None:
             language = self._known[0].language
-            self._bound = self._to_bind(self._request.text(0), language, self._request.limits)
-        return self._bound
+            self._made = self._to_bind(self._request.text(0), language, self._request.limits)
+        return self._made
 
 
 class Transcripts:

@@ -18,7 +18,7 @@ from quws.domain.kinds import JobKind, as_measured
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.runner import results as documents
 from quws.runner.allowance import Allowance
-from quws.runner.circuits import Bound, Circuits, Texts, Transcripts
+from quws.runner.circuits import Circuits, Maker, Texts, Transcripts
 from quws.runner.compiled import MIME_TYPE, NotWritten
 from quws.runner.compiled import facts as facts_of_compiled
 from quws.runner.compiled import write as write_compiled
@@ -68,7 +68,7 @@ class RunRole(Role):
         # What has been elsewhere may hold connections, and what it was trusted with.
         self.reusable = self._target.reusable and not isinstance(self._target, RemoteTarget)
         self.most = confine.Most(file_bytes=file_bytes)
-        self._bound: tuple[tuple[str, Language, CircuitLimits], Bound] | None = None
+        self._bound: tuple[tuple[str, Language, CircuitLimits], Maker] | None = None
 
     @override
     def load(self) -> None:
@@ -177,7 +177,7 @@ class RunRole(Role):
         from quws.circuits.parse import parse, read_again  # noqa: PLC0415
         from quws.circuits.several import read_to_bind  # noqa: PLC0415
 
-        def to_bind(source: str, language: Language, limits: CircuitLimits) -> Bound:
+        def to_bind(source: str, language: Language, limits: CircuitLimits) -> Maker:
             # A loop sends the same circuit again and again.
             key = source, language, limits
             if self._bound is None or self._bound[0] != key:

@@ -41,6 +41,11 @@ metadata = MetaData(
 _QUEUE = ("target", "priority", "turn", "queued_time", "id")
 _OWNERS = ("target", "owner", "turn")
 _WAITS = "phase IN ('QUEUED', 'SUSPENDED')"
+OF_EVERYBODY = "circuits >= 0"
+TAGS_OF_EVERYBODY = "length(tag) >= 0"
+"""What is always true, and said where everybody's jobs are listed only: an owner's list must not
+be looked for among the newest of all, where one with old jobs alone would wait for the end of it.
+"""
 _OF_ONE = "session IS NOT NULL"
 
 jobs = Table(
@@ -126,6 +131,16 @@ jobs = Table(
         "id",
         **only("end_time IS NOT NULL"),
     ),
+    # The same of everybody, for operators.
+    Index("ix_jobs_creation", "creation_time", "id", **only(OF_EVERYBODY)),
+    Index("ix_jobs_target_creation", "target", "creation_time", "id", **only(OF_EVERYBODY)),
+    Index(
+        "ix_jobs_run_id",
+        "run_id",
+        "creation_time",
+        "id",
+        **only(f"length(run_id) <= {INDEXED_RUN_ID} AND {OF_EVERYBODY}"),
+    ),
     # The next job of a target.
     Index("ix_jobs_queue", *_QUEUE, **only(_WAITS)),
     # The next short job, which does not wait behind long ones.
@@ -163,6 +178,7 @@ job_tags = Table(
     Column("owner", Text, nullable=False),
     Column("creation_time", Instant, nullable=False),
     Index("ix_job_tags_owner_tag", "owner", "tag", "creation_time", "job_id"),
+    Index("ix_job_tags_tag", "tag", "creation_time", "job_id", **only(TAGS_OF_EVERYBODY)),
 )
 
 results = Table(

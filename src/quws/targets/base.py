@@ -394,5 +394,8 @@ class RemoteTarget(Target):
         """
 
     def calibration_of(self, handle: str) -> Calibration | None:
-        """Read the calibration that a submission runs with; asked once it runs."""
+        """Read the calibration that a submission runs with.
+
+        Asked once it runs, and where it is None then, once more when it is done.
+        """
         return self.calibration()

@@ -284,3 +284,15 @@ def test_values_of_the_executor_are_bounded(tensor: dict[str, Any], sentence: st
     items = SENT["executor"]["quantum_program"]["items"]
     wrong = [items[0] | {"circuit_arguments": tensor}, items[1]]
     assert sentence in refusal(of_executor(items=wrong))
+
+
+def test_the_circuits_of_one_pub_are_one_but_for_their_values() -> None:
+    pub = [in_qpy(turned()), in_numpy([[0.1, 0.2], [0.3, 0.4]])]
+    one = read_to_bind(text_for("sampler", [pub], TARGET), Language.PUBS, LIMITS).one()
+    assert one is not None
+    assert [item.name for item in one.parameters] == ["x[0]", "x[1]"]
+    assert one.circuit.parameters
+    assert [one.row({"circuit": index}) for index in (1, 0)] == [[0.3, 0.4], [0.1, 0.2]]
+    assert (
+        read_to_bind(text_for("sampler", [pub, pub], TARGET), Language.PUBS, LIMITS).one() is None
+    )

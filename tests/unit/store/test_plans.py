@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -225,11 +226,59 @@ async def test_my_jobs_in_every_order(
     assert_reads_in_order(plan, index)
 
 
+@pytest.mark.parametrize(
+    ("more", "index"),
+    [
+        ({}, "ix_jobs_creation"),
+        ({"order": Order.OLDEST}, "ix_jobs_creation"),
+        ({"before": NOW - timedelta(days=3)}, "ix_jobs_creation"),
+        ({"target": "other"}, "ix_jobs_(target_)?creation"),
+        ({"run_id": "run 3"}, "ix_jobs_run_id"),
+        ({"tags": frozenset({"seldom"})}, "ix_job_tags_tag"),
+    ],
+    ids=str,
+)
+async def test_an_operators_list_of_everybody(
+    full: JobStore, full_url: str, more: dict[str, Any], index: str
+) -> None:
+    wanted = ListFilter(everybody=True, last=10, **more)
+    plan = await plan_of_list(full, full_url, wanted)
+    # From end to end, as far as it is asked for.
+    assert_reads_in_order(plan.replace("SCAN jobs USING INDEX", "USING INDEX"), index)
+
+
+@MANY
+@pytest.mark.parametrize("order", [Order.NEWEST, Order.OLDEST])
+async def test_my_jobs_in_one_of_several_phases(
+    full: JobStore, full_url: str, owner: str | None, order: Order
+) -> None:
+    phases = frozenset({Phase.EXECUTING, Phase.ERROR, Phase.ABORTED})
+    wanted = ListFilter(owner=owner, phases=phases, order=order, last=10)
+    # Of each phase so many are read by the index, and put in order together.
+    assert_uses(await plan_of_list(full, full_url, wanted), NEWEST_IN_PHASE)
+    whole = [ref async for refs in full.listing.refs(replace(wanted, last=None)) for ref in refs]
+    times = [(ref.creation_time, ref.id) for ref in whole]
+    assert times == sorted(times, reverse=order is Order.NEWEST)
+    every = ListFilter(owner=owner, order=order)
+    others = [ref async for refs in full.listing.refs(every) for ref in refs]
+    assert whole == [ref for ref in others if ref.phase in phases]
+    seen: list[str] = []
+    page = await full.listing.rows(wanted, 300)
+    while page:
+        seen += [row.ref.id for row in page]
+        page = await full.listing.rows(replace(wanted, last=None), 300, Place.of(page[-1]))
+    assert seen[:10] == [ref.id for ref in whole[:10]]
+    assert seen[10:] == [ref.id for ref in whole[10:]]
+
+
 async def test_a_text_is_looked_for_in_my_jobs_alone(full: JobStore, full_url: str) -> None:
     wanted = ListFilter(owner=OTHER, text="nowhere")
     plan = await plan_of_list(full, full_url, wanted, rows=0)
     assert_uses(plan, NEWEST, NEWEST_IN_PHASE, OF_TARGET)
     assert "Seq Scan" not in plan, plan
+    if full_url.startswith("sqlite"):
+        # All tags of the owner, for each job, would be the square of what there is.
+        assert_uses(plan, "sqlite_autoindex_job_tags_1")
 
 
 async def test_few_jobs_among_many(full: JobStore, full_url: str) -> None:
@@ -332,7 +381,7 @@ async def test_whether_anything_is_due(full: JobStore, full_url: str) -> None:
     plan = caught.plan(full_url)
     for index in ("ix_jobs_deadline", "ix_jobs_lease", "ix_jobs_destruction"):
         assert_uses(plan, index)
-    assert_uses(plan, "ix_jobs_queue", "ix_jobs_owner_turn")
+    assert_uses(plan, "ix_jobs_queue", "ix_jobs_turn", "ix_jobs_owner_turn")
 
 
 async def test_how_many_go_before_a_job(full: JobStore, full_url: str) -> None:

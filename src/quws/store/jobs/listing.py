@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    union_all,
 )
 from sqlalchemy.exc import DBAPIError
 
@@ -46,8 +48,11 @@ _TAGS = func.coalesce(_j.tags, _j.spec["tags"], type_=JSON).label("tags")
 # Written as in the indexes: only then do both databases see that those fit.
 _SHORT_RUN_ID = text(f"length(jobs.run_id) <= {INDEXED_RUN_ID}")
 _OTHER_RUN_ID = text(f"(jobs.run_id IS NULL OR length(jobs.run_id) > {INDEXED_RUN_ID})")
+_OF_EVERYBODY = text(f"jobs.{t.OF_EVERYBODY}")
+_TAGS_OF_EVERYBODY = text(t.TAGS_OF_EVERYBODY.replace("tag", "job_tags.tag"))
 _ENDED = text("jobs.end_time IS NOT NULL")
 _NOT_ENDED = text("jobs.end_time IS NULL")
+_FEW_PHASES = 4
 _REF = len(select_refs().selected_columns)
 _log = structlog.get_logger(__name__)
 
@@ -101,8 +106,8 @@ class JobListing:
             columns = [*select_refs().selected_columns]
             if _j.end_time in stretch.keys:
                 columns.append(_j.end_time)
-            first = _query(wanted, stretch, columns).limit(_MOST)
-            following = first.where(stretch.beyond)
+            first = self._some(wanted, stretch, columns, _MOST)
+            following = self._some(wanted, stretch, columns, _MOST, behind=True)
             while left is None or left > 0:
                 size = CHUNK if left is None else min(left, CHUNK)
                 query = following if values else first
@@ -147,7 +152,7 @@ class JobListing:
 
     async def count(self, wanted: ListFilter) -> dict[Phase, int]:
         """Count the jobs that a filter leaves, by phase; ``last`` does not count."""
-        query = select(_j.phase, func.count()).where(*_clauses(wanted))
+        query = select(_j.phase, func.count()).where(*self._clauses(wanted))
         query = query.where(*map(_has_tag, sorted(wanted.tags))).group_by(_j.phase)
         async with self._database.read() as connection:
             rows = await connection.execute(query)
@@ -159,7 +164,7 @@ class JobListing:
         The list is in the order of creation.
         """
         (stretch,) = _stretches(wanted)
-        query = _query(wanted, stretch, [t.jobs]).limit(limit).offset(offset)
+        query = self._some(wanted, stretch, [t.jobs], offset + limit).limit(limit).offset(offset)
         try:
             async with self._database.read() as connection:
                 return [read_job_alone(row) for row in await connection.execute(query)]
@@ -173,7 +178,7 @@ class JobListing:
     async def count_some(self, wanted: ListFilter, most: int) -> int:
         """Count the jobs that a filter leaves, up to so many."""
         (stretch,) = _stretches(wanted)
-        some = _query(wanted, stretch, [_j.id]).limit(most).subquery()
+        some = self._some(wanted, stretch, [_j.id], most).subquery()
         async with self._database.read() as connection:
             return int(await connection.scalar(select(func.count()).select_from(some)) or 0)
 
@@ -205,7 +210,7 @@ class JobListing:
         found: list[Any] = []
         most = limit if wanted.last is None else min(limit, wanted.last)
         for stretch, values in _stretches_behind(wanted, past):
-            query = _query(
+            query = self._some(
                 wanted,
                 stretch,
                 [
@@ -220,9 +225,9 @@ class JobListing:
                     _j.quote,
                     _j.name,
                 ],
-            ).limit(most - len(found))
-            if values:
-                query = query.where(stretch.beyond)
+                most - len(found),
+                behind=bool(values),
+            )
             async with self._database.read() as connection:
                 found += (await connection.execute(query, values)).all()
             if len(found) >= most:
@@ -248,6 +253,90 @@ class JobListing:
         except (DBAPIError, StoreUnavailable) as error:
             _log.warning("job cannot be read", job=job_id, error=str(error).partition("\n")[0])
             return None
+
+    def _some(
+        self,
+        wanted: ListFilter,
+        stretch: _Stretch,
+        columns: Sequence[Any],
+        most: int | BindParameter[int],
+        *,
+        behind: bool = False,
+    ) -> Select[Any]:
+        """Return the query of the first jobs of a stretch, or of those behind a place."""
+        only = [stretch.beyond] if behind else []
+        if not _of_few_phases(wanted):
+            return self._query(wanted, stretch, columns).where(*only).limit(most)
+        # An index has the order within each phase: of each so many are read, and no others.
+        each = [
+            self._query(replace(wanted, phases=frozenset({phase})), stretch, [_j.id])
+            .where(*only)
+            .limit(most)
+            .subquery()
+            for phase in sorted(wanted.phases)
+        ]
+        ids = union_all(*(select(item.c.id) for item in each))
+        return select(*columns).where(_j.id.in_(ids)).order_by(*stretch.order).limit(most)
+
+    def _query(self, wanted: ListFilter, stretch: _Stretch, columns: Sequence[Any]) -> Select[Any]:
+        query = select(*columns).where(*self._clauses(wanted), *stretch.only)
+        if wanted.tags:
+            # Of one tag the index gives the list, in its order; of the others each job is asked.
+            first, *others = sorted(wanted.tags)
+            query = query.join_from(t.jobs, t.job_tags, _tags.job_id == _j.id)
+            query = query.where(_tags.tag == first)
+            if wanted.everybody:
+                query = query.where(_TAGS_OF_EVERYBODY)
+            else:
+                query = query.where(_tags.owner == (wanted.owner or ""))
+            query = query.where(*map(_has_tag, others))
+        return query.order_by(*stretch.order)
+
+    def _clauses(self, wanted: ListFilter) -> list[Any]:
+        clauses: list[Any] = []
+        if wanted.everybody:
+            clauses.append(_OF_EVERYBODY)
+        else:
+            clauses.append(_j.owner == (wanted.owner or ""))
+        clauses.append(in_phases(wanted.phases) if wanted.phases else not_archived())
+        if wanted.after is not None:
+            clauses.append(_j.creation_time > wanted.after)
+        if wanted.before is not None:
+            clauses.append(_j.creation_time < wanted.before)
+        if wanted.run_id is not None:
+            clauses.append(_j.run_id == wanted.run_id)
+            if len(wanted.run_id) <= INDEXED_RUN_ID:
+                clauses.append(_SHORT_RUN_ID)
+        if wanted.target is not None:
+            clauses.append(_j.target == wanted.target)
+        if wanted.said is not None:
+            *path, said = wanted.said
+            clauses.append(_j.spec["metadata", *path].as_string() == said)
+        if wanted.session is not None:
+            clauses.append(_j.session == wanted.session)
+        if wanted.text is not None:
+            clauses.append(self._says(wanted, wanted.text))
+        if wanted.key is not None:
+            k = t.idempotency_keys.c
+            made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)
+            clauses.append(_j.id == made.scalar_subquery())
+        return clauses
+
+    def _says(self, wanted: ListFilter, words: str) -> ColumnElement[bool]:
+        other = t.job_tags.alias()
+        tags = select(other.c.tag).where(
+            other.c.job_id == _j.id, other.c.tag.icontains(words, autoescape=True)
+        )
+        if not wanted.everybody and not self._database.is_sqlite:
+            # PostgreSQL may look for all that fit first: among those of one owner. SQLite asks each
+            # job, and must not go through all tags of its owner for it.
+            tags = tags.where(other.c.owner == (wanted.owner or ""))
+        of_tags = exists(tags)
+        return or_(
+            _j.name.icontains(words, autoescape=True),
+            _j.run_id.icontains(words, autoescape=True),
+            of_tags,
+        )
 
 
 def _stretches(wanted: ListFilter) -> list[_Stretch]:
@@ -281,64 +370,20 @@ def _stretches_behind(
     return [(first, first.place(past)), *((item, {}) for item in others)]
 
 
-def _query(wanted: ListFilter, stretch: _Stretch, columns: Sequence[Any]) -> Select[Any]:
-    query = select(*columns).where(*_clauses(wanted), *stretch.only)
-    if wanted.tags:
-        # Of one tag the index gives the list, in its order; of the others each job is asked.
-        first, *others = sorted(wanted.tags)
-        query = query.join_from(t.jobs, t.job_tags, _tags.job_id == _j.id)
-        query = query.where(_tags.tag == first)
-        if not wanted.everybody:
-            query = query.where(_tags.owner == (wanted.owner or ""))
-        query = query.where(*map(_has_tag, others))
-    return query.order_by(*stretch.order)
+def _of_few_phases(wanted: ListFilter) -> bool:
+    """Whether an owner's jobs of several phases are wanted, newest or oldest first, and no less."""
+    plain = ListFilter(
+        owner=wanted.owner,
+        phases=wanted.phases,
+        after=wanted.after,
+        before=wanted.before,
+        last=wanted.last,
+        order=wanted.order,
+    )
+    in_order = wanted.order in (Order.NEWEST, Order.OLDEST)
+    return 1 < len(wanted.phases) <= _FEW_PHASES and in_order and wanted == plain
 
 
 def _has_tag(tag: str) -> ColumnElement[bool]:
     other = t.job_tags.alias()
     return exists(select(other.c.tag).where(other.c.job_id == _j.id, other.c.tag == tag))
-
-
-def _says(wanted: ListFilter, words: str) -> ColumnElement[bool]:
-    other = t.job_tags.alias()
-    tags = select(other.c.tag).where(
-        other.c.job_id == _j.id, other.c.tag.icontains(words, autoescape=True)
-    )
-    if not wanted.everybody:
-        # PostgreSQL may look for all that fit first: among those of one owner.
-        tags = tags.where(other.c.owner == (wanted.owner or ""))
-    of_tags = exists(tags)
-    return or_(
-        _j.name.icontains(words, autoescape=True),
-        _j.run_id.icontains(words, autoescape=True),
-        of_tags,
-    )
-
-
-def _clauses(wanted: ListFilter) -> list[Any]:
-    clauses: list[Any] = []
-    if not wanted.everybody:
-        clauses.append(_j.owner == (wanted.owner or ""))
-    clauses.append(in_phases(wanted.phases) if wanted.phases else not_archived())
-    if wanted.after is not None:
-        clauses.append(_j.creation_time > wanted.after)
-    if wanted.before is not None:
-        clauses.append(_j.creation_time < wanted.before)
-    if wanted.run_id is not None:
-        clauses.append(_j.run_id == wanted.run_id)
-        if len(wanted.run_id) <= INDEXED_RUN_ID:
-            clauses.append(_SHORT_RUN_ID)
-    if wanted.target is not None:
-        clauses.append(_j.target == wanted.target)
-    if wanted.said is not None:
-        *path, said = wanted.said
-        clauses.append(_j.spec["metadata", *path].as_string() == said)
-    if wanted.session is not None:
-        clauses.append(_j.session == wanted.session)
-    if wanted.text is not None:
-        clauses.append(_says(wanted, wanted.text))
-    if wanted.key is not None:
-        k = t.idempotency_keys.c
-        made = select(k.job_id).where(k.owner == (wanted.owner or ""), k.key == wanted.key)
-        clauses.append(_j.id == made.scalar_subquery())
-    return clauses

@@ -17,7 +17,7 @@ from quws.targets.base import CircuitResult, Compiled
 from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
 from quws.targets.simulator.router import IN_WORDS, Choice, Method, choose, choose_exact
-from quws.targets.simulator.traits import Traits
+from quws.targets.simulator.traits import Traits, of_circuit
 from quws.targets.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -145,21 +145,12 @@ class Routing:
             notes=notes,
         )
 
-    def expectations(
-        self,
-        routed: Routed,
-        observables: Sequence[Observable],
-        place: Callable[[int], int] | None = None,
-    ) -> CircuitResult:
-        """Compute exact expectation values at the end of a circuit.
-
-        ``place`` tells where a qubit of the observables is in it, if that is not the same.
-        """
+    def expectations(self, routed: Routed, observables: Sequence[Observable]) -> CircuitResult:
+        """Compute exact expectation values at the end of a circuit."""
         engine, order, choice = routed.engine, routed.order, routed.choice
         assert engine is not None and order is not None and choice is not None
         started = time.perf_counter()
-        placed = observables if place is None else [item.on(place) for item in observables]
-        values, approximate = engine.expectations(routed.prepared, order, placed)
+        values, approximate = engine.expectations(routed.prepared, order, observables)
         notes = [
             f"exact values, with {IN_WORDS[choice.method]} on {engine.name}: {choice.reason}"
             if approximate is None
@@ -214,15 +205,12 @@ class Routing:
         return [CircuitResult(item, engine=name, seconds=seconds, notes=notes) for item in found]
 
     def sweep(
-        self,
-        circuit: QuantumCircuit,
-        traits: Traits,
-        parameters: Sequence[Parameter],
-        options: RunOptions,
+        self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
     ) -> Sweep | None:
         """Translate a circuit with parameters once for all values; see ``Target.sweep``."""
         from quws.targets.simulator.program import Unsupported  # noqa: PLC0415
 
+        traits = of_circuit(circuit)
         choice = self.choice(traits, options)
         order = self.order(circuit, traits, choice.method, options)
         engine = self._candidates(order, exact=options.exact)[0]

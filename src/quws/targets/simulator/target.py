@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from quws.domain.bases import Basis
 from quws.domain.circuits import CircuitFacts, CircuitLimits
+from quws.domain.kinds import JobKind
 from quws.domain.options import RunOptions
 from quws.domain.targets import MOST_CIRCUITS, Feature, TargetDescription, TargetKind
 from quws.targets.base import (
@@ -26,7 +27,7 @@ from quws.targets.simulator import limits as predict
 from quws.targets.simulator.noise import Errors
 from quws.targets.simulator.router import Method
 from quws.targets.simulator.routing import Routed, Routing
-from quws.targets.simulator.traits import Traits, of_circuit, of_facts
+from quws.targets.simulator.traits import of_circuit, of_facts, without_idle
 from quws.targets.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Simulator(Target):
 
     @override
     def check(self, facts: CircuitFacts, options: RunOptions) -> None:
-        self._routing.choice(_traits(facts, options), options)
+        self._routing.choice(of_facts(facts, options), options)
 
     @override
     def readout_errors(self, options: RunOptions) -> Mapping[int, Misread]:
@@ -124,7 +125,7 @@ class Simulator(Target):
 
     @override
     def memory_bytes(self, facts: CircuitFacts, options: RunOptions) -> int:
-        traits = _traits(facts, options)
+        traits = of_facts(facts, options)
         method = self._routing.choice(traits, options).method
         return predict.memory_bytes(
             method, traits, self._limits, shots=options.shots, memory=options.memory
@@ -132,7 +133,7 @@ class Simulator(Target):
 
     @override
     def estimate(self, facts: CircuitFacts, options: RunOptions) -> Estimate | None:
-        traits = _traits(facts, options)
+        traits = of_facts(facts, options)
         errors = Errors.of(options.noise)
         return predict.estimate(
             self._routing.choice(traits, options).method,
@@ -144,7 +145,7 @@ class Simulator(Target):
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
-        narrow, traits, _ = _without_idle(circuit, options)
+        narrow, traits, _ = without_idle(circuit, options)
         return dataclasses.replace(self._routing.routed(narrow, traits, options), circuit=circuit)
 
     @override
@@ -156,12 +157,18 @@ class Simulator(Target):
     def expectations(
         self, circuit: QuantumCircuit, observables: Sequence[Observable], options: RunOptions
     ) -> CircuitResult:
-        observed = {
-            qubit for item in observables for term in item.terms for qubit, _ in term.paulis
-        }
-        narrow, traits, place = _without_idle(circuit, options, observed)
-        routed = self._routing.routed(narrow, traits, options)
-        return self._routing.expectations(routed, observables, place)
+        terms = [term for item in observables for term in item.terms]
+        observed = {qubit for term in terms for qubit, _ in term.paulis}
+        narrow, traits, place = without_idle(circuit, options, observed)
+        found = self._routing.expectations(
+            self._routing.routed(narrow, traits, options), [item.on(place) for item in observables]
+        )
+        # By the names that they were given.
+        named = zip(found.expectations or (), observables, strict=True)
+        return dataclasses.replace(
+            found,
+            expectations=[dataclasses.replace(one, observable=str(item)) for one, item in named],
+        )
 
     @override
     def in_bases(
@@ -173,54 +180,19 @@ class Simulator(Target):
         if not bases:
             return None
         observed = {qubit for basis in bases for qubit in basis.paulis}
-        narrow, traits, place = _without_idle(circuit, options[0], observed)
-        placed = [
+        narrow, traits, place = without_idle(circuit, options[0], observed)
+        moved = [
             Basis({place(qubit): pauli for qubit, pauli in basis.paulis.items()}, basis.terms)
             for basis in bases
         ]
-        return self._routing.in_bases(narrow, traits, placed, options, prepare)
+        return self._routing.in_bases(narrow, traits, moved, options, prepare)
 
     @override
     def sweep(
         self, circuit: QuantumCircuit, parameters: Sequence[Parameter], options: RunOptions
     ) -> Sweep | None:
-        traits = of_circuit(circuit)
-        if options.noise is None and traits.without_idle().qubits < traits.qubits:
-            # Which of its idle qubits are looked at is known with each row.
+        narrow, _, _ = without_idle(circuit, options)
+        if narrow is not circuit and options.kind is not JobKind.SAMPLE:
+            # What is observed is known for each circuit by itself.
             return None
-        return self._routing.sweep(circuit, traits, parameters, options)
-
-
-def _traits(facts: CircuitFacts, options: RunOptions) -> Traits:
-    found = of_facts(facts)
-    return found if options.noise is not None else found.without_idle()
-
-
-def _without_idle(
-    circuit: QuantumCircuit, options: RunOptions, observed: Collection[int] = ()
-) -> tuple[QuantumCircuit, Traits, Callable[[int], int]]:
-    """Take the qubits out of a circuit on which nothing happens and that nobody looks at.
-
-    Noise is that of certain qubits, so that with it all are kept.
-
-    Returns
-    -------
-    QuantumCircuit
-    Traits
-        What it is.
-    callable
-        Tells where a qubit that was kept is now.
-
-    """
-    from quws.circuits.shape import narrowed  # noqa: PLC0415
-
-    traits = of_circuit(circuit)
-    if options.noise is not None or traits.active is None:
-        return circuit, traits, int
-    kept = sorted({*traits.active, *observed}) or [0]
-    if len(kept) == traits.qubits:
-        return circuit, traits, int
-    narrow = narrowed(circuit, kept, lambda _, __: None)
-    places = {qubit: place for place, qubit in enumerate(kept)}
-    alone = dataclasses.replace(traits, qubits=len(kept), active=None)
-    return narrow, alone, places.__getitem__
+        return self._routing.sweep(narrow, parameters, options)

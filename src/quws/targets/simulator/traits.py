@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quws.domain.circuits import CircuitFacts
+    from quws.domain.options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +32,21 @@ class Traits:
     active: Sequence[int] | None = None
     """The qubits on which something happens; None for all."""
 
-    def without_idle(self) -> Traits:
-        """Return those of the same circuit on the qubits alone on which something happens."""
-        if self.active is None:
-            return self
-        return dataclasses.replace(self, qubits=max(len(self.active), 1), active=None)
-
     @property
     def width(self) -> int:
         """Characters of the bit string of one shot."""
         return self.clbits + max(0, self.registers - 1)
 
 
-def of_facts(facts: CircuitFacts) -> Traits:
-    """Take them from the check of a circuit; what an old job does not know counts as the worst."""
+def of_facts(facts: CircuitFacts, options: RunOptions) -> Traits:
+    """Take them from the check of a circuit; what an old job does not know counts as the worst.
+
+    Noise is that of certain qubits; without it those count alone on which something happens.
+    """
     wide = facts.operations if facts.wide_gates is None else facts.wide_gates
+    idle = facts.active is not None and options.noise is None
     return Traits(
-        qubits=facts.qubits,
+        qubits=max(len(facts.active or ()), 1) if idle else facts.qubits,
         clbits=facts.clbits,
         registers=len(facts.registers),
         gates=facts.operations,
@@ -57,7 +56,6 @@ def of_facts(facts: CircuitFacts) -> Traits:
         clifford=facts.clifford,
         sampled=facts.sampled,
         control_flow=facts.control_flow,
-        active=facts.active,
     )
 
 
@@ -79,3 +77,33 @@ def of_circuit(circuit: QuantumCircuit) -> Traits:
         control_flow=found.control_flow,
         active=found.active,
     )
+
+
+def without_idle(
+    circuit: QuantumCircuit, options: RunOptions, observed: Collection[int] = ()
+) -> tuple[QuantumCircuit, Traits, Callable[[int], int]]:
+    """Take the qubits out of a circuit on which nothing happens and that nobody looks at.
+
+    Noise is that of certain qubits, so that with it all are kept.
+
+    Returns
+    -------
+    QuantumCircuit
+    Traits
+        What it is.
+    callable
+        Tells where a qubit that was kept is now.
+
+    """
+    from quws.circuits.shape import narrowed  # noqa: PLC0415
+
+    traits = of_circuit(circuit)
+    if options.noise is not None or traits.active is None:
+        return circuit, traits, int
+    kept = sorted({*traits.active, *observed}) or [0]
+    if len(kept) == traits.qubits:
+        return circuit, traits, int
+    narrow = narrowed(circuit, kept, lambda _, __: None)
+    places = {qubit: place for place, qubit in enumerate(kept)}
+    alone = dataclasses.replace(traits, qubits=len(kept), active=None)
+    return narrow, alone, places.__getitem__
