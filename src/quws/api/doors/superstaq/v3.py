@@ -17,6 +17,7 @@ from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
 from quws.domain.errors import InvalidFilter, Refusal
+from quws.domain.labels import ListFilter
 
 PREFIX = "/v0.3.0"
 _MOST_JOBS = 100
@@ -53,8 +54,16 @@ async def create_job(request: Request) -> Response:
 
 @router.get("/client/job/{circuit_type}")
 async def get_jobs(request: Request, circuit_type: str) -> Response:
-    """Show jobs, with what they gave."""
+    """Show jobs, with what they gave: those of these ids, or those that have all of some tags."""
     wanted = list(dict.fromkeys(request.query_params.getlist("job_id")))
+    tags = frozenset(request.query_params.getlist("tags"))
+    if tags and not wanted:
+        rows = await jobs_of(request).reader.rows(
+            caller_of(request), _MOST_JOBS, ListFilter(tags=tags)
+        )
+        wanted = [row.ref.id for row in rows]
+        if not wanted:
+            return JSONResponse({})
     if not 1 <= len(wanted) <= _MOST_JOBS:
         raise InvalidFilter(f"job_id must be given 1 to {_MOST_JOBS} times, not {len(wanted)}")
     return JSONResponse({job: (await find_job(request, job)).document() for job in wanted})
