@@ -85,7 +85,7 @@ def walk(
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("QUWS_", "IQM_", "SUPERSTAQ_", "PYTHON", "VIRTUAL_ENV"))
+        if not name.startswith(("QUWS_", "IQM_", "QISKIT_", "SUPERSTAQ_", "PYTHON", "VIRTUAL_ENV"))
     }
     done = subprocess.run(
         [str(python), str(_WALKS / script), *arguments],

@@ -157,6 +157,12 @@ class Unavailable(Refusal):
     code = "unavailable"
 
 
+class OutcomeUnknown(Unavailable):
+    """The database went away while a job was written: it may be there or not."""
+
+    code = "outcome_unknown"
+
+
 class TooManyRequests(Unavailable):
     """The caller asks more than it may at once; `Retry-After` says when to ask again."""
 

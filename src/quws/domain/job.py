@@ -105,6 +105,8 @@ def circuits_of(result_id: str) -> range:
     return range(first, int(found[2] or first) + 1)
 
 
+DURATION_OVER = "the execution duration is over"
+"""What the timeline of a job says that was aborted for that."""
 REQUEUED = "requeued"
 """The status of a timeline entry that tells of an attempt that failed and is repeated."""
 

@@ -121,6 +121,8 @@ class ListFilter:
     """Only jobs that have all of them."""
     run_id: str | None = None
     target: str | None = None
+    said: tuple[str, str, str] | None = None
+    """Only jobs sent with this in their metadata: a member, a member of that, its text."""
     text: str | None = None
     """Only jobs with this in their name, their run id or a tag, in whatever case."""
     session: str | None = None

@@ -127,6 +127,16 @@ class Quotas:
         assert self._use is not None, "who serves reports counts"
         return await self._use.of(self.entitlements.of(whose), self._clock())
 
+    async def tightest(self, owner: str | None, limit: Limit) -> Use | None:
+        """Return how much an owner has used of a limit, the one with the least left; None if there
+        is none.
+        """
+        bounds = self.entitlements.of(owner, limit)
+        if not bounds or self._use is None:
+            return None
+        uses = await self._use.of(bounds, self._clock())
+        return min(uses, key=lambda use: use.bound.most * limit.unit - use.used)
+
     async def hindrance(self, owner: str | None) -> Use | None:
         """Return the limit of running jobs that keeps an owner's next one waiting, if one does."""
         bounds = self.entitlements.of(owner, Limit.RUNNING)

@@ -15,7 +15,7 @@ from quws.bus.connection import BusUnavailable
 from quws.bus.dispatcher import Dispatcher
 from quws.domain.clock import Clock, utc_now
 from quws.domain.failures import Failure
-from quws.domain.job import REQUEUED, TimelineEntry
+from quws.domain.job import DURATION_OVER, REQUEUED, TimelineEntry
 from quws.domain.phases import FINAL, Move, Phase, sources
 from quws.domain.policy import Policy
 from quws.domain.targets import TargetStatus
@@ -123,7 +123,7 @@ class Sweeps:
         now = self._store_clock.now()
 
         async def abort(found: Overdue) -> bool:
-            entry = TimelineEntry(now, "aborted", "quws", "the execution duration is over")
+            entry = TimelineEntry(now, "aborted", "quws", DURATION_OVER)
             if await self._store.control.abort(found.id, entry, past_deadline=now) is None:
                 return False
             await self._announcer.changed(found.id, Phase.ABORTED)

@@ -19,6 +19,7 @@ from quws.artifacts import ArtifactStoreUnavailable
 from quws.domain.errors import QuotaExceeded
 from quws.domain.failures import Failure
 from quws.domain.job import (
+    DURATION_OVER,
     NOTHING_SAID,
     REQUEUED,
     Claim,
@@ -392,7 +393,7 @@ class HeldJob:
         StoreUnavailable
 
         """
-        entry = self._entry("aborted", "the execution duration is over")
+        entry = self._entry("aborted", DURATION_OVER)
         aborted = await self._place.jobs.control.abort(self.id, entry, past_deadline=now)
         if aborted is None:
             return False

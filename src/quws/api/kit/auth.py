@@ -104,7 +104,7 @@ class Identification:
                 caller = self._named_by_proxy(request)
         if caller is not None:
             return caller
-        if self._settings.anonymous or f"{request.url.path}/".startswith(_OPEN):
+        if self._settings.anonymous or _is_open(request):
             return ANONYMOUS
         raise Unauthenticated("sign in: this service needs to know who asks")
 
@@ -113,8 +113,8 @@ class Identification:
         if header is None:
             return await self._in_session(request)
         door = door_of(request)
-        if door is not None and door.bare_tokens and " " not in header:
-            header = f"Bearer {header}"
+        if door is not None:
+            header = door.authorization(header)
         scheme, _, rest = header.partition(" ")
         services: Services = request.state.services
         caller: Caller | None = None
@@ -225,6 +225,15 @@ class Authentication:
 
     def _challenges(self) -> tuple[str, ...]:
         return _CHALLENGES if self._settings.method is AuthMethod.USERS else _CHALLENGES[1:]
+
+
+def _is_open(request: Request) -> bool:
+    """Whether somebody may ask for this who has not signed in."""
+    path = f"{request.scope['path']}/"
+    if path.startswith(_OPEN):
+        return True
+    door = door_of(request)
+    return door is not None and request.scope["path"] in door.open
 
 
 def _disbelieved(sentence: str) -> Unauthenticated:

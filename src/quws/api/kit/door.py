@@ -16,19 +16,25 @@ from starlette.responses import Response
 from quws.schemas.problem import Problem
 
 
+def _as_it_is(header: str) -> str:
+    return header
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """A protocol, and where it is spoken.
 
     ``prefixes`` are the paths below which all is the door's. ``error`` writes an error as its
-    clients read one, with the headers of the answer. With ``bare_tokens`` its clients send a token
-    alone as their ``Authorization``, without ``Bearer``.
+    clients read one, with the headers of the answer. ``authorization`` makes the ``Authorization``
+    that its clients send the one that they mean: Basic or Bearer. Whoever asks for an ``open`` path
+    need not sign in.
     """
 
     prefixes: tuple[str, ...]
     router: APIRouter
     error: Callable[[Problem, Mapping[str, str]], Response]
-    bare_tokens: bool = False
+    authorization: Callable[[str], str] = _as_it_is
+    open: tuple[str, ...] = ()
 
 
 def door_of(request: Request) -> Door | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,8 @@ from quws.api.kit.body import MalformedBody, read_body
 from quws.domain.words import first_fault
 
 Model = TypeVar("Model", bound=BaseModel)
+_AT_ONCE = 64 * 1024
+"""Bodies up to this are read on the event loop, larger ones beside it."""
 
 
 def is_json(request: Request) -> bool:
@@ -31,7 +34,10 @@ async def read_json(request: Request, model: type[Model]) -> Model:
     """
     body = await read_body(request, circuits=True)
     try:
-        return model.model_validate_json(body)
+        if len(body) <= _AT_ONCE:
+            return model.model_validate_json(body)
+        # Others are served meanwhile.
+        return await asyncio.to_thread(model.model_validate_json, body)
     except ValidationError as error:
         place, why = first_fault(error)
         where = f" at '{place[:60]}'" if place else ""

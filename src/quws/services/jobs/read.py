@@ -19,6 +19,7 @@ from quws.store.jobs.store import JobStore
 
 _T = TypeVar("_T")
 ANY = ListFilter()
+_COUNTED_BEYOND = 10_000
 
 
 class JobReader:
@@ -108,6 +109,22 @@ class JobReader:
     ) -> list[JobRow]:
         """Return one page of the caller's jobs, with what a table says of them."""
         return await self._store.listing.rows(own(caller, wanted), limit, past)
+
+    async def jobs(
+        self, caller: Caller, wanted: ListFilter, limit: int, offset: int
+    ) -> tuple[list[Job], int]:
+        """Return one page of the caller's jobs, without results, and how many the filter leaves.
+
+        Some thousands beyond the page are counted, and no more. Whoever asks for page after page
+        comes to as many as are told, whatever happens meanwhile.
+        """
+        mine = own(caller, wanted)
+        found = await self._store.listing.jobs(mine, limit, offset)
+        jobs = [job for job in found if job is not None]
+        if not jobs or len(found) < limit:
+            return jobs, offset + len(jobs)
+        most = offset + limit + _COUNTED_BEYOND
+        return jobs, await self._store.listing.count_some(mine, most)
 
     async def running(self) -> list[Running]:
         """Return the jobs that workers have in hand: everybody's, for operators."""

@@ -15,7 +15,7 @@ from quws.artifacts.parameters import keep_parameters
 from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
-from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed, QuotaExceeded
+from quws.domain.errors import IllegalMove, InvalidParameter, KeyUsed, OutcomeUnknown, QuotaExceeded
 from quws.domain.job import Job, TimelineEntry, new_job_id
 from quws.domain.lanes import lane_of
 from quws.domain.parameters.posted import Posted, with_parts
@@ -88,6 +88,8 @@ class JobSubmission:
         ------
         InvalidParameter, InvalidCircuit, UnknownTarget, Unavailable
             The job would not be sound; see ``Planner.plan``.
+        OutcomeUnknown
+            The database went away while the job was written.
         QuotaExceeded, StorageFull
             There is no room for it. Where only too many jobs of its owner wait and run, it is made
             and HELD.
@@ -170,8 +172,9 @@ class JobSubmission:
                 session=plan.request.session,
             )
             job, before = await self._add(job, entries, once, plan.request.webhook, bounds)
-        except StoreUnavailable:
-            raise  # It may have been written: then it needs its files, else a sweep finds them.
+        except StoreUnavailable as error:
+            # If it was written it needs its files, else a sweep finds them.
+            raise _unknown(error) from error
         except BaseException:
             await self._files.drop(job_id)
             raise
@@ -190,8 +193,15 @@ class JobSubmission:
             await self._announcer.work(lane_of(target, job.cost_ms))
         await self._announcer.touched(job_id, job.phase)
         if run and job.phase is not Phase.QUEUED:
-            await self._control.run(caller, job_id)
+            await self._hold(caller, job_id)
         return job
+
+    async def _hold(self, caller: Caller, job_id: str) -> None:
+        """Try to run a job that was made and for which there was no place: it is HELD, mostly."""
+        try:
+            await self._control.run(caller, job_id)
+        except StoreUnavailable as error:
+            raise _unknown(error) from error
 
     async def _admit(self, caller: Caller, plan: Plan, *, run: bool) -> None:
         """Make sure that the caller may have a job of this plan."""
@@ -242,6 +252,14 @@ class JobSubmission:
             with contextlib.suppress(IllegalMove):
                 await self._control.run(caller, job.id)
         return job
+
+
+def _unknown(error: StoreUnavailable) -> OutcomeUnknown:
+    _log.warning("job may have been made", error=str(error))
+    return OutcomeUnknown(
+        "the service lost its database while it wrote the job, which may be there or not: look at"
+        " the list of jobs before you send it again, or send it with an Idempotency-Key"
+    )
 
 
 def _fingerprint(posted: Sequence[Posted]) -> str:

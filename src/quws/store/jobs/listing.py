@@ -27,13 +27,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from quws.domain.job import JobRef, JobRow, Running
+from quws.domain.job import Job, JobRef, JobRow, Running
 from quws.domain.labels import INDEXED_RUN_ID, ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.store.jobs.clauses import CHUNK, in_phases, not_archived
-from quws.store.jobs.rows import phase_of, ref_of, refs_of, select_refs
+from quws.store.jobs.rows import (
+    UnreadableJob,
+    phase_of,
+    read_job_alone,
+    ref_of,
+    refs_of,
+    select_refs,
+)
 
 _j, _tags = t.jobs.c, t.job_tags.c
 _MOST = bindparam("most", type_=Integer)
@@ -151,6 +158,30 @@ class JobListing:
             rows = await connection.execute(query)
             return {phase_of(phase): number for phase, number in rows}
 
+    async def jobs(self, wanted: ListFilter, limit: int, offset: int) -> list[Job | None]:
+        """Return jobs, behind so many of a list, without their results; None if one is unreadable.
+
+        The list is in the order of creation.
+        """
+        (stretch,) = _stretches(wanted)
+        query = self._some(wanted, stretch, [t.jobs], offset + limit).limit(limit).offset(offset)
+        try:
+            async with self._database.read() as connection:
+                return [read_job_alone(row) for row in await connection.execute(query)]
+        except (DBAPIError, StoreUnavailable, UnreadableJob):
+            # What one job says of itself cannot be read: the others are, one by one.
+            query = query.with_only_columns(_j.id)
+            async with self._database.read() as connection:
+                found = list(await connection.scalars(query))
+            return [await self._job(job_id) for job_id in found]
+
+    async def count_some(self, wanted: ListFilter, most: int) -> int:
+        """Count the jobs that a filter leaves, up to so many."""
+        (stretch,) = _stretches(wanted)
+        some = self._some(wanted, stretch, [_j.id], most).subquery()
+        async with self._database.read() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(some)) or 0)
+
     async def targets(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return for which targets jobs are, by their ids."""
         async with self._database.read() as connection:
@@ -202,6 +233,15 @@ class JobListing:
             if len(found) >= most:
                 break
         return found
+
+    async def _job(self, job_id: str) -> Job | None:
+        try:
+            async with self._database.read() as connection:
+                row = (await connection.execute(select(t.jobs).where(_j.id == job_id))).first()
+                return None if row is None else read_job_alone(row)
+        except (DBAPIError, StoreUnavailable, UnreadableJob) as error:
+            _log.warning("job cannot be read", job=job_id, error=str(error).partition("\n")[0])
+            return None
 
     async def _tags(self, job_id: str) -> list[str] | None:
         try:
@@ -269,6 +309,9 @@ class JobListing:
                 clauses.append(_SHORT_RUN_ID)
         if wanted.target is not None:
             clauses.append(_j.target == wanted.target)
+        if wanted.said is not None:
+            *path, said = wanted.said
+            clauses.append(_j.spec["metadata", *path].as_string() == said)
         if wanted.session is not None:
             clauses.append(_j.session == wanted.session)
         if wanted.text is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,8 +77,19 @@ def read_job(connection: Connection, row: Any, fresh: bool = False) -> Job:
     results = []
     if row.circuits_done or not (fresh or row.phase in _NOT_BEGUN):
         results = [Result(*found) for found in _RESULTS.all(connection, {"of": row.id})]
+    return read_job_alone(row, results)
+
+
+def read_job_alone(row: Any, results: Sequence[Result] = ()) -> Job:
+    """Return a job of its row, with what results are known.
+
+    Raises
+    ------
+    UnreadableJob
+
+    """
     try:
-        return _read(row, results)
+        return _read(row, list(results))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnreadableJob(row.id) from error
 

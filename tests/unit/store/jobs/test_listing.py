@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import insert, select
 from store_helpers import NOW, added, claimed, drive, ids, later, listed, new_job, queued, spoil
@@ -11,7 +13,7 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
-from quws.domain.labels import ListFilter, Place
+from quws.domain.labels import ListFilter, Order, Place
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 from quws.store import tables as t
@@ -59,6 +61,33 @@ async def test_after_is_strict_at_the_millisecond(store: JobStore) -> None:
     assert await ids(store, owner="anna", after=later(0.003)) == []
     # What was cut when it was stored is not newer than itself.
     assert len(await ids(store, owner="anna", after=later(-0.001))) == 4
+
+
+async def test_pages_of_whole_jobs(database: Database, store: JobStore) -> None:
+    jobs = [(await added(store, creation_time=later(k))).id for k in range(5)]
+    wanted = ListFilter(owner="anna")
+    page = store.listing.jobs
+
+    async def of(limit: int, offset: int, wanted: ListFilter = wanted) -> list[str | None]:
+        return [None if job is None else job.id for job in await page(wanted, limit, offset)]
+
+    assert await of(2, 0) == [jobs[4], jobs[3]]
+    assert await of(2, 4) == [jobs[0]]
+    assert await of(2, 5) == []
+    assert await of(1, 1, ListFilter(owner="anna", order=Order.OLDEST)) == [jobs[1]]
+    await drive(database, jobs[3], spec=[1])
+    assert await of(2, 0) == [jobs[4], None]
+
+
+async def test_some_are_counted(store: JobStore) -> None:
+    for kind in ("sample", "sample", "estimate"):
+        await added(store, spec=JobSpec(tags=["x"], metadata={"of": {"kind": kind, "more": [1]}}))
+    wanted = ListFilter(owner="anna")
+    count = store.listing.count_some
+    assert [await count(wanted, most) for most in (2, 3, 4)] == [2, 3, 3]
+    assert await count(replace(wanted, said=("of", "kind", "estimate")), 9) == 1
+    assert await count(replace(wanted, tags=frozenset("x"), said=("of", "kind", "sample")), 9) == 2
+    assert await count(replace(wanted, tags=frozenset("y")), 9) == 0
 
 
 @pytest.mark.parametrize(("last", "count"), [(1, 1), (3, 3), (5, 5), (6, 5), (10**15, 5)])

@@ -11,4 +11,10 @@ from quws.api.kit.door import Door
 router = APIRouter()
 router.routes.extend([*v3.router.routes, *v2.router.routes])
 
-DOOR = Door((v3.PREFIX, v2.PREFIX), router, error_response, bare_tokens=True)
+
+def bearer(header: str) -> str:
+    """Return what these clients mean that send a token alone as their ``Authorization``."""
+    return header if " " in header else f"Bearer {header}"
+
+
+DOOR = Door((v3.PREFIX, v2.PREFIX), router, error_response, authorization=bearer)

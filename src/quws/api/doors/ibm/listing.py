@@ -1,0 +1,83 @@
+"""The query of a list of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.datastructures import QueryParams
+
+from quws.api.doors.ibm.job import METADATA, OVER, PENDING
+from quws.api.doors.ibm.targets import read_instant
+from quws.domain.errors import InvalidFilter
+from quws.domain.labels import ListFilter, Order
+from quws.domain.phases import Phase
+
+USUAL = 20
+MOST = 200
+"""Jobs of a page."""
+_MOST_OFFSET = 10_000_000
+_MOST_TAGS = 20
+_JUST = timedelta(milliseconds=1)
+"""As precise as instants are kept."""
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which jobs are wanted: a part of those that a filter leaves."""
+
+    wanted: ListFilter
+    limit: int
+    offset: int
+
+
+def read_page(query: QueryParams) -> Page:
+    """Read which jobs are wanted.
+
+    Raises
+    ------
+    InvalidFilter
+
+    """
+    phases = frozenset[Phase]()
+    pending = query.get("pending")
+    if pending:
+        phases = PENDING if _flag("pending", pending) else OVER
+    after, before = query.get("created_after"), query.get("created_before")
+    program = query.get("program")
+    tags = frozenset(query.getlist("tags"))
+    if len(tags) > _MOST_TAGS:
+        raise InvalidFilter(f"tags may be given at most {_MOST_TAGS} times", parameter="tags")
+    # Both instants count as well: in the filters of quws they do not.
+    wanted = ListFilter(
+        phases=phases,
+        after=read_instant("created_after", after) - _JUST if after else None,
+        before=read_instant("created_before", before) + _JUST if before else None,
+        tags=tags,
+        target=query.get("backend") or None,
+        session=query.get("session_id") or None,
+        said=(METADATA, "program", program) if program else None,
+        order=Order.OLDEST if query.get("sort", "").upper() == "ASC" else Order.NEWEST,
+    )
+    return Page(
+        wanted,
+        max(1, min(_number(query, "limit", USUAL), MOST)),
+        min(_number(query, "offset", 0), _MOST_OFFSET),
+    )
+
+
+def _number(query: QueryParams, name: str, usual: int) -> int:
+    text = query.get(name)
+    if not text:
+        return usual
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidFilter(f"{name} must be a whole number, not '{text[:40]}'", parameter=name)
+    return int(text)
+
+
+def _flag(name: str, text: str) -> bool:
+    found = _FLAGS.get(text.lower())
+    if found is None:
+        raise InvalidFilter(f"{name} must be true or false, not '{text[:40]}'", parameter=name)
+    return found
