@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Generator, Iterator
 
@@ -20,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(groups)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Tests fork, and gRPC, once it is loaded, would say something of that each time.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     # Whoever ends the tests ends what they started: fixtures clean up, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -59,6 +60,9 @@ def create_app(
             if grpc is None:
                 yield services
                 return
+            # Processes that are started from this one need nothing of gRPC, whose handlers of forks
+            # would say so on the log each time. It looks when it is loaded.
+            os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
             # What takes memory is loaded only where it is used.
             from quws.processes.grpc_server import grpc_served  # noqa: PLC0415
 

@@ -29,7 +29,8 @@ def wait_of(guesses: Guesses, name: str, address: str) -> int:
     try:
         guesses.begin(name, address)
     except TooManyRequests as refusal:
-        assert f"in {refusal.seconds} seconds" in refusal.sentence
+        unit = "second" if refusal.seconds == 1 else "seconds"
+        assert refusal.sentence.endswith(f"in {refusal.seconds} {unit}")
         return refusal.seconds
     return 0
 
