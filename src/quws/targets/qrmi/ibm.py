@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import io
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,6 +16,7 @@ from typing_extensions import override
 
 from quws.domain.errors import InvalidCircuit
 from quws.domain.options import RunOptions
+from quws.domain.packed import TYPE, VALUE, array_head, head_of, packed, unpack
 from quws.domain.targets import (
     Calibration,
     TargetDescription,
@@ -109,7 +108,7 @@ class IbmDevice:
 
     def payload(self, circuits: Sequence[Compiled], options: RunOptions) -> Payload:
         """Write compiled circuits."""
-        nothing = _array(np.zeros(0))
+        nothing = {TYPE: "ndarray", VALUE: packed(array_head("<f8", (0,)))}
         content = {
             "pubs": [[_circuit(item.circuit), nothing, options.shots] for item in circuits],
             "options": {"default_shots": options.shots},
@@ -176,7 +175,7 @@ def _circuit(circuit: QuantumCircuit) -> dict[str, str] | str:
         return str(qasm3.dumps(circuit))
     file = io.BytesIO()
     qpy.dump(circuit, file, version=_QPY)
-    return {"__type__": "QuantumCircuit", "__value__": _packed(file.getvalue())}
+    return {TYPE: "QuantumCircuit", VALUE: packed(file.getvalue())}
 
 
 def _has_seconds(circuit: QuantumCircuit) -> bool:
@@ -187,23 +186,13 @@ def _has_seconds(circuit: QuantumCircuit) -> bool:
     )
 
 
-def _array(values: Any) -> dict[str, str]:
-    file = io.BytesIO()
-    np.save(file, values, allow_pickle=False)
-    return {"__type__": "ndarray", "__value__": _packed(file.getvalue())}
-
-
-def _packed(content: bytes) -> str:
-    return base64.b64encode(zlib.compress(content)).decode()
-
-
 # What comes back --------------------------------------------------------------------------
 
 
 def _value(tagged: Any, *kinds: str) -> Any:
-    if not isinstance(tagged, dict) or tagged.get("__type__") not in kinds:
+    if not isinstance(tagged, dict) or tagged.get(TYPE) not in kinds:
         raise ValueError(f"the result is of another shape: there is no {kinds[0]}")
-    return tagged["__value__"]
+    return tagged[VALUE]
 
 
 def _strings(fields: Mapping[str, Any]) -> list[str]:
@@ -211,8 +200,7 @@ def _strings(fields: Mapping[str, Any]) -> list[str]:
     parts: list[Any] = []
     for field in reversed(list(fields.values())):
         bits = _value(field, "BitArray")
-        content = zlib.decompress(base64.b64decode(_value(bits["array"], "ndarray")))
-        array = np.load(io.BytesIO(content), allow_pickle=False)
+        array = _array(_value(bits["array"], "ndarray"))
         if array.ndim != 2 or array.dtype != np.uint8:
             raise ValueError("the bits of a register are no array of shots")
         width = int(bits["num_bits"])
@@ -225,6 +213,11 @@ def _strings(fields: Mapping[str, Any]) -> list[str]:
     text = np.concatenate(parts, axis=1)
     whole, width = text.tobytes().decode("ascii"), text.shape[1]
     return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+
+def _array(text: Any) -> Any:
+    size = head_of(text).size
+    return np.load(io.BytesIO(unpack(text, size)), allow_pickle=False)
 
 
 # The device -------------------------------------------------------------------------------
