@@ -14,6 +14,7 @@ from uuid import UUID
 
 from typing_extensions import override
 
+from quws.domain.extras import brought_by
 from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, TargetDescription, TargetState
 from quws.targets.base import (
@@ -125,7 +126,8 @@ class Iqm(RemoteTarget):
     def load(self) -> None:
         from qiskit.transpiler import generate_preset_pass_manager  # noqa: F401, PLC0415
 
-        import quws.targets.iqm.site  # noqa: F401, PLC0415
+        with brought_by("iqm"):
+            import quws.targets.iqm.site  # noqa: F401, PLC0415
 
         self._loaded = True
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from quws.domain.extras import MissingExtra
 from quws.targets.base import Gone
 
 _PROGRAM = Path(__file__).with_name("errand.py")
@@ -58,6 +59,8 @@ class Caller:
             The other side does not know what it is asked about.
         ValueError
             The resource is not described as QRMI wants it.
+        MissingExtra
+            QRMI is not installed.
 
         """
         try:
@@ -116,7 +119,9 @@ class Caller:
             raise ConnectionError(str(error)) from error
         if "error" in answer:
             self.close()
-            if answer["error"] in (*_NOT_FIT, "ModuleNotFoundError", "AttributeError"):
+            if answer["error"] == "ModuleNotFoundError":
+                raise MissingExtra("qrmi", answer["message"])
+            if answer["error"] in (*_NOT_FIT, "AttributeError"):
                 raise ValueError(_brief(answer["message"]))
             _fail(answer["error"], answer["message"])
         return process

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
 from quws.domain.errors import InvalidParameter
+from quws.domain.extras import MissingExtra
 from quws.domain.options import RunOptions
 from quws.domain.targets import Calibration, TargetDescription, TargetState
 from quws.targets.base import (
@@ -130,6 +132,9 @@ class Qrmi(RemoteTarget):
         import quws.targets.qrmi.ibm  # noqa: PLC0415
         import quws.targets.qrmi.iqm  # noqa: F401, PLC0415
 
+        if find_spec("qrmi") is None:
+            # Loaded it is by a program of its own.
+            raise MissingExtra("qrmi", "No module named 'qrmi'")
         self._loaded = True
 
     @property

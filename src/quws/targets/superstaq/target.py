@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from quws.domain.circuits import CircuitLimits, Language
+from quws.domain.extras import brought_by
 from quws.domain.options import RunOptions
 from quws.domain.payloads import as_text
 from quws.domain.targets import (
@@ -88,7 +89,8 @@ class Superstaq(RemoteTarget):
 
     @override
     def load(self) -> None:
-        import quws.targets.superstaq.site  # noqa: F401, PLC0415
+        with brought_by("superstaq"):
+            import quws.targets.superstaq.site  # noqa: F401, PLC0415
 
         self._loaded = True
 
