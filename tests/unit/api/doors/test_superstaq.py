@@ -19,7 +19,7 @@ from qiskit import QuantumCircuit, qpy
 
 from quws.api.doors.superstaq.counts import counts_of
 from quws.api.doors.superstaq.names import email_of, find_target, target_name
-from quws.api.doors.superstaq.request import CircuitType
+from quws.api.doors.superstaq.request import CircuitType, NewJob, parameters_of
 from quws.api.kit.auth import AuthSettings
 from quws.domain.caller import AuthMethod, Caller
 from quws.domain.circuits import Register
@@ -189,6 +189,11 @@ async def test_in_the_old_version_each_circuit_has_an_id(http: httpx.AsyncClient
         ({"circuits": "QUFBQQ=="}, "ends in the middle"),
         ({"circuits": qiskit_circuits(4)}, "has 4 circuits; the target takes 1 to 3"),
         ({"circuits": "{", "circuit_type": "cirq"}, "no JSON"),
+        ({"circuits": "[]", "circuit_type": "cirq"}, "there are no circuits"),
+        ({"circuits": "[{}]", "circuit_type": "cirq"}, "circuit 0 is not a circuit of Cirq's"),
+        ({"circuits": '"x"', "circuit_type": "cirq"}, "circuit 0 is not a circuit of Cirq's"),
+        ({"shots": 0}, "shots must be a whole number, 1 or more"),
+        ({"shots": True}, "'shots'"),
         ({"job_type": "convert"}, "job_type must be submit, simulate or compile"),
         ({"job_type": "compile"}, "does not compile alone"),
         ({"sim_method": "noise-sim", "job_type": "simulate"}, "for targets that emulate a device"),
@@ -259,6 +264,30 @@ async def test_what_circuits_were_compiled_to_comes_back(api: Api, http: httpx.A
     assert told["final_logical_to_physicals"] == [{"0": 1}] * 2
     old = json_of(await http.post("/v0.2.0/fetch_jobs", json={"job_ids": [f"{job}:1"]}))
     assert b64decode(old[f"{job}:1"]["compiled_circuit"]) == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "shots must be a whole number, 1 or more"),
+        ({"shots": 0}, "shots must be a whole number, 1 or more"),
+        ({"shots": True}, "'shots'"),
+        ({"shots": 3, "options": "{"}, "options must be the JSON of an object"),
+        ({"shots": 3, "options": "[]"}, "options must be the JSON of an object"),
+    ],
+)
+async def test_the_old_version_refuses_in_words_too(
+    http: httpx.AsyncClient, change: dict[str, Any], sentence: str
+) -> None:
+    sent = {"qiskit_circuits": qiskit_circuits(), "target": TARGET} | change
+    assert sentence in json_of(await http.post("/v0.2.0/jobs", json=sent), 400)["message"]
+
+
+def test_the_language_is_that_of_the_library() -> None:
+    for circuit_type, language in (("cirq", b"CIRQ-JSON"), ("qiskit", b"QPY")):
+        job = NewJob.model_validate(wanted(circuit_type=circuit_type))
+        posted = {item.name: item.value for item in parameters_of(job, [b"x"], DESCRIPTION)}
+        assert posted["LANG"] == language
 
 
 async def test_nobody_waits_for_what_is_not_compiled(http: httpx.AsyncClient) -> None:

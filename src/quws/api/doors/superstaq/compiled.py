@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
-from quws.api.doors.superstaq.request import CircuitType
+from quws.api.doors.superstaq.request import LANGUAGE_OF, CircuitType
 from quws.api.kit.services import batches_of, caller_of, jobs_of, targets_of
-from quws.domain.circuits import Language
 from quws.domain.errors import InvalidCircuit
 from quws.domain.payloads import as_bytes
 from quws.domain.rewritten import Rewritten
 
 if TYPE_CHECKING:
     from quws.api.doors.superstaq.job import Found
-
-_LANGUAGE = {CircuitType.CIRQ: Language.CIRQ_JSON, CircuitType.QISKIT: Language.QPY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ async def compiled_circuits(
             caller_of(request),
             texts,
             [sources[place] for place in known],
-            _LANGUAGE[found.circuit_type],
+            LANGUAGE_OF[found.circuit_type],
             (await targets_of(request).get(job.target)).record.description,
             together=together,
         )

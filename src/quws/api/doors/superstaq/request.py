@@ -30,6 +30,9 @@ class CircuitType(StrEnum):
     QISKIT = "qiskit"
 
 
+LANGUAGE_OF = {CircuitType.CIRQ: Language.CIRQ_JSON, CircuitType.QISKIT: Language.QPY}
+
+
 class NewJob(BaseModel):
     """A request of v0.3.0; that of v0.2.0 is made to one."""
 
@@ -38,7 +41,7 @@ class NewJob(BaseModel):
     circuits: str
     circuit_type: CircuitType
     verbatim: bool = False
-    shots: int = Field(0, ge=0)
+    shots: int = Field(0, ge=0, strict=True)
     dry_run: bool = False
     sim_method: Literal["noise-sim", "sim"] | None = None
     tags: list[str] = Field(default_factory=list)
@@ -71,14 +74,23 @@ def cirq_circuits(circuits: str) -> list[bytes]:
     Raises
     ------
     InvalidCircuit
-        It is no JSON.
+        It is no JSON, of no circuit, or of something else.
 
     """
     try:
         found = from_json(circuits)
     except ValueError as error:
         raise InvalidCircuit(f"the circuits are no JSON: {str(error)[:200]}") from None
-    return [to_json(item) for item in (found if isinstance(found, list) else [found])]
+    items = found if isinstance(found, list) else [found]
+    if not items:
+        raise InvalidCircuit("there are no circuits: send one at least")
+    for index, item in enumerate(items):
+        if not isinstance(item, dict) or "cirq_type" not in item:
+            raise InvalidCircuit(
+                f"circuit {index} is not a circuit of Cirq's, as cirq.to_json writes it",
+                circuit=index,
+            )
+    return [to_json(item) for item in items]
 
 
 def check_job(job: NewJob, target: TargetDescription) -> None:
@@ -93,6 +105,8 @@ def check_job(job: NewJob, target: TargetDescription) -> None:
         raise KindNotSupported("job_type must be submit, simulate or compile, not 'convert'")
     if job.job_type == "compile" and JobKind.COMPILE not in target.job_kinds:
         raise KindNotSupported(f"target {target.name} does not compile alone")
+    if job.job_type != "compile" and not job.shots:
+        raise InvalidParameter("shots must be a whole number, 1 or more", parameter="shots")
     if job.verbatim and not _runs_as_it_is(target):
         raise InvalidParameter(
             f"verbatim must be false: circuits are always compiled for target {target.name}"
@@ -113,12 +127,11 @@ def parameters_of(
     """Return the parameters of the job that a request asks for."""
     kept = {"circuit_type": job.circuit_type, "job_type": job.job_type, "dry_run": job.dry_run}
     found = [Posted("CIRCUIT", circuit) for circuit in circuits]
-    if job.circuit_type is CircuitType.QISKIT:
-        found.append(Posted("LANG", Language.QPY.encode()))
+    found.append(Posted("LANG", LANGUAGE_OF[job.circuit_type].encode()))
     if job.job_type == "compile":
         found.append(Posted("KIND", JobKind.COMPILE.encode()))
     else:
-        found.append(Posted("SHOTS", str(job.shots or 1).encode()))
+        found.append(Posted("SHOTS", str(job.shots).encode()))
     if job.verbatim and Feature.COMPILING in target.features:
         found.append(Posted("OPTIMIZATION", Optimization.NONE.encode()))
     found += [Posted("TAG", tag.encode()) for tag in job.tags]

@@ -47,7 +47,7 @@ class OldJob(BaseModel):
     cirq_circuits: str | None = None
     qiskit_circuits: str | None = None
     target: str
-    shots: int = Field(1, ge=1)
+    shots: int = Field(0, ge=0, strict=True)
     method: str | None = None
     options: str = "{}"
 
@@ -66,12 +66,20 @@ class OldJob(BaseModel):
         raise InvalidParameter("send either cirq_circuits or qiskit_circuits")
 
     def verbatim(self) -> bool:
-        """Whether the circuits are to run as they are."""
+        """Whether the circuits are to run as they are.
+
+        Raises
+        ------
+        InvalidParameter
+
+        """
         try:
             options = from_json(self.options)
         except ValueError:
-            return False
-        return isinstance(options, dict) and options.get("verbatim") is True
+            options = None
+        if not isinstance(options, dict):
+            raise InvalidParameter("options must be the JSON of an object", parameter="options")
+        return options.get("verbatim") is True
 
 
 class Ids(BaseModel):
