@@ -7,6 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,17 @@ from in_process import Api, open_api
 from qiskit import QuantumCircuit, qpy
 from store_helpers import NOW, entry
 
+from quws.api.doors.ibm.job import metrics as metrics_of
 from quws.api.doors.ibm.names import INSTANCE, PLAN, PREFIX
 from quws.api.doors.ibm.token import authorization, issue
 from quws.api.kit.auth import AuthSettings
-from quws.domain.caller import AuthMethod
+from quws.domain.caller import AuthMethod, Caller
 from quws.domain.circuits import CircuitFacts, Language
 from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit, OutcomeUnknown, Unavailable
 from quws.domain.job import DURATION_OVER, ErrorType, JobError
 from quws.domain.kinds import JobKind
+from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.domain.pubs import INDEX
 from quws.domain.sessions import SessionChanges
@@ -323,6 +326,21 @@ async def test_a_request_is_a_job_like_all_others(http: httpx.AsyncClient) -> No
     assert expect(await http.get(f"{JOBS}/{job}/results"), 204).content == b""
 
 
+@pytest.mark.parametrize(("ran", "whole"), [(0.1, 1), (1.4, 1), (1.6, 2)])
+async def test_seconds_are_whole_and_none_that_ran_took_none(
+    api: Api, http: httpx.AsyncClient, ran: float, whole: int
+) -> None:
+    job = await submitted(http)
+    found = await api.services.jobs.reader.snapshot(Caller(None), job)
+    assert metrics_of(found)["usage"]["seconds"] == 0
+    over = replace(
+        found.job, phase=Phase.COMPLETED, start_time=NOW, end_time=NOW + timedelta(seconds=ran)
+    )
+    metrics = metrics_of(replace(found, job=over))
+    assert metrics["usage"]["seconds"] == metrics["bss"]["seconds"] == whole
+    assert metrics["usage"]["qpu_charge_time_seconds"] == ran
+
+
 async def test_what_is_private_is_not_shown_again(http: httpx.AsyncClient) -> None:
     job = await submitted(http, private=True)
     told = json_of(await http.get(f"{JOBS}/{job}"))
@@ -393,7 +411,15 @@ async def test_a_job_of_another_door_has_no_results_here(http: httpx.AsyncClient
         ({"program_id": "noise-learner"}, 404, "there is no program 'noise-learner'"),
         ({"program_id": "estimator", "backend": "bare"}, 400, "bare does not run the estimator"),
         ({"backend": "none"}, 400, "there is no backend 'none'"),
-        ({"calibration_id": "c9"}, 400, "calibration_id must be left out"),
+        (
+            {"calibration_id": "c9"},
+            400,
+            "calibration_id must be left out, or be that of backend simulator, not 'c9': it has"
+            " none",
+        ),
+        ({"cost": 2**31}, 400, "cost must be a whole number from 0 to"),
+        ({"session_id": "s9"}, 400, "session_id must be the id of one of your sessions, not 's9'"),
+        ({"tags": ["x" * 300]}, 400, "tags "),
         ({"tags": [""]}, 400, "tags must be"),
         ({"cost": -1}, 400, "'cost'"),
         ({"params": []}, 400, "'params'"),
@@ -497,8 +523,10 @@ async def test_sessions_that_are_not_to_be_had_are_refused_in_words(closed: Api)
             assert error_of(answer, 404)[0] == 1291
         answer = await http.post(JOBS, json=wanted(session_id=session), headers=bert)
         assert "one of your sessions" in error_of(answer, 400)[1]
-        for body in ({"mode": "x"}, {"backend": "x"}, {"max_ttl": 10**9}, {"max_ttl": 0}):
+        for body in ({"mode": "x"}, {"backend": "x"}, {"max_ttl": 0}):
             error_of(await http.post(SESSIONS, json=body), 400)
+        answer = await http.post(SESSIONS, json={"max_ttl": 10**9})
+        assert "max_ttl must be a whole number from 1" in error_of(answer, 400)[1]
         private = {"sessions": SessionChanges(who=("bert",))}
         only = DESCRIPTION.model_copy(update=private)
         await closed.backends.targets.register([only], utc_now(), replace=True)
@@ -542,5 +570,11 @@ async def test_jobs_are_listed_by_state_and_time(http: httpx.AsyncClient) -> Non
     assert second in [item["id"] for item in raw["jobs"]]
     later = (created + timedelta(milliseconds=1)).isoformat()
     assert await listed(http, created_after=later) == ([], 0)
-    for query in ({"limit": "x"}, {"pending": "maybe"}, {"created_after": "x"}):
-        assert error_of(await http.get(JOBS, params=query), 400)[0] == 1297
+    for query, sentence in (
+        ({"limit": "-1"}, "limit must be a whole number, 1 or more, of at most 18 digits"),
+        ({"offset": "9" * 19}, "offset must be a whole number, 0 or more, of at most 18 digits"),
+        ({"pending": "maybe"}, "pending must be"),
+        ({"created_after": "x"}, "created_after"),
+    ):
+        number, told = error_of(await http.get(JOBS, params=query), 400)
+        assert number == 1297 and sentence in told

@@ -13,7 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from quws.api.doors.ibm.observables import Broadcast, read_array
-from quws.api.doors.ibm.payload import Made, made_of
+from quws.api.doors.ibm.payload import Made, asked_again, made_of
 from quws.domain.errors import InvalidParameter
 from quws.domain.pubs import Pub, read
 from quws.domain.targets import Feature, TargetKind
@@ -67,6 +67,25 @@ def test_shots_are_those_of_the_pub_or_of_the_options_or_4096() -> None:
     made = sampler([BELL, [], 5], [BELL, [], None], options={"default_shots": 10})
     assert [item.shots for item in read(text_of(made)).pubs] == [5, 10]
     assert values_of(made)["SHOTS"] == "10"
+    made = sampler([BELL, [], 5], [BELL], options={"default_shots": 10}, shots=50)
+    assert [item.shots for item in read(text_of(made)).pubs] == [5, 50]
+    assert not made.notes
+
+
+def test_precision_is_that_of_the_pub_or_of_the_request_or_of_the_options() -> None:
+    circuit = in_qpy(QuantumCircuit(1))
+    pubs = [circuit, "Z", [], 0.05], [circuit, "Z"]
+    made = estimator(*pubs, options={"default_precision": 0.2}, precision=0.1)
+    found = read(text_of(made))
+    assert [item.shots for item in found.pubs] == [401, 101]
+    assert [item.precision for item in asked_again(found)] == [0.05, 0.1]
+    assert not made.notes
+
+
+def test_what_else_stands_beside_the_pubs_makes_no_difference() -> None:
+    made = sampler(precision=0.1, something={"new": 1}, nothing=None)
+    assert made.notes == ["precision has no effect", "something has no effect"]
+    assert estimator(shots=50).notes == ["shots has no effect"]
 
 
 def test_an_estimator_measures_as_often_as_its_precision_takes() -> None:
@@ -176,6 +195,8 @@ def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
         ({"version": 1}, "params.version must be 2"),
         ({"support_qiskit": False}, "params.support_qiskit must be true"),
         ({"options": 7}, "params.options must be an object"),
+        ({"shots": 0}, "params.shots must be a whole number of shots"),
+        ({"shots": "50"}, "params.shots must be a whole number of shots"),
         ({"options": {"default_shots": "x"}}, "params.options.default_shots must be"),
         ({"options": {"execution": 7}}, "params.options.execution must be an object"),
         (
@@ -209,6 +230,7 @@ def test_what_would_give_other_numbers_is_refused_by_name(
         (["Z", [], -0.1], {}, "params.pubs.0.3 must be a standard error above 0"),
         (["Z", [], 1e-5], {}, "params.pubs.0 asks for a precision of 1e-05, which takes"),
         (["Z"], {"options": {"default_precision": 0}}, "params.options.default_precision must be"),
+        (["Z"], {"precision": "x"}, "params.precision must be a standard error above 0"),
         (["Z"], {"resilience_level": 3}, "params.resilience_level must be 0, 1 or 2"),
         (
             [["Z", "X", "Y"], [[0.1], [0.2]]],

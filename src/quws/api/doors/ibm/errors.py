@@ -7,6 +7,7 @@ is none of these, nor is an answer to who may have made a job.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
@@ -43,6 +44,14 @@ _NUMBERS = {
     "unavailable": 1299,
 }
 _OTHER = 1290
+_NAMES = {
+    "EXECUTIONDURATION": "cost",
+    "MAX_SECONDS": "max_ttl",
+    "MODE": "mode",
+    "SESSION": "session_id",
+    "TAG": "tags",
+}
+"""What these clients call a parameter that a request of theirs was made to."""
 TRACE = "uber-trace-id"
 """Without this header the clients show the whole body behind its message."""
 RAN_TOO_LONG = 1305
@@ -51,8 +60,16 @@ RAN_TOO_LONG = 1305
 def error_response(error: Problem, headers: Mapping[str, str]) -> Response:
     """Write an error, with the code of quws as its ``solution`` to look up."""
     number = _NUMBERS.get(error.code, _OTHER)
-    message = "there is no such job or session" if error.code == "forbidden" else error.detail
+    message = "there is no such job or session" if error.code == "forbidden" else _sentence(error)
     wrong = {"code": number, "message": message, "more_info": error.code}
     content = {"error": wrong, "errors": [wrong], "trace": error.code}
     status = _STATUS.get(error.code, 400 if error.status in (403, 415) else error.status)
     return JSONResponse(content, status, {**headers, TRACE: error.code})
+
+
+def _sentence(error: Problem) -> str:
+    """Return what is wrong, with the name that the client has sent."""
+    theirs = _NAMES.get(error.parameter or "")
+    if theirs is None:
+        return error.detail
+    return re.sub(rf"\b{error.parameter}\b", theirs, error.detail, count=1)

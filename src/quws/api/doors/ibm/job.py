@@ -89,7 +89,8 @@ def metrics(found: Snapshot) -> dict[str, Any]:
     """Return what is known of how a job waited and ran."""
     job = found.job
     over = job.phase in OVER
-    seconds = round(ran(job))
+    # QRMI's client reads them as whole numbers. One that ran is not told to have cost nothing.
+    seconds = max(round(ran(job)), 1) if ran(job) else 0
     quote = job.quoted
     waits = not over and job.start_time is None
     return {

@@ -176,9 +176,11 @@ def _there(job: Job) -> Job:
 
 
 def _check_calibration(wanted: JobRequest, record: TargetRecord) -> None:
-    if wanted.calibration_id not in (None, record.calibration):
+    if wanted.calibration_id is not None and wanted.calibration_id != record.calibration:
+        sent = wanted.calibration_id[:60]
+        now = f"it has '{record.calibration}' now" if record.calibration else "it has none"
         raise InvalidParameter(
-            f"calibration_id must be left out or {record.calibration}, which backend"
-            f" {record.name} has now, not '{str(wanted.calibration_id)[:60]}'",
+            f"calibration_id must be left out, or be that of backend {record.name}, not '{sent}':"
+            f" {now}",
             parameter="calibration_id",
         )

@@ -17,6 +17,7 @@ USUAL = 20
 MOST = 200
 """Jobs of a page."""
 _MOST_OFFSET = 10_000_000
+_MOST_DIGITS = 18
 _MOST_TAGS = 20
 _JUST = timedelta(milliseconds=1)
 """As precise as instants are kept."""
@@ -62,17 +63,21 @@ def read_page(query: QueryParams) -> Page:
     )
     return Page(
         wanted,
-        max(1, min(_number(query, "limit", USUAL), MOST)),
-        min(_number(query, "offset", 0), _MOST_OFFSET),
+        max(1, min(_number(query, "limit", USUAL, "1 or more"), MOST)),
+        min(_number(query, "offset", 0, "0 or more"), _MOST_OFFSET),
     )
 
 
-def _number(query: QueryParams, name: str, usual: int) -> int:
+def _number(query: QueryParams, name: str, usual: int, allowed: str) -> int:
     text = query.get(name)
     if not text:
         return usual
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidFilter(f"{name} must be a whole number, not '{text[:40]}'", parameter=name)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise InvalidFilter(
+            f"{name} must be a whole number, {allowed}, of at most {_MOST_DIGITS} digits, not"
+            f" '{text[:40]}'",
+            parameter=name,
+        )
     return int(text)
 
 

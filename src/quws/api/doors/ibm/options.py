@@ -32,6 +32,10 @@ _DONE = frozenset(
         "max_execution_time",
     }
 )
+_BESIDE = frozenset({"pubs", "options", "version", "support_qiskit", "resilience_level"})
+"""What may stand beside the PUBs for every program; a sampler takes shots too, and an estimator a
+precision.
+"""
 _LEVELS: dict[int, tuple[Mitigation, ...]] = {
     0: (),
     1: (Mitigation.READOUT,),
@@ -48,7 +52,8 @@ _WHY = {
 class Options:
     """The options of a request.
 
-    ``notes`` tell what was accepted and makes no difference.
+    ``shots`` and ``precision`` count for PUBs that have none of their own. ``notes`` tell what was
+    accepted and makes no difference.
     """
 
     shots: int | None = None
@@ -75,10 +80,18 @@ def read_options(params: dict[str, Any], program: Program, target: TargetDescrip
     if not isinstance(given, dict):
         _refuse("options", "must be an object")
     _check_meaning(given)
-    found = Options(
-        shots=read_shots(given.get("default_shots"), "options.default_shots"),
-        precision=read_precision(given.get("default_precision"), "options.default_precision"),
-    )
+    shots = read_shots(given.get("default_shots"), "options.default_shots")
+    precision = read_precision(given.get("default_precision"), "options.default_precision")
+    if program == "sampler":
+        own = "shots"
+        shots = read_shots(params.get(own), own) or shots
+    else:
+        own = "precision"
+        precision = read_precision(params.get(own), own) or precision
+    found = Options(shots=shots, precision=precision)
+    for name, value in params.items():
+        if name not in _BESIDE and name != own and value not in _NOTHING:
+            _note(found, f"{name[:60]} has no effect")
     for path, value in _leaves(given, ""):
         if path not in _DONE and value not in _NOTHING:
             why = _WHY.get(path.partition(".")[0])

@@ -164,7 +164,8 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
 def asked_again(known: Pubs) -> list[Asked]:
     """Return what each PUB of a job asked for when it was made."""
     given = known.params.get("options") or {}
-    options = Options(precision=given.get("default_precision"))
+    precision = known.params.get("precision") or given.get("default_precision")
+    options = Options(precision=precision)
     return asked_of(known.params, known.program, options)
 
 
