@@ -55,6 +55,8 @@ OTHERS = {
     "echo",
     "export",
     "uv",
+    "pip",
+    "python",
 }
 
 

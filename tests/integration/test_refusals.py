@@ -18,10 +18,11 @@ from uws import create, listed
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 ENTANGLED = (
-    'OPENQASM 2.0; include "qelib1.inc"; qreg q[{}]; creg c[1];'
+    'OPENQASM 2.0; include "qelib1.inc"; qreg q[{}]; creg c[1]; h q;'
     + "ry(0.1) q[0]; cx q[0], q[8];" * 10
     + "measure q[8] -> c[0];"
 )
+"""On all of its qubits something happens: else they would take no room."""
 
 REFUSED = {
     "no circuit": ({"SHOTS": "10"}, ["CIRCUIT is missing"]),

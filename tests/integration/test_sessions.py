@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 from answers import expect, json_of
 from circuits import BELL2, ENDLESS, slow
 from commands import quws
@@ -18,6 +20,17 @@ MORE_THAN_SLOTS = 6
 """Jobs of which some wait in both forms, whatever runs at once."""
 
 
+@pytest.fixture
+def nothing_left(service: Service) -> Iterator[None]:
+    """Leave no session behind, which would hold the jobs of other tests off for its whole time."""
+    yield
+    with Client(service.url) as client:
+        for item in client.sessions():
+            if item.state != "closed":
+                client.session_of(item.id).cancel()
+                client.jobs(session=item.id).abort()
+
+
 def said(http: httpx.Client, url: str, status: str) -> Any:
     """Wait for an entry of a job's timeline."""
 
@@ -28,6 +41,7 @@ def said(http: httpx.Client, url: str, status: str) -> Any:
     return until(look, 30, status)
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_the_target_is_kept_for_a_session_until_it_is_closed_idle_or_over(
     service: Service, http: httpx.Client
 ) -> None:
@@ -39,7 +53,8 @@ def test_the_target_is_kept_for_a_session_until_it_is_closed_idle_or_over(
             other = create(http, BELL2, PHASE="RUN")
             following = session.submit(BELL2, shots=10)
             waits = job_json(http, other)
-            assert (waits["phase"], waits["queue_position"]) == ("QUEUED", 1)
+            # What the session sent later goes first: it runs by now, or is ahead.
+            assert waits["phase"] == "QUEUED"
             assert "is dedicated to a session of this owner" in waits["status"]
             listed = quws(service, "sessions", "list", "--url", service.url)
             assert f"{session.id}  simulator  dedicated  active  1 running" in listed
@@ -74,6 +89,7 @@ def test_the_target_is_kept_for_a_session_until_it_is_closed_idle_or_over(
         session.jobs().abort()
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_session_that_is_cancelled_ends_what_waits(service: Service, http: httpx.Client) -> None:
     opened = quws(service, "sessions", "open", "simulator", "--mode", "batch", "--url", service.url)
     session = opened.split()[0]

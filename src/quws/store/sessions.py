@@ -77,8 +77,8 @@ class SessionStore:
     async def open(self, wanted: Session, most: int) -> int | None:
         """Write a new session, and return None.
 
-        Nothing is written if its owner has ``most`` of its target that are not over, of which the
-        number is returned.
+        Nothing is written if its owner has ``most`` of its target that take jobs or have some, of
+        which the number is returned.
         """
         owner = wanted.owner or ""
         async with self._database.write() as connection:
@@ -87,7 +87,7 @@ class SessionStore:
             going = await connection.scalar(
                 select(func.count())
                 .select_from(job_sessions)
-                .where(_s.owner == owner, _s.target == wanted.target, _s.over.is_(None))
+                .where(_s.owner == owner, _s.target == wanted.target, _going(self._database))
             )
             if going is not None and going >= most:
                 return int(going)
@@ -216,6 +216,19 @@ class SessionStore:
             now = from_stored(row.now)
             await add_use(connection, self._database, row.target, {row.owner: held}, now)
         return True
+
+
+def _going(database: Database) -> ColumnElement[bool]:
+    """Whether a session takes jobs or has some: a closed one without waits for a sweep only."""
+    ends = func.coalesce(_s.ends, type_coerce(_s.created, BigInteger) + _s.max_ms)
+    return and_(
+        _s.over.is_(None),
+        or_(
+            and_(_s.closed.is_(None), ends > database.now),
+            exists(select(_waits.c.id).where(*_WAITING)),
+            exists(select(_runs.c.id).where(*_RUNNING)),
+        ),
+    )
 
 
 def first(

@@ -24,8 +24,10 @@ FILTERS = ("PHASE", "AFTER", "BEFORE", "LAST", "TAG", "RUNID", "TARGET", "SESSIO
 """The parameters that say which jobs are meant."""
 IN_PAGES = ("SORT", "LIMIT", "PAST")
 """The parameters of lists that have another order, or come in pages: JSON and pages."""
-_UNASKED = ("LANG", "QUERY", *SPECIFICATIONS["RESPONSEFORMAT"].names)
-"""What clients of TAP say of every request, beside what no job takes either."""
+_UNASKED = ("LANG", "QUERY", "WAIT", *SPECIFICATIONS["RESPONSEFORMAT"].names)
+"""What clients of TAP and UWS say of every request, beside what no job takes either: lists do not
+wait (UWS 1.1, 2.2.1.1).
+"""
 _MOST_CHARACTERS = 1000
 _MOST_TAGS = 20
 _PLACE = re.compile(r"0|[1-9][0-9]{0,8}")
