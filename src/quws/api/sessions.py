@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.body import read_posted
+from quws.api.kit.body import UnsupportedMediaType, read_posted
+from quws.api.kit.filters import check_names, query_of
 from quws.api.kit.json_body import is_json, read_json
 from quws.api.kit.negotiation import Rendering, rendering_of
 from quws.api.kit.pages import pages_for
@@ -34,10 +35,18 @@ _ACTIONS = ("CLOSE", "CANCEL")
 @router.head("/sessions", include_in_schema=False)
 @router.get("/sessions", summary="List one's sessions")
 async def get_sessions(request: Request) -> Response:
-    """List the caller's sessions, the newest first, for operators those of all: JSON or a page."""
+    """List the caller's sessions, the newest first, for operators those of all: JSON or a page.
+
+    With TARGET as JSON those of one target; on the page it is that of the form, which is beside the
+    list of all.
+    """
+    query = query_of(request)
+    check_names(query, "TARGET")
     documents = _documents(request, await _sessions(request).list(caller_of(request)))
     if pages := pages_for(request):
         return await pages.sessions(request, documents)
+    if wanted := query.get("TARGET"):
+        documents = [item for item in documents if item.target in wanted]
     return Response(_LIST.dump_json(documents), media_type=_JSON)
 
 
@@ -45,8 +54,10 @@ async def get_sessions(request: Request) -> Response:
 async def post_session(request: Request) -> Response:
     """Open a session of TARGET; its jobs are sent with SESSION=ID."""
     wanted = await _read(request)
-    made = await _sessions(request).open(
-        caller_of(request), wanted.target, wanted.mode, wanted.max_seconds, wanted.idle_seconds
+    jobs = jobs_of(request)
+    target = await jobs.planner.in_service(wanted.target or jobs.policy.target)
+    made = await jobs.sessions.open(
+        caller_of(request), target.name, wanted.mode, wanted.max_seconds, wanted.idle_seconds
     )
     if rendering_of(request) is Rendering.HTML:
         return see_other(_url(request))
@@ -66,6 +77,11 @@ async def get_session(request: Request, session_id: str) -> Response:
 @router.patch("/sessions/{session_id}", summary="Close a session")
 async def patch_session(request: Request, session_id: str) -> Response:
     """Close a session: it takes no new jobs, and is over when it has no more."""
+    if "content-type" in request.headers and not is_json(request):
+        raise UnsupportedMediaType(
+            f"the body must be {_JSON}, with accepting_jobs, which is false; as a form send"
+            " ACTION=CLOSE, by POST"
+        )
     wanted = await read_json(request, SessionPatchJson)
     if wanted.accepting_jobs:
         raise InvalidParameter(
@@ -141,8 +157,6 @@ def _documents(request: Request, sessions: Iterable[Session]) -> list[SessionJso
 
 
 async def _read(request: Request) -> NewSessionJson:
-    if is_json(request):
-        return await read_json(request, NewSessionJson)
     given: dict[str, str] = {}
     for item in await read_posted(request):
         name = item.name.upper()

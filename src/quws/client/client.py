@@ -21,6 +21,7 @@ from quws.domain.payloads import as_text
 from quws.domain.sessions import SessionMode
 from quws.domain.targets import Calibration
 from quws.domain.times import format_instant
+from quws.domain.words import cut
 from quws.schemas.job import RefJson
 from quws.schemas.quota import QuotaJson
 from quws.schemas.record import KeysJson
@@ -163,9 +164,13 @@ class Client:
         path = "timeslots" if target is None else f"{_target_path(target)}/timeslots"
         return self._transport.get(path, list[TimeslotJson])
 
-    def book(self, target: str, start: datetime, minutes: int) -> TimeslotJson:
-        """Book a target from an instant on, for so many minutes."""
-        given = {"START": format_instant(start), "MINUTES": str(minutes)}
+    def book(self, target: str, start: datetime | str, minutes: int) -> TimeslotJson:
+        """Book a target from an instant on, for so many minutes.
+
+        Text is one in ISO 8601, of UTC where it says nothing else.
+        """
+        begins = start if isinstance(start, str) else format_instant(start)
+        given = {"START": begins, "MINUTES": str(minutes)}
         path = f"{_target_path(target)}/timeslots"
         answer = self._transport.send("POST", path, form=given)
         return TimeslotJson.model_validate_json(answer.content)
@@ -199,7 +204,14 @@ class Client:
             Its whole time, counted from its first job, and for how long it may have nothing to
             run; None for what the operator has set.
 
+        Raises
+        ------
+        ValueError
+            There is no such mode.
+
         """
+        if mode not in tuple(SessionMode):
+            raise ValueError(f"mode must be {' or '.join(SessionMode)}, not '{cut(str(mode))}'")
         wanted = NewSessionJson(
             target=target,
             mode=SessionMode(mode),

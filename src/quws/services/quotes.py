@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from time import monotonic
@@ -25,7 +26,8 @@ _FRESH_SECONDS = 1.0
 class _Slots:
     """In how many seconds each slot of a target is free: as many as jobs run, at least one.
 
-    Where short jobs have slots of their own, there is at least one of these too.
+    Where short jobs have slots of their own, there is at least one of these too. While a session
+    has the target for itself, jobs of nobody else start: what runs and waits of it puts that off.
 
     Parameters
     ----------
@@ -37,30 +39,57 @@ class _Slots:
     def __init__(self, state: QueueState, now: datetime, back: float) -> None:
         self._free: list[float] = []
         self._short: list[float] = []
+        self._hold = state.hold
+        self._held = 0.0
+        if state.hold is not None:
+            self._held = max(0.0, min(state.hold.idle_left, state.hold.left))
         for job in state.running:
             left = predict(job.work, state.known) or 0.0
             left = max(back, remaining(left, (now - job.since).total_seconds()))
             lane = self._short if state.lanes and is_short(job.cost_ms) else self._free
             lane.append(left)
+            if self.goes_first(job.session):
+                self._keep(left)
         self._free = self._free or [back]
         if state.lanes:
             self._short = self._short or [back]
         heapify(self._free)
         heapify(self._short)
+        # Of jobs of the session nobody else's are in front.
+        self._own: _Slots | None = None
+        if state.hold is not None:
+            self._own = copy(self)
+            self._own._free, self._own._short = self._free.copy(), self._short.copy()
+            self._own._hold, self._own._held = None, 0.0
 
     def __len__(self) -> int:
         return len(self._free)
 
-    def first(self, *, short: bool) -> float:
-        """Return in how many seconds a job would start."""
-        return self._lane(short)[0]
+    def first(self, *, short: bool, session: str | None = None) -> float:
+        """Return in how many seconds a job would start, one of a session perhaps."""
+        if self._own is not None and self.goes_first(session):
+            return self._own.first(short=short)
+        return max(self._held, self._lane(short)[0])
 
-    def take(self, seconds: float, *, short: bool) -> float:
+    def take(self, seconds: float, *, short: bool, session: str | None = None) -> float:
         """Let the next job run for so long, and return in how many seconds it is done."""
         lane = self._lane(short)
-        end = heappop(lane) + seconds
+        if self._own is not None and self.goes_first(session):
+            end = self._own.take(seconds, short=short)
+            self._keep(end)
+            heappush(lane, heappop(lane) + seconds)
+            return end
+        end = max(self._held, heappop(lane)) + seconds
         heappush(lane, end)
         return end
+
+    def goes_first(self, session: str | None) -> bool:
+        """Whether jobs of this session, if it is one, start before all others."""
+        return self._hold is not None and session == self._hold.session
+
+    def _keep(self, end: float) -> None:
+        if self._hold is not None:
+            self._held = max(self._held, min(end + self._hold.idle_seconds, self._hold.left))
 
     def _lane(self, short: bool) -> list[float]:
         if short and self._short and self._short[0] < self._free[0]:
@@ -93,34 +122,45 @@ class Outlook:
             return
         total = 0.0
         for job in state.waiting:
-            total += self.queue(job.work, job.cost_ms)
+            total += self.queue(job.work, job.cost_ms, job.session)
         # Those that are not listed are taken for as long as those that are.
         more = state.waiting_count - len(state.waiting)
         if more > 0:
             self._unlisted = total / len(state.waiting) * more / len(self._slots)
 
-    def queue(self, work: int, cost_ms: int) -> float:
+    def queue(self, work: int, cost_ms: int, session: str | None = None) -> float:
         """Count one more job that waits, and return how many seconds it will probably run."""
         seconds = predict(work, self.known) or 0.0
         if self._slots is not None:
-            self._slots.take(seconds, short=is_short(cost_ms))
+            self._slots.take(seconds, short=is_short(cost_ms), session=session)
         return seconds
 
-    def wait(self, now: datetime, *, short: bool = False) -> float | None:
-        """Return in how many seconds a job would start if it were queued now.
+    def wait(
+        self, now: datetime, *, short: bool = False, session: str | None = None
+    ) -> float | None:
+        """Return in how many seconds a job would start if it were queued now, one of a session
+        perhaps.
 
         None when nobody knows when the target takes work again, or how long what is before it
         takes, or when that is too far ahead to mean something.
         """
         if self._slots is None:
             return None
-        unlisted = 0.0 if short and self.lanes else self._unlisted
-        wait = self._slots.first(short=short) + unlisted - (now - self._read).total_seconds()
+        before_all = (short and self.lanes) or self._slots.goes_first(session)
+        unlisted = 0.0 if before_all else self._unlisted
+        wait = (
+            self._slots.first(short=short, session=session)
+            + unlisted
+            - (now - self._read).total_seconds()
+        )
         return max(wait, 0.0) if wait < FAR_SECONDS else None
 
-    def end(self, work: int, cost_ms: int, now: datetime) -> Quote | None:
+    def end(
+        self, work: int, cost_ms: int, now: datetime, session: str | None = None
+    ) -> Quote | None:
         """Return the quote of a job if it were queued now; None when nothing is known yet."""
-        seconds, wait = predict(work, self.known), self.wait(now, short=is_short(cost_ms))
+        seconds = predict(work, self.known)
+        wait = self.wait(now, short=is_short(cost_ms), session=session)
         return None if seconds is None or wait is None else self._record.quote(now, wait + seconds)
 
     def cost_ms(self, work: int, computed: float | None = None) -> int:
@@ -186,10 +226,12 @@ class Quotes:
             self._outlooks[target] = until, found
         return found
 
-    def of_new(self, state: QueueState, work: int, cost_ms: int) -> Quote | None:
+    def of_new(
+        self, state: QueueState, work: int, cost_ms: int, session: str | None = None
+    ) -> Quote | None:
         """Return the quote of a job if it were queued now; None when nothing is known yet."""
         now = self._clock()
-        return Outlook(state, now).end(work, cost_ms, now)
+        return Outlook(state, now).end(work, cost_ms, now, session)
 
     def wait(self, state: QueueState) -> float | None:
         """Return in how many seconds a job would start if it were queued now; see `Outlook`."""
@@ -247,7 +289,7 @@ def _moved(state: QueueState, now: datetime) -> dict[str, Quote | None]:
             continue
         if seconds is None:
             break  # Nothing is known of this target.
-        end = slots.take(seconds, short=is_short(waiting.cost_ms))
+        end = slots.take(seconds, short=is_short(waiting.cost_ms), session=waiting.session)
         move(waiting.id, waiting.quote, state.record.quote(now, end))
     return moved
 

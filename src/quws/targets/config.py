@@ -12,10 +12,18 @@ import tomllib
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from quws.domain.conformance import ConformanceRule
-from quws.domain.sessions import SessionChanges
+from quws.domain.sessions import SessionChanges, SessionMode
 from quws.domain.targets import TargetDescription, TargetKind
 from quws.domain.timeslots import TimeslotRules
 
@@ -131,6 +139,20 @@ class TargetConfig(_Strict):
             if name in self.options and getattr(self, name) is not None:
                 raise ValueError(f"'{name}' stands in the table and in its options")
         return self
+
+    @field_validator("sessions")
+    @classmethod
+    def _possible(cls, sessions: SessionChanges | None) -> SessionChanges | None:
+        if sessions is None:
+            return None
+        if sessions.modes == ():
+            raise ValueError(f"'modes' must name {' or '.join(SessionMode)}, or be left out")
+        idle, longest = sessions.idle, sessions.longest_idle
+        if idle is not None and longest is not None and idle > longest:
+            raise ValueError(
+                f"'idle' must be at most 'longest_idle', which is {longest}, not {idle}"
+            )
+        return sessions
 
     def revealed(self) -> TargetConfig:
         """Make the configuration that the target's own process gets, its secrets among its options.

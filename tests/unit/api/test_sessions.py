@@ -132,7 +132,25 @@ async def test_what_its_operator_allows(house: House) -> None:
     assert (full["code"], full["limit"], full["used"]) == ("quota_exceeded", "sessions", 2)
     unknown = expect(await house.anna.post("/sessions", json={"target": "x"}, headers=JSON), 403)
     assert unknown.json()["code"] == "unknown_target"
-    expect(await house.anna.post("/sessions", json={"more": 1}), 400)
+    assert unknown.json()["detail"] == "there is no target 'x'; TARGET may be: simulator, strict"
+    for given, sentence in (
+        ({"more": 1}, "there is no parameter 'more', or it is given twice; a session takes TARGET"),
+        ({"max_seconds": True}, "MAX_SECONDS must be a whole number from 0 to "),
+        ({"IDLE_SECONDS": int("9" * 300)}, "IDLE_SECONDS must be a whole number from 0 to "),
+    ):
+        refused = await house.anna.post("/sessions", json=given, headers=JSON)
+        detail = expect(refused, 403).json()["detail"]
+        assert sentence in detail
+        assert len(detail) < 200
+    capitals = {"TARGET": "simulator", "MAX_SECONDS": "10", "idle_seconds": 5, "mode": None}
+    made = json_of(await house.anna.post("/sessions", json=capitals), 201)
+    assert (made["max_seconds"], made["idle_seconds"], made["mode"]) == (10, 5, "dedicated")
+    assert json_of(await house.anna.get("/sessions?target=simulator")) == [made]
+    assert len(json_of(await house.anna.get("/sessions"))) == 3
+    assert "'FOO'" in expect(await house.anna.get("/sessions?FOO=1", headers=JSON), 400).text
+    for body in ({"data": {"accepting_jobs": "false"}}, {"content": "x"}):
+        kind = {"Content-Type": "text/plain"} if "content" in body else {}
+        expect(await house.anna.patch(made["url"], **body, headers=kind), 415)
     for path in ("/sessions/x", "/sessions/019ac0de-0000-7000-8000-000000000000"):
         expect(await house.anna.get(path), 404)
         expect(await house.anna.post(path, data={"ACTION": "CLOSE"}), 404)

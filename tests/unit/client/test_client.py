@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import scripted
@@ -31,6 +32,27 @@ def client(service: Scripted) -> Iterator[Client]:
 
 
 # -- what is sent --------------------------------------------------------------------
+
+
+def test_a_timeslot_begins_at_an_instant_or_at_what_is_written(
+    service: Scripted, client: Client
+) -> None:
+    slot = {
+        "id": "s",
+        "target": "chip",
+        "owner": "anna",
+        "mine": True,
+        "start": "2026-11-28T12:00:00.000Z",
+        "end": "2026-11-28T12:15:00.000Z",
+        "url": f"{service.url}/targets/chip/timeslots/s",
+    }
+    for start in (datetime(2026, 11, 28, 12, tzinfo=UTC), "2026-11-28T12:00"):
+        service.will(document(slot))
+        assert client.book("chip", start, 15).start == datetime(2026, 11, 28, 12, tzinfo=UTC)
+    begins = [asked.form["START"] for asked in service.asked]
+    assert begins == [["2026-11-28T12:00:00.000Z"], ["2026-11-28T12:00"]]
+    with pytest.raises(ValueError, match="mode must be dedicated or batch, not 'x'"):
+        client.session(mode="x")
 
 
 def test_a_job_is_made_and_started(service: Scripted, client: Client) -> None:

@@ -15,7 +15,7 @@ from quws.domain.phases import Phase
 from quws.domain.quotes import Quote, work_of
 from quws.domain.targets import TargetKind, TargetState, TargetStatus
 from quws.services.quotes import Outlook, Quotes
-from quws.store.jobs.quotes import QueueState, RunningJob, WaitingJob
+from quws.store.jobs.quotes import Hold, QueueState, RunningJob, WaitingJob
 
 pytestmark = pytest.mark.anyio
 SIZE = work_of([FACTS], 1000)
@@ -150,6 +150,29 @@ async def test_short_jobs_are_quoted_by_slots_of_their_own() -> None:
     assert Outlook(replace(queue, lanes=False), NOW).wait(NOW, short=True) == pytest.approx(16.2)
     free = Outlook(a_queue(running=[(0, since(0))], known=known, lanes=True), NOW)
     assert (free.wait(NOW), free.wait(NOW, short=True)) == (0, 0)
+
+
+async def test_jobs_wait_until_a_session_that_has_the_target_is_over_or_idle(house: House) -> None:
+    idle = replace(a_queue(5), hold=Hold("s", left=100, idle_left=30, idle_seconds=60))
+    assert house.quotes.wait(idle) == 30 + 10, "and behind the one that waits"
+    assert at(house.quotes.of_new(idle, 5, 10_000)) == NOW + timedelta(seconds=50)
+    assert at(house.quotes.of_new(idle, 5, 10_000, "other")) == NOW + timedelta(seconds=50)
+    assert at(house.quotes.of_new(idle, 5, 10_000, "s")) == NOW + timedelta(seconds=10)
+    assert house.quotes.wait(replace(idle, waiting=[], known={})) == 30
+
+    waiting = WaitingJob("mine", 1, None, 10_000, "s")
+    running = RunningJob("runs", 5, since(4), None, 10_000, "s")
+    busy = replace(idle, running=[running], waiting=[waiting, *idle.waiting])
+    assert house.quotes.wait(busy) == 6 + 1 + 60 + 10, "its limit counts from its last job on"
+    outlook = Outlook(busy, NOW)
+    assert outlook.wait(NOW, session="s") == 6 + 1
+    outlook.queue(5, 10_000, "s")
+    assert outlook.wait(NOW, session="s") == 6 + 1 + 10
+
+    hold = Hold("s", left=20, idle_left=30, idle_seconds=60)
+    assert house.quotes.wait(replace(busy, hold=hold)) == 20 + 10, "not beyond its whole time"
+    closed = Hold("s", left=100, idle_left=0, idle_seconds=0)
+    assert house.quotes.wait(replace(busy, hold=closed)) == 7 + 10
 
 
 async def test_an_outlook_goes_on_with_the_time_and_with_what_is_added_to_it() -> None:

@@ -29,11 +29,13 @@ from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.domain.quotas import Entitlements
 from quws.domain.sessions import Session, SessionMode, SessionState
+from quws.domain.targets import TargetDescription, TargetKind
 from quws.domain.timeslots import Timeslot
 from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
 from quws.store.owner_tables import job_sessions, target_use
+from quws.store.targets import TargetStore
 
 pytestmark = pytest.mark.anyio
 DEDICATED, BATCH = SessionMode.DEDICATED, SessionMode.BATCH
@@ -120,15 +122,24 @@ async def test_its_jobs_are_taken_back_to_back_once_its_first_had_its_turn(
 async def test_one_that_is_idle_holds_others_off_for_its_limit_and_is_charged(
     database: Database, store: JobStore
 ) -> None:
+    chip = TargetDescription(name=TARGET, kind=TargetKind.HARDWARE, title="It", qubits=3)
+    await TargetStore(database).register([chip], NOW, replace=True)
     session = await opened(store, idle=60)
     await queued(store, session=session)
     (held,) = await take(store)
     other = await queued(store, owner="bert")
+    queue = await store.quotes.queue_of(TARGET)
+    assert [item.session for item in (*queue.running, *queue.waiting)] == [session, None]
     await done(store, held)
     assert await state(store, session) is SessionState.ACTIVE
     assert await take(store) == []
     await later(database, session, 40)
     assert await take(store) == []
+    hold = (await store.quotes.queue_of(TARGET)).hold
+    assert hold is not None
+    assert (hold.session, hold.idle_seconds) == (session, 60)
+    assert 0 < hold.idle_left <= 20
+    assert 3500 < hold.left <= 3560
     # A job that comes in time goes first.
     mine = await queued(store, session=session)
     (held,) = await take(store)
@@ -137,6 +148,7 @@ async def test_one_that_is_idle_holds_others_off_for_its_limit_and_is_charged(
     await later(database, session, 61)
     assert await state(store, session) is SessionState.INACTIVE
     assert await store.sessions.first(TARGET) is None
+    assert (await store.quotes.queue_of(TARGET)).hold is None
     found = await of(store, session)
     assert await store.sessions.rest(found)
     assert not await store.sessions.rest(found), "once"

@@ -64,6 +64,11 @@ def test_a_whole_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[a]\nadapter='x'\nconformance='maybe'", "key 'conformance': it must be 'automatic',"),
         ("['a b']\nadapter='x'", "a target's name has"),
         ("[a]\nname='b'\nadapter='x'", "key 'name': the name of the table is"),
+        ("[a]\nadapter='x'\nsessions.modes=[]", "key 'sessions': 'modes' must name dedicated or"),
+        (
+            "[a]\nadapter='x'\nsessions={idle=500, longest_idle=10}",
+            "key 'sessions': 'idle' must be at most 'longest_idle', which is 10, not 500",
+        ),
         ("[a]\nadapter='x'\nnoise='n'\noptions.noise='m'", "'noise' stands in the table and in"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +18,8 @@ from quws.telemetry import logs, metrics, tracing
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _QUIET = ("/health/", "/metrics", "/static/")
 _REQUEST_ID = b"x-request-id"
+_OTHERS = ("sessions", "timeslots")
+"""What has ids that look like those of jobs."""
 _log = structlog.get_logger(__name__)
 
 
@@ -39,7 +42,7 @@ class Observation:
         headers = Headers(raw=scope["headers"][:MAX_HEADERS])
         request_id = logs.request_id(headers.get("x-request-id"))
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        job = next((part for part in scope["path"].split("/") if is_job_id(part)), None)
+        job = job_in(scope["path"])
         # Of who goes away before there is an answer, as nginx writes it.
         status = 499
         refusal: dict[str, Any] = {}
@@ -85,6 +88,15 @@ class Observation:
                     seconds=round(seconds, 4),
                     **refusal,
                 )
+
+
+def job_in(path: str) -> str | None:
+    """Return the id of the job that a path names; those of others look alike."""
+    parts = path.split("/")
+    for before, part in pairwise(parts):
+        if before not in _OTHERS and is_job_id(part):
+            return part
+    return None
 
 
 def _asker(scope: Scope) -> dict[str, str]:

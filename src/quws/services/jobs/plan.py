@@ -220,7 +220,7 @@ class Planner:
             spec,
             work,
             cost_ms,
-            outlook.end(work, cost_ms, self._clock()),
+            outlook.end(work, cost_ms, self._clock(), request.session),
             outlook,
             seconds,
         )

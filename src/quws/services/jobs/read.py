@@ -135,7 +135,7 @@ class JobReader:
         if job.phase not in sources(Move.QUEUE):
             return job.quoted
         state = await self._quotes.state(job.target)
-        return self._quotes.of_new(state, job.work, job.cost_ms)
+        return self._quotes.of_new(state, job.work, job.cost_ms, job.session)
 
     async def refuse(self, caller: Caller, job_id: str, rule: str) -> NoReturn:
         """Raise why a job's phase forbids what was asked.

@@ -188,7 +188,7 @@ class JobSubmission:
         tracing.describe(job=job_id, target=target.name)
         _log.info("job created", phase=job.phase, circuits=job.circuits)
         if job.phase is Phase.QUEUED:
-            plan.outlook.queue(job.work, job.cost_ms)
+            plan.outlook.queue(job.work, job.cost_ms, job.session)
             # First: a worker begins meanwhile.
             await self._announcer.work(lane_of(target, job.cost_ms))
         await self._announcer.touched(job_id, job.phase)

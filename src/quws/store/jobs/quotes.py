@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, case, func, select, update
 
@@ -16,8 +16,10 @@ from quws.domain.targets import TargetState
 from quws.store import sessions
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.instants import from_stored
 from quws.store.jobs.clauses import QUEUE_ORDER, WAITING, in_phases
 from quws.store.jobs.judgements import judgements_of, told_text
+from quws.store.owner_tables import job_sessions
 from quws.store.statements import Statement
 from quws.store.targets import select_state, state_in
 
@@ -34,6 +36,11 @@ _RUNNING = Statement(
 )
 _WAITING = select(_j.id, _j.size, _j.quote, _j.cost_ms).where(_j.target == _AT, in_phases(WAITING))
 _MOST = bindparam("most", type_=Integer)
+_RUNNING_OF_SESSIONS = Statement(
+    select(_j.id, _j.size, _j.claimed_time, _j.quote, _j.cost_ms, _j.session).where(
+        _j.target == _AT, in_phases({Phase.EXECUTING})
+    )
+)
 _FIRST = Statement(_WAITING.order_by(*QUEUE_ORDER).limit(_MOST))
 _MORE_OF_TARGET = (
     t.targets.c.quote_record,
@@ -52,6 +59,8 @@ class RunningJob(NamedTuple):
     since: datetime
     quote: datetime | None
     cost_ms: int
+    session: str | None = None
+    """Told where a session goes first."""
 
 
 class WaitingJob(NamedTuple):
@@ -61,6 +70,20 @@ class WaitingJob(NamedTuple):
     work: int
     quote: datetime | None
     cost_ms: int
+    session: str | None = None
+    """Told where a session goes first."""
+
+
+class Hold(NamedTuple):
+    """A session to which a target is dedicated: jobs of nobody else begin meanwhile."""
+
+    session: str
+    left: float
+    """In how many seconds its whole time is over."""
+    idle_left: float
+    """In how many seconds it is inactive, if nothing of it runs or comes."""
+    idle_seconds: float
+    """After how long without a job it is inactive; 0 for one that is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +102,8 @@ class QueueState:
     """How the target has kept its quotes."""
     lanes: bool = False
     """Whether short jobs have slots of their own."""
+    hold: Hold | None = None
+    """The session that has the target for itself."""
 
 
 class JobQuotes:
@@ -91,7 +116,15 @@ class JobQuotes:
         self._target = select_state(database, *_MORE_OF_TARGET, first.exists().label("sessions"))
         # In the order of their places: those of sessions that have begun go first.
         goes_first = case((_j.session.in_(first), 0), else_=1)
-        self._with_sessions = Statement(_WAITING.order_by(goes_first, *QUEUE_ORDER).limit(_MOST))
+        self._with_sessions = Statement(
+            _WAITING.add_columns(_j.session).order_by(goes_first, *QUEUE_ORDER).limit(_MOST)
+        )
+        s = job_sessions.c
+        self._hold = Statement(
+            select(s.id, s.ends, s.idle_at, s.idle_ms, s.closed, database.now.label("now")).where(
+                s.id == sessions.dedicated(database, _AT, booked=True)
+            )
+        )
 
     async def targets_with_work(self) -> list[str]:
         """List the targets for which jobs wait or run."""
@@ -108,9 +141,12 @@ class JobQuotes:
 
         def read(connection: Connection) -> QueueState:
             known = _KNOWN.all(connection, {"at": target})
-            running = _RUNNING.all(connection, {"at": target})
             found = self._target.first(connection, {"called": target, "at": target})
-            in_order = _FIRST if found is None or not found.sessions else self._with_sessions
+            first = found is not None and found.sessions
+            runs, in_order = _RUNNING, _FIRST
+            if first:
+                runs, in_order = _RUNNING_OF_SESSIONS, self._with_sessions
+            running = runs.all(connection, {"at": target})
             waiting = in_order.all(connection, {"at": target, "most": limit})
             count = len(waiting)
             if count == limit:
@@ -128,6 +164,7 @@ class JobQuotes:
                 state=state_in(found),
                 record=QuoteRecord.model_validate(found.quote_record or {}),
                 lanes=self._lanes and has_lanes(found.kind),
+                hold=_hold_of(self._hold.first(connection, {"at": target})) if first else None,
             )
 
         return await self._database.look(read)
@@ -182,6 +219,19 @@ class JobQuotes:
                 .where(t.targets.c.name == target)
                 .values(quote_record=record.model_dump(mode="json"))
             )
+
+
+def _hold_of(row: Any) -> Hold | None:
+    if row is None:
+        return None
+    now = from_stored(row.now)
+    closed = row.closed is not None
+    return Hold(
+        row.id,
+        (row.ends - now).total_seconds(),
+        0.0 if closed else (row.idle_at - now).total_seconds(),
+        0.0 if closed else row.idle_ms / 1000,
+    )
 
 
 _SET = Statement(

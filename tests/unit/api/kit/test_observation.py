@@ -15,6 +15,7 @@ from in_process import open_api
 from structlog.testing import capture_logs
 
 from quws.api.kit.auth import AuthSettings
+from quws.api.kit.observation import job_in
 from quws.domain.caller import AuthMethod
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +55,22 @@ async def test_what_is_refused_for_its_head_has_its_reason(
     line = await logged(http, "GET", "/jobs", headers=headers)
     assert (line["status"], line["code"]) == (status, code)
     assert line["reason"]
+
+
+@pytest.mark.parametrize(
+    ("path", "job"),
+    [
+        ("/jobs/{}", True),
+        ("/base/jobs/{}/results/counts", True),
+        ("/v1/jobs/{}", True),
+        ("/sessions/{}", False),
+        ("/targets/chip/timeslots/{}", False),
+        ("/jobs", False),
+    ],
+)
+def test_a_path_names_a_job_or_what_has_ids_alike(path: str, job: bool) -> None:
+    job_id = "019ac0de-0000-7000-8000-000000000000"
+    assert job_in(path.format(job_id)) == (job_id if job else None)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}, BROWSER])

@@ -36,10 +36,11 @@ async def test_what_a_quote_needs_to_know(store: JobStore) -> None:
     await queued(store, target="other")
     state = await store.quotes.queue_of(TARGET)
     assert state.known == {4: 8.0}
-    ((job_id, work, since, quote, _),) = state.running
+    ((job_id, work, since, quote, *_),) = state.running
     assert (job_id, work, quote) == (running.job.id, running.job.work, None)
     assert since is not None
-    assert state.waiting == [(early.id, 7, None, 1000), (late.id, 6, later(50), 1000)]
+    waiting = [(early.id, 7, None, 1000, None), (late.id, 6, later(50), 1000, None)]
+    assert state.waiting == waiting
     assert sorted(await store.quotes.targets_with_work()) == ["other", TARGET]
 
 
