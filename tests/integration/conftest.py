@@ -15,6 +15,8 @@ from integration.uws_helpers import (
 from standing import Standing
 from uws import listed
 
+from quws.client import Client
+
 FORMS = ("embedded", "cluster")
 
 
@@ -160,3 +162,19 @@ def site_http(site: Site) -> Iterator[httpx.Client]:
 def operator(site: Site) -> Iterator[httpx.Client]:
     with site.service.client(auth=("op", "op-password")) as client:
         yield client
+
+
+@pytest.fixture
+def no_sessions(service: Service) -> Iterator[None]:
+    """Begin without sessions that are open, and leave none, which would hold others' jobs off."""
+    _end_sessions(service)
+    yield
+    _end_sessions(service)
+
+
+def _end_sessions(service: Service) -> None:
+    with Client(service.url) as client:
+        for item in client.sessions():
+            if item.state != "closed":
+                client.session_of(item.id).cancel()
+                client.jobs(session=item.id).abort()

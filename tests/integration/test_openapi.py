@@ -64,6 +64,7 @@ def session() -> Iterator[requests.Session]:
         yield made
 
 
+@pytest.mark.usefixtures("no_sessions")
 def test_no_answer_is_a_fault_or_undocumented(
     service: Service, api_schema: Any, session: requests.Session
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -20,17 +19,6 @@ MORE_THAN_SLOTS = 6
 """Jobs of which some wait in both forms, whatever runs at once."""
 
 
-@pytest.fixture
-def nothing_left(service: Service) -> Iterator[None]:
-    """Leave no session behind, which would hold the jobs of other tests off for its whole time."""
-    yield
-    with Client(service.url) as client:
-        for item in client.sessions():
-            if item.state != "closed":
-                client.session_of(item.id).cancel()
-                client.jobs(session=item.id).abort()
-
-
 def said(http: httpx.Client, url: str, status: str) -> Any:
     """Wait for an entry of a job's timeline."""
 
@@ -41,7 +29,7 @@ def said(http: httpx.Client, url: str, status: str) -> Any:
     return until(look, 30, status)
 
 
-@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.usefixtures("no_sessions")
 def test_the_target_is_kept_for_a_session_until_it_is_closed_idle_or_over(
     service: Service, http: httpx.Client
 ) -> None:
@@ -89,7 +77,7 @@ def test_the_target_is_kept_for_a_session_until_it_is_closed_idle_or_over(
         session.jobs().abort()
 
 
-@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.usefixtures("no_sessions")
 def test_a_session_that_is_cancelled_ends_what_waits(service: Service, http: httpx.Client) -> None:
     opened = quws(service, "sessions", "open", "simulator", "--mode", "batch", "--url", service.url)
     session = opened.split()[0]
