@@ -10,7 +10,6 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +22,6 @@ _HEAD = re.compile(
     r" 'shape': \((?P<shape>[0-9, ]*)\), ?\}\s*"
 )
 _MOST_DIMENSIONS = 32
-_CHUNK = 48 * 1024
-"""Bytes that are written at a time: a multiple of three, so that base64 goes on."""
 
 
 class Unpackable(ValueError):
@@ -137,18 +134,6 @@ def array_head(dtype: str, shape: tuple[int, ...]) -> bytes:
 def packed(data: bytes) -> str:
     """Pack bytes."""
     return base64.b64encode(zlib.compress(data)).decode("ascii")
-
-
-def in_base64(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Write bytes in base64, piece by piece."""
-    left = b""
-    for chunk in chunks:
-        whole = left + chunk
-        end = len(whole) - len(whole) % 3
-        left = whole[end:]
-        for start in range(0, end, _CHUNK):
-            yield base64.b64encode(whole[start : min(start + _CHUNK, end)]).decode("ascii")
-    yield base64.b64encode(left).decode("ascii")
 
 
 def _bytes_of(text: Any) -> bytes:

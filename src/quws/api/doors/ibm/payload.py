@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from quws.api.doors.ibm.observables import Array, Broadcast, read_array
 from quws.api.doors.ibm.options import (
@@ -183,11 +183,6 @@ async def params_of(files: JobFiles, job: Job) -> str:
         return await asyncio.to_thread(pubs.params_text, texts[0])
     except (pubs.NoPubs, IndexError):
         raise NotFound(f"job {job.id} was not made of PUBs") from None
-
-
-def is_served(program: str) -> bool:
-    """Whether there is a program of this name."""
-    return program in PROGRAMS and program in get_args(Program)
 
 
 def _sampled(
