@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,6 +44,8 @@ BIT_ORDER = (
 )
 """How every bit string in a result is to be read; Qiskit's convention."""
 
+_BEGIN = f'{{"version":{VERSION},'
+NO_TEXTS: Mapping[int, str] = MappingProxyType({})
 _PIECE = 10_000
 """How many outcomes or shots are written at a time."""
 
@@ -324,7 +327,7 @@ def _validated(adapter: TypeAdapter[T], content: Any) -> T:
 
 def circuit_json(outcome: CircuitOutcome) -> Iterator[str]:
     """Write one circuit's file, piece by piece."""
-    yield f'{{"version":{VERSION},'
+    yield _BEGIN
     yield from _members(outcome)
     if outcome.memory is not None:
         yield ',"memory":'
@@ -345,10 +348,19 @@ NEXT = ","
 END = "]}"
 
 
-def outcomes_json(job: JobOutcomes) -> Iterator[str]:
-    """Write what a job gave, without the bits of each shot, piece by piece."""
+def outcomes_json(job: JobOutcomes, texts: Mapping[int, str] = NO_TEXTS) -> Iterator[str]:
+    """Write what a job gave, without the bits of each shot, piece by piece.
+
+    ``texts`` has what ``circuit_json`` has made of circuits, as far as that is at hand; it is of
+    no use where it has the bits of each shot.
+    """
     yield from _head(job)
     for place, outcome in enumerate(job.circuits):
+        text = texts.get(outcome.index)
+        if text is not None and outcome.memory is None:
+            yield ",{" if place else "{"
+            yield text.removeprefix(_BEGIN)
+            continue
         yield ",{" if place else "{"
         yield from _members(outcome)
         yield "}"
