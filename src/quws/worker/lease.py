@@ -12,7 +12,8 @@ import structlog
 
 from quws.sandbox import confine
 from quws.telemetry import metrics
-from quws.worker.held import Fenced, HeldJob
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import Fenced
 from quws.worker.workplace import Workplace
 
 _RETRY_SECONDS = 1.0

@@ -18,7 +18,8 @@ from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import CircuitFailed, CircuitFinished, MessageFault
 from quws.services.jobs.files import JobFiles
 from quws.worker import publish
-from quws.worker.held import Fenced, HeldJob, TooMuch
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import Fenced, TooMuch
 from quws.worker.publish import Finished
 
 pytestmark = pytest.mark.anyio

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -23,8 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain import quotes
 from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
+    NONE_FAILED,
     NOTHING_SAID,
     Claim,
+    Done,
     JobError,
     Result,
     Said,
@@ -50,7 +52,6 @@ _BATCH_OFFSET = 100
 """Results of single circuits are listed after those of the whole job."""
 
 _MORE_OFFSET = 1_000_000
-NONE_FAILED: Mapping[int, str] = MappingProxyType({})
 
 # What is run for every job is built once: that takes longer than to run it.
 
@@ -83,7 +84,7 @@ _SAY = (
         message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **_CALIBRATED
     )
 )
-_STORE = (
+_STORE = Statement(
     update(t.circuits)
     .where(
         _c.job_id == HELD_JOB,
@@ -117,6 +118,10 @@ _ALL_STORED = (
     )
 )
 _RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
+
+
+_Placed = tuple[int, Result]
+"""A result, and its place in the list of the job's."""
 
 
 class JobPublishing:
@@ -159,35 +164,25 @@ class JobPublishing:
         ``more`` are further files of the circuits, listed after the results of all circuits;
         ``failed`` says of those that could not be run why.
         """
+        return await self.store(claim, Done(circuits, results, entry, started, more, failed), said)
+
+    async def store(self, claim: Claim, done: Done, said: Said = NOTHING_SAID) -> bool:
+        """Write of circuits that are over; see `store_circuits`."""
         async with self._database.write() as connection:
             if not await _say(connection, claim, said):
                 return False
-            wrong = await _failed(connection, claim, failed, started, entry.time)
-            stored = await connection.execute(
-                _STORE,
-                {
-                    "held_job": claim.id,
-                    "first": circuits[0],
-                    "last": circuits[-1],
-                    "its_attempt": claim.attempt,
-                    "started": started,
-                    "ended": entry.time,
-                },
-            )
-            done = set(stored.scalars())
-            if not done and not wrong:
+            entry = done.entry
+            wrong = await _failed(connection, claim, done.failed, done.started, entry.time)
+            new, found = await _stored(connection, claim, done)
+            if not new and not wrong:
                 return True  # Done before, but the news of its commit was lost; or aborted.
-            if len(done) < len(circuits):
-                results = [item for item in results if not done.isdisjoint(circuits_of(item.id))]
-                more = [item for item in more if _index(item) in done]
             counts = {
-                "more_bytes": _bytes_of([*results, *more]),
-                "more_circuits": len(done),
+                "more_bytes": _bytes_of(found),
+                "more_circuits": new,
                 "more_failed": wrong,
             }
             await connection.execute(_COUNT, {"held_job": claim.id} | counts)
-            await _publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
-            await _publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
+            await _publish(connection, claim, found)
             await tell(connection, claim.id, entry)
             await transition.happened(
                 connection,
@@ -205,20 +200,33 @@ class JobPublishing:
         seconds: float,
         said: Said = NOTHING_SAID,
         aborted: int = 0,
+        last: Done | None = None,
     ) -> bool:
         """End a job well: phase, end time, results and timeline in one transaction.
 
         Not where other circuits were aborted than the results know: they know of ``aborted``.
-        ``seconds`` is how long it ran, from which quotes learn.
+        ``seconds`` is how long it ran, from which quotes learn. ``last`` are circuits that were
+        done just before, and are written with it; none of them has failed.
         """
+        if last is not None:
+            said = replace(said, entries=(*said.entries, last.entry))
         async with self._database.write() as connection:
-            new = {"more_bytes": _bytes_of(results), "known_aborted": aborted}
+            placed = list(enumerate(results))
+            bytes_ = _bytes_of(placed) + (0 if last is None else _bytes_of(_placed(last)))
+            new = {"more_bytes": bytes_, "known_aborted": aborted}
             if not await _move(connection, claim, _COMPLETE, entry, said, **new):
                 return False
-            if claim.job.circuits > 1:
+            stored = 0
+            if last is not None:
+                stored, found = await _stored(connection, claim, last)
+                placed += found
+                if (gone := _bytes_of(placed) - bytes_) < 0:
+                    counts = {"more_bytes": gone, "more_circuits": 0, "more_failed": 0}
+                    await connection.execute(_COUNT, {"held_job": claim.id} | counts)
+            if 1 < claim.job.circuits != stored:
                 ended = {"its_attempt": claim.attempt, "ended": entry.time}
                 await connection.execute(_ALL_STORED, ended | {"held_job": claim.id})
-            await _publish(connection, claim, results)
+            await _publish(connection, claim, placed)
             if claim.attempt == 1:
                 # What was tried again ran on a machine that was in trouble.
                 job = claim.job
@@ -373,25 +381,59 @@ def _index(item: Result) -> int:
     return int(item.id.rpartition("-")[2])
 
 
-def _bytes_of(results: Sequence[Result]) -> int:
-    return sum(item.size for item in results)
+def _bytes_of(results: Iterable[_Placed]) -> int:
+    return sum(item.size for _, item in results)
 
 
-async def _publish(
-    connection: AsyncConnection, claim: Claim, results: Sequence[Result], *, first: int = 0
-) -> None:
+def _placed(done: Done) -> list[_Placed]:
+    """Return what came of circuits, each with its place in the list of the job's results."""
+    first = done.circuits[0]
+    return [
+        *enumerate(done.results, first + _BATCH_OFFSET),
+        *enumerate(done.more, first + _MORE_OFFSET),
+    ]
+
+
+async def _stored(
+    connection: AsyncConnection, claim: Claim, done: Done
+) -> tuple[int, list[_Placed]]:
+    """Write of circuits that they have their results. Return how many had none, and the results.
+
+    Those among them that had a result before keep theirs, and those that were aborted get none.
+    """
+    values = {
+        "held_job": claim.id,
+        "first": done.circuits[0],
+        "last": done.circuits[-1],
+        "its_attempt": claim.attempt,
+        "started": done.started,
+        "ended": done.entry.time,
+    }
+    new = {index for (index,) in await _STORE.run(connection, values)}
+    found = _placed(done)
+    if len(new) < len(done.circuits):
+        more = set(done.more)
+        found = [
+            (place, item)
+            for place, item in found
+            if (_index(item) in new if item in more else not new.isdisjoint(circuits_of(item.id)))
+        ]
+    return len(new), found
+
+
+async def _publish(connection: AsyncConnection, claim: Claim, results: Iterable[_Placed]) -> None:
     await _RESULTS.add(
         connection,
         [
             (
                 claim.id,
                 item.id,
-                first + place,
+                place,
                 claim.attempt,
                 item.artifact,
                 item.size,
                 item.mime_type,
             )
-            for place, item in enumerate(results)
+            for place, item in results
         ],
     )
