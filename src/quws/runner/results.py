@@ -11,16 +11,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
-from quws.domain.outcomes import (
-    DOCUMENT,
-    NO_TEXTS,
-    CircuitOutcome,
-    JobOutcomes,
-    circuit_json,
-    memory_json,
-    outcomes_json,
-    read_circuits,
-)
+from quws.domain.outcome_texts import NO_TEXTS, circuit_json, memory_json, outcomes_json
+from quws.domain.outcomes import DOCUMENT, CircuitOutcome, JobOutcomes, read_circuits
 from quws.domain.parameters.values import ResponseFormat
 from quws.sandbox.messages import ResultFile
 from quws.schemas.outcomes import comma, votable

@@ -7,22 +7,14 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import BinaryIO
 
 from quws.domain.job import LARGE_BATCH, NONE_FAILED, Done, Result, part_id
-from quws.domain.outcomes import (
-    DOCUMENT,
-    END,
-    NEXT,
-    CircuitOutcome,
-    JobOutcomes,
-    circuit_json,
-    head_of_circuits,
-)
+from quws.domain.outcome_texts import END, NEXT, circuit_json, head_of_circuits
+from quws.domain.outcomes import DOCUMENT, CircuitOutcome, JobOutcomes
 from quws.sandbox.messages import (
     CircuitFailed,
     CircuitFinished,
@@ -177,13 +169,13 @@ class Finished:
                 for item in message.files
                 if item.content is None
             ]
-            put, *large = await asyncio.gather(
+            small, large = await asyncio.gather(
                 self._held.files.put_together(_TOGETHER, [*at_hand, *of_circuits]),
-                *(self._put(item, file) for item, file in files),
+                asyncio.gather(*(self._put(item, file) for item, file in files)),
             )
-        found = {item.id: item for item in (*put, *chain.from_iterable(large))}
+        found = {item.id: item for item in (*small, *large)}
         results = [found[item.id] for item in message.files]
-        await self._held.files.admit([*put, *chain.from_iterable(large)])
+        await self._held.files.admit([*small, *large])
         last = None
         if ran:
             last = self._done(circuits, [found[item.id] for item in of_circuits], ran)
@@ -205,16 +197,16 @@ class Finished:
         content = (message.outcome or "").encode()
         return Small(f"{self._document}-{message.circuit}", content, _MIME_TYPE)
 
-    async def _put(self, item: ResultFile, file: BinaryIO) -> list[Result]:
-        return [await self._held.files.put(item.id, item.file, file, item.mime_type)]
+    async def _put(self, item: ResultFile, file: BinaryIO) -> Result:
+        return await self._held.files.put(item.id, item.file, file, item.mime_type)
 
     async def _each(self, circuits: range, ran: Sequence[CircuitFinished]) -> list[Result]:
         """Store what each circuit gave: of those that are small in one file."""
         small = [self._small(item) for item in ran if item.file is None]
         name = f"{_TOGETHER}-{circuits[0]}-{circuits[-1]}"
-        put, *large = await asyncio.gather(
+        put, large = await asyncio.gather(
             self._held.files.put_together(name, small),
-            *(self._alone(item) for item in ran if item.file is not None),
+            asyncio.gather(*(self._alone(item) for item in ran if item.file is not None)),
         )
         found = {item.id: item for item in (*put, *large)}
         return [found[f"{self._document}-{item.circuit}"] for item in ran]

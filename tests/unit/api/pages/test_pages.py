@@ -17,7 +17,7 @@ from store_helpers import entry, new_job
 from quws.bus.dispatcher import UnfitWorker
 from quws.domain.errors import TooManyRequests, Unavailable
 from quws.domain.job import Parameter
-from quws.domain.outcomes import circuit_json
+from quws.domain.outcome_texts import circuit_json
 
 pytestmark = pytest.mark.anyio
 
