@@ -169,10 +169,8 @@ class Finished:
                 for item in message.files
                 if item.content is None
             ]
-            small, large = await asyncio.gather(
-                self._held.files.put_together(_TOGETHER, [*at_hand, *of_circuits]),
-                asyncio.gather(*(self._put(item, file) for item, file in files)),
-            )
+            small = await self._held.files.put_together(_TOGETHER, [*at_hand, *of_circuits])
+            large = await asyncio.gather(*(self._put(item, file) for item, file in files))
         found = {item.id: item for item in (*small, *large)}
         results = [found[item.id] for item in message.files]
         await self._held.files.admit([*small, *large])
@@ -204,10 +202,8 @@ class Finished:
         """Store what each circuit gave: of those that are small in one file."""
         small = [self._small(item) for item in ran if item.file is None]
         name = f"{_TOGETHER}-{circuits[0]}-{circuits[-1]}"
-        put, large = await asyncio.gather(
-            self._held.files.put_together(name, small),
-            asyncio.gather(*(self._alone(item) for item in ran if item.file is not None)),
-        )
+        put = await self._held.files.put_together(name, small)
+        large = await asyncio.gather(*(self._alone(item) for item in ran if item.file is not None))
         found = {item.id: item for item in (*put, *large)}
         return [found[f"{self._document}-{item.circuit}"] for item in ran]
 
