@@ -159,7 +159,7 @@ class Finished:
             for item in message.files
             if item.content is not None
         ]
-        names = [item.id for item in (*message.files, *of_circuits)]
+        names = [*(item.id for item in message.files), *(item.id for item in of_circuits)]
         if len(set(names)) < len(names):
             raise MessageFault("two results of one name")
         with contextlib.ExitStack() as stack:
