@@ -257,6 +257,16 @@ def test_a_target_is_added_and_mistakes_are_named(tmp_path: Path) -> None:
     assert "has no option 'devise'" in wrong.stderr
     assert (tmp_path / "targets.toml").read_text() == text
 
+    misspelt = text + "\n[lab]\nadapter = 'emulator'\noptions.devise = 'x'\n"
+    (tmp_path / "targets.toml").write_text(misspelt)
+    sentence = "the adapter 'emulator' has no option 'devise'; it has: device, seed, drift"
+    for arguments in (("list",), ("check", "lab")):
+        answer = run(environment, "targets", *arguments)
+        assert answer.returncode == 1
+        assert f"target lab: {sentence}" in answer.stderr
+        assert "Traceback" not in answer.stderr
+    assert sentence in run(environment, "doctor").stdout
+
     (tmp_path / "targets.toml").write_text(text + "\n[lab]\nadaptor = 'qiskit'\n")
     for arguments in (("serve", "--port", "1"), ("worker", "--target", "qpu")):
         answer = run(environment, *arguments)

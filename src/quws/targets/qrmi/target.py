@@ -95,7 +95,7 @@ class Qrmi(RemoteTarget):
         *,
         resource: str,
         type: str,
-        settings: dict[str, str],
+        settings: dict[str, str | int | float | bool],
         timeout: float = 60.0,
         optimization: int = 1,
     ) -> None:
