@@ -118,12 +118,14 @@ class JobControl:
         new = await self._change.prepare(caller, job_id, posted) if posted else None
         target = job.target if new is None else new.columns["target"]
         destruction, seconds = control.destruction, control.execution_duration
+        cuts = self._policy.cuts(destruction, seconds, now)
         change = Change(
             parameters=new,
             destruction=None if destruction is None else self._policy.destruction(destruction, now),
             execution_duration=None if seconds is None else self._policy.duration(seconds),
             run_id=control.run_id,
             name=control.name,
+            note=TimelineEntry(now, "changed", "quws", "; ".join(cuts)) if cuts else None,
             time=now,
         )
         match control.phase:

@@ -123,13 +123,15 @@ class JobSubmission:
         run = control.phase == "RUN"
         await self._admit(caller, plan, run=run)
         target, facts = plan.target, plan.facts
-        warning = plan.warning(duration)
+        warnings = self._policy.cuts(control.destruction, control.execution_duration, now)
+        if (warning := plan.warning(duration)) is not None:
+            warnings.append(warning)
 
         job_id = new_job_id()
         checked = self._clock()
         entries = [
             TimelineEntry(now, "received", "quws", note),
-            TimelineEntry(checked, "validated", "quws", warning),
+            TimelineEntry(checked, "validated", "quws", "; ".join(warnings) or None),
         ]
         bounds = [*near, *self._quotas.of_making(caller.name)]
         try:

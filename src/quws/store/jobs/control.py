@@ -103,7 +103,8 @@ class Run:
 class Change:
     """What one request wants of a job; None is left as it is.
 
-    An empty run id or name takes it away. ``time`` is when it was wanted.
+    An empty run id or name takes it away. ``note`` is for the timeline, ``time`` when it was
+    wanted.
     """
 
     parameters: NewParameters | None = None
@@ -113,6 +114,7 @@ class Change:
     name: str | None = None
     run: Run | None = None
     abort: TimelineEntry | None = None
+    note: TimelineEntry | None = None
     time: datetime = field(default_factory=utc_now, compare=False)
 
 
@@ -287,6 +289,8 @@ class JobControl:
             await _update(connection, job_id, part, _NOT_ARCHIVED, circuits=_j.circuits)
             labels = Relabel(name=change.name, run_id=change.run_id)
             await relabel(connection, self._database, [job_id], labels, change.time)
+        if change.note is not None:
+            await tell(connection, job_id, change.note)
 
     async def _run(
         self, connection: AsyncConnection, job_id: str, run: Run
