@@ -223,6 +223,9 @@ def test_an_operator_checks_and_lists_targets(site: Service, http: httpx.Client)
     failed = command(site, "targets", "check", "other", "--quick")
     assert failed.returncode == 1
     assert "only by primitives" in failed.stdout
+    found = http.get("/targets/other").json()
+    assert (found["status"], found["checked"]) == ("offline", None)
+    assert found["message"] == "no worker has run for it yet"
     circuit = next(iter(ASYMMETRIC))
     # The API knows a target as it was up to a second ago.
     until(lambda: post(http, "other", circuit).status_code == 503, 5, "a target that is known")

@@ -125,7 +125,7 @@ async def run_conformance(
         await children.close()
     try:
         async with _store(settings) as store:
-            await store.register([found.description], utc_now(), replace=True)
+            await store.register([found.description], utc_now(), replace=True, attended=False)
             await store.set_conformance(config.name, report.model_dump(mode="json"), report.time)
     except StoreUnavailable as error:
         return report, error
