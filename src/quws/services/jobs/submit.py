@@ -123,15 +123,15 @@ class JobSubmission:
         run = control.phase == "RUN"
         await self._admit(caller, plan, run=run)
         target, facts = plan.target, plan.facts
-        warnings = self._policy.cuts(control.destruction, control.execution_duration, now)
-        if (warning := plan.warning(duration)) is not None:
-            warnings.append(warning)
+        warning = plan.warning(duration)
+        cuts = self._policy.cuts(control.destruction, control.execution_duration, now)
+        notes = [*cuts, *plan.notes, *(() if warning is None else [warning])]
 
         job_id = new_job_id()
         checked = self._clock()
         entries = [
             TimelineEntry(now, "received", "quws", note),
-            TimelineEntry(checked, "validated", "quws", "; ".join(warnings) or None),
+            TimelineEntry(checked, "validated", "quws", "; ".join(notes) or None),
         ]
         bounds = [*near, *self._quotas.of_making(caller.name)]
         try:

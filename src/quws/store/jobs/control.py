@@ -77,13 +77,15 @@ class NewParameters:
     """All parameters that a job is to have, with the columns that follow from them.
 
     ``columns`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
-    ``quote``. ``tags`` are by which the job is found, if they are among what changes.
+    ``quote``. ``tags`` are by which the job is found, if they are among what changes; ``notes``
+    are what to say of it.
     """
 
     parameters: Sequence[Parameter]
     columns: Mapping[str, Any]
     tags: Sequence[str] | None = None
     webhook: Link | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
