@@ -219,13 +219,14 @@ def estimated(url: str, token: str) -> dict[str, Any]:
 def executed(url: str, token: str) -> dict[str, Any]:
     """Programs of the executor: its own, and those that samplers on the client's side make."""
     import numpy
-    from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+    from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
     from qiskit.circuit import Parameter
     from qiskit_ibm_runtime import Executor, QuantumProgram
     from qiskit_ibm_runtime.executor_estimator import Estimator
     from qiskit_ibm_runtime.executor_sampler import Sampler
 
-    backend = connect(url, token).backend(SIMULATOR)
+    service = connect(url, token)
+    backend, device = service.backend(SIMULATOR), service.backend(DEVICE)
     turned = QuantumCircuit(
         QuantumRegister(2), ClassicalRegister(2, "a"), ClassicalRegister(1, "b")
     )
@@ -250,6 +251,16 @@ def executed(url: str, token: str) -> dict[str, Any]:
     (chunk,) = result.metadata.chunk_timing
     pubs = [(turned, angles), (turned, [0.3])]
     sampled = Sampler(backend).run(pubs, shots=500).result()
+    # It puts pulses into the pauses of a circuit, whose lengths the device's properties tell.
+    chain = QuantumCircuit(3)
+    chain.h(0)
+    chain.cx(0, 1)
+    chain.cx(1, 2)
+    chain.measure_all()
+    decoupled = Sampler(device, {"dynamical_decoupling": {"enable": True}})
+    ours = transpile(chain, device, optimization_level=1, seed_transpiler=1)
+    decoupling = decoupled.run([ours], shots=400)
+    counts = decoupling.result()[0].data.meas.get_counts()
     twirled = Sampler(backend, {"twirling": {"enable_gates": True}})
     raw = Executor(backend, {"execution": {"init_qubits": False}})
     levels = QuantumProgram(shots=10, meas_level="kerneled")
@@ -268,6 +279,8 @@ def executed(url: str, token: str) -> dict[str, Any]:
             [list(item.data.shape), item.data.b.get_counts(), item.metadata["circuit_metadata"]]
             for item in sampled
         ],
+        "pauses": decoupling.inputs["quantum_program"].items[0].circuit.count_ops()["delay"],
+        "right": (counts.get("000", 0) + counts.get("111", 0)) / 400,
         "estimator": refused(lambda: Estimator(backend).run([(bell_state(), "ZZ")])),
         "twirled": refused(lambda: twirled.run([bell()])),
         "raw": refused(lambda: raw.run(program)),
