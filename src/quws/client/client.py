@@ -119,7 +119,7 @@ class Client:
         Raises
         ------
         UnicodeDecodeError
-            Bytes are neither UTF-8 text nor QPY.
+            Bytes are neither UTF-8 text, QPY nor QIR's bitcode.
         Refused
             The service refused the job: there is none.
         Unreachable

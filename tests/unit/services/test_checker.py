@@ -43,6 +43,7 @@ LIMITS = CircuitLimits(
     bytes_stim=40,
     bytes_iqm_json=40,
     bytes_cirq_json=40,
+    bytes_qir=40,
 )
 DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
 
