@@ -429,6 +429,16 @@ def test_a_batch_has_a_compiled_circuit_for_each(lab: httpx.Client) -> None:
     assert {"counts-0", "counts-1", "circuit-0", "circuit-1"} <= set(listed)
 
 
+def test_what_is_only_compiled_has_no_counts(lab: httpx.Client) -> None:
+    found = done(lab, submit(lab, "qpu", *ASYMMETRIC, KIND="compile"))
+    listed = {item["id"]: item for item in found["results"]}
+    assert {"circuit-0", "circuit-1"} <= set(listed) and "counts" not in listed
+    text = lab.get(listed["circuit-1"]["url"], follow_redirects=True).text
+    assert text.startswith("OPENQASM 3.0;\n// qubits of the submitted circuit")
+    page = lab.get(found["url"], headers={"Accept": "text/html"}).text
+    assert "<svg" in page
+
+
 def test_nine_of_ten_jobs_end_between_the_low_and_the_high_of_their_quotes(
     http: httpx.Client,
 ) -> None:

@@ -218,8 +218,8 @@ class _Program:
         registers = self._outputs.registers()
         steps = self._steps
         if not registers:
-            results = max(sizes.results, self._results) if self._results else 0
-            registers = {"c": list(range(results))} if results else {}
+            most = max(sizes.results, self._results) if self._results else 0
+            registers = {"c": list(range(most))} if most else {}
         else:
             steps, rest = self._without_loose_ends()
             if len(steps) < len(self._steps):
