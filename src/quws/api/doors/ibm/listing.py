@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from quws.api.doors.ibm.job import METADATA, OVER, PENDING
 from quws.api.doors.ibm.targets import read_instant
+from quws.api.kit.filters import read_tags
 from quws.domain.errors import InvalidFilter
 from quws.domain.labels import ListFilter, Order
 from quws.domain.phases import Phase
@@ -18,7 +19,6 @@ MOST = 200
 """Jobs of a page."""
 _MOST_OFFSET = 10_000_000
 _MOST_DIGITS = 18
-_MOST_TAGS = 20
 _JUST = timedelta(milliseconds=1)
 """As precise as instants are kept."""
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -47,12 +47,10 @@ def read_page(query: QueryParams) -> Page:
         phases = PENDING if _flag("pending", pending) else OVER
     after, before = query.get("created_after"), query.get("created_before")
     program = query.get("program")
-    tags = frozenset(query.getlist("tags"))
+    tags = read_tags("tags", query.getlist("tags"))
     for name, value in query.multi_items():
         if "\0" in value:
             raise InvalidFilter(f"{name[:60]} must be text without NUL", parameter=name[:60])
-    if len(tags) > _MOST_TAGS:
-        raise InvalidFilter(f"tags may be given at most {_MOST_TAGS} times", parameter="tags")
     # Both instants count as well: in the filters of quws they do not.
     wanted = ListFilter(
         phases=phases,
