@@ -48,7 +48,8 @@ _MISTAKES = (
 
 _FAULTS = (
     DBAPIError,
-    *(asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError),
+    *postgres.AWAY,
+    sqlite3.Error,
 )
 
 _NO_TEXT = "22021"
