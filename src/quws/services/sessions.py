@@ -93,6 +93,10 @@ class Sessions:
             raise UnknownTarget(f"there is no target '{name[:60]}'", parameter="TARGET")
         self._check_who(caller, found)
         rules = self.rules(found)
+        if not rules.most:
+            raise InvalidParameter(
+                f"TARGET must be one that has sessions, and {name} has none", parameter="TARGET"
+            )
         whole, idle = rules.check(mode, max_seconds, idle_seconds)
         now = self._clock()
         session = Session(new_job_id(), name, caller.name, mode, now, whole, idle, now)
