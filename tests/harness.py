@@ -493,8 +493,12 @@ def cluster(
     apis: int = 2,
     workers: int = 2,
     sweepers: int = 1,
+    fresh: bool = False,
 ) -> Iterator[Service]:
-    """Run the spread-out form: several API and worker processes behind one port."""
+    """Run the spread-out form: several API and worker processes behind one port.
+
+    They are run by new interpreters if they are to be ``fresh``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     valkey = ValkeyServer(folder / "valkey")
     valkey.start()
@@ -515,13 +519,14 @@ def cluster(
     try:
         for number, port in enumerate(ports):
             log = folder / f"api{number}.log"
-            service.processes.append(Process(["api", "--port", str(port)], env, log))
+            arguments = ["api", "--port", str(port)]
+            service.processes.append(Process(arguments, env, log, fresh=fresh))
         for number in range(workers):
             log = folder / f"worker{number}.log"
-            service.processes.append(Process(["worker"], env, log))
+            service.processes.append(Process(["worker"], env, log, fresh=fresh))
         for number in range(sweepers):
             log = folder / f"sweeper{number}.log"
-            service.processes.append(Process(["sweeper"], env, log))
+            service.processes.append(Process(["sweeper"], env, log, fresh=fresh))
         for port, process in zip(ports, service.processes, strict=False):
             wait_ready(f"http://127.0.0.1:{port}", process)
         yield service

@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -104,8 +103,13 @@ class ChildPool:
         self._ready: deque[Child] = deque()
         self._kept = KeptChildren(kept, self.retire)
         self._getting_ready = 0
-        self._not_before = 0.0
-        """When the next child may be asked for, after one that did not get ready."""
+        self._pausing = 0
+        """How many did not get ready a moment ago: as long as there are some no other is asked for.
+
+        Not the time until when: a timer that comes a millisecond early would find nothing to do.
+        """
+        self._pause = _REFILL_SECONDS
+        """How long to wait after one that does not get ready."""
         self._children: dict[int, Child] = {}
         self._spawning: dict[int, Child] = {}
         self._number = 0
@@ -339,8 +343,11 @@ class ChildPool:
             )
         _log.error("zygote lost", role=self._role, status=status, why=self._trouble)
         await self._tell()
+        # One that had loaded was most likely killed: nobody need wait for longer than that takes.
+        pause = 0.0 if loaded else _RESTART_SECONDS
         while not self._closing:
-            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else _RESTART_SECONDS)
+            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else pause)
+            pause = _RESTART_SECONDS
             try:
                 self._start_zygote()
             except OSError as error:
@@ -359,7 +366,7 @@ class ChildPool:
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
-        if self._zygote is None or not self._loaded or monotonic() < self._not_before:
+        if self._zygote is None or not self._loaded or self._pausing:
             return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):
@@ -410,15 +417,29 @@ class ChildPool:
                 self._getting_ready -= 1
                 if ready:
                     self._ready.append(child)
+                    self._pause = _REFILL_SECONDS
                 else:
-                    # The next one would hardly fare better at once, whoever waits for it.
-                    self._not_before = monotonic() + _RESTART_SECONDS
+                    self._keep(self._rest())
             self._changed.notify_all()
         if not ready and zygote is self._zygote:
             _log.error("child died while it got ready", status=await child.exited)
-            await asyncio.sleep(_RESTART_SECONDS)
+
+    def _rest(self) -> Coroutine[Any, Any, None]:
+        """Begin to wait before the next child is asked for; returns what goes on then.
+
+        One that did not get ready may have been killed. Else the next ones would hardly fare
+        better, whoever waits for them.
+        """
+        pause, self._pause = self._pause, min(2 * self._pause, _RESTART_SECONDS)
+        self._pausing += 1
+
+        async def rest() -> None:
+            await asyncio.sleep(pause)
+            self._pausing -= 1
             self._refill()
             await self._tell()
+
+        return rest()
 
     def _make_folder(self) -> ChildFolder | None:
         return None if self._scratch is None else ChildFolder(self._scratch())
