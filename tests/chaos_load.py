@@ -54,6 +54,9 @@ WEIGHTS = {"run child": 30, "check child": 20, "run zygote": 1, "check zygote": 
 no work would be done."""
 INSTEAD = {"run child": "check child", "check child": "run child"}
 """Who is killed where there is just now none of the one kind."""
+NEWBORN_SECONDS = 0.25
+NEWBORNS = 0.2
+"""How often a child may be killed that is no older: all of them, and no work would be done."""
 HURRY = 2.0
 """How many times as often as planned it is killed at most, to make up for what was late: who kills
 each child as soon as it is born sees no work done."""
@@ -262,8 +265,10 @@ class Killer:
     def _kill(self) -> bool:
         """Kill somebody; whether there was one to be killed."""
         pids: dict[str, list[int]] = {}
+        spared = self._rng.random() >= NEWBORNS
         for pid, member in members(self._service).items():
-            pids.setdefault(_name(*member), []).append(pid)
+            if not (spared and _age(pid) < NEWBORN_SECONDS):
+                pids.setdefault(_name(*member), []).append(pid)
         what = self._next if self._next in pids else INSTEAD.get(self._next, self._next)
         if what not in pids:
             # Who is there instead takes long to start again, and is not killed more often for it.
@@ -284,6 +289,16 @@ class Killer:
 
     def _draw(self) -> str:
         return self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+
+def _age(pid: int) -> float:
+    """Return how many seconds ago a process began; 0 if it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    began = int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began
 
 
 def _name(kind: str, zygote: bool) -> str:

@@ -40,6 +40,9 @@ def members(service: Service) -> dict[int, Member]:
     for pid, parent in _descent([process.pid for process in service.processes]).items():
         above = found[parent].kind if parent in found else "serve"
         kind = _kind(pid, above)
+        if kind == above and parent in found:
+            # A copy that waits until its parent wants a zygote is called as that one is.
+            kind = CHILDREN.get(kind, kind)
         # What is of the same kind as its parent was forked by it.
         found[pid] = Member(kind, zygote=kind in CHILDREN.values() and above != kind)
     return found

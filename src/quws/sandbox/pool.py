@@ -41,7 +41,7 @@ _START_SECONDS = 120.0
 """Vendors' packages take up to half a minute of a core to load."""
 _RESTART_SECONDS = 0.5
 _UNUSABLE_SECONDS = 10.0
-_REFILL_SECONDS = 0.05
+_REFILL_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
 _REST_SECONDS = 1.0
 """How long a child may look after itself between an answer and the next request."""
 _KEPT = 8
@@ -430,7 +430,7 @@ class ChildPool:
         One that did not get ready may have been killed. Else the next ones would hardly fare
         better, whoever waits for them.
         """
-        pause, self._pause = self._pause, min(2 * self._pause, _RESTART_SECONDS)
+        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
         self._pausing += 1
 
         async def rest() -> None:
