@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,16 @@ from quws.sandbox.control import (
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.kept import KeptChildren
 from quws.sandbox.messages import FromChild, ToChild
+from quws.sandbox.stillborn import Stillborn
 from quws.sandbox.zygote_line import ZygoteLine
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 120.0
 """Vendors' packages take up to half a minute of a core to load."""
 _RESTART_SECONDS = 0.5
-_UNUSABLE_SECONDS = 10.0
-_REFILL_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
+_UNUSABLE_SECONDS = (10.0, 20.0, 40.0, 80.0, 160.0)
+"""After how long to look again whether what was missing is there: each look loads libraries."""
+_REFILL_SECONDS = 0.05
 _REST_SECONDS = 1.0
 """How long a child may look after itself between an answer and the next request."""
 _KEPT = 8
@@ -103,13 +105,7 @@ class ChildPool:
         self._ready: deque[Child] = deque()
         self._kept = KeptChildren(kept, self.retire)
         self._getting_ready = 0
-        self._pausing = 0
-        """How many did not get ready a moment ago: as long as there are some no other is asked for.
-
-        Not the time until when: a timer that comes a millisecond early would find nothing to do.
-        """
-        self._pause = _REFILL_SECONDS
-        """How long to wait after one that does not get ready."""
+        self._stillborn = Stillborn()
         self._children: dict[int, Child] = {}
         self._spawning: dict[int, Child] = {}
         self._number = 0
@@ -120,6 +116,10 @@ class ChildPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._trouble: str | None = None
+        self._said: str | None = None
+        """The trouble that the log tells of already."""
+        self._unusable = 0
+        """How often in a row that was so."""
         self.versions: dict[str, str] = {}
         """Those of the libraries that they have loaded, once one was asked."""
         self.apart = False
@@ -282,7 +282,7 @@ class ChildPool:
     def _heard(self, report: Report) -> None:
         match report:
             case Loaded(apart=apart):
-                self._trouble = None
+                self._trouble = self._said = None
                 self.apart = apart
                 self._loaded = True
                 self._refill()
@@ -341,12 +341,17 @@ class ChildPool:
                 f"{self._interpreter} ended before it was ready; is quws {__version__} installed"
                 " in its environment? The log above says more"
             )
-        _log.error("zygote lost", role=self._role, status=status, why=self._trouble)
+        if self._trouble is None:
+            _log.error("zygote lost", role=self._role, status=status)
+        elif self._trouble != self._said:
+            self._unusable = 0
+            _log.error("no process for circuits can be had", name=self._name, why=self._trouble)
+        self._said = self._trouble
         await self._tell()
         # One that had loaded was most likely killed: nobody need wait for longer than that takes.
         pause = 0.0 if loaded else _RESTART_SECONDS
         while not self._closing:
-            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else pause)
+            await asyncio.sleep(self._pause() if self._trouble else pause)
             pause = _RESTART_SECONDS
             try:
                 self._start_zygote()
@@ -354,6 +359,11 @@ class ChildPool:
                 _log.error("zygote does not start", error=str(error))
             else:
                 return
+
+    def _pause(self) -> float:
+        turn = min(self._unusable, len(_UNUSABLE_SECONDS) - 1)
+        self._unusable += 1
+        return _UNUSABLE_SECONDS[turn]
 
     async def _tell(self) -> None:
         async with self._changed:
@@ -366,7 +376,7 @@ class ChildPool:
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
-        if self._zygote is None or not self._loaded or self._pausing:
+        if self._zygote is None or not self._loaded or self._stillborn.recent:
             return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):
@@ -417,29 +427,17 @@ class ChildPool:
                 self._getting_ready -= 1
                 if ready:
                     self._ready.append(child)
-                    self._pause = _REFILL_SECONDS
+                    self._stillborn.forget()
                 else:
-                    self._keep(self._rest())
+                    self._keep(self._refill_after(self._stillborn.note()))
             self._changed.notify_all()
         if not ready and zygote is self._zygote:
             _log.error("child died while it got ready", status=await child.exited)
 
-    def _rest(self) -> Coroutine[Any, Any, None]:
-        """Begin to wait before the next child is asked for; returns what goes on then.
-
-        One that did not get ready may have been killed. Else the next ones would hardly fare
-        better, whoever waits for them.
-        """
-        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
-        self._pausing += 1
-
-        async def rest() -> None:
-            await asyncio.sleep(pause)
-            self._pausing -= 1
-            self._refill()
-            await self._tell()
-
-        return rest()
+    async def _refill_after(self, rest: Awaitable[None]) -> None:
+        await rest
+        self._refill()
+        await self._tell()
 
     def _make_folder(self) -> ChildFolder | None:
         return None if self._scratch is None else ChildFolder(self._scratch())
