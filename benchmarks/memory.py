@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from harness import add_users
 from kinds import kinds, members
-from meter import Meter
+from meter import Meter, Size
 from rows import Bench
 from throughput import running
 
@@ -50,11 +50,18 @@ def show(form: str, seconds: float) -> None:
         sizes = meter.sizes(known)
         zygotes = {pid for pid, member in members(service).items() if member.zygote}
     print(f"\n| {form}, MiB | written | of it alone | files | all |\n|---|---|---|---|---|")
-    for pid, size in sorted(sizes.items(), key=lambda item: (known[item[0]], -item[1].all)):
-        name = known[pid] + (", zygote" if pid in zygotes else "")
-        print(f"| {name} | {size.own:.1f} | {size.alone:.1f} | {size.files:.1f} | {size.all:.1f} |")
-    own, files = sum(s.own for s in sizes.values()), sum(s.files for s in sizes.values())
-    print(f"| together | {own:.0f} | | {files:.0f} | {own + files:.0f} |", flush=True)
+    rows: dict[str, list[Size]] = {}
+    for pid, size in sizes.items():
+        rows.setdefault(known[pid] + (", zygote" if pid in zygotes else ""), []).append(size)
+    for name, alike in sorted(rows.items()):
+        print(row(name if len(alike) == 1 else f"{len(alike)} {name}", alike))
+    print(row("together", list(sizes.values())), flush=True)
+
+
+def row(name: str, sizes: list[Size]) -> str:
+    """Return the line of some processes."""
+    numbers = zip(*((s.own, s.alone, s.files, s.all) for s in sizes), strict=True)
+    return f"| {name} | " + " | ".join(f"{sum(column):.0f}" for column in numbers) + " |"
 
 
 def floors() -> None:

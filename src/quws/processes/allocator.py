@@ -6,12 +6,11 @@ import ctypes
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGE_BYTES = 1 << 20
-_KEPT_BYTES = 4 << 20
+_LARGE_BYTES = _KEPT_BYTES = 4 << 20
 
 
 def give_back_large_blocks() -> None:
-    """Let blocks of a megabyte and more go back to the system as soon as they are free.
+    """Let blocks of 4 MiB and more go back to the system as soon as they are free.
 
     Left to itself glibc raises that bound to the largest block that was ever freed, up to 32 MiB:
     the 16 MiB that each thread needs to hash a password, or a large body, would stay for ever.

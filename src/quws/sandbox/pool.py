@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -434,8 +434,9 @@ class ChildPool:
         if not ready and zygote is self._zygote:
             _log.error("child died while it got ready", status=await child.exited)
 
-    async def _refill_after(self, rest: Awaitable[None]) -> None:
-        await rest
+    async def _refill_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._stillborn.over()
         self._refill()
         await self._tell()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.05, 0.2
 
 
@@ -28,17 +25,16 @@ class Stillborn:
         """
         return self._resting > 0
 
-    def note(self) -> Awaitable[None]:
-        """Note one; returns what is awaited before another is asked for, longer each time."""
+    def note(self) -> float:
+        """Note one; returns after how many seconds ``over`` is to be called, more each time."""
         seconds, self._seconds = self._seconds, min(2 * self._seconds, _LONGEST_SECONDS)
         self._resting += 1
+        return seconds
 
-        async def rest() -> None:
-            await asyncio.sleep(seconds)
-            self._resting -= 1
-
-        return rest()
+    def over(self) -> None:
+        """Note that the pause after one is over."""
+        self._resting -= 1
 
     def forget(self) -> None:
-        """Note that one got ready, so that the next rest is a short one."""
+        """Note that one got ready, so that the next pause is a short one."""
         self._seconds = _FIRST_SECONDS
