@@ -102,7 +102,7 @@ def hangs() -> dict[str, Any]:
     """What becomes of a call to somebody who takes it and never answers."""
     deaf = socket.create_server(("127.0.0.1", 0))
     lab = qrmi(f"http://127.0.0.1:{deaf.getsockname()[1]}", "token")
-    lab._caller._limit = 1.5
+    lab._there._limit = 1.5
     began = time.monotonic()
     told = said(lab.describe)
     return {"told": told, "in time": time.monotonic() - began < 30}

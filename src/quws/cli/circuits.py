@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from quws.cli.asking import asking
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
 from quws.domain.batch import CircuitStatus, read_indices
 from quws.domain.errors import InvalidParameter
 
@@ -25,15 +25,14 @@ def circuits(
     token: Token = None,
 ) -> None:
     """List the circuits of a job, or abort some of them."""
-    try:
-        with Client(url, token=token) as client:
-            found = client.job(job)
-            if abort is not None:
-                found.abort_circuits(*sorted(read_indices([abort], found.read().circuits)))
-            for item in found.circuits(*(status or ())):
-                words = [str(item.index), f"{item.status:<9}", item.message or ""]
-                typer.echo("  ".join(words).rstrip())
-    except InvalidParameter as refusal:
-        stop(refusal.sentence.replace("INDEX", "--abort"))
-    except ClientError as error:
-        stop(str(error))
+    with asking(url, token) as client:
+        found = client.job(job)
+        if abort is not None:
+            try:
+                indices = read_indices([abort], found.read().circuits)
+            except InvalidParameter as refusal:
+                stop(refusal.sentence.replace("INDEX", "--abort"))
+            found.abort_circuits(*sorted(indices))
+        for item in found.circuits(*(status or ())):
+            words = [str(item.index), f"{item.status:<9}", item.message or ""]
+            typer.echo("  ".join(words).rstrip())

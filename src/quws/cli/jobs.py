@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from quws.cli.asking import asking
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError, Job
+from quws.client import Client, Job
 from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.parameters.specification import Kind, Shown, Specification, Specifications
@@ -30,11 +31,8 @@ def make_submit(specifications: Specifications = SPECIFICATIONS) -> Callable[...
         **parameters: Any,
     ) -> None:
         """Run a circuit and print what came out."""
-        try:
-            with Client(url, token=token, specifications=specifications) as client:
-                _submit(client, file, parameters)
-        except ClientError as error:
-            stop(str(error))
+        with asking(url, token, specifications) as client:
+            _submit(client, file, parameters)
 
     # Typer reads what a command takes off its signature.
     own = inspect.signature(submit, eval_str=True)
@@ -64,11 +62,8 @@ def rerun(
     token: Token = None,
 ) -> None:
     """Run a job anew, as it was sent, and print what came out."""
-    try:
-        with Client(url, token=token) as client:
-            _show(client.job(job).rerun())
-    except ClientError as error:
-        stop(str(error))
+    with asking(url, token) as client:
+        _show(client.job(job).rerun())
 
 
 def _show(job: Job) -> None:

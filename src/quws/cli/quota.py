@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
+from quws.cli.asking import asking
+from quws.cli.options import HOME, Token, Url
 from quws.domain.times import format_instant
 
 
@@ -19,11 +19,8 @@ def quota(
     token: Token = None,
 ) -> None:
     """Show what you may have of a service, and have."""
-    try:
-        with Client(url, token=token) as client:
-            found = client.quota(owner)
-    except ClientError as error:
-        stop(str(error))
+    with asking(url, token) as client:
+        found = client.quota(owner)
     if not found.limits:
         typer.echo("nothing is limited")
     for item in found.limits:

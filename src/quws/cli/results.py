@@ -9,8 +9,9 @@ from typing import Annotated, BinaryIO, Literal
 
 import typer
 
+from quws.cli.asking import asking
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError, Job
+from quws.client import Job
 from quws.domain.formats import Format
 
 Written = Literal["json", "votable"]
@@ -77,7 +78,7 @@ def fetch(
 ) -> None:
     """Write what a service gives of a job into a file, or print it."""
     try:
-        with Client(url, token=token) as client:
+        with asking(url, token) as client:
             if output is None:
                 save(client.job(job), sys.stdout.buffer)
                 return
@@ -89,7 +90,5 @@ def fetch(
                 part.replace(output)
             finally:
                 part.unlink(missing_ok=True)
-    except ClientError as error:
-        stop(str(error))
     except OSError as error:
         stop(f"{output or 'standard output'} cannot be written: {error.strerror}")

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from quws.cli.asking import asking
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
 from quws.client.selection import Selection
 from quws.domain.phases import Phase
 from quws.domain.words import counted
@@ -123,11 +123,8 @@ def jobs_label(
 
 @contextmanager
 def _selected(url: str, token: str | None, wanted: dict[str, Any]) -> Iterator[Selection]:
-    try:
-        with Client(url, token=token) as client:
-            yield client.jobs(**wanted)
-    except ClientError as error:
-        stop(str(error))
+    with asking(url, token) as client:
+        yield client.jobs(**wanted)
 
 
 def _act(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
+from quws.cli.asking import asking
+from quws.cli.options import HOME, Token, Url
 from quws.domain.sessions import SessionMode
 from quws.domain.times import format_instant
 from quws.schemas.session import SessionJson
@@ -23,7 +21,7 @@ Id = Annotated[str, typer.Argument(help="Its id.")]
 @sessions.command("list")
 def sessions_list(url: Url = HOME, token: Token = None) -> None:
     """List your own, the newest first; for operators those of all."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         for session in client.sessions():
             _tell(session)
 
@@ -47,7 +45,7 @@ def sessions_open(
     token: Token = None,
 ) -> None:
     """Open one; jobs are sent to it with 'quws submit --session ID'."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         opened = client.session(
             target=target, mode=mode, max_seconds=max_seconds, idle_seconds=idle_seconds
         )
@@ -57,31 +55,22 @@ def sessions_open(
 @sessions.command("show")
 def sessions_show(session: Id, url: Url = HOME, token: Token = None) -> None:
     """Show what one does."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         _tell(client.session_of(session).details())
 
 
 @sessions.command("close")
 def sessions_close(session: Id, url: Url = HOME, token: Token = None) -> None:
     """Take no new jobs: those that it has go on, and then it is over."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         _tell(client.session_of(session).close())
 
 
 @sessions.command("cancel")
 def sessions_cancel(session: Id, url: Url = HOME, token: Token = None) -> None:
     """Close it, and abort its jobs that do not run."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         _tell(client.session_of(session).cancel())
-
-
-@contextmanager
-def _client(url: str, token: str | None) -> Iterator[Client]:
-    try:
-        with Client(url, token=token) as client:
-            yield client
-    except ClientError as error:
-        stop(str(error))
 
 
 def _tell(session: SessionJson) -> None:

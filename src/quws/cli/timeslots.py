@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from quws.cli.asking import asking
 from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
 from quws.domain.times import format_instant, parse_instant
 from quws.schemas.timeslot import TimeslotJson
 
@@ -29,7 +27,7 @@ def timeslots_list(
     token: Token = None,
 ) -> None:
     """List those that are not over, the next one first."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         for slot in client.timeslots(target):
             _tell(slot)
 
@@ -43,7 +41,7 @@ def timeslots_book(
     token: Token = None,
 ) -> None:
     """Book a target for yourself."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         _tell(client.book(target, _instant(start), minutes))
 
 
@@ -55,17 +53,8 @@ def timeslots_cancel(
     token: Token = None,
 ) -> None:
     """Cancel a timeslot; one that is on is over then."""
-    with _client(url, token) as client:
+    with asking(url, token) as client:
         client.cancel_timeslot(target, timeslot)
-
-
-@contextmanager
-def _client(url: str, token: str | None) -> Iterator[Client]:
-    try:
-        with Client(url, token=token) as client:
-            yield client
-    except ClientError as error:
-        stop(str(error))
 
 
 def _instant(text: str) -> datetime:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from quws.cli.options import HOME, Token, Url, stop
-from quws.client import Client, ClientError
+from quws.cli.asking import asking
+from quws.cli.options import HOME, Token, Url
 from quws.client.webhooks import WebhookClient
 from quws.domain.webhooks import DeliveryState, EventType
 from quws.domain.words import counted
@@ -83,8 +83,5 @@ def webhooks_secret(*, url: Url = HOME, token: Token = None) -> None:
 
 @contextmanager
 def _signed_in(url: str, token: str | None) -> Iterator[WebhookClient]:
-    try:
-        with Client(url, token=token) as client:
-            yield client.webhooks
-    except ClientError as error:
-        stop(str(error))
+    with asking(url, token) as client:
+        yield client.webhooks

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from typing_extensions import override
+
+from quws.client.closing import Closing
 from quws.client.job import Job, made
 from quws.client.selection import Selection
 from quws.client.session import Session
@@ -29,7 +31,7 @@ from quws.schemas.session import NewSessionJson, SessionJson
 from quws.schemas.timeslot import TimeslotJson
 
 
-class Client:
+class Client(Closing):
     """A connection to a service.
 
     Parameters
@@ -79,17 +81,7 @@ class Client:
         self.webhooks = WebhookClient(self._transport)
         """The webhooks of who is signed in."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
+    @override
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()

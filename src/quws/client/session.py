@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
+from typing_extensions import override
+
+from quws.client.closing import Closing
 from quws.client.job import Job
 from quws.client.selection import Selection
 from quws.client.transport import Transport
 from quws.schemas.session import SessionJson
 
 
-class Session:
+class Session(Closing):
     """Jobs that run back to back on one target; closed at the end of its ``with`` block.
 
     Every method raises ``ClientError`` where the service does not answer, or refuses.
@@ -31,17 +33,6 @@ class Session:
         self._path = f"sessions/{quote(session_id, safe='')}"
         self.id = session_id
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def submit(self, *circuits: str | bytes, **parameters: Any) -> Job:
         """Send circuits as one job of the session; see ``Client.submit``."""
         return self._submit(*circuits, session=self.id, **parameters)
@@ -54,6 +45,7 @@ class Session:
         """Fetch what it does, and how long it has."""
         return self._transport.get(self._path, SessionJson)
 
+    @override
     def close(self) -> SessionJson:
         """Take no new jobs: those that it has go on, and then it is over."""
         closing = {"accepting_jobs": False}

@@ -9,6 +9,7 @@ import signal
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -53,6 +54,7 @@ _AT_ONCE_CHARACTERS = 512 * 1024
 """Of many circuits, a child gets so many at once: all of them at once would be in memory again."""
 _KILLED = (None, -signal.SIGKILL)
 _Request = CheckCircuits | DrawCircuit | SplitCircuits | RewriteCircuits
+_Answer = TypeVar("_Answer", CircuitDrawn, CircuitFiles, CircuitsRewritten)
 _log = structlog.get_logger(__name__)
 
 
@@ -195,14 +197,7 @@ class CircuitChecker:
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        (answer,) = await self._answers(caller, [request], len(circuit))
-        match answer:
-            case CircuitDrawn(drawing=drawing):
-                return drawing
-            case CircuitRefused() as refused:
-                raise _invalid(refused, 0, several=False)
-            case _:
-                raise unexpected(answer)
+        return (await self._answer(caller, request, len(circuit), CircuitDrawn)).drawing
 
     async def split(
         self, caller: Caller, file: bytes, limits: CircuitLimits, most: int
@@ -226,14 +221,8 @@ class CircuitChecker:
             memory_bytes=_MEMORY_BYTES,
             cpu_seconds=math.ceil(self._seconds),
         )
-        (answer,) = await self._answers(caller, [request], len(text))
-        match answer:
-            case CircuitFiles(files=files):
-                return [as_bytes(found) or b"" for found in files]
-            case CircuitRefused() as refused:
-                raise _invalid(refused, 0, several=False)
-            case _:
-                raise unexpected(answer)
+        answer = await self._answer(caller, request, len(text), CircuitFiles)
+        return [as_bytes(found) or b"" for found in answer.files]
 
     async def rewrite(
         self,
@@ -267,14 +256,18 @@ class CircuitChecker:
             cpu_seconds=math.ceil(self._seconds),
         )
         characters = sum(map(len, compiled)) + sum(map(len, sources))
+        return (await self._answer(caller, request, characters, CircuitsRewritten)).circuits
+
+    async def _answer(
+        self, caller: Caller, request: _Request, characters: int, wanted: type[_Answer]
+    ) -> _Answer:
+        """Return the answer to a request that has one answer, of one circuit."""
         (answer,) = await self._answers(caller, [request], characters)
-        match answer:
-            case CircuitsRewritten(circuits=circuits):
-                return circuits
-            case CircuitRefused() as refused:
-                raise _invalid(refused, 0, several=False)
-            case _:
-                raise unexpected(answer)
+        if isinstance(answer, wanted):
+            return answer
+        if isinstance(answer, CircuitRefused):
+            raise _invalid(answer, 0, several=False)
+        raise unexpected(answer)
 
     async def _answers(
         self, caller: Caller, requests: Sequence[_Request], characters: int

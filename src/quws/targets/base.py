@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from typing_extensions import override
+
 from quws.domain.outcomes import CircuitOutcome
 from quws.domain.targets import Feature, TargetState
 
@@ -314,6 +316,10 @@ class RemoteTarget(Target):
     """How long a submission that was cut off may still be under way, so that it is not there yet
     when it is looked for. Not waited for where the other side is idempotent.
     """
+
+    @override
+    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
+        raise NotImplementedError("a remote target is handed whole jobs")
 
     def prepare(self) -> None:
         """Ask the other side for what compiling needs; called before the first circuit of a job.

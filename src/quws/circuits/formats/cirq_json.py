@@ -12,18 +12,25 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import ClassicalRegister, Delay, Measure, QuantumRegister, Reset
+from qiskit.circuit import ClassicalRegister, Delay, Measure, Reset
 from qiskit.circuit.library import IGate, XGate
 from typing_extensions import override
 
 from quws.circuits.count import finish
 from quws.circuits.formats.cirq_gates import GATES, Steps, controlled, made_of
+from quws.circuits.formats.cirq_matrix import made_of_matrix
 from quws.circuits.formats.cirq_values import Values
 from quws.circuits.formats.feedback import done_where
 from quws.circuits.formats.format import Format, Input, Read
 from quws.circuits.formats.json_fields import fields_of, list_at, number_at, refuse_at, text_at
 from quws.circuits.formats.json_text import load, look, shown
-from quws.circuits.formats.keys import LONGEST_KEY, register_names, renamed_keys
+from quws.circuits.formats.keys import (
+    LONGEST_KEY,
+    Keys,
+    qubit_register,
+    register_names,
+    renamed_keys,
+)
 from quws.circuits.guard import check_text
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
@@ -110,9 +117,7 @@ class _Reading:
         self._limits = limits
         self._qubits: dict[_Qubit, str] = {}
         """What people call each qubit."""
-        self._keys: dict[str, int] = {}
-        """How many bits each key has, in the order of the keys."""
-        self._clbits = 0
+        self._keys = Keys(limits, _LONGEST_KEY)
         self._steps: list[_Step] = []
         self._flipped: set[_Qubit] = set()
         """Qubits that were turned to measure the opposite, and not back since."""
@@ -181,6 +186,8 @@ class _Reading:
             case "IdentityGate":
                 fields_of(value, at, [_TYPE], ["num_qubits", "qid_shape"])
                 self._made(len(on), [(IGate(), (place,)) for place in range(len(on))], on, at, when)
+            case "MatrixGate":
+                self._made(*made_of_matrix(value, at), on, at, when)
             case "GlobalPhaseGate":
                 if on:
                     refuse_at(at, "must have no qubits")
@@ -267,30 +274,19 @@ class _Reading:
         key = fields_of(conditions[0].get("key"), f"{at}.key", [_TYPE, "name"], ["path"])
         parts = [*list_at(key.get("path", []), f"{at}.key.path"), key["name"]]
         name = ":".join(text_at(part, f"{at}.key") for part in parts)
-        if self._keys.get(name) != 1:
+        if self._keys.sizes.get(name) != 1:
             refuse_at(at, f"is the key {shown(name)}, and must be one of one bit that was measured")
         return name
 
     def _measure(self, value: dict[str, Any], on: list[_Qubit], at: str) -> None:
         own = ["num_qubits", "invert_mask", "qid_shape", "confusion_map"]
         fields_of(value, at, [_TYPE, "key"], own)
-        key = text_at(value["key"], f"{at}.key")
-        if not 1 <= len(key) <= _LONGEST_KEY:
-            refuse_at(f"{at}.key", f"must have 1 to {_LONGEST_KEY} characters")
-        if key in self._keys:
-            refuse_at(f"{at}.key", f"is {shown(key)}, as that of a measurement before it")
         if value.get("confusion_map"):
             refuse_at(f"{at}.confusion_map", "is noise, which the parameter NOISE says")
         mask = list_at(value.get("invert_mask") or [], f"{at}.invert_mask")
         if len(mask) > len(on) or any(not isinstance(item, bool) for item in mask):
             refuse_at(f"{at}.invert_mask", "must be true or false for each qubit")
-        self._keys[key] = len(on)
-        self._clbits += len(on)
-        if self._clbits > self._limits.clbits:
-            raise InvalidCircuit(
-                f"the circuit has more than {self._limits.clbits} classical bits, which is as many"
-                " as the target takes"
-            )
+        key, _ = self._keys.add(value["key"], at, len(on))
         turned = [qubit for qubit, flip in zip(on, mask, strict=False) if flip]
         self._add(*(_Step(XGate(), [qubit]) for qubit in turned))
         self._add(_Step(Measure(), on, key=key), count=len(on))
@@ -356,16 +352,13 @@ class _Reading:
 
     def circuit(self) -> QuantumCircuit:
         made = QuantumCircuit()
-        registers = register_names(self._keys)
+        registers = register_names(self._keys.sizes)
         ordered = self._ordered()
         if ordered:
-            name = "q"
-            while name in registers.values():
-                name += "_"
-            made.add_register(QuantumRegister(len(ordered), name))
+            made.add_register(qubit_register(len(ordered), registers.values()))
         bits = {}
         for measured, own in registers.items():
-            bits[measured] = ClassicalRegister(self._keys[measured], own)
+            bits[measured] = ClassicalRegister(self._keys.sizes[measured], own)
             made.add_register(bits[measured])
         index = dict(zip(ordered, made.qubits, strict=True))
         for operation, qubits, key, when in self._steps:
@@ -382,7 +375,7 @@ class _Reading:
 
     def keys(self) -> list[str]:
         """List the keys of the measurements in the order of their registers."""
-        return list(self._keys)
+        return list(self._keys.sizes)
 
     def qubits(self) -> str:
         """Write the qubits as Cirq does, in its order."""
@@ -394,7 +387,7 @@ class _Reading:
 
     def notes(self) -> list[str]:
         """Tell what was read in another way than it stands there."""
-        found = [renamed_keys(register_names(self._keys))]
+        found = [renamed_keys(register_names(self._keys.sizes))]
         ordered = self._ordered()
         if ordered != [("LineQubit", (place,)) for place in range(len(ordered))]:
             some = ", ".join(

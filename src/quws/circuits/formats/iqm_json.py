@@ -17,7 +17,6 @@ from qiskit.circuit import (
     ClassicalRegister,
     Delay,
     Measure,
-    QuantumRegister,
     Reset,
 )
 from qiskit.circuit.library import CZGate, RGate
@@ -28,7 +27,13 @@ from quws.circuits.formats.feedback import done_where
 from quws.circuits.formats.format import Format, Read
 from quws.circuits.formats.json_fields import fields_of, list_at, number_at, refuse_at, text_at
 from quws.circuits.formats.json_text import load, look, shown
-from quws.circuits.formats.keys import LONGEST_KEY, register_names, renamed_keys
+from quws.circuits.formats.keys import (
+    LONGEST_KEY,
+    Keys,
+    qubit_register,
+    register_names,
+    renamed_keys,
+)
 from quws.circuits.guard import check_text
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
@@ -78,9 +83,7 @@ class _Reading:
         self._limits = limits
         self._qubits: dict[str, int] = {}
         """The index of each qubit that was named, by its name."""
-        self._keys: dict[str, int] = {}
-        """How many bits each key has, in the order of the keys."""
-        self._clbits = 0
+        self._keys = Keys(limits, LONGEST_KEY)
         self._fed: dict[tuple[str, str], int] = {}
         """The bit that a qubit was measured into, by its name and the feedback key."""
         self._steps: list[_Step] = []
@@ -181,19 +184,7 @@ class _Reading:
 
     def _measure(self, arguments: dict[str, Any], names: list[Any], on: list[int], at: str) -> None:
         fields_of(arguments, at, ["key"], ["feedback_key"])
-        key = text_at(arguments["key"], f"{at}.key")
-        if not 1 <= len(key) <= LONGEST_KEY:
-            refuse_at(f"{at}.key", f"must have 1 to {LONGEST_KEY} characters")
-        if key in self._keys:
-            refuse_at(f"{at}.key", f"is {shown(key)}, as that of a measurement before it")
-        first = self._clbits
-        self._keys[key] = len(on)
-        self._clbits += len(on)
-        if self._clbits > self._limits.clbits:
-            raise InvalidCircuit(
-                f"the circuit has more than {self._limits.clbits} classical bits, which is as many"
-                " as the target takes"
-            )
+        _, first = self._keys.add(arguments["key"], at, len(on))
         for place, qubit in enumerate(on):
             self._add(_Step(Measure(), [qubit], [first + place]))
         if arguments.get("feedback_key") is not None:
@@ -221,12 +212,10 @@ class _Reading:
         made = QuantumCircuit()
         registers = self._registers()
         if self._qubits:
-            name = "q"
-            while name in registers.values():
-                name += "_"
-            made.add_register(QuantumRegister(max(self._qubits.values()) + 1, name))
+            size = max(self._qubits.values()) + 1
+            made.add_register(qubit_register(size, registers.values()))
         for key, name in registers.items():
-            made.add_register(ClassicalRegister(self._keys[key], name))
+            made.add_register(ClassicalRegister(self._keys.sizes[key], name))
         qubits, clbits = made.qubits, made.clbits
         for operation, numbers, bits, when in self._steps:
             on = [qubits[number] for number in numbers]
@@ -238,7 +227,7 @@ class _Reading:
         return made
 
     def _registers(self) -> dict[str, str]:
-        return register_names(self._keys)
+        return register_names(self._keys.sizes)
 
     def notes(self) -> list[str]:
         """Tell what was read in another way than it stands there."""

@@ -9,7 +9,7 @@ import io
 import struct
 
 from qiskit import QuantumCircuit, qpy
-from qiskit.qpy import QPY_VERSION, formats
+from qiskit.qpy import formats
 
 from quws.circuits.formats.qpy_guard import OLDEST, Walk
 from quws.domain.circuits import CircuitLimits
@@ -49,13 +49,7 @@ def split(data: bytes, limits: CircuitLimits, most: int) -> list[bytes]:
 
 class _Cutting(Walk):
     def files(self, most: int) -> list[bytes]:
-        head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
-        self.version = head.qpy_version
-        if not OLDEST <= self.version <= QPY_VERSION:
-            raise InvalidCircuit(
-                f"the circuits are in version {self.version} of QPY; allowed are {OLDEST} to"
-                f" {QPY_VERSION}"
-            )
+        head = self.head("the circuits are")
         if not 1 <= head.num_programs <= most:
             raise InvalidCircuit(
                 f"the QPY file has {counted(head.num_programs, 'circuit')}; the target takes"

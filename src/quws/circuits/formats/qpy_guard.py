@@ -81,13 +81,7 @@ class Walk:
 
     def file(self) -> int:
         """Look at a file of one circuit; return its operations, written out."""
-        head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
-        self.version = head.qpy_version
-        if not OLDEST <= self.version <= QPY_VERSION:
-            raise InvalidCircuit(
-                f"the circuit is in version {self.version} of QPY; allowed are {OLDEST} to"
-                f" {QPY_VERSION}"
-            )
+        head = self.head("the circuit is")
         if head.num_programs != 1:
             raise InvalidCircuit(
                 f"the QPY file has {head.num_programs} circuits; send a file of its own for each"
@@ -96,6 +90,23 @@ class Walk:
         if self.version >= 16 and self._number("!Q") != self.at:
             raise InvalidCircuit("the QPY file says that its circuit begins elsewhere")
         return self.circuit(0)[0]
+
+    def head(self, they_are: str) -> Any:
+        """Read the head of the file, with its version, which must be one that may be read.
+
+        Raises
+        ------
+        InvalidCircuit
+
+        """
+        head = self.take(formats.FILE_HEADER_V10, formats.FILE_HEADER_V10_PACK)
+        self.version = head.qpy_version
+        if not OLDEST <= self.version <= QPY_VERSION:
+            raise InvalidCircuit(
+                f"{they_are} in version {self.version} of QPY; allowed are {OLDEST} to"
+                f" {QPY_VERSION}"
+            )
+        return head
 
     def circuits_follow(self) -> None:
         """Make sure that what follows the head are circuits.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from typing_extensions import override
@@ -21,14 +20,12 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Doubt,
-    NotLoaded,
-    Progress,
     RemoteState,
     RemoteStatus,
-    RemoteTarget,
 )
 from quws.targets.compiling import check_level
 from quws.targets.iqm.results import read_counts, read_measurements
+from quws.targets.linked import LinkedTarget, split_url
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -50,7 +47,7 @@ _OUR_FAULT = ("invalid", "validation", "refused")
 """What the code of an error contains that the same job would run into again."""
 
 
-class Iqm(RemoteTarget):
+class Iqm(LinkedTarget["Site"]):
     """Runs circuits on a machine of IQM's.
 
     Parameters
@@ -94,8 +91,7 @@ class Iqm(RemoteTarget):
         timeout: float = 60.0,
         optimization: int = 1,
     ) -> None:
-        super().__init__(name)
-        self._host = _check_url(url)
+        super().__init__(name, _check_url(url))
         check_level(optimization)
         if token is not None and tokens_file is not None:
             raise ValueError("give either token or tokens_file")
@@ -114,8 +110,6 @@ class Iqm(RemoteTarget):
         }
         self._use_timeslot = use_timeslot
         self._optimization = optimization
-        self._loaded = False
-        self._opened: Site | None = None
         self._known: Machine | None = None
         self._memory: dict[str, bool] = {}
         """Whether the shots were asked for, of what was submitted by this process."""
@@ -123,42 +117,36 @@ class Iqm(RemoteTarget):
     # -- what it is -------------------------------------------------------------------
 
     @override
-    def load(self) -> None:
+    def _import(self) -> None:
         from qiskit.transpiler import generate_preset_pass_manager  # noqa: F401, PLC0415
 
         with brought_by("iqm"):
             import quws.targets.iqm.site  # noqa: F401, PLC0415
 
-        self._loaded = True
+    @override
+    def _open(self) -> Site:
+        from quws.targets.iqm.site import Site  # noqa: PLC0415
 
-    @property
-    def _site(self) -> Site:
-        if self._opened is None:
-            if not self._loaded:
-                raise NotLoaded(f"target {self.name} is described by {self._host}")
-            from quws.targets.iqm.site import Site  # noqa: PLC0415
-
-            self._opened = Site(**self._reach)
-        return self._opened
+        return Site(**self._reach)
 
     @property
     def _machine(self) -> Machine:
         if self._known is None:
-            self._known = self._site.machine(self._optimization)
+            self._known = self._there.machine(self._optimization)
         return self._known
 
     @override
     def describe(self) -> TargetDescription:
-        title = f"{self._site.machine_name} at {self._host}"
+        title = f"{self._there.machine_name} at {self._host}"
         return self._machine.describe(self.name, title)
 
     @override
     def state(self) -> TargetState:
-        return self._site.state()
+        return self._there.state()
 
     @override
     def calibration(self) -> Calibration | None:
-        return self._site.calibration(None)
+        return self._there.calibration(None)
 
     @override
     def compile(self, circuit: QuantumCircuit, options: RunOptions) -> Compiled:
@@ -173,7 +161,7 @@ class Iqm(RemoteTarget):
     @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         documents = self._machine.write(circuits)
-        handle = self._site.submit(documents, options.shots, use_timeslot=self._use_timeslot)
+        handle = self._there.submit(documents, options.shots, use_timeslot=self._use_timeslot)
         self._memory[handle] = options.memory
         return handle
 
@@ -183,7 +171,7 @@ class Iqm(RemoteTarget):
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        job = self._site.job(handle)
+        job = self._there.job(handle)
         status = _STATUS[job.status]
         steps = [item.status for item in job.timeline]
         message = steps[-1] if steps else None
@@ -202,30 +190,26 @@ class Iqm(RemoteTarget):
 
     @override
     def cancel(self, handle: str) -> None:
-        self._site.cancel(handle)
+        self._there.cancel(handle)
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        job = self._site.job(handle)
+        job = self._there.job(handle)
         found: list[tuple[dict[str, int], list[str] | None]]
         if self._memory.get(handle, True):
-            found = [(*read_measurements(item),) for item in self._site.measurements(handle)]
+            found = [(*read_measurements(item),) for item in self._there.measurements(handle)]
         else:
-            found = [(read_counts(item), None) for item in self._site.counts(handle)]
-        engine = f"{self._site.machine_name} at {self._host}"
+            found = [(read_counts(item), None) for item in self._there.counts(handle)]
+        engine = f"{self._there.machine_name} at {self._host}"
         seconds = ran_for(job.timeline) / max(len(found), 1)
         return [CircuitResult(counts, memory, engine, seconds) for counts, memory in found]
 
     @override
     def calibration_of(self, handle: str) -> Calibration | None:
-        compilation = self._site.job(handle).compilation
+        compilation = self._there.job(handle).compilation
         if compilation is None or compilation.calibration_set_id is None:
             return None
-        return self._site.calibration(str(compilation.calibration_set_id))
-
-    @override
-    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
-        raise NotImplementedError("a remote target is handed whole jobs")
+        return self._there.calibration(str(compilation.calibration_set_id))
 
 
 def _check_url(url: str) -> str:
@@ -236,14 +220,12 @@ def _check_url(url: str) -> str:
     ValueError
 
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("url must be an https URL, such as https://iqm.example.org")
+    parts = split_url(url, such_as="https://iqm.example.org")
     if parts.scheme == "http" and parts.hostname not in _LOCAL:
         raise ValueError("url must be https, unless the host is localhost or 127.0.0.1")
     if parts.path.strip("/"):
         raise ValueError("url must have no path; the machine is named by quantum_computer")
-    return parts.hostname
+    return str(parts.hostname)
 
 
 def _sentence(error: Any) -> str:

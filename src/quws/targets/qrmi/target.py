@@ -25,13 +25,11 @@ from quws.targets.base import (
     Compiled,
     Doubt,
     Gone,
-    NotLoaded,
-    Progress,
     RemoteState,
     RemoteStatus,
-    RemoteTarget,
 )
 from quws.targets.compiling import check_level
+from quws.targets.linked import LinkedTarget
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -64,7 +62,7 @@ _SHORTEST = 35.0
 _LOG_LINES = 20
 
 
-class Qrmi(RemoteTarget):
+class Qrmi(LinkedTarget["Caller"]):
     """Runs circuits on a resource that QRMI reaches.
 
     Parameters
@@ -95,11 +93,11 @@ class Qrmi(RemoteTarget):
         *,
         resource: str,
         type: str,
-        settings: dict[str, str],
+        settings: dict[str, str | int | float | bool],
         timeout: float = 60.0,
         optimization: int = 1,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, resource)
         check_level(optimization)
         if type not in _TYPES:
             known = ", ".join(_TYPES)
@@ -116,8 +114,6 @@ class Qrmi(RemoteTarget):
         self._settings = {key: str(value) for key, value in settings.items()}
         self._timeout = timeout
         self._optimization = optimization
-        self._loaded = False
-        self._opened: Caller | None = None
         self._known: Device | None = None
         self._memory: dict[str, bool] = {}
         """Whether the shots were asked for, of what was submitted by this process."""
@@ -125,7 +121,7 @@ class Qrmi(RemoteTarget):
     # -- what it is -------------------------------------------------------------------
 
     @override
-    def load(self) -> None:
+    def _import(self) -> None:
         from qiskit.transpiler import generate_preset_pass_manager  # noqa: F401, PLC0415
 
         import quws.targets.qrmi.caller  # noqa: PLC0415
@@ -135,7 +131,13 @@ class Qrmi(RemoteTarget):
         if find_spec("qrmi") is None:
             # Loaded it is by a program of its own.
             raise MissingExtra("qrmi", "No module named 'qrmi'")
-        self._loaded = True
+
+    @override
+    def _open(self) -> Caller:
+        from quws.targets.qrmi.caller import Caller  # noqa: PLC0415
+
+        kind = _TYPES[self._type]
+        return Caller(self._resource, kind, self._settings, limit=self._timeout)
 
     @property
     def _kind(self) -> type[Kind]:
@@ -148,21 +150,10 @@ class Qrmi(RemoteTarget):
         return IbmKind
 
     @property
-    def _caller(self) -> Caller:
-        if self._opened is None:
-            if not self._loaded:
-                raise NotLoaded(f"target {self.name} is described by QRMI")
-            from quws.targets.qrmi.caller import Caller  # noqa: PLC0415
-
-            kind = _TYPES[self._type]
-            self._opened = Caller(self._resource, kind, self._settings, limit=self._timeout)
-        return self._opened
-
-    @property
     def _device(self) -> Device:
         if self._known is None:
             try:
-                text = self._caller.ask("target")
+                text = self._there.ask("target")
             except Gone as error:
                 raise ConnectionError(str(error)) from error
             self._known = self._kind.device(text, self._optimization)
@@ -177,7 +168,7 @@ class Qrmi(RemoteTarget):
         if not self._kind.asks_status:
             _ = self._device
             return TargetState()
-        return self._kind.state(self._caller.ask("status"))
+        return self._kind.state(self._there.ask("status"))
 
     @override
     def calibration(self) -> Calibration | None:
@@ -200,7 +191,7 @@ class Qrmi(RemoteTarget):
         payload = self._device.payload(circuits, options)
         self._look_whether_it_is_there()
         try:
-            handle = self._caller.start(payload.name, **payload.arguments)
+            handle = self._there.start(payload.name, **payload.arguments)
         except (CallRefused, Gone) as error:
             raise InvalidParameter(f"{self._resource} does not take the job: {error}") from error
         except CallUncertain as error:
@@ -227,7 +218,7 @@ class Qrmi(RemoteTarget):
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        status = _STATUS[self._caller.ask("task_status", task=handle)]
+        status = _STATUS[self._there.ask("task_status", task=handle)]
         if status in (RemoteStatus.QUEUED, RemoteStatus.RUNNING):
             return RemoteState(status)
         log = "; ".join(self._log(handle))
@@ -239,21 +230,17 @@ class Qrmi(RemoteTarget):
 
     def _log(self, handle: str) -> list[str]:
         with contextlib.suppress(ConnectionError, Gone):
-            lines = str(self._caller.ask("task_logs", task=handle)).splitlines()
+            lines = str(self._there.ask("task_logs", task=handle)).splitlines()
             return [" ".join(line.split()) for line in lines if line.strip()][-_LOG_LINES:]
         return []
 
     @override
     def cancel(self, handle: str) -> None:
-        self._caller.ask("task_stop", task=handle)
+        self._there.ask("task_stop", task=handle)
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        text = self._caller.ask("task_result", task=handle)
+        text = self._there.ask("task_result", task=handle)
         found = self._kind.outcomes(text, memory=self._memory.get(handle, True))
         engine = f"{self._resource}, by QRMI"
         return [CircuitResult(counts, memory, engine, 0.0) for counts, memory in found]
-
-    @override
-    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
-        raise NotImplementedError("a remote target is handed whole jobs")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from typing_extensions import override
 
@@ -25,12 +24,10 @@ from quws.targets.base import (
     CircuitResult,
     Compiled,
     Gone,
-    NotLoaded,
-    Progress,
     RemoteState,
     RemoteStatus,
-    RemoteTarget,
 )
+from quws.targets.linked import LinkedTarget, split_url
 
 if TYPE_CHECKING:
     from quws.targets.quws.site import Site
@@ -39,7 +36,7 @@ _WAIT_SECONDS = 5
 """How long the other side may keep a look until the phase changes."""
 
 
-class Remote(RemoteTarget):
+class Remote(LinkedTarget["Site"]):
     """Forwards jobs to another quws.
 
     Parameters
@@ -70,26 +67,19 @@ class Remote(RemoteTarget):
         token: str | None = None,
         timeout: float = 30.0,
     ) -> None:
-        super().__init__(name)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url must be an http or https URL, such as https://quws.example.org")
+        parts = split_url(url, such_as="https://quws.example.org")
+        super().__init__(name, str(parts.hostname))
         self._url = url.rstrip("/")
-        self._host = parts.hostname
         self._theirs = target or name
         self._token = token
         self._timeout = timeout
-        self._opened: Site | None = None
-        self._loaded = False
         self._seen: Phase | None = None
 
     # -- what it is ---------------------------------------------------------------
 
     @override
     def describe(self) -> TargetDescription:
-        if not self._loaded:
-            raise NotLoaded(f"target {self.name} is described by {self._url}")
-        document = self._site.target(self._theirs)
+        document = self._there.target(self._theirs)
         # A newer quws may know more than we can understand.
         known = {
             "languages": [item for item in document["languages"] if item in set(Language)],
@@ -111,33 +101,30 @@ class Remote(RemoteTarget):
         )
 
     @override
-    def load(self) -> None:
+    def _import(self) -> None:
         import quws.targets.quws.site  # noqa: F401, PLC0415
-
-        self._loaded = True
 
     @override
     def warm(self) -> None:
+        _ = self._there
+
+    @override
+    def _open(self) -> Site:
         from quws.targets.quws.site import Site  # noqa: PLC0415
 
-        self._opened = Site(self._url, self._host, token=self._token, timeout=self._timeout)
-
-    @property
-    def _site(self) -> Site:
-        assert self._opened is not None
-        return self._opened
+        return Site(self._url, self._host, token=self._token, timeout=self._timeout)
 
     @override
     def state(self) -> TargetState:
-        document = self._site.target(self._theirs)
+        document = self._there.target(self._theirs)
         return TargetState.model_validate(
             {key: document[key] for key in ("status", "message", "until")}
         )
 
     @override
     def calibration(self) -> Calibration | None:
-        present = self._site.target(self._theirs)["calibration"]
-        return None if present is None else self._site.calibration(self._theirs, present["id"])
+        present = self._there.target(self._theirs)["calibration"]
+        return None if present is None else self._there.calibration(self._theirs, present["id"])
 
     # -- a job there --------------------------------------------------------------
 
@@ -158,23 +145,23 @@ class Remote(RemoteTarget):
             # They have one text.
             form["BINDINGS"] = written(values)
             circuits = circuits[:1]
-        return self._site.submit([_text(item) for item in circuits], form, key)
+        return self._there.submit([_text(item) for item in circuits], form, key)
 
     @override
     def find(self, key: str) -> str | None:
-        return self._site.find(key)
+        return self._there.find(key)
 
     @override
     def poll(self, handle: str) -> RemoteState:
         active = self._seen in ACTIVE
-        job = self._site.read(
+        job = self._there.read(
             handle, wait=_WAIT_SECONDS if active else 0, phase=self._seen if active else None
         )
         self._seen = job.phase
         match self._seen:
             case Phase.PENDING | Phase.HELD:
                 # Cut off before it was queued, or a quota was used up.
-                self._site.run(handle)
+                self._there.run(handle)
                 return RemoteState(RemoteStatus.QUEUED, job.status)
             case Phase.QUEUED | Phase.SUSPENDED:
                 return RemoteState(RemoteStatus.QUEUED, job.status, position=job.queue_position)
@@ -196,18 +183,18 @@ class Remote(RemoteTarget):
 
     @override
     def cancel(self, handle: str) -> None:
-        self._site.abort(handle)
+        self._there.abort(handle)
 
     @override
     def leave_out(self, handle: str, circuits: Sequence[int]) -> None:
-        self._site.leave_out(handle, circuits)
+        self._there.leave_out(handle, circuits)
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        outcomes = self._site.outcomes(handle)
+        outcomes = self._there.outcomes(handle)
         # To compile was all that was asked for; of others it is to be had there.
         wanted = outcomes.kind is JobKind.COMPILE and len(outcomes.circuits) <= LARGE_BATCH
-        compiled = self._site.compiled(handle) if wanted else {}
+        compiled = self._there.compiled(handle) if wanted else {}
         return [
             CircuitResult(
                 item.counts,
@@ -228,12 +215,8 @@ class Remote(RemoteTarget):
 
     @override
     def calibration_of(self, handle: str) -> Calibration | None:
-        ran_with = self._site.read(handle).calibration_id
-        return None if ran_with is None else self._site.calibration(self._theirs, ran_with)
-
-    @override
-    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
-        raise NotImplementedError("a remote target is handed whole jobs")
+        ran_with = self._there.read(handle).calibration_id
+        return None if ran_with is None else self._there.calibration(self._theirs, ran_with)
 
 
 def _text(compiled: Compiled) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from typing_extensions import override
 
@@ -27,12 +26,10 @@ from quws.domain.targets import (
 from quws.targets.base import (
     CircuitResult,
     Compiled,
-    NotLoaded,
-    Progress,
     RemoteState,
     RemoteStatus,
-    RemoteTarget,
 )
+from quws.targets.linked import LinkedTarget, split_url
 from quws.targets.superstaq.bits import Shape, read_counts, shape_of
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ _WAITING = ("received", "awaiting_compile", "awaiting_submission", "awaiting_sim
 _OVER = ("completed", "failed", "cancelled", "unrecognized", "deleted")
 
 
-class Superstaq(RemoteTarget):
+class Superstaq(LinkedTarget["Site"]):
     """Runs circuits on a target of Superstaq's, or of a server that speaks its protocol.
 
     Parameters
@@ -65,13 +62,10 @@ class Superstaq(RemoteTarget):
     def __init__(
         self, name: str, *, url: str, target: str, token: str, timeout: float = 60.0
     ) -> None:
-        super().__init__(name)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url must be an http or https URL, such as https://superstaq.org")
+        parts = split_url(url, such_as="https://superstaq.org")
         if parts.path.strip("/"):
             raise ValueError("url must have no path: the protocol is spoken at the root of a host")
-        self._host = parts.hostname
+        super().__init__(name, str(parts.hostname))
         self._theirs = target
         self._reach: dict[str, Any] = {
             "url": url,
@@ -80,33 +74,25 @@ class Superstaq(RemoteTarget):
             "target": target,
             "timeout": timeout,
         }
-        self._loaded = False
-        self._opened: Site | None = None
         self._shapes: dict[str, list[Shape]] = {}
         """The bits of circuits that were submitted by this process."""
 
     # -- what it is -------------------------------------------------------------------
 
     @override
-    def load(self) -> None:
+    def _import(self) -> None:
         with brought_by("superstaq"):
             import quws.targets.superstaq.site  # noqa: F401, PLC0415
 
-        self._loaded = True
+    @override
+    def _open(self) -> Site:
+        from quws.targets.superstaq.site import Site  # noqa: PLC0415
 
-    @property
-    def _site(self) -> Site:
-        if self._opened is None:
-            if not self._loaded:
-                raise NotLoaded(f"target {self.name} is described by {self._host}")
-            from quws.targets.superstaq.site import Site  # noqa: PLC0415
-
-            self._opened = Site(**self._reach)
-        return self._opened
+        return Site(**self._reach)
 
     @override
     def describe(self) -> TargetDescription:
-        info = self._site.info()
+        info = self._there.info()
         qubits = int(info["num_qubits"])
         features = [Feature.DELAY]
         if info.get("supports_midcircuit_measurement"):
@@ -128,7 +114,7 @@ class Superstaq(RemoteTarget):
 
     @override
     def state(self) -> TargetState:
-        row = self._site.row()
+        row = self._there.row()
         if row is None or row.retired:
             why = "is retired" if row is not None else "is not listed"
             sentence = f"{self._theirs} {why} at {self._host}"
@@ -145,17 +131,17 @@ class Superstaq(RemoteTarget):
         from quws.circuits.formats.qpy_files import write  # noqa: PLC0415
 
         made = [item.circuit for item in circuits]
-        handle = self._site.submit(write(*made), options.shots, key)
+        handle = self._there.submit(write(*made), options.shots, key)
         self._shapes[handle] = [shape_of(circuit) for circuit in made]
         return handle
 
     @override
     def find(self, key: str) -> str | None:
-        return self._site.find(key)
+        return self._there.find(key)
 
     @override
     def poll(self, handle: str) -> RemoteState:
-        job = self._site.job(handle)
+        job = self._there.job(handle)
         statuses = [str(item.value) for item in job.statuses]
         known = Counter(statuses)
         done = known["completed"]
@@ -173,11 +159,11 @@ class Superstaq(RemoteTarget):
 
     @override
     def cancel(self, handle: str) -> None:
-        self._site.cancel(handle)
+        self._there.cancel(handle)
 
     @override
     def fetch(self, handle: str) -> list[CircuitResult]:
-        job = self._site.job(handle)
+        job = self._there.job(handle)
         engine = f"{job.target} at {self._host}"
         shapes = self._shapes.get(handle) or [_shape_of(text) for text in job.input_circuits]
         found = []
@@ -188,10 +174,6 @@ class Superstaq(RemoteTarget):
             else:
                 found.append(CircuitResult(read_counts(counts, shape), None, engine, 0.0))
         return found
-
-    @override
-    def run(self, compiled: Compiled, options: RunOptions, progress: Progress) -> CircuitResult:
-        raise NotImplementedError("a remote target is handed whole jobs")
 
 
 def _reasons(messages: Iterable[str | None]) -> str | None:

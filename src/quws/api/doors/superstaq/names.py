@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid5
 
 from quws.domain.caller import Caller
@@ -39,6 +40,18 @@ def email_of(name: str | None) -> str:
         return name
     local = re.sub("[^A-Za-z0-9-]+", "-", name or _NO_USER).strip("-")[:64]
     return f"{local or _NO_USER}@example.com"
+
+
+def user_document(caller: Caller) -> dict[str, Any]:
+    """Return what a user may know of themselves, without the token."""
+    return {
+        "name": caller.name or "anonymous",
+        "email": email_of(caller.name),
+        "role": "operator" if caller.operator else "user",
+        "balance": 0.0,
+        "token": "",
+        "user_id": str(user_id(caller)),
+    }
 
 
 def user_id(caller: Caller) -> UUID:

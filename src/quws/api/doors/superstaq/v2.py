@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quws.api.doors.superstaq.job import Found, compiled_together, find_job
-from quws.api.doors.superstaq.names import email_of, user_id
+from quws.api.doors.superstaq.names import user_document, user_id
 from quws.api.doors.superstaq.request import CircuitType, NewJob
 from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_rows
 from quws.api.kit.json_body import read_json
@@ -214,15 +214,7 @@ async def get_balance(request: Request) -> Response:
 async def get_user(request: Request) -> Response:
     """Say who asks, without the token."""
     caller = caller_of(request)
-    known = {
-        "name": caller.name or "anonymous",
-        "email": email_of(caller.name),
-        "role": "operator" if caller.operator else "user",
-        "balance": 0.0,
-        "token": "",
-        "user_id": str(user_id(caller)),
-    }
-    return JSONResponse({str(user_id(caller)): known})
+    return JSONResponse({str(user_id(caller)): user_document(caller)})
 
 
 @router.post("/targets")

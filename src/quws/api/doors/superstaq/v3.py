@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quws.api.doors.superstaq.job import find_job
-from quws.api.doors.superstaq.names import email_of, user_id
+from quws.api.doors.superstaq.names import email_of, user_document
 from quws.api.doors.superstaq.request import NewJob
 from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_rows
 from quws.api.kit.json_body import read_json
@@ -94,19 +94,7 @@ async def get_balance(request: Request) -> Response:
 @router.get("/client/user")
 async def get_user(request: Request) -> Response:
     """Say who asks, without the token."""
-    caller = caller_of(request)
-    return JSONResponse(
-        [
-            {
-                "name": caller.name or "anonymous",
-                "email": email_of(caller.name),
-                "role": "operator" if caller.operator else "user",
-                "balance": 0.0,
-                "token": "",
-                "user_id": str(user_id(caller)),
-            }
-        ]
-    )
+    return JSONResponse([user_document(caller_of(request))])
 
 
 @router.get("/client/targets")
