@@ -28,6 +28,9 @@ _j, _c = t.jobs.c, t.circuits.c
 _TOGETHER = 50
 """How many jobs end in one transaction: others wait for its locks."""
 
+_PATIENCE_SECONDS = 0.1
+"""For how long what comes waits for what is being written: mostly that takes some milliseconds."""
+
 # What is run for every job is built once: that takes longer than to run it.
 
 MORE_BYTES = bindparam("more_bytes", type_=BigInteger())
@@ -78,14 +81,16 @@ class Endings:
 
     Nobody waits for company: what has come while a transaction was on its way is written in the
     next one. Each job has a guard of its own there, and one that is refused is left out; where
-    one makes all fail, each is tried alone.
+    one makes all fail, each is tried alone. One that has many circuits, or has to wait for a lock,
+    does not keep the others.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._learn = _learning(database)
         self._waiting: list[tuple[Ending, asyncio.Future[bool]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers = 0
 
     async def end(self, ending: Ending) -> bool:
         """End a job. False if it is not its worker's any more, or if circuits were aborted.
@@ -95,13 +100,29 @@ class Endings:
         StoreUnavailable
 
         """
+        if ending.claim.job.circuits > 1:
+            (is_ended,) = await self._end_all([ending])
+            return is_ended
         loop = asyncio.get_running_loop()
         written: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((ending, written))
-        if self._writing is None:
-            # Of no job: it writes those of others, too.
-            self._writing = loop.create_task(self._write(), context=Context())
+        if not self._writers:
+            self._begin()
+        else:
+            loop.call_later(_PATIENCE_SECONDS, self._hurry, written)
         return await written
+
+    def _begin(self) -> None:
+        # In no job's context: it writes those of others, too.
+        task = asyncio.get_running_loop().create_task(self._write(), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._writers += 1
+
+    def _hurry(self, written: asyncio.Future[bool]) -> None:
+        """Write what waits although others are still being written, if one is among it."""
+        if any(item is written for _, item in self._waiting):
+            self._begin()
 
     async def _write(self) -> None:
         try:
@@ -109,7 +130,8 @@ class Endings:
                 group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
                 await self._end(group)
         finally:
-            self._writing = None
+            # At once: whoever comes next is not written by this one.
+            self._writers -= 1
 
     async def _end(self, group: Sequence[tuple[Ending, asyncio.Future[bool]]]) -> None:
         # Whoever has been cancelled meanwhile wants no more to be written.

@@ -29,6 +29,7 @@ from quws.domain.quotas import Bound, Limit
 from quws.domain.quotes import Quote, Told
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.jobs import endings as endings_module
 from quws.store.jobs.endings import Ending, Endings
 from quws.store.jobs.store import JobStore
 
@@ -152,6 +153,26 @@ async def test_what_comes_while_others_are_written_is_written_next(
         await given_up
     assert (await got(store, unwanted.id)).phase is Phase.EXECUTING
     assert len(await timeline_of(store, first.id)) == 4
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])  # The other one has one writer at a time.
+async def test_one_that_waits_for_a_lock_or_has_many_circuits_does_not_keep_the_others(
+    database: Database, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings_module, "_PATIENCE_SECONDS", 0.0)
+    endings = Endings(database)
+    stuck, batch, other, last = [await claimed(store, circuits=n) for n in (1, 2, 1, 1)]
+    async with database.write() as connection:
+        await connection.execute(
+            select(t.jobs.c.id).where(t.jobs.c.id == stuck.id).with_for_update()
+        )
+        waiting = asyncio.create_task(endings.end(ending(stuck)))
+        await turns()
+        ended = await asyncio.gather(*(endings.end(ending(held)) for held in (batch, other, last)))
+        assert ended == [True, True, True]
+        assert not waiting.done()
+    assert await waiting
+    assert {row[2] for row in (await everything(database))["circuits"]} == {"completed"}
 
 
 async def turns() -> None:
