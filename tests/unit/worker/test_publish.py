@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from store_helpers import NOW, later
 from worker_bench import FACTS, Bench
 
+from quws.bus.events import JobEvent
 from quws.domain.batch import CircuitStatus
 from quws.domain.failures import Failure
-from quws.domain.job import LARGE_BATCH, circuits_of
+from quws.domain.job import LARGE_BATCH, TimelineEntry, circuits_of
 from quws.domain.outcome_texts import circuit_json
 from quws.domain.outcomes import CircuitOutcome, read_circuits
 from quws.domain.phases import Phase
+from quws.domain.policy import Policy
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.messages import (
     CircuitFailed,
@@ -26,6 +30,7 @@ from quws.sandbox.messages import (
     ResultsWritten,
 )
 from quws.services.jobs.files import JobFiles
+from quws.services.quotas import Quotas
 from quws.worker import publish
 from quws.worker.held import HeldJob
 from quws.worker.interruptions import CircuitsAborted, Fenced, TooMuch
@@ -280,3 +285,39 @@ async def test_what_was_aborted_in_the_last_moment_has_no_result(
     assert (job.phase, job.circuits_done) == (Phase.EXECUTING, 2)
     assert await listed(bench, held) == ["counts-0", "counts-2"]
     assert sorted(await bench.jobs.reading.circuit_artifacts(held.id)) == [0, 2]
+
+
+async def test_jobs_that_end_at_once_end_each_in_its_own_way(bench: Bench, tmp_path: Path) -> None:
+    bench = bench.with_place(quotas=Quotas(bench.jobs.usage, Policy(max_stored_bytes=2000)))
+    good, greedy, lost, empty, second = [await bench.hold(owner=name) for name in "abcde"]
+    await bench.jobs.control.abort(lost.id, TimelineEntry(NOW, "aborted", "quws"))
+
+    def of(content: str | None) -> ResultsWritten:
+        file = ResultFile(id="counts", file="c.json", mime_type="application/json", content=content)
+        return ResultsWritten(files=[file])
+
+    def take(_: str) -> BinaryIO:
+        raise FileNotFoundError("the folder is gone")
+
+    ended = await asyncio.gather(
+        Finished(good, take, tmp_path).end(of("{}")),
+        Finished(greedy, take, tmp_path).end(of("x" * 2001)),
+        Finished(lost, take, tmp_path).end(of("{}")),
+        Finished(empty, take, tmp_path).end(of(None)),
+        Finished(second, take, tmp_path).end(of("[]")),
+        return_exceptions=True,
+    )
+    kinds = [type(None), TooMuch, Fenced, FileNotFoundError, type(None)]
+    assert [type(item) for item in ended] == kinds
+    jobs = [await bench.job(held.id) for held in (good, greedy, lost, empty, second)]
+    assert [job.phase for job in jobs] == [
+        Phase.COMPLETED,
+        Phase.EXECUTING,
+        Phase.ABORTED,
+        Phase.EXECUTING,
+        Phase.COMPLETED,
+    ]
+    assert [len(job.results) for job in jobs] == [1, 0, 0, 0, 1]
+    assert bench.bus.events == [
+        JobEvent(held.id, Phase.COMPLETED, by="worker-1") for held in (good, second)
+    ]

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Float,
-    Integer,
     Text,
     bindparam,
-    case,
     func,
     type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain import quotes
 from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
     NONE_FAILED,
@@ -31,97 +26,38 @@ from quws.domain.job import (
     Result,
     Said,
     TimelineEntry,
-    circuits_of,
 )
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
+from quws.store.jobs.done import bytes_of, count, publish, stored
+from quws.store.jobs.endings import CALIBRATED, Ending, Endings
 from quws.store.jobs.garbage import discard
-from quws.store.jobs.judgements import KEPT, judgement_text
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
 from quws.store.jobs.transition import Prepared
-from quws.store.statements import Rows, Statement
 
 _j, _c = t.jobs.c, t.circuits.c
 
-_BATCH_OFFSET = 100
-"""Results of single circuits are listed after those of the whole job."""
-
-_MORE_OFFSET = 1_000_000
 
 # What is run for every job is built once: that takes longer than to run it.
 
-_MORE_BYTES = bindparam("more_bytes", type_=BigInteger())
-_CALIBRATED: dict[str, Any] = {
-    "calibration_id": func.coalesce(bindparam("new_calibration", type_=Text()), _j.calibration_id)
-}
-_COMPLETE = transition.prepared(
-    Move.COMPLETE,
-    HELD_JOB,
-    FENCE,
-    # Of these the results know; of circuits that were aborted since then they would say too much.
-    _j.circuits_aborted == bindparam("known_aborted", type_=Integer()),
-    circuits_done=_j.circuits - _j.circuits_failed - _j.circuits_aborted,
-    stored_bytes=_j.stored_bytes + _MORE_BYTES,
-    **_CALIBRATED,
-)
 _FAIL = transition.prepared(
     Move.FAIL,
     HELD_JOB,
     FENCE,
     error=bindparam("new_error", type_=_j.error.type),
-    **_CALIBRATED,
+    **CALIBRATED,
 )
-_RETRY = transition.prepared(Move.REQUEUE, HELD_JOB, FENCE, **_CALIBRATED)
+_RETRY = transition.prepared(Move.REQUEUE, HELD_JOB, FENCE, **CALIBRATED)
 _SAY = (
     update(t.jobs)
     .where(FENCE)
-    .values(
-        message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **_CALIBRATED
-    )
+    .values(message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **CALIBRATED)
 )
-_STORE = Statement(
-    update(t.circuits)
-    .where(
-        _c.job_id == HELD_JOB,
-        _c.index.between(bindparam("first", type_=Integer()), bindparam("last", type_=Integer())),
-        _c.status == CircuitStatus.WAITING,
-    )
-    .values(
-        status=CircuitStatus.COMPLETED,
-        attempt=bindparam("its_attempt"),
-        start_time=bindparam("started"),
-        end_time=bindparam("ended"),
-    )
-    .returning(_c.index)
-)
-_COUNT = (
-    update(t.jobs)
-    .where(_j.id == HELD_JOB)
-    .values(
-        circuits_done=_j.circuits_done + bindparam("more_circuits", type_=Integer()),
-        circuits_failed=_j.circuits_failed + bindparam("more_failed", type_=Integer()),
-        stored_bytes=_j.stored_bytes + _MORE_BYTES,
-    )
-)
-_ALL_STORED = (
-    update(t.circuits)
-    .where(_c.job_id == HELD_JOB, _c.status == CircuitStatus.WAITING)
-    .values(
-        status=CircuitStatus.COMPLETED,
-        attempt=bindparam("its_attempt"),
-        end_time=bindparam("ended"),
-    )
-)
-_RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
-
-
-_Placed = tuple[int, Result]
-"""A result, and its place in the list of the job's."""
 
 
 class JobPublishing:
@@ -129,7 +65,7 @@ class JobPublishing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._learn = _learning(database)
+        self._endings = Endings(database)
         ran = database.now - type_coerce(_j.claimed_time, BigInteger)
         self._hand_back = transition.prepared(
             Move.SUSPEND,
@@ -139,7 +75,7 @@ class JobPublishing:
             spent_ms=_j.spent_ms + ran,
             # One that ran for longer than was thought is not taken for a short one again.
             cost_ms=database.greatest(_j.cost_ms, _j.spent_ms + ran),
-            **_CALIBRATED,
+            **CALIBRATED,
         )
 
     async def say(self, claim: Claim, said: Said) -> bool:
@@ -173,16 +109,11 @@ class JobPublishing:
                 return False
             entry = done.entry
             wrong = await _failed(connection, claim, done.failed, done.started, entry.time)
-            new, found = await _stored(connection, claim, done)
+            new, found = await stored(connection, claim, done)
             if not new and not wrong:
                 return True  # Done before, but the news of its commit was lost; or aborted.
-            counts = {
-                "more_bytes": _bytes_of(found),
-                "more_circuits": new,
-                "more_failed": wrong,
-            }
-            await connection.execute(_COUNT, {"held_job": claim.id} | counts)
-            await _publish(connection, claim, found)
+            await count(connection, claim, circuits=new, failed=wrong, size=bytes_of(found))
+            await publish(connection, [(claim, found)])
             await tell(connection, claim.id, entry)
             await transition.happened(
                 connection,
@@ -206,36 +137,10 @@ class JobPublishing:
 
         Not where other circuits were aborted than the results know: they know of ``aborted``.
         ``seconds`` is how long it ran, from which quotes learn. ``last`` are circuits that were
-        done just before, and are written with it; none of them has failed.
+        done just before, and are written with it; none of them has failed. Jobs that end at the
+        same time are written in one transaction; see `Endings`.
         """
-        if last is not None:
-            said = replace(said, entries=(*said.entries, last.entry))
-        async with self._database.write() as connection:
-            placed = list(enumerate(results))
-            bytes_ = _bytes_of(placed) + (0 if last is None else _bytes_of(_placed(last)))
-            new = {"more_bytes": bytes_, "known_aborted": aborted}
-            if not await _move(connection, claim, _COMPLETE, entry, said, **new):
-                return False
-            stored = 0
-            if last is not None:
-                stored, found = await _stored(connection, claim, last)
-                placed += found
-                if (gone := _bytes_of(placed) - bytes_) < 0:
-                    counts = {"more_bytes": gone, "more_circuits": 0, "more_failed": 0}
-                    await connection.execute(_COUNT, {"held_job": claim.id} | counts)
-            if 1 < claim.job.circuits != stored:
-                ended = {"its_attempt": claim.attempt, "ended": entry.time}
-                await connection.execute(_ALL_STORED, ended | {"held_job": claim.id})
-            await _publish(connection, claim, placed)
-            if claim.attempt == 1:
-                # What was tried again ran on a machine that was in trouble.
-                job = claim.job
-                learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
-                learned["verdict"] = (
-                    "" if job.told is None else judgement_text(job.told.judge(entry.time))
-                )
-                await self._learn.run(connection, learned)
-            return True
+        return await self._endings.end(Ending(claim, results, entry, seconds, said, aborted, last))
 
     async def fail(
         self,
@@ -253,8 +158,7 @@ class JobPublishing:
             if circuit is not None and claim.job.circuits > 1:
                 failed = {circuit: error.message}
                 if await _failed(connection, claim, failed, None, entry.time):
-                    counts = {"more_bytes": 0, "more_circuits": 0, "more_failed": 1}
-                    await connection.execute(_COUNT, {"held_job": claim.id} | counts)
+                    await count(connection, claim, failed=1)
             return True
 
     async def retry(self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID) -> bool:
@@ -286,29 +190,6 @@ class JobPublishing:
             return False
         await discard(connection, self._database, f"{claim.id}/{claim.attempt}", entry.time)
         return True
-
-
-def _learning(database: Database) -> Statement:
-    """Return the statement that adds the time of a job to the mean of so much work."""
-    c = t.run_times.c
-    row = database.insert(t.run_times).values(
-        target=bindparam("its_target", type_=Text()),
-        size=bindparam("its_size", type_=Integer()),
-        count=1,
-        seconds=bindparam("took", type_=Float()),
-        judged=bindparam("verdict", type_=Text()),
-    )
-    weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
-    return Statement(
-        row.on_conflict_do_update(
-            index_elements=["target", "size"],
-            set_={
-                "count": c.count + 1,
-                "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
-                "judged": database.last(c.judged + row.excluded.judged, KEPT),
-            },
-        )
-    )
 
 
 async def _move(
@@ -374,66 +255,3 @@ async def _failed(
         )
         count += changed.rowcount
     return count
-
-
-def _index(item: Result) -> int:
-    """Return of which circuit a further file is, by its id."""
-    return int(item.id.rpartition("-")[2])
-
-
-def _bytes_of(results: Iterable[_Placed]) -> int:
-    return sum(item.size for _, item in results)
-
-
-def _placed(done: Done) -> list[_Placed]:
-    """Return what came of circuits, each with its place in the list of the job's results."""
-    first = done.circuits[0]
-    return [
-        *enumerate(done.results, first + _BATCH_OFFSET),
-        *enumerate(done.more, first + _MORE_OFFSET),
-    ]
-
-
-async def _stored(
-    connection: AsyncConnection, claim: Claim, done: Done
-) -> tuple[int, list[_Placed]]:
-    """Write of circuits that they have their results. Return how many had none, and the results.
-
-    Those among them that had a result before keep theirs, and those that were aborted get none.
-    """
-    values = {
-        "held_job": claim.id,
-        "first": done.circuits[0],
-        "last": done.circuits[-1],
-        "its_attempt": claim.attempt,
-        "started": done.started,
-        "ended": done.entry.time,
-    }
-    new = {index for (index,) in await _STORE.run(connection, values)}
-    found = _placed(done)
-    if len(new) < len(done.circuits):
-        more = set(done.more)
-        found = [
-            (place, item)
-            for place, item in found
-            if (_index(item) in new if item in more else not new.isdisjoint(circuits_of(item.id)))
-        ]
-    return len(new), found
-
-
-async def _publish(connection: AsyncConnection, claim: Claim, results: Iterable[_Placed]) -> None:
-    await _RESULTS.add(
-        connection,
-        [
-            (
-                claim.id,
-                item.id,
-                place,
-                claim.attempt,
-                item.artifact,
-                item.size,
-                item.mime_type,
-            )
-            for place, item in results
-        ],
-    )
