@@ -329,7 +329,8 @@ class CircuitChecker:
                 _log.warning("check died", status=lost.status)
                 if lost.status not in _KILLED:
                     raise InvalidCircuit(
-                        "CIRCUIT cannot be read within the limits of time and memory for a check"
+                        "reading CIRCUIT broke its reader down: it is damaged, or takes more memory"
+                        " than a check may"
                     ) from lost
                 # From outside, and so perhaps not by this circuit's fault.
                 if last:

@@ -43,6 +43,7 @@ LIMITS = CircuitLimits(
     bytes_stim=40,
     bytes_iqm_json=40,
     bytes_cirq_json=40,
+    bytes_qir=40,
 )
 DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
 
@@ -207,7 +208,7 @@ async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> 
     checker, children = checker_with(
         ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=BatchFacts.of([FACTS]))
     )
-    with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
+    with pytest.raises(InvalidCircuit, match="broke its reader down"):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 1
     assert (children.out, children.retired) == (0, 1)
