@@ -77,8 +77,10 @@ def test_what_others_write_into_metadata_is_no_mapping(mapping: Any) -> None:
 
 @pytest.mark.parametrize("parts", [False, True])
 async def test_bits_go_to_the_keys_of_measurements(
-    api: Api, http: httpx.AsyncClient, parts: bool
+    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, parts: bool
 ) -> None:
+    if parts:
+        monkeypatch.setattr("quws.api.doors.iqm.measurements._SHOTS", 2)
     first = flip("QB1", "a b")  # no name that a register could have
     first["instructions"] += [
         {"name": "measure", "locus": ["QB2", "QB3"], "args": {"key": "pair"}},
