@@ -23,8 +23,13 @@ from quws.domain.options import RunOptions
 from quws.targets.base import RemoteTarget
 from quws.targets.iqm.target import Iqm
 from quws.targets.qrmi.target import Qrmi
+from quws.targets.superstaq.target import Superstaq
 
 OPTIONS = RunOptions(shots=5)
+KEYS = ("0199a5c2-7a00-7000-8000-0123456789ab", "0199a5c2-7a00-7000-8000-0123456789ac")
+"""One that is sent, and one that is not."""
+MAKES_JOBS = ("/circuit", "/jobs", "/client/job")
+IBM = "/ibm/experimental/api/v1"
 
 
 def said(do: Callable[[], Any]) -> list[str]:
@@ -49,7 +54,8 @@ class Between(BaseHTTPRequestHandler):
         there.request(self.command, self.path, body, dict(self.headers))
         answer = there.getresponse()
         content = answer.read()
-        if self.lose and self.command == "POST" and "/circuit" in self.path:
+        makes = urlsplit(self.path).path.endswith(MAKES_JOBS)
+        if self.lose and self.command == "POST" and makes:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
@@ -75,6 +81,24 @@ def qrmi(url: str, token: str) -> Qrmi:
     return made
 
 
+def ibm(url: str, token: str) -> Qrmi:
+    settings = {
+        "QRMI_IBM_QCS_ENDPOINT": url + IBM,
+        "QRMI_IBM_QCS_IAM_ENDPOINT": url + IBM,
+        "QRMI_IBM_QCS_IAM_APIKEY": token,
+        "QRMI_IBM_QCS_SERVICE_CRN": "crn:v1:quws:public:x:y:a/b:c::",
+    }
+    made = Qrmi("lab", resource="qpu", type="ibm-quantum-compute-service", settings=settings)
+    made.load()
+    return made
+
+
+def superstaq(url: str, token: str) -> Superstaq:
+    made = Superstaq("lab", url=url, target="quws_qpu_qpu", token=token, timeout=5)
+    made.load()
+    return made
+
+
 def faults(make: Callable[[str, str], RemoteTarget], url: str, token: str) -> dict[str, Any]:
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
@@ -84,16 +108,18 @@ def faults(make: Callable[[str, str], RemoteTarget], url: str, token: str) -> di
     threading.Thread(target=between.serve_forever, daemon=True).start()
     lab = make(f"http://127.0.0.1:{between.server_port}", token)
     compiled = lab.compile(circuit, OPTIONS)
-    told["answer lost"] = said(lambda: lab.submit([compiled], OPTIONS, "key"))
-    told["looked for"] = said(lambda: lab.find("key"))
+    key, other = KEYS
+    told["answer lost"] = said(lambda: lab.submit([compiled], OPTIONS, key))
+    told["looked for"] = said(lambda: lab.find(key))
+    told["never sent"] = said(lambda: lab.find(other))
     told["unknown"] = said(lambda: lab.poll("01a21de7-231b-715e-8c73-601b0b9107eb"))
     many = RunOptions(shots=10_000_000)
     Between.lose = False
-    told["refused"] = said(lambda: lab.submit([compiled], many, "key"))
+    told["refused"] = said(lambda: lab.submit([compiled], many, other))
     Between.lose = True
     between.shutdown()
     between.server_close()
-    told["nobody there"] = said(lambda: lab.submit([compiled], OPTIONS, "key"))
+    told["nobody there"] = said(lambda: lab.submit([compiled], OPTIONS, other))
     told["nobody there to look"] = said(lambda: lab.poll("01a21de7-231b-715e-8c73-601b0b9107eb"))
     return told
 
@@ -151,6 +177,8 @@ def main(url: str, token: str) -> None:
     told = {
         "iqm": faults(iqm, url, token),
         "qrmi": faults(qrmi, url, token),
+        "ibm": faults(ibm, url, token),
+        "superstaq": faults(superstaq, url, token),
         "hangs": hangs(),
         "star": star(),
     }

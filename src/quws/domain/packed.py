@@ -90,11 +90,22 @@ def head_of(text: Any) -> ArrayHead:
     Unpackable
 
     """
+    return read_head(beginning(text, _LONGEST_HEAD))
+
+
+def beginning(text: Any, most: int) -> bytes:
+    """Return the first bytes of what was packed, as many as there are or so many.
+
+    Raises
+    ------
+    Unpackable
+
+    """
     if not isinstance(text, str):
         raise Unpackable("must be text in base64")
-    packed = _bytes_of(text[: 4 * _LONGEST_HEAD])
+    packed = _bytes_of(text[: 4 * most])
     try:
-        return read_head(zlib.decompressobj().decompress(packed, _LONGEST_HEAD))
+        return zlib.decompressobj().decompress(packed, most)
     except zlib.error:
         raise Unpackable("is not compressed by zlib") from None
 

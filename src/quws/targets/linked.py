@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -74,6 +76,15 @@ class LinkedTarget(RemoteTarget, Generic[Link]):
                 raise NotLoaded(f"target {self.name} is described by {self._host}")
             self._link = self._open()
         return self._link
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """Raise ConnectionError for ValueError: a machine that is of no use now may be, later."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def split_url(url: str, *, such_as: str) -> SplitResult:

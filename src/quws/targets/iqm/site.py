@@ -17,6 +17,7 @@ from iqm.iqm_server_client.iqm_server_executor import IQMServerExecutor
 from iqm.iqm_server_client.iqm_server_storage import IQMServerStorage
 from iqm.pulse import Circuit, CircuitOperation
 from pydantic import ValidationError
+from typing_extensions import override
 from urllib3.exceptions import NewConnectionError
 
 from quws.domain.errors import InvalidCircuit, InvalidParameter, Refusal
@@ -42,6 +43,28 @@ _REFUSED = (
     iqm_error.NotFoundError,
     iqm_error.ValidationError,
 )
+
+
+class _Server(IQMServerClient):  # type: ignore[misc]
+    """The client, that also gives the jobs which it submits a tag: it knows of none."""
+
+    tag: str | None = None
+
+    @override
+    def send_request(
+        self,
+        http_method: Callable[..., requests.Response],
+        url_path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> requests.Response:
+        if self.tag is not None and http_method is requests.post and url_path.endswith("/circuit"):
+            params = {**(params or {}), "tag": self.tag}
+        answer: requests.Response = super().send_request(
+            http_method, url_path, params=params, **more
+        )
+        return answer
 
 
 class Site:
@@ -86,7 +109,7 @@ class Site:
         self._options = CircuitCompilationOptions(**compilation)
         try:
             with self._asking():
-                self._server = IQMServerClient(
+                self._server = _Server(
                     url,
                     quantum_computer=quantum_computer,
                     token=token,
@@ -167,9 +190,9 @@ class Site:
     # -- a job ------------------------------------------------------------------------
 
     def submit(
-        self, circuits: Sequence[Mapping[str, Any]], shots: int, *, use_timeslot: bool
+        self, circuits: Sequence[Mapping[str, Any]], shots: int, *, tag: str, use_timeslot: bool
     ) -> str:
-        """Submit circuits in IQM's JSON; gives the id of the job.
+        """Submit circuits in IQM's JSON under a tag; gives the id of the job.
 
         Raises
         ------
@@ -191,6 +214,7 @@ class Site:
                 )
         except iqm_error.ValidationError as error:
             raise self._refused(error) from error
+        self._server.tag = tag
         try:
             with warnings.catch_warnings(action="ignore"):
                 job = self._client.submit_circuit_job(definition, use_timeslot=use_timeslot)
