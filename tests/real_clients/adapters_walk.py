@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from qiskit import QuantumCircuit
 
+from quws.domain.job import new_job_id
 from quws.domain.options import RunOptions
 from quws.targets.base import RemoteTarget
 from quws.targets.iqm.target import Iqm
@@ -26,8 +27,6 @@ from quws.targets.qrmi.target import Qrmi
 from quws.targets.superstaq.target import Superstaq
 
 OPTIONS = RunOptions(shots=5)
-KEYS = ("0199a5c2-7a00-7000-8000-0123456789ab", "0199a5c2-7a00-7000-8000-0123456789ac")
-"""One that is sent, and one that is not."""
 MAKES_JOBS = ("/circuit", "/jobs", "/client/job")
 IBM = "/ibm/experimental/api/v1"
 
@@ -108,7 +107,7 @@ def faults(make: Callable[[str, str], RemoteTarget], url: str, token: str) -> di
     threading.Thread(target=between.serve_forever, daemon=True).start()
     lab = make(f"http://127.0.0.1:{between.server_port}", token)
     compiled = lab.compile(circuit, OPTIONS)
-    key, other = KEYS
+    key, other = new_job_id(), new_job_id()
     told["answer lost"] = said(lambda: lab.submit([compiled], OPTIONS, key))
     told["looked for"] = said(lambda: lab.find(key))
     told["never sent"] = said(lambda: lab.find(other))
