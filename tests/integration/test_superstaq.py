@@ -240,7 +240,6 @@ def _once(http: httpx.Client, here: Service, there: There, between: Between) -> 
     worker.kill()
     worker.wait(10)
     between.lose()
-    says(http, job, "does not answer")
     there.start()
     assert wait(http, job, seconds=120) == "COMPLETED", story(job_json(http, job))
     (found,) = http.get(f"{job}/results/counts").json()["circuits"]

@@ -36,6 +36,19 @@ THERE = """
 adapter = "emulator"
 options = { device = "bluebell-5", drift = 0.0, noise = "none", repetition_delay = 0.0 }
 """
+LATER = ("ConnectionError", "Busy")
+WHEN_SPOILED = {
+    "401": LATER,
+    "402": "InvalidParameter",
+    "403": LATER,
+    "408": "Doubt",
+    "429": LATER,
+    "502": "Doubt",
+    "503": LATER,
+    "520": "Doubt",
+    "200": "Doubt",
+}
+"""What becomes of a submission that is answered so by whatever stands before a service."""
 IBM = "/ibm/experimental/api/v1"
 """Where the door of IBM's clients is."""
 ADAPTERS = ["iqm", "qrmi", "ibm"]
@@ -231,6 +244,20 @@ def test_what_goes_wrong_on_the_way(other: Other) -> None:
         assert "does not take the job: " in found["refused"][1]
         assert "at most 100000" in found["refused"][1]
         assert found["nobody there"][0] == found["nobody there to look"][0] == "ConnectionError"
+        for name, (sent, looked) in found["spoiled"].items():
+            here = f"{adapter}, {name}"
+            assert sent[0].startswith(WHEN_SPOILED[name.partition(" ")[0]]), here
+            # Whatever stands before a service says nothing of a job that is there.
+            assert looked[0].startswith(LATER), here
+            if adapter in ("iqm", "superstaq"):
+                # QRMI tells no headers.
+                assert looked[0] == ("ConnectionError" if name.startswith("200") else "Busy 9"), (
+                    here
+                )
+    assert {*told["token file"]} == {"none", "over", "new"}
+    assert all(kind == "ConnectionError" for kind, _ in told["token file"].values())
+    assert "there is no valid token" in told["token file"]["over"][1]
+    assert "these credentials are wrong" in told["token file"]["new"][1], "it is read again"
     by_superstaq, by_ibm, by_qrmi, by_iqm = other.ids()[:4]
     for adapter, job in (("ibm", by_ibm), ("superstaq", by_superstaq)):
         assert told[adapter]["looked for"] == ["nothing", job]
