@@ -493,8 +493,12 @@ def cluster(
     apis: int = 2,
     workers: int = 2,
     sweepers: int = 1,
+    others: Sequence[str] = (),
 ) -> Iterator[Service]:
-    """Run the spread-out form: several API and worker processes behind one port."""
+    """Run the spread-out form: several API and worker processes behind one port.
+
+    ``others`` are targets beside the usual one, which have a worker each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     valkey = ValkeyServer(folder / "valkey")
     valkey.start()
@@ -519,6 +523,9 @@ def cluster(
         for number in range(workers):
             log = folder / f"worker{number}.log"
             service.processes.append(Process(["worker"], env, log))
+        for target in others:
+            log = folder / f"worker-{target}.log"
+            service.processes.append(Process(["worker", "--target", target], env, log))
         for number in range(sweepers):
             log = folder / f"sweeper{number}.log"
             service.processes.append(Process(["sweeper"], env, log))

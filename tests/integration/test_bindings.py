@@ -68,6 +68,29 @@ def test_a_csv_file(http: httpx.Client) -> None:
     assert http.get(job, headers={"Accept": "text/html"}).status_code == 200
 
 
+def test_a_row_that_fails_is_told_of_by_its_index(http: httpx.Client) -> None:
+    circuit = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit q; bit c;'
+        " rx(3.141592653589793 / a) q; c = measure q;"
+    )
+    asked = {"BINDINGS": "a\n1\n0\n2\n", "SHOTS": 50, "PHASE": "RUN"}
+    stopped, going_on = (
+        create(http, circuit, **asked, **more) for more in ({}, {"ON_ERROR": "continue"})
+    )
+    assert wait(http, going_on) == "COMPLETED", job_json(http, going_on)
+    (failed,) = http.get(f"{going_on}/circuits", params={"STATUS": "failed"}).json()
+    assert failed["index"] == 1
+    assert "an angle has no value" in failed["message"]
+    given = http.get(f"{going_on}/results/counts").json()["circuits"]
+    assert [item.get("missing") is None for item in given] == [True, False, True]
+    assert wait(http, stopped) == "ERROR"
+    (error,) = job_json(http, stopped)["errors"]
+    assert "circuit 1" in error["message"]
+    assert "an angle has no value" in error["message"]
+    told = http.get(f"{stopped}/circuits").json()
+    assert told[2]["status"] == "skipped"
+
+
 def test_a_program_sends_a_circuit_of_qiskits_with_observables(service: Service) -> None:
     theta = Parameter("θ")
     circuit = QuantumCircuit(1)

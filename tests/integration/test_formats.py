@@ -1,12 +1,18 @@
 """Circuits in every format and however they are sent, over the service as it runs."""
 
+import base64
 import io
+import json
+import random
 import re
+from pathlib import Path
 
 import httpx
+import pyqir
 import pytest
 from circuits import BELL2, BELL3
 from harness import Service
+from qir import number, program, qis, result, rt
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy
 from uws import wait
 
@@ -60,6 +66,64 @@ def test_qpy_runs_and_comes_back_byte_for_byte(http: httpx.Client, way: str) -> 
     page = http.get(job, headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert "<svg" in page.text
+
+
+QIR_TEXT = program(
+    qis("x__body", number(1)),
+    *(qis("mz__body", number(at), number(bit)) for bit, at in enumerate([1, 0, 1])),
+    rt("array", "i64 2", "ptr @0"),
+    *(result(bit) for bit in (0, 1)),
+    rt("array", "i64 1", "ptr @1"),
+    result(2),
+    labels=("a", "b"),
+)
+QIR = pyqir.Module.from_ir(pyqir.Context(), QIR_TEXT).bitcode
+_WRITTEN = json.loads((Path(__file__).parents[1] / "qir_circuits.json").read_text())
+BITCODE = base64.b64decode(_WRITTEN["programs"]["qiskit-qir"]["base64"])
+DEADLY = [2179, 3442, 13009, 12837, 13094, 14990]
+"""Bits of which LLVM 20 dies where they are wrong."""
+FLIPS = [[bit] for bit in DEADLY] + [
+    [random.Random(seed).randrange(32, len(BITCODE) * 8) for _ in range(1 + seed % 7)]
+    for seed in range(20)
+]
+
+
+def test_qir_runs_and_comes_back_byte_for_byte(service: Service, http: httpx.Client) -> None:
+    fields = {"SHOTS": "20", "PHASE": "RUN"}
+    answers = [
+        http.post("/jobs", data=fields, files={"CIRCUIT": ("c.bc", QIR)}),
+        http.post("/jobs", json=fields | {"CIRCUIT": [as_text(QIR)], "LANG": "qir"}),
+        http.post("/jobs", data=fields | {"CIRCUIT": QIR_TEXT}),
+    ]
+    for sent, answer in zip((QIR, QIR, QIR_TEXT.encode()), answers, strict=True):
+        assert answer.status_code == 303, answer.text
+        job = answer.headers["location"]
+        assert http.get(f"{job}/parameters/CIRCUIT").content == sent
+        wait(http, job)
+        told = http.get(job, headers={"Accept": "application/json"}).json()
+        assert told["phase"] == "COMPLETED", told
+        counts = http.get(f"{job}/results/counts").json()["circuits"][0]
+        assert counts["counts"] == {"1 10": 20}
+        assert [(item["name"], item["qubits"]) for item in counts["registers"]] == [
+            ("a", [0, 1]),
+            ("b", [1]),
+        ]
+        assert "<svg" in http.get(job, headers={"Accept": "text/html"}).text
+    with Client(service.url) as client:
+        assert client.submit(QIR, shots=20).wait().counts() == {"1 10": 20}
+
+
+def test_bitcode_that_breaks_its_reader_down_is_a_refused_circuit(http: httpx.Client) -> None:
+    for flips in FLIPS:
+        data = bytearray(BITCODE)
+        for bit in flips:
+            data[bit // 8] ^= 1 << bit % 8
+        answer = http.post("/jobs", files={"CIRCUIT": ("c.bc", bytes(data))})
+        # Some wrong bits are in what nobody reads.
+        assert answer.status_code in (303, 403), (flips, answer.text)
+        assert answer.text.count("\n") <= 1
+        assert len(answer.text) < 600
+    assert http.post("/jobs", files={"CIRCUIT": ("c.bc", BITCODE)}).status_code == 303
 
 
 _TEXTS = {

@@ -38,6 +38,10 @@ def test_results_are_had_in_the_format_that_is_wanted(
         assert len(table.array) == 40
         bits = np.load(io.BytesIO(job.result("memory", "npz")))["circuit-0"]
         assert {f"{int(row[0]):02b}" for row in bits} == set(counts[0])
+        parquet = pytest.importorskip("pyarrow.parquet")
+        columns = parquet.read_table(io.BytesIO(job.result("counts", "parquet"))).to_pydict()
+        names = ("circuit", "outcome", "count")
+        assert set(zip(*(columns[name] for name in names), strict=True)) == wanted
         with pytest.raises(Refused, match="RESPONSEFORMAT of the result 'counts' must be one of"):
             job.result("counts", "npz")
     file = tmp_path / "counts.csv"

@@ -51,7 +51,7 @@ def _submit(client: Client, file: Path, parameters: dict[str, Any]) -> None:
     try:
         job = client.submit(circuit, **parameters)
     except UnicodeDecodeError as error:
-        stop(f"{file} is neither UTF-8 text nor QPY: byte {error.start} is not")
+        stop(f"{file} is neither UTF-8 text, QPY nor QIR: byte {error.start} is not")
     _show(job)
 
 

@@ -111,7 +111,7 @@ class Client(Closing):
         Raises
         ------
         UnicodeDecodeError
-            Bytes are neither UTF-8 text nor QPY.
+            Bytes are neither UTF-8 text, QPY nor QIR's bitcode.
         Refused
             The service refused the job: there is none.
         Unreachable

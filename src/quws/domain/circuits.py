@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from quws.domain.payloads import BINARY_TEXT, PUBS_TEXT, longest_text
+from quws.domain.payloads import BINARY_TEXT, BINARY_TYPE, PUBS_TEXT, longest_text
 
 MOST_NOTES = 50
 """How many notes the timeline of a job gets on how its circuits were read and compiled."""
@@ -29,6 +29,8 @@ class Language(StrEnum):
     """The circuits that IQM's clients send, each an object of JSON."""
     CIRQ_JSON = "CIRQ-JSON"
     """Circuits as ``cirq.to_json`` writes them."""
+    QIR = "QIR"
+    """QIR's base profile, as LLVM's text or its bitcode; the latter travels as QPY does."""
     PUBS = "PUBS"
     """What clients of Qiskit's primitives send: all circuits of a job in one text."""
 
@@ -36,6 +38,26 @@ class Language(StrEnum):
     def grammar(self) -> Language:
         """What its text looks like, however that is read."""
         return Language.OPENQASM_3 if self is Language.OPENQASM_3_QISKIT else self
+
+
+_ENDINGS = {
+    Language.QPY: "qpy",
+    Language.STIM: "stim",
+    Language.IQM_JSON: "json",
+    Language.CIRQ_JSON: "json",
+    Language.PUBS: "json",
+}
+
+
+def ending(language: Language | None, mime_type: str) -> str:
+    """Return how the name of a file with a circuit ends; ``mime_type`` is what it was sent as."""
+    binary = mime_type == BINARY_TYPE
+    if language is None:
+        # Texts are sent as bytes, too, but most are short, and not asked about here.
+        return "qpy" if binary else "qasm"
+    if language is Language.QIR:
+        return "bc" if binary else "ll"
+    return _ENDINGS.get(language, "qasm")
 
 
 OPENQASM = (Language.OPENQASM_2, Language.OPENQASM_3)
@@ -57,6 +79,7 @@ class CircuitLimits(BaseModel):
     bytes_stim: int = 2 * 1024 * 1024
     bytes_iqm_json: int = 4 * 1024 * 1024
     bytes_cirq_json: int = 4 * 1024 * 1024
+    bytes_qir: int = 8 * 1024 * 1024
     bytes_pubs: int = 16 * 1024 * 1024
     tokens_openqasm3: int = 250_000
     """Its reference parser takes about 0.1 ms for each."""
@@ -70,7 +93,7 @@ class CircuitLimits(BaseModel):
     def characters(self, text: str) -> int:
         """Return the most characters that a circuit may have which travels as such a text."""
         if text.startswith(BINARY_TEXT):
-            return longest_text(self.bytes_qpy)
+            return longest_text(max(self.bytes_qpy, self.bytes_qir))
         if text.startswith(PUBS_TEXT):
             return self.bytes_pubs
         return max(
@@ -79,6 +102,7 @@ class CircuitLimits(BaseModel):
             self.bytes_stim,
             self.bytes_iqm_json,
             self.bytes_cirq_json,
+            self.bytes_qir,
         )
 
 

@@ -21,7 +21,10 @@ _HEAD = re.compile(
     r"\{'descr': '(?P<dtype>[<>|=]?[a-zA-Z][0-9]{1,2})', 'fortran_order': (?P<fortran>True|False),"
     r" 'shape': \((?P<shape>[0-9, ]*)\), ?\}\s*"
 )
-_MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32
+"""Axes of an array, as NumPy has them."""
+_PIECE = 4096
+"""Characters of base64 that are read at a time: a multiple of four."""
 
 
 class Unpackable(ValueError):
@@ -82,6 +85,30 @@ def unpack(text: Any, most: int) -> bytes:
     return found
 
 
+def beginning(text: Any, most: int) -> bytes:
+    """Return the first bytes of what was packed, without looking at the others.
+
+    Raises
+    ------
+    Unpackable
+
+    """
+    if not isinstance(text, str):
+        raise Unpackable("must be text in base64")
+    unpacking = zlib.decompressobj()
+    found, left = b"", b""
+    for at in range(0, len(text), _PIECE):
+        try:
+            left += _bytes_of(text[at : at + _PIECE])
+            found += unpacking.decompress(left, most - len(found))
+        except zlib.error:
+            raise Unpackable("is not compressed by zlib") from None
+        left = unpacking.unconsumed_tail
+        if len(found) == most or unpacking.eof:
+            break
+    return found
+
+
 def head_of(text: Any) -> ArrayHead:
     """Read the head of a packed array, and no more of it.
 
@@ -91,23 +118,6 @@ def head_of(text: Any) -> ArrayHead:
 
     """
     return read_head(beginning(text, _LONGEST_HEAD))
-
-
-def beginning(text: Any, most: int) -> bytes:
-    """Return the first bytes of what was packed, as many as there are or so many.
-
-    Raises
-    ------
-    Unpackable
-
-    """
-    if not isinstance(text, str):
-        raise Unpackable("must be text in base64")
-    packed = _bytes_of(text[: 4 * most])
-    try:
-        return zlib.decompressobj().decompress(packed, most)
-    except zlib.error:
-        raise Unpackable("is not compressed by zlib") from None
 
 
 def read_head(data: bytes) -> ArrayHead:
@@ -128,7 +138,7 @@ def read_head(data: bytes) -> ArrayHead:
     if found is None:
         raise Unpackable("is no array of numbers")
     shape = tuple(int(part) for part in found["shape"].split(",") if part.strip())
-    if len(shape) > _MOST_DIMENSIONS or any(size > 2**31 for size in shape):
+    if len(shape) > MOST_DIMENSIONS or any(size > 2**31 for size in shape):
         raise Unpackable("has an impossible shape")
     return ArrayHead(found["dtype"], found["fortran"] == "True", shape, end)
 

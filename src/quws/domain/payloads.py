@@ -11,8 +11,14 @@ import base64
 import binascii
 import re
 
-BINARY = b"QISKIT"
-"""How the only format begins whose circuits are no text, QPY."""
+QPY = b"QISKIT"
+"""How Qiskit's binary format begins."""
+BITCODE = b"BC\xc0\xde"
+"""How LLVM's bitcode begins, in which QIR comes where it is no text."""
+WRAPPED_BITCODE = b"\xde\xc0\x17\x0b"
+"""How bitcode begins that is in a wrapper, as some compilers for Darwin write it."""
+BINARY_FORMATS = "QPY, which begins with 'QISKIT', or QIR's bitcode, which begins with 'BC'"
+"""The formats whose circuits are no text, in the words of a sentence."""
 BINARY_TEXT = "data:"
 """How the text begins that a binary circuit travels as; no other circuit begins so."""
 PUBS_TEXT = '{"pubs":'
@@ -35,7 +41,21 @@ def longest_text(size: int) -> int:
 
 def is_binary(value: bytes) -> bool:
     """Whether a circuit is in a format that is no text."""
-    return value.startswith(BINARY)
+    return value.startswith((QPY, BITCODE, WRAPPED_BITCODE))
+
+
+def is_bitcode(value: bytes) -> bool:
+    """Whether a circuit is LLVM's bitcode."""
+    return value.startswith((BITCODE, WRAPPED_BITCODE))
+
+
+def beginning(text: str) -> bytes:
+    """Return the first bytes of what a ``data:`` URL stands for, as many as tell its format."""
+    _, comma, content = text[:_LONGEST_HEAD].partition(",")
+    try:
+        return base64.b64decode(content[:8]) if comma else b""
+    except binascii.Error:
+        return b""
 
 
 def as_text(value: bytes) -> str:

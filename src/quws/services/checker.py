@@ -329,7 +329,8 @@ class CircuitChecker:
                 _log.warning("check died", status=lost.status)
                 if lost.status not in _KILLED:
                     raise InvalidCircuit(
-                        "CIRCUIT cannot be read within the limits of time and memory for a check"
+                        "reading CIRCUIT broke its reader down: it is damaged, or takes more memory"
+                        " than a check may"
                     ) from lost
                 # From outside, and so perhaps not by this circuit's fault.
                 if last:
@@ -352,7 +353,10 @@ class CircuitChecker:
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
-    for text in circuits:
+    for index, text in enumerate(circuits):
+        if not text or text.isspace():
+            place = f"circuit {index}: " if len(circuits) > 1 else ""
+            raise InvalidCircuit(f"{place}the text is empty", circuit=index)
         longest = limits.characters(text)
         if len(text) > longest:
             raise TooLarge(

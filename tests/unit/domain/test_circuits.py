@@ -12,6 +12,7 @@ def test_the_languages_by_the_names_that_lang_takes() -> None:
         "STIM",
         "IQM-JSON",
         "CIRQ-JSON",
+        "QIR",
         "PUBS",
     ]
     assert {language for language in Language if language.grammar is not language} == {
@@ -30,6 +31,7 @@ def test_the_limits_that_the_documentation_promises() -> None:
         "bytes_stim": 2_097_152,
         "bytes_iqm_json": 4_194_304,
         "bytes_cirq_json": 4_194_304,
+        "bytes_qir": 8_388_608,
         "bytes_pubs": 16_777_216,
         "tokens_openqasm3": 250_000,
         "token_length": 1024,

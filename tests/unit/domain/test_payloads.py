@@ -79,7 +79,7 @@ def test_what_is_kept_are_the_bytes_with_their_type() -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (b"OPENQASM \xff", "or QPY, which begins with 'QISKIT'; byte 9 is no UTF-8"),
+        (b"OPENQASM \xff", "QIR's bitcode, which begins with 'BC'; byte 9 is no UTF-8"),
         (b"data:;base64,!", "CIRCUIT is a data: URL whose base64 is broken"),
         (b"data:what", "CIRCUIT begins with 'data:' and must then read"),
         (b"qreg\0", "CIRCUIT must be text without NUL"),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import exact
 import pytest
+from qir import number, program, qis, result, rt
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy
 from runner_bench import Line, a_line, work
 
@@ -119,6 +120,20 @@ def _stim() -> str:
     return "\n".join([*lines, *(f"M {' '.join(map(str, each))}" for each in MEASURED.values())])
 
 
+def _qir() -> str:
+    angles = {"y": math.pi / 2, "-y": -math.pi / 2}
+    lines = []
+    for name, on in GATES:
+        angle = [f"double {angles[name]!r}"] if name in angles else []
+        lines.append(qis("ry__body" if angle else f"{name}__body", *angle, *map(number, on)))
+    bits = [at for qubits in MEASURED.values() for at in qubits]
+    lines += [qis("mz__body", number(at), number(place)) for place, at in enumerate(bits)]
+    # What is recorded first stands leftmost.
+    lines += [rt("array", "i64 2", "ptr @0"), result(1), result(0)]
+    lines += [rt("array", "i64 1", "ptr @1"), result(2)]
+    return program(*lines, labels=tuple(MEASURED))
+
+
 CIRCUITS = {
     Language.OPENQASM_2: _openqasm(
         'OPENQASM 2.0; include "qelib1.inc";',
@@ -134,6 +149,7 @@ CIRCUITS = {
     Language.IQM_JSON: _iqm(),
     Language.CIRQ_JSON: _cirq(),
     Language.STIM: _stim(),
+    Language.QIR: _qir(),
 }
 
 

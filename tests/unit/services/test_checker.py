@@ -43,6 +43,7 @@ LIMITS = CircuitLimits(
     bytes_stim=40,
     bytes_iqm_json=40,
     bytes_cirq_json=40,
+    bytes_qir=40,
 )
 DRAWING = Drawing(qubits=["q"], registers=[], columns=0, operations=[])
 
@@ -203,11 +204,25 @@ async def test_what_is_longer_than_any_language_allows_reaches_no_child(
     await checker.check(ANNA, ["x" * 100], None, LIMITS)
 
 
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [([""], "the text is empty"), (["x", " \n"], "circuit 1: the text is empty")],
+)
+async def test_a_text_that_is_empty_reaches_no_child(
+    checker_with: With, texts: list[str], sentence: str
+) -> None:
+    checker, children = checker_with()
+    with pytest.raises(InvalidCircuit) as caught:
+        await checker.check(ANNA, texts, None, LIMITS)
+    assert (caught.value.sentence, caught.value.circuit) == (sentence, len(texts) - 1)
+    assert not children.asked
+
+
 async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> None:
     checker, children = checker_with(
         ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=BatchFacts.of([FACTS]))
     )
-    with pytest.raises(InvalidCircuit, match="within the limits of time and memory for a check"):
+    with pytest.raises(InvalidCircuit, match="broke its reader down"):
         await checker.check(ANNA, [CIRCUIT], None, LIMITS)
     assert len(children.asked) == 1
     assert (children.out, children.retired) == (0, 1)

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 
-from quws.domain.circuits import Language
+from quws.domain.circuits import Language, ending
 from quws.domain.job import Parameter
 from quws.domain.kinds import JobKind
 from quws.domain.parameters.shipped import SPECIFICATIONS
@@ -14,13 +14,6 @@ from quws.domain.parameters.specification import Kind
 from quws.domain.payloads import BINARY_TYPE
 
 _FILE = "circuit{}.{}"
-_ENDINGS = {
-    Language.STIM: "stim",
-    Language.IQM_JSON: "json",
-    Language.CIRQ_JSON: "json",
-    Language.PUBS: "json",
-}
-"""Of files of text; those in other languages end with ``qasm``."""
 _TABLE = "bindings.csv"
 _RESULT = {
     JobKind.SAMPLE: "counts()",
@@ -108,9 +101,8 @@ def python(
 
 
 def _file(item: Parameter, number: int | str, languages: Sequence[Language]) -> str:
-    if item.mime_type == BINARY_TYPE:
-        return _FILE.format(number, "qpy")
-    return _FILE.format(number, _ENDINGS.get(languages[0], "qasm") if languages else "qasm")
+    language = languages[0] if languages else None
+    return _FILE.format(number, ending(language, item.mime_type))
 
 
 def _is_short(item: Parameter) -> bool:

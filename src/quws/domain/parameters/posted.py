@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.specification import Specification, Specifications
-from quws.domain.payloads import BINARY_TYPE, NoPayload, as_text, is_binary, read_url
+from quws.domain.payloads import (
+    BINARY_FORMATS,
+    BINARY_TYPE,
+    NoPayload,
+    as_text,
+    is_binary,
+    read_url,
+)
 
 MOST_OF_NO_EFFECT = 4096
 """The most bytes of a value that clients of other protocols send, and that nobody reads."""
@@ -65,8 +72,8 @@ def read_value(item: Posted, specification: Specification) -> str:
             item.value.decode("utf-8")
         except UnicodeDecodeError as error:
             raise InvalidParameter(
-                f"{specification.name} must be UTF-8 text, or QPY, which begins with 'QISKIT'; byte"
-                f" {error.start} is no UTF-8",
+                f"{specification.name} must be UTF-8 text, or {BINARY_FORMATS}; byte {error.start}"
+                " is no UTF-8",
                 parameter=specification.name,
             ) from None
     return text_of(item)

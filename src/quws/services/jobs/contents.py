@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from quws.domain.circuits import Language
+from quws.domain.circuits import Language, ending
 from quws.domain.job import Job, Parameter, Result, TimelineEntry
 from quws.domain.parameters.shipped import SPECIFICATIONS
 from quws.domain.times import format_instant
@@ -18,13 +18,6 @@ _VERSION = 1
 _PRIVATE = frozenset({"WEBHOOK"})
 """Parameters that are nothing to whom a bundle is given."""
 
-_ENDINGS = {
-    Language.QPY: "qpy",
-    Language.STIM: "stim",
-    Language.IQM_JSON: "json",
-    Language.CIRQ_JSON: "json",
-    Language.PUBS: "json",
-}
 _ENDINGS_OF_TYPES = {
     "application/json": "json",
     "application/x-votable+xml": "vot",
@@ -64,11 +57,12 @@ def files_of(job: Job) -> list[JobFile]:
 
 def _parameters(job: Job) -> Iterator[JobFile]:
     circuits = SPECIFICATIONS["CIRCUIT"].names
-    ending = _ENDINGS.get(job.spec.language or Language.OPENQASM_3, "qasm")
+    language = job.spec.language or Language.OPENQASM_3
     seen = 0
     for place, item in enumerate(job.parameters):
         if item.name in circuits:
-            path = "circuits.json" if item.count > 1 else f"circuits/{seen}.{ending}"
+            name = f"circuits/{seen}.{ending(language, item.mime_type)}"
+            path = "circuits.json" if item.count > 1 else name
             seen += 1
             yield JobFile(path, item)
         elif item.by_reference and item.name not in _PRIVATE:

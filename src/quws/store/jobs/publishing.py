@@ -12,6 +12,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Text,
+    and_,
     bindparam,
     case,
     func,
@@ -281,7 +282,12 @@ class JobPublishing:
 
 
 def _learning(database: Database) -> Statement:
-    """Return the statement that adds the time of a job to the mean of so much work."""
+    """Return the statement that adds the time of a job to the mean of so much work.
+
+    One that took many times as long waited for something else, as the first of a process does whose
+    target is not ready: it counts for no more than some times the mean. And a mean of few that the
+    next one needs a small part of was spoiled so.
+    """
     c = t.run_times.c
     row = database.insert(t.run_times).values(
         target=bindparam("its_target", type_=Text()),
@@ -290,13 +296,16 @@ def _learning(database: Database) -> Statement:
         seconds=bindparam("took", type_=Float()),
         judged=bindparam("verdict", type_=Text()),
     )
+    took = row.excluded.seconds
+    counted = case((took > quotes.OUTLIER * c.seconds, quotes.OUTLIER * c.seconds), else_=took)
+    spoiled = and_(c.count < quotes.FEW, took * quotes.OUTLIER < c.seconds)
     weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
     return Statement(
         row.on_conflict_do_update(
             index_elements=["target", "size"],
             set_={
                 "count": c.count + 1,
-                "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
+                "seconds": case((spoiled, took), else_=c.seconds + (counted - c.seconds) / weight),
                 "judged": database.last(c.judged + row.excluded.judged, KEPT),
             },
         )

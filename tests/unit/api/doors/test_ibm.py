@@ -164,7 +164,9 @@ def test_a_token_is_what_the_clients_decode() -> None:
     assert (found["iat"], found["exp"]) == (now.timestamp(), told["expiration"])
     assert authorization(f"Bearer {told['access_token']}") == "Bearer quws_secret"
     assert authorization("apikey quws_secret") == "Bearer quws_secret"
-    for other in ("Bearer quws_secret", "Basic YTpi", "Bearer e30.W10.x", "Bearer a.ÿ.c", "x"):
+    odd = base64.urlsafe_b64encode(b'{"quws": "\\ud800"}').decode()
+    plain = ("Bearer quws_secret", "Basic YTpi", "Bearer e30.W10.x", "Bearer a.ÿ.c", "x")
+    for other in (*plain, f"Bearer a.{odd}.c"):
         assert authorization(other) == other
 
 
@@ -216,6 +218,7 @@ DEVICE = DESCRIPTION.model_copy(
         "qubits": 3,
         "coupling": [(0, 1), (2, 1)],
         "native_gates": ["r", "cz"],
+        "time_unit": 5e-10,
         "features": [Feature.MEMORY, Feature.RESET],
     }
 )
@@ -271,9 +274,11 @@ async def test_gates_without_parameters_are_enough(http: httpx.AsyncClient, star
     assert gates["cz"]["coupling_map"] == found["coupling_map"]
     assert gates["sx"]["coupling_map"] == [[0], [1], [2]]
     assert found["supported_instructions"][-2:] == ["measure", "reset"]
+    assert found["dt"] == pytest.approx(0.5)
     assert (found["simulator"], found["n_qubits"], found["max_experiments"]) == (False, 3, 3)
     plain = json_of(await http.get(f"{PREFIX}/backends/simulator/configuration"))
     assert (plain["simulator"], plain["coupling_map"]) == (True, None)
+    assert "dt" not in plain
     assert {"rz", "sx", "cx", "rzz"} <= set(plain["basis_gates"])
     assert error_of(await http.get(f"{PREFIX}/backends/x/configuration"), 404)[0] == 1291
 
@@ -437,8 +442,10 @@ async def test_what_is_not_done_is_refused_in_words(
 async def test_what_is_refused_before_a_route_is_told_in_the_same_way(
     api: Api, http: httpx.AsyncClient
 ) -> None:
-    api.services.jobs.planner._checker.refuses = InvalidCircuit("the qubit is away")  # type: ignore[attr-defined]
-    assert error_of(await http.post(JOBS, json=wanted()), 400)[0] == 1295
+    refusal = InvalidCircuit("the qubit is away; or use KIND=estimate")
+    api.services.jobs.planner._checker.refuses = refusal  # type: ignore[attr-defined]
+    code, sentence = error_of(await http.post(JOBS, json=wanted()), 400)
+    assert (code, sentence) == (1295, "params: the qubit is away; or use the program estimator")
     assert error_of(await http.post(JOBS, content=b"{"), 400)[0] == 1296
     assert error_of(await http.get(f"{PREFIX}/nothing"), 404)[0] == 1291
     assert error_of(await http.put(JOBS), 405)[0] == 1290
@@ -570,11 +577,14 @@ async def test_jobs_are_listed_by_state_and_time(http: httpx.AsyncClient) -> Non
     assert second in [item["id"] for item in raw["jobs"]]
     later = (created + timedelta(milliseconds=1)).isoformat()
     assert await listed(http, created_after=later) == ([], 0)
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
+    assert second in (await listed(http, created_after=first, created_before=last))[0]
     for query, sentence in (
         ({"limit": "-1"}, "limit must be a whole number, 1 or more, of at most 18 digits"),
         ({"offset": "9" * 19}, "offset must be a whole number, 0 or more, of at most 18 digits"),
         ({"pending": "maybe"}, "pending must be"),
         ({"created_after": "x"}, "created_after"),
+        *(({name: "a\0"}, name) for name in ("tags", "backend", "session_id", "program")),
     ):
         number, told = error_of(await http.get(JOBS, params=query), 400)
         assert number == 1297 and sentence in told

@@ -82,6 +82,40 @@ def test_precision_is_that_of_the_pub_or_of_the_request_or_of_the_options() -> N
     assert not made.notes
 
 
+def test_shots_of_an_estimator_are_those_of_each_basis() -> None:
+    """They count for more than its default precision, and for less than one that is asked for."""
+    circuit = in_qpy(QuantumCircuit(1))
+    given = {"default_shots": 400, "default_precision": 0.2}
+    found = read(text_of(estimator([circuit, ["Z", "X"]], [circuit, "Z", [], 0.1], options=given)))
+    assert [item.shots for item in found.pubs] == [400, 101]
+    assert [item.precision for item in asked_again(found)] == [0.05, 0.1]
+    asked = read(text_of(estimator(options=given, precision=0.1)))
+    assert [item.shots for item in asked.pubs] == [101]
+    told = refusal(estimator, options={"default_shots": 10**9})
+    assert told == ("params.pubs.0 asks for 1000000000 shots, and simulator runs at most 1000000")
+
+
+def test_shots_of_what_is_randomized_are_those_of_all_its_circuits() -> None:
+    twirling = {"enable_gates": True, "num_randomizations": 30, "shots_per_randomization": 100}
+    made = sampler([BELL], [BELL, [], 7], options={"twirling": twirling, "default_shots": 10})
+    assert [item.shots for item in read(text_of(made)).pubs] == [3000, 7]
+    assert made.notes == [
+        "options.twirling.enable_gates has no effect: gates and measurements are run as they are"
+    ]
+    for other in ({"enable_gates": False}, {"num_randomizations": "auto"}):
+        made = sampler(options={"twirling": twirling | other, "default_shots": 10})
+        assert [item.shots for item in read(text_of(made)).pubs] == [10]
+        assert "options.twirling.shots_per_randomization has no effect" in " ".join(made.notes)
+
+
+def test_metadata_that_will_not_be_told_again_are_said() -> None:
+    long = QuantumCircuit(1, 1, metadata={"a": "x" * 70_000})
+    assert sampler([BELL], [in_qpy(long)]).notes == [
+        "the metadata of the circuit of params.pubs.1 have more than 65536 bytes, and are not told"
+        " again"
+    ]
+
+
 def test_what_else_stands_beside_the_pubs_makes_no_difference() -> None:
     made = sampler(precision=0.1, something={"new": 1}, nothing=None)
     assert made.notes == ["precision has no effect", "something has no effect"]
@@ -135,12 +169,15 @@ def test_exact_letters_are_sums_of_paulis() -> None:
         ((3, 1), (3, 5)),
         ((2, 1, 4), (3, 1)),
         ((1,), (1, 1)),
+        ((0, 3), (2, 1, 1)),
+        ((10**9, 0), ()),
     ],
 )
 def test_shapes_are_broadcast_as_numpy_does(
     values: tuple[int, ...], observables: tuple[int, ...]
 ) -> None:
     found = Broadcast.of(values, observables, "here")
+    # What has a size of 0 has no items, however large it is said to be elsewhere.
     one = np.arange(np.prod(values, dtype=int)).reshape(values)
     other = np.arange(np.prod(observables, dtype=int)).reshape(observables)
     a, b = np.broadcast_arrays(one, other)
@@ -167,12 +204,27 @@ def test_shapes_are_broadcast_as_numpy_does(
         ({"Z": {"__type__": "complex", "__value__": [1, 2]}}, "real numbers"),
         ({"Z": 1e200}, "coefficients from -1e100 to 1e100"),
         ({"0" * 10: 1.0}, "more than 1000 terms in '0000000000'"),
+        ({"Z": 10**400}, "real numbers as its coefficients"),
+        ({"Z": {"__type__": "complex", "__value__": [10**400, 0]}}, "real numbers"),
+        ({"Z": float("nan")}, "coefficients from -1e100 to 1e100"),
+        # Before 2 ** 100,000 terms are counted, or terms as long are written out.
+        ("0" * 100_000, "have a Pauli string of 100000 letters, and there are 4096 qubits"),
     ],
 )
 def test_what_is_no_observable_is_refused(observables: Any, sentence: str) -> None:
     told = refusal(estimator, [in_qpy(QuantumCircuit(1)), observables])
     assert told.startswith("params.pubs.0: its observables ")
     assert sentence in told
+
+
+def test_all_observables_of_a_pub_have_so_many_terms_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quws.api.doors.ibm.observables._MOST_WRITTEN", 16)
+    one = {"00": 1.0}
+    assert len(read_array([one] * 9 + [{"00": 2.0}, {"00": 3.0}, {"11": 1.0}], "it").items) == 12
+    told = refusal(read_array, [{"00": float(at)} for at in range(1, 6)], "it")
+    assert told == "it: its observables may have at most 16 terms in all"
 
 
 def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
@@ -192,6 +244,7 @@ def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
         ({"pubs": [[BELL, in_numpy(np.empty((10_001, 0)))]]}, "takes at most 10000"),
         ({"pubs": [[BELL, "text"]]}, "params.pubs.0 must have its values in a list or an array"),
         ({"pubs": [[BELL, {"a": [1], "b": [1, 2]}]]}, "arrays of one shape"),
+        ({"pubs": [[BELL, {"data": "", "shape": [2**30] * 33, "dtype": "f64"}]]}, "1 to 32 of"),
         ({"version": 1}, "params.version must be 2"),
         ({"support_qiskit": False}, "params.support_qiskit must be true"),
         ({"options": 7}, "params.options must be an object"),
@@ -210,6 +263,16 @@ def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
         (
             {"options": {"simulator": {"noise_model": {"__type__": "NoiseModel"}}}},
             "params.options.simulator.noise_model is not taken",
+        ),
+        ({"resilience_level": 1}, "params.resilience_level is of the estimator: a sampler gives"),
+        ({"options": {"resilience_level": 2}}, "params.options.resilience_level is of the"),
+        (
+            {"options": {"resilience": {"zne": {"noise_factors": [1, 2]}}}},
+            "params.options.resilience.zne.noise_factors is of the estimator",
+        ),
+        (
+            {"options": {"twirling": {"enable_measure": 1, "num_randomizations": 0}}},
+            "params.options.twirling.num_randomizations must be a whole number",
         ),
         (
             {"options": {"simulator": {"seed_simulator": -1}}},
@@ -232,6 +295,8 @@ def test_what_would_give_other_numbers_is_refused_by_name(
         (["Z"], {"options": {"default_precision": 0}}, "params.options.default_precision must be"),
         (["Z"], {"precision": "x"}, "params.precision must be a standard error above 0"),
         (["Z"], {"resilience_level": 3}, "params.resilience_level must be 0, 1 or 2"),
+        (["Z"], {"resilience_level": [1]}, "params.resilience_level must be 0, 1 or 2"),
+        (["Z", in_numpy(np.empty((0, 2**20, 1)))], {}, "params.pubs have no values"),
         (
             [["Z", "X", "Y"], [[0.1], [0.2]]],
             {},
@@ -257,6 +322,11 @@ def test_what_makes_no_difference_is_told() -> None:
             "dynamical_decoupling": {"enable": True, "sequence_type": "XX"},
             "twirling": {"enable_gates": False, "strategy": "auto"},
             "execution": {"rep_delay": 1e-4, "meas_type": "classified", "init_qubits": True},
+            "simulator": {"basis_gates": ["cx"], "coupling_map": [[0, 1]]},
+            "resilience_level": 0,
+            "resilience": {"measure_mitigation": False},
+            "seed_estimator": 7,
+            "default_precision": 0.1,
             "experimental": {},
             "something": {"new": 1},
         }
@@ -266,6 +336,10 @@ def test_what_makes_no_difference_is_told() -> None:
         "options.dynamical_decoupling.sequence_type has no effect: no pulses are put between the"
         " gates",
         "options.execution.rep_delay has no effect: the target has one rate of its own",
+        "options.simulator.basis_gates has no effect",
+        "options.simulator.coupling_map has no effect",
+        "options.seed_estimator has no effect",
+        "options.default_precision has no effect",
         "options.something.new has no effect",
     ]
     many = sampler(options={"more": {str(place): 1 for place in range(100)}})
@@ -311,6 +385,19 @@ def test_a_target_with_features_of_its_own_is_asked_for_them() -> None:
             " randomized here, so turn twirling off",
         ),
         (
+            {
+                "quantum_program": {
+                    "items": [{"item_type": "samplex"}],
+                    "semantic_role": "estimator_v2",
+                }
+            },
+            "circuits are not randomized here, so use the program estimator",
+        ),
+        (
+            {"quantum_program": {"items": [{"item_type": "circuit", "shape": [2]}]}},
+            "quantum_program.items.0.shape must be left out, or be that of its arguments, []",
+        ),
+        (
             {"quantum_program": {"meas_level": "kerneled"}},
             "params.quantum_program.meas_level must be 'classified', not 'kerneled'",
         ),
@@ -328,3 +415,16 @@ def test_a_target_with_features_of_its_own_is_asked_for_them() -> None:
 )
 def test_the_executor_runs_circuits_alone(given: dict[str, Any], sentence: str) -> None:
     assert sentence in refusal(made_of, "executor", SENT["executor"] | given, TARGET)
+
+
+def test_how_an_executor_divides_its_work_makes_no_difference() -> None:
+    program = SENT["executor"]["quantum_program"]
+    items = [item | {"chunk_size": 2} for item in program["items"]]
+    options = {"init_qubits": True, "rep_delay": None, "scheduler_timing": True}
+    params = {"quantum_program": program | {"items": items}, "options": options}
+    made = made_of("executor", SENT["executor"] | params, TARGET)
+    assert made.notes == [
+        "quantum_program.items.0.chunk_size has no effect",
+        "quantum_program.items.1.chunk_size has no effect",
+        "options.scheduler_timing has no effect",
+    ]

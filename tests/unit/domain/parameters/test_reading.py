@@ -415,7 +415,7 @@ BAD = [
     *(("SHOTS", text) for text in ("", "-1", "1.0", "1e3", "many", "2147483648", "\u0661\u0660")),
     *(("SEED", text) for text in ("", "-1", "0.5", "x", "9223372036854775808", "1" * 21)),
     *(("MEMORY", text) for text in ("", "yes", "no", "2", "truth", "None")),
-    *(("LANG", text) for text in ("OPENQASM-4", "OPENQASM", "QIR", "C++", "OPENQASM 2")),
+    *(("LANG", text) for text in ("OPENQASM-4", "OPENQASM", "QIR-2", "C++", "OPENQASM 2")),
     *(("RESPONSEFORMAT", text) for text in ("xlsx", "text/plain", "votable,json")),
     *(("TAG", text) for text in ("", "x" * 201, "a\x00", "\uffff")),
     *(

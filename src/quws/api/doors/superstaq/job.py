@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import encodebytes
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from quws.domain.job import Job
 from quws.domain.kinds import JobKind
 from quws.domain.payloads import as_bytes
 from quws.domain.phases import FINAL, Phase
-from quws.domain.targets import MOST_CIRCUITS
+from quws.domain.targets import MOST_CIRCUITS, Feature
 from quws.domain.times import format_instant
 from quws.services.jobs.circuits import CircuitPage
 from quws.services.jobs.outcomes import outcomes_of
@@ -37,6 +37,10 @@ STATUS = {
     Phase.ABORTED: "cancelled",
 }
 
+_NOT_COMPILED = {Phase.SUSPENDED: "awaiting_compile", Phase.EXECUTING: "compiling"}
+"""Where a target compiles: what a circuit was compiled to is known when it is done, and clients
+that ask for it wait for as long as it is said to be compiled.
+"""
 _ENDED = {
     CircuitStatus.COMPLETED: "completed",
     CircuitStatus.FAILED: "failed",
@@ -45,6 +49,8 @@ _ENDED = {
 }
 """Where circuits stand that have ended, whatever became of the others."""
 _OVER = frozenset(_ENDED.values())
+_MOST_REPEATED = 32 * 1024 * 1024
+"""Characters to which one text that is that of many circuits may add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,10 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
     kept, _ = said_of(job.spec.metadata)
     number = job.circuits
     compiles = job.spec.kind is JobKind.COMPILE
-    now = "compiling" if compiles and job.phase is Phase.EXECUTING else STATUS[job.phase]
+    report = await targets_of(request).get(job.target)
+    now = STATUS[job.phase]
+    if compiles or Feature.COMPILING in report.record.description.features:
+        now = _NOT_COMPILED.get(job.phase, now)
     why = None if job.error is None else job.error.message
     statuses = [now] * number
     messages: list[str | None] = [why] * number
@@ -126,10 +135,9 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
     if wanted is not None:
         there = [index for index in wanted if index < number]
         span = range(min(there, default=0), max(there, default=-1) + 1)
-    report = await targets_of(request).get(job.target)
     found = Found(
         job,
-        CircuitType(kept.get("circuit_type", CircuitType.QISKIT)),
+        _circuit_type(kept),
         target_name(report.record.description),
         statuses,
         messages,
@@ -140,8 +148,7 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
         [None] * number,
     )
     texts = await _texts(request, job, span)
-    written = await asyncio.to_thread(lambda: [_written(text) for text in texts])
-    found.inputs[span.start : span.stop] = written
+    found.inputs[span.start : span.stop] = await asyncio.to_thread(_all_written, texts)
     layouts = await _read_outcomes(request, found, texts, span)
     if job.phase not in FINAL:
         for index in span:
@@ -225,6 +232,27 @@ async def _read_outcomes(
         if job.phase in FINAL:
             raise
     return layouts
+
+
+def _circuit_type(kept: Mapping[str, Any]) -> CircuitType:
+    try:
+        return CircuitType(kept.get("circuit_type", CircuitType.QISKIT))
+    except ValueError:
+        # Whoever sends a job otherwise may write into its metadata what they like.
+        return CircuitType.QISKIT
+
+
+def _all_written(texts: list[str]) -> list[str]:
+    """Write circuits as they were sent.
+
+    Where all have one text, as those of a table of values, it is written once for each only where
+    that is little: clients of this door do not send such jobs.
+    """
+    if len(texts) <= 1 or texts[0] is not texts[-1]:
+        return [_written(text) for text in texts]
+    first = _written(texts[0])
+    again = first if len(first) * len(texts) <= _MOST_REPEATED else ""
+    return [first, *[again] * (len(texts) - 1)]
 
 
 def _written(text: str) -> str:
