@@ -493,8 +493,12 @@ def cluster(
     apis: int = 2,
     workers: int = 2,
     sweepers: int = 1,
+    target: str | None = None,
 ) -> Iterator[Service]:
-    """Run the spread-out form: several API and worker processes behind one port."""
+    """Run the spread-out form: several API and worker processes behind one port.
+
+    Workers are those of one target, the simulator where none is named.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     valkey = ValkeyServer(folder / "valkey")
     valkey.start()
@@ -518,7 +522,8 @@ def cluster(
             service.processes.append(Process(["api", "--port", str(port)], env, log))
         for number in range(workers):
             log = folder / f"worker{number}.log"
-            service.processes.append(Process(["worker"], env, log))
+            of = [] if target is None else ["--target", target]
+            service.processes.append(Process(["worker", *of], env, log))
         for number in range(sweepers):
             log = folder / f"sweeper{number}.log"
             service.processes.append(Process(["sweeper"], env, log))
