@@ -493,11 +493,11 @@ def cluster(
     apis: int = 2,
     workers: int = 2,
     sweepers: int = 1,
-    target: str | None = None,
+    others: Sequence[str] = (),
 ) -> Iterator[Service]:
     """Run the spread-out form: several API and worker processes behind one port.
 
-    Workers are those of one target, the simulator where none is named.
+    ``others`` are targets beside the usual one, which have a worker each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     valkey = ValkeyServer(folder / "valkey")
@@ -522,8 +522,10 @@ def cluster(
             service.processes.append(Process(["api", "--port", str(port)], env, log))
         for number in range(workers):
             log = folder / f"worker{number}.log"
-            of = [] if target is None else ["--target", target]
-            service.processes.append(Process(["worker", *of], env, log))
+            service.processes.append(Process(["worker"], env, log))
+        for target in others:
+            log = folder / f"worker-{target}.log"
+            service.processes.append(Process(["worker", "--target", target], env, log))
         for number in range(sweepers):
             log = folder / f"sweeper{number}.log"
             service.processes.append(Process(["sweeper"], env, log))

@@ -39,7 +39,7 @@ class Caught:
 
     def _catch(self, _c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         # What takes long on a busy machine is broken off, and done anew in a thread.
-        if "jobs" in statement and self.sent[-1:] != [(statement, parameters)]:
+        if self._about in statement and self.sent[-1:] != [(statement, parameters)]:
             self.sent.append((statement, parameters))
 
     def plan(self, url: str, only: Callable[[str], bool] = lambda _: True) -> str:

@@ -279,9 +279,24 @@ class Settings(BaseSettings):
         """
         path = self.resolved_targets()
         if path.exists() or self.targets is not None:
-            return read_targets(path)
+            configs = read_targets(path)
+            for config in configs:
+                self._check_sessions(path, config)
+            return configs
         options = {"qubits": self.simulator_qubits, "threads": self.simulator_threads}
         return [TargetConfig(name="simulator", adapter="simulator", options=options)]
+
+    def _check_sessions(self, path: Path, config: TargetConfig) -> None:
+        """Refuse what would be cut without a word: a target's table leaves out the longest."""
+        wanted = None if config.sessions is None else config.sessions.idle
+        most = self.policy.max_session_idle_seconds
+        if config.sessions is None or config.sessions.longest_idle is not None or wanted is None:
+            return
+        if wanted > most:
+            raise ConfigError(
+                f"{path}, table [{config.name}], key 'sessions': 'idle' must be at most the longest"
+                f" idle time, which is {most}, not {wanted}; 'longest_idle' sets another"
+            )
 
     def target_config(self, name: str) -> TargetConfig:
         """Find one target by its name.

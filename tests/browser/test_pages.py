@@ -105,6 +105,14 @@ def test_a_page_is_accessible(open_page: Open, service: Service, known: Known, n
     looked_at(page, name)
     headings = page.locator("h1").count()
     assert headings == 1
+    if name == "list":
+        for width in (375, 1100, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            cut = page.evaluate(
+                "(table => table.scrollWidth - table.clientWidth)"
+                "(document.querySelector('#rows .scroll'))"
+            )
+            assert cut == 0, f"the list is cut at a width of {width}"
 
 
 def test_a_refused_form_is_accessible(open_page: Open, service: Service) -> None:

@@ -83,16 +83,29 @@ def http(service: Service) -> Iterator[httpx.Client]:
         yield client
 
 
+CLOSED = {
+    "QUWS_AUTH": "users",
+    "QUWS_POLICY__MAX_QUEUED": "2",
+    "QUWS_SHORT_SLOTS": "1",
+}
+
+
 @pytest.fixture(scope="session")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that wants its users to sign in, runs two jobs of each, and lets short ones by."""
-    settings = {
-        "QUWS_AUTH": "users",
-        "QUWS_POLICY__MAX_QUEUED": "2",
-        "QUWS_SHORT_SLOTS": "1",
-    }
-    with embedded(tmp_path_factory.mktemp("closed"), settings) as service:
+    with embedded(tmp_path_factory.mktemp("closed"), CLOSED) as service:
         add_users(service, "alice", "bob", "ella", operator="root@lab")
+        yield service
+
+
+@pytest.fixture(scope="module")
+def closed_spread(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
+) -> Iterator[Service]:
+    """The like, in several processes behind one port."""
+    folder = tmp_path_factory.mktemp("closed_spread")
+    with cluster(folder, postgres.migrated(), CLOSED, workers=1) as service:
+        add_users(service, "bob", "ella", operator="root@lab")
         yield service
 
 

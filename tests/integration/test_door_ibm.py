@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from clients import python_with, walk
 from commands import quws
-from harness import Service, add_users, embedded
+from harness import Postgres, Service, add_users, cluster, embedded, until
 
 pytestmark = pytest.mark.real_clients
 
 older = pytest.mark.older_clients
 
 CURRENT, OLDEST = "0.51.0", "0.49.0"
+BASE = "/ibm/experimental/api/v1"
 ROOT = Path(__file__).parents[2]
 TARGETS = """
 [simulator]
@@ -32,8 +33,14 @@ sessions = { longest = 600 }
 """
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(
+    scope="module",
+    params=["cluster", pytest.param("embedded", marks=older)],
+    ids=["spread", "alone"],
+)
+def lab(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """A service with a simulator and a device, whose users sign in."""
     folder = tmp_path_factory.mktemp("lab")
     targets = folder.with_suffix(".toml")
@@ -43,15 +50,24 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "QUWS_TARGETS": str(targets),
         "QUWS_POLICY__MAX_MONTH_SECONDS": "1000000",
     }
-    with embedded(folder, settings) as service:
+    if request.param == "embedded":
+        form = embedded(folder, settings)
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        form = cluster(folder, postgres.migrated(), settings, workers=1, others=["bluebell"])
+    with form as service:
         add_users(service, "ella", operator="root@lab")
         yield service
 
 
 @pytest.fixture(scope="module")
 def token(lab: Service) -> str:
-    """A token of ella."""
-    return quws(lab, "token", "create", "ella", "--label", "runtime").split()[-1]
+    """A token of ella, once the device has told its calibration."""
+    found = quws(lab, "token", "create", "ella", "--label", "runtime").split()[-1]
+    with lab.client(headers={"Authorization": f"apikey {found}"}) as http:
+        url = f"{BASE}/backends/bluebell/properties"
+        until(lambda: http.get(url).json(), 60, "a calibration of bluebell")
+    return found
 
 
 def runtime(version: str) -> Path:
@@ -65,7 +81,9 @@ def told_of(lab: Service, token: str, version: str, *parts: str) -> dict[str, An
 
 def runtime_walk(lab: Service, token: str, version: str) -> None:
     """What each release of the client is told."""
-    told = told_of(lab, token, version, "backends", "sampled", "estimated", "jobs", "limited")
+    parts = ["backends", "sampled", "estimated", "jobs", "limited"]
+    # The oldest has none.
+    told = told_of(lab, token, version, *parts, *(["executed"] if version == CURRENT else []))
     check_backends(told["backends"])
     check_sampled(told["sampled"])
     check_estimated(told["estimated"])
@@ -73,6 +91,8 @@ def runtime_walk(lab: Service, token: str, version: str) -> None:
     why, sentence = told["limited"]["error"]
     assert (why, told["limited"]["status"]) == ("RuntimeJobMaxTimeoutError", "ERROR")
     assert "Ran too long" in sentence
+    if version == CURRENT:
+        check_executed(told["executed"])
     check_sessions(told_of(lab, token, version, "sessions")["sessions"])
     # The last one: it changes the environment.
     check_modes(told_of(lab, token, version, "modes")["modes"])
@@ -107,6 +127,9 @@ def check_sampled(told: dict[str, Any]) -> None:
     # Five standard errors of 2000 shots.
     assert told["ones"] == pytest.approx(told["exact"], abs=0.056)
     assert told["session"] is None
+    assert told["metadata"] == [{"circuit_metadata": {}}] * 2
+    assert told["of two"] == "{'experiment': 'two', 'z': 1j, 'angles': array([0.5])}"
+    assert told["spans"] == [True, [0, 1, 2], 500 + 10 + 12_000, True]
     assert told["same inputs"] == [3, True]
     assert told["again"] == {"status": "DONE", "counts": counts, "program": "sampler"}
 
@@ -117,7 +140,30 @@ def check_estimated(told: dict[str, Any]) -> None:
             assert value == pytest.approx(right, abs=5 * error + 1e-9)
             assert error <= 1.1 / 64
     assert told["one"] == [1.0, 0.0, []]
-    assert told["metadata"]["target_precision"] == 0.05
+    assert told["metadata"] == {"target_precision": 0.05, "shots": 401, "circuit_metadata": {}}
+    assert told["of all"]["resilience"]["measure_mitigation"] is False
+
+
+def check_executed(told: dict[str, Any]) -> None:
+    assert told["shapes"] == [[3, 2, 2000, 2], [3, 2, 2000, 1], [2000, 9]]
+    assert told["ones"] == pytest.approx(told["exact"], abs=0.056)
+    assert told["others"] == [False, True]
+    assert told["wide"] == [[0] * 8 + [1]]
+    assert told["kept"] == "{'kept': [1, 2.5, None, array([0., 1., 2.])]}"
+    assert told["chunk"] == [True, [[0, 6], [1, 1]]]
+    assert told["job"][:2] == ["executor", ["executed"]]
+    assert told["job"][2] == ["options", "quantum_program", "schema_version"]
+    assert "options.scheduler_timing has no effect" in told["logs"]
+    metadata = {"experiment": "turned"}
+    assert told["sampled"] == [[[3, 2], {"1": 3000}, metadata], [[], {"1": 500}, metadata]]
+    assert told["pauses"] > 0 and told["right"] > 0.7
+    for part, sentence in (
+        ("estimator", "so use the program estimator"),
+        ("twirled", "so turn twirling off"),
+        ("raw", "init_qubits must be true"),
+        ("kerneled", "meas_level must be"),
+    ):
+        assert told[part][0] == "IBMRuntimeError" and sentence in told[part][1]
 
 
 def check_jobs(told: dict[str, Any]) -> None:
@@ -174,7 +220,7 @@ def test_the_oldest_runtime_client(lab: Service, token: str) -> None:
 
 def printed(lab: Service, token: str, program: str) -> dict[str, str]:
     """Run a program with nothing but its settings; return what it prints behind names."""
-    base = f"{lab.url}/ibm/experimental/api/v1"
+    base = f"{lab.url}{BASE}"
     settings = {
         "QISKIT_IBM_URL": base,
         "QISKIT_IBM_TOKEN": token,
@@ -199,14 +245,17 @@ def printed(lab: Service, token: str, program: str) -> dict[str, str]:
     return dict(re.findall(r"^(.+?): (.+)$", done.stdout, re.MULTILINE))
 
 
+def test_grover_searches_with_nothing_but_its_settings_changed(lab: Service, token: str) -> None:
+    grover = printed(lab, token, "grover.py")
+    assert 0.3 < float(grover["first try"]) < float(grover["second try"]) < 0.95
+
+
 @older  # Not in all runs: they say what the walk has said.
 def test_programs_run_with_nothing_but_their_settings_changed(lab: Service, token: str) -> None:
     chsh = printed(lab, token, "chsh.py")
     assert chsh["backend"] == "bluebell"
     # More than two coins can, and less than 2√2: the device has errors.
     assert 2.1 < float(chsh["largest"]) < 2.7
-    grover = printed(lab, token, "grover.py")
-    assert 0.3 < float(grover["first try"]) < float(grover["second try"]) < 0.95
     vqe = printed(lab, token, "vqe.py")
     assert vqe["exact"] == "-1.857"
     assert -1.95 < float(vqe["energy"]) < -1.6

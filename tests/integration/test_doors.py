@@ -14,16 +14,20 @@ pytestmark = pytest.mark.real_clients
 older = pytest.mark.older_clients
 
 
+def token_of(service: Service, user: str) -> str:
+    return quws(service, "token", "create", user, "--label", "doors").split()[-1]
+
+
 @pytest.fixture(scope="module")
 def token(closed: Service) -> str:
     """A token of ella."""
-    return quws(closed, "token", "create", "ella", "--label", "doors").split()[-1]
+    return token_of(closed, "ella")
 
 
 @pytest.fixture(scope="module")
 def tokens(closed: Service, token: str) -> tuple[str, str]:
     """A token of ella, and one of bob."""
-    return token, quws(closed, "token", "create", "bob", "--label", "doors").split()[-1]
+    return token, token_of(closed, "bob")
 
 
 def iqm_client_walk(closed: Service, tokens: tuple[str, str], version: str) -> None:
@@ -95,6 +99,14 @@ def test_superstaq_provider(closed: Service, token: str) -> None:
     assert told["again"] == told["counts"]
     assert (told["tags"], told["metadata"]) == (["a", "b"], {"run": 7})
     assert "there is no job" in told["unknown"][1]
+
+
+@older
+def test_clients_of_services_that_are_spread_out(closed_spread: Service) -> None:
+    mine, others = (token_of(closed_spread, user) for user in ("ella", "bob"))
+    iqm_client_walk(closed_spread, (mine, others), "36.0.0")
+    told = superstaq_walk(closed_spread, mine, "v0.3.0")
+    assert told["again"] == told["counts"]
 
 
 @older

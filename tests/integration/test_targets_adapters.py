@@ -227,6 +227,9 @@ def test_an_operator_checks_and_lists_targets(site: Service, http: httpx.Client)
     failed = command(site, "targets", "check", "other", "--quick")
     assert failed.returncode == 1
     assert "only by primitives" in failed.stdout
+    found = http.get("/targets/other").json()
+    assert (found["status"], found["checked"]) == ("offline", None)
+    assert found["message"] == "no worker has run for it yet"
     circuit = next(iter(ASYMMETRIC))
     # The API knows a target as it was up to a second ago.
     until(lambda: post(http, "other", circuit).status_code == 503, 5, "a target that is known")
@@ -260,6 +263,16 @@ def test_a_target_is_added_and_mistakes_are_named(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert "has no option 'devise'" in wrong.stderr
     assert (tmp_path / "targets.toml").read_text() == text
+
+    misspelt = text + "\n[lab]\nadapter = 'emulator'\noptions.devise = 'x'\n"
+    (tmp_path / "targets.toml").write_text(misspelt)
+    sentence = "the adapter 'emulator' has no option 'devise'; it has: device, seed, drift"
+    for arguments in (("list",), ("check", "lab")):
+        answer = run(environment, "targets", *arguments)
+        assert answer.returncode == 1
+        assert f"target lab: {sentence}" in answer.stderr
+        assert "Traceback" not in answer.stderr
+    assert sentence in run(environment, "doctor").stdout
 
     (tmp_path / "targets.toml").write_text(text + "\n[lab]\nadaptor = 'qiskit'\n")
     for arguments in (("serve", "--port", "1"), ("worker", "--target", "qpu")):
@@ -321,7 +334,8 @@ def device(
     )
     # The second of its workers stands by: a device is held by one at a time.
     settings = {"QUWS_TARGETS": str(targets)}
-    with cluster(folder, postgres.migrated(), settings, target="qpu") as running:
+    database = postgres.migrated()
+    with cluster(folder, database, settings, workers=0, others=("qpu", "qpu")) as running:
         with running.client() as http:
             until(lambda: "qpu" in checked(http), 100, "a report of the device")
         yield Device(running, back, early_for(running, back))

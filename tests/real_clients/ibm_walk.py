@@ -156,6 +156,7 @@ def sampled(url: str, token: str) -> dict[str, Any]:
     two.x(0)
     two.x(2)
     two.measure([0, 1, 2], [0, 1, 2])
+    two.metadata = {"experiment": "two", "z": 1j, "angles": numpy.array([0.5])}
     sweep = QuantumCircuit(1)
     sweep.ry(Parameter("t"), 0)
     sweep.measure_all()
@@ -165,6 +166,7 @@ def sampled(url: str, token: str) -> dict[str, Any]:
     )
     first, second, third = job.result()
     ones = third.data.meas.bitcount() / 1  # of each shot
+    (span,) = job.result().metadata["execution"]["execution_spans"]
     return {
         "bell": first.data.meas.get_counts(),
         "a": second.data.a.get_counts(),
@@ -173,7 +175,9 @@ def sampled(url: str, token: str) -> dict[str, Any]:
         "ones": ones.mean(axis=-1).ravel().tolist(),
         "exact": (numpy.sin(angles / 2) ** 2).ravel().tolist(),
         "session": job.session_id,
-        "metadata": [first.metadata, job.result().metadata],
+        "metadata": [item.metadata for item in (first, third)],
+        "of two": repr(second.metadata["circuit_metadata"]),
+        "spans": [span.start < span.stop, span.pub_idxs, span.size, bool(span.mask(2).all())],
         "same inputs": [len(job.inputs["pubs"]), job.inputs["pubs"][2][0] == sweep],
         "again": again(url, token, job.job_id()),
     }
@@ -208,6 +212,79 @@ def estimated(url: str, token: str) -> dict[str, Any]:
         "exact": exact,
         "one": [float(second.data.evs), float(second.data.stds), list(second.data.evs.shape)],
         "metadata": second.metadata,
+        "of all": job.result().metadata,
+    }
+
+
+def executed(url: str, token: str) -> dict[str, Any]:
+    """Programs of the executor: its own, and those that samplers on the client's side make."""
+    import numpy
+    from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
+    from qiskit.circuit import Parameter
+    from qiskit_ibm_runtime import Executor, QuantumProgram
+    from qiskit_ibm_runtime.executor_estimator import Estimator
+    from qiskit_ibm_runtime.executor_sampler import Sampler
+
+    service = connect(url, token)
+    backend, device = service.backend(SIMULATOR), service.backend(DEVICE)
+    turned = QuantumCircuit(
+        QuantumRegister(2), ClassicalRegister(2, "a"), ClassicalRegister(1, "b")
+    )
+    turned.ry(Parameter("t"), 0)
+    turned.x(1)
+    turned.measure([0, 1], [1, 2])
+    turned.metadata = {"experiment": "turned"}
+    wide = QuantumCircuit(9, 9)
+    wide.x(8)
+    wide.measure(range(9), range(9))
+    angles = numpy.linspace(0, numpy.pi, 6).reshape(3, 2, 1)
+    own = {"kept": [1, 2.5, None, numpy.arange(3.0)]}
+    program = QuantumProgram(shots=2000, passthrough_data=own)
+    program.append_circuit_item(turned, circuit_arguments=angles)
+    program.append_circuit_item(wide)
+    executor = Executor(backend)
+    executor.options.environment.job_tags = ["executed"]
+    executor.options.execution.scheduler_timing = True
+    job = executor.run(program)
+    result = job.result()
+    first, second = result
+    (chunk,) = result.metadata.chunk_timing
+    pubs = [(turned, angles), (turned, [0.3])]
+    sampled = Sampler(backend).run(pubs, shots=500).result()
+    # It puts pulses into the pauses of a circuit, whose lengths the device's properties tell.
+    chain = QuantumCircuit(3)
+    chain.h(0)
+    chain.cx(0, 1)
+    chain.cx(1, 2)
+    chain.measure_all()
+    decoupled = Sampler(device, {"dynamical_decoupling": {"enable": True}})
+    ours = transpile(chain, device, optimization_level=1, seed_transpiler=1)
+    decoupling = decoupled.run([ours], shots=400)
+    counts = decoupling.result()[0].data.meas.get_counts()
+    twirled = Sampler(backend, {"twirling": {"enable_gates": True}})
+    raw = Executor(backend, {"execution": {"init_qubits": False}})
+    levels = QuantumProgram(shots=10, meas_level="kerneled")
+    levels.append_circuit_item(wide)
+    return {
+        "shapes": [list(first["a"].shape), list(first["b"].shape), list(second["c"].shape)],
+        "ones": first["a"][..., 1].mean(axis=-1).ravel().tolist(),
+        "exact": (numpy.sin(angles / 2) ** 2).ravel().tolist(),
+        "others": [bool(first["a"][..., 0].any()), bool(first["b"].all())],
+        "wide": numpy.unique(second["c"], axis=0).astype(int).tolist(),
+        "kept": repr(result.passthrough_data),
+        "chunk": [chunk.start < chunk.stop, [[part.idx_item, part.size] for part in chunk.parts]],
+        "job": [job.primitive_id, job.tags, sorted(job.inputs)],
+        "logs": job.logs(),
+        "sampled": [
+            [list(item.data.shape), item.data.b.get_counts(), item.metadata["circuit_metadata"]]
+            for item in sampled
+        ],
+        "pauses": decoupling.inputs["quantum_program"].items[0].circuit.count_ops()["delay"],
+        "right": (counts.get("000", 0) + counts.get("111", 0)) / 400,
+        "estimator": refused(lambda: Estimator(backend).run([(bell_state(), "ZZ")])),
+        "twirled": refused(lambda: twirled.run([bell()])),
+        "raw": refused(lambda: raw.run(program)),
+        "kerneled": refused(lambda: executor.run(levels)),
     }
 
 
@@ -334,7 +411,7 @@ def again(url: str, token: str, job_id: str) -> dict[str, Any]:
 if __name__ == "__main__":
     parts: dict[str, Callable[..., Any]] = {
         part.__name__: part
-        for part in (modes, backends, sampled, estimated, jobs, limited, sessions, found)
+        for part in (modes, backends, sampled, estimated, executed, jobs, limited, sessions, found)
     }
     wanted, *arguments = sys.argv[1:]
     print(json.dumps({name: parts[name](*arguments) for name in wanted.split(",")}))

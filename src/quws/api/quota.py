@@ -30,7 +30,7 @@ async def get_quota(request: Request) -> Response:
     owner = asked[-1] if asked else None
     uses = await jobs_of(request).quotas.report(caller, owner)
     document = QuotaJson(
-        owner=(caller.name if owner is None else owner) or None,
+        owner=(caller.name if owner is None else owner) or "",
         limits=[_limit(use) for use in uses],
     )
     if pages := pages_for(request):

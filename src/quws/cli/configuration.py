@@ -17,7 +17,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "QUWS_" + "__".join(str(part) for part in first["loc"]).upper()
-        stop(f"{name}: {first['msg']}")
+        stop(f"{name}: {first['msg'].removeprefix('Value error, ')}")
     except RuntimeError as error:
         # Nobody has told where data go, and the system does not know where this user is at home.
         stop(f"{error}; or set QUWS_DATA to the data folder")

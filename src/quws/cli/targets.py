@@ -35,9 +35,13 @@ def targets_list(data: Data = None) -> None:
     """List the targets: what they are, and how they fare."""
     found = _administer(data, target_list.listing)
     typer.echo(found.text)
+    for fault in found.faults:
+        typer.echo(f"quws: {fault}", err=True)
     if found.trouble is not None:
         said = trouble(found.trouble, read_settings(), data)
         stop(f"what is known of them cannot be read: {said}")
+    if found.faults:
+        raise typer.Exit(1)
 
 
 @targets.command("check")

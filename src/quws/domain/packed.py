@@ -22,6 +22,8 @@ _HEAD = re.compile(
     r" 'shape': \((?P<shape>[0-9, ]*)\), ?\}\s*"
 )
 _MOST_DIMENSIONS = 32
+_PIECE = 4096
+"""Characters of base64 that are read at a time: a multiple of four."""
 
 
 class Unpackable(ValueError):
@@ -82,8 +84,8 @@ def unpack(text: Any, most: int) -> bytes:
     return found
 
 
-def head_of(text: Any) -> ArrayHead:
-    """Read the head of a packed array, and no more of it.
+def beginning(text: Any, most: int) -> bytes:
+    """Return the first bytes of what was packed, without looking at the others.
 
     Raises
     ------
@@ -92,11 +94,29 @@ def head_of(text: Any) -> ArrayHead:
     """
     if not isinstance(text, str):
         raise Unpackable("must be text in base64")
-    packed = _bytes_of(text[: 4 * _LONGEST_HEAD])
-    try:
-        return read_head(zlib.decompressobj().decompress(packed, _LONGEST_HEAD))
-    except zlib.error:
-        raise Unpackable("is not compressed by zlib") from None
+    unpacking = zlib.decompressobj()
+    found, left = b"", b""
+    for at in range(0, len(text), _PIECE):
+        try:
+            left += _bytes_of(text[at : at + _PIECE])
+            found += unpacking.decompress(left, most - len(found))
+        except zlib.error:
+            raise Unpackable("is not compressed by zlib") from None
+        left = unpacking.unconsumed_tail
+        if len(found) == most or unpacking.eof:
+            break
+    return found
+
+
+def head_of(text: Any) -> ArrayHead:
+    """Read the head of a packed array, and no more of it.
+
+    Raises
+    ------
+    Unpackable
+
+    """
+    return read_head(beginning(text, _LONGEST_HEAD))
 
 
 def read_head(data: bytes) -> ArrayHead:

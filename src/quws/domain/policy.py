@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.sessions import SessionRules
 from quws.domain.shares import Fairness, Share
 from quws.domain.times import MAX_SECONDS, format_instant
+from quws.domain.words import counted
 
 LAST_PRIORITY = 100
 PRIORITIES = "the smaller goes first; less than 0 only where the operator allows it"
@@ -154,6 +156,16 @@ class Policy(BaseModel):
         " and numbers; others may ask for 0 and more, and operators for any.",
     )
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        idle, most = self.session_idle_seconds, self.max_session_idle_seconds
+        if "session_idle_seconds" in self.model_fields_set and idle > most:
+            raise ValueError(
+                "SESSION_IDLE_SECONDS must be at most MAX_SESSION_IDLE_SECONDS, which is"
+                f" {most}, not {idle}"
+            )
+        return self
+
     @property
     def sessions(self) -> SessionRules:
         """What is allowed of sessions where the list of targets says nothing else."""
@@ -191,6 +203,15 @@ class Policy(BaseModel):
         if self.max_execution_duration and (seconds == 0 or seconds > self.max_execution_duration):
             return self.max_execution_duration
         return min(seconds, MAX_SECONDS)
+
+    def cuts(self, destruction: datetime | None, duration: int | None, now: datetime) -> list[str]:
+        """Return what to say of what is wanted and beyond the limits: less than it is given."""
+        said = []
+        if destruction is not None and (latest := self.destruction(destruction, now)) < destruction:
+            said.append(f"it is kept until {format_instant(latest)} at most (DESTRUCTION)")
+        if duration and (most := self.duration(duration)) < duration:
+            said.append(f"it may run for {counted(most, 'second')} at most (EXECUTIONDURATION)")
+        return said
 
     def destruction(self, wanted: datetime | None, now: datetime) -> datetime:
         """Decide the destruction time: the default, or what is wanted up to the limit.

@@ -130,17 +130,21 @@ def inputs_of(params: dict[str, Any], program: Program) -> list[tuple[Any, Any]]
 
 def _items_of(params: dict[str, Any]) -> list[tuple[Any, Any]]:
     """Return the items of a program of the executor: a circuit is the number of one in its file."""
-    program = params.get("quantum_program")
-    items = program.get("items") if isinstance(program, dict) else None
+    given = params.get("quantum_program")
+    program = given if isinstance(given, dict) else {}
+    items = program.get("items")
     if not isinstance(items, list) or not items:
         raise NoPubs("params.quantum_program.items must be a list with one item at least")
     found: list[tuple[Any, Any]] = []
     for index, item in enumerate(items):
         kind = item.get("item_type") if isinstance(item, dict) else None
         if kind != "circuit":
+            # These estimators always randomize.
+            estimates = str(program.get("semantic_role")).startswith("estimator")
+            advice = "use the program estimator" if estimates else "turn twirling off"
             raise NoPubs(
                 f"params.quantum_program.items.{index} must be a circuit, not"
-                f" '{str(kind)[:20]}': circuits are not randomized here, so turn twirling off"
+                f" '{str(kind)[:20]}': circuits are not randomized here, so {advice}"
             )
         found.append((index, item.get("circuit_arguments")))
     return found

@@ -147,6 +147,8 @@ class TargetDescription(BaseModel):
     """By Qiskit's names; empty where any gate will do."""
     coupling: list[tuple[int, int]] | None = None
     """Pairs of qubits that a gate can join; None where all can."""
+    time_unit: float | None = None
+    """How many seconds a ``dt`` is, in which circuits may give delays; None where it is none."""
     features: list[Feature] = Field(default_factory=list)
     methods: list[str] = Field(default_factory=list)
     """What METHOD may be, besides ``auto``."""
@@ -219,7 +221,7 @@ class TargetDescription(BaseModel):
     @property
     def fingerprint(self) -> str:
         """What the circuits were run against: another one, or another quws, must pass again."""
-        decided = {"conformance_rule", "timeslots", "sessions"}
+        decided = {"conformance_rule", "timeslots", "sessions", "time_unit"}
         content = self.model_dump(mode="json", exclude=decided) | {"quws": __version__}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -35,7 +35,7 @@ from quws.store.jobs.sweeps import JobSweeps
 from quws.store.queues import QueueStore
 from quws.store.revision import REVISION
 from quws.store.targets import TargetStore
-from quws.targets import ConfigError
+from quws.targets import ConfigError, check_options
 from quws.telemetry import tracing
 
 _LIMIT_SECONDS = 10.0
@@ -207,13 +207,21 @@ class Doctor:
         return [Finding("clock", Level.OK, text)]
 
     async def _look_at_targets(self) -> list[Finding]:
-        if self._database is None or self._dispatcher is None:
-            return []
         found = []
         try:
-            configured = {config.name for config in self._settings.target_configs()}
+            configs = self._settings.target_configs()
         except ConfigError as error:
             return [Finding("targets", Level.FAULT, str(error), "mend the list of targets")]
+        for config in configs:
+            try:
+                check_options(config)
+            except ConfigError as error:
+                found.append(
+                    Finding("targets", Level.FAULT, str(error), "mend the list of targets")
+                )
+        if self._database is None or self._dispatcher is None:
+            return found
+        configured = {config.name for config in configs}
         known = {record.name: record for record in await TargetStore(self._database).records()}
         waiting = {item.target: item for item in await QueueStore(self._database).lengths()}
         for name in sorted(configured | known.keys()):

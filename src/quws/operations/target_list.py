@@ -19,7 +19,7 @@ from quws.domain.words import counted
 from quws.settings import Settings
 from quws.store.database import StoreUnavailable, opened
 from quws.store.targets import TargetStore
-from quws.targets import ConfigError, TargetConfig, create_target
+from quws.targets import ConfigError, TargetConfig, check_options, create_target
 from quws.targets.config import parse_targets
 
 _MARKS = {Verdict.PASSED: "passed ", Verdict.FAILED: "FAILED ", Verdict.SKIPPED: "skipped"}
@@ -32,9 +32,12 @@ _DEFAULT = '[simulator]\nadapter = "simulator"\n'
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The targets in words, and why what is known of them could not be read."""
+    """The targets in words, what is wrong with the list of them, and why what is known of them
+    could not be read.
+    """
 
     text: str
+    faults: list[str]
     trouble: StoreUnavailable | None
 
 
@@ -47,17 +50,23 @@ async def listing(settings: Settings) -> Listing:
             known = {record.name: record for record in await store.records()}
     except StoreUnavailable as error:
         trouble = error
-    lines = []
+    lines: list[str] = []
+    faults: list[str] = []
     for config in settings.target_configs():
         where = (
             "" if config.interpreter is None else f", in the environment of {config.interpreter}"
         )
         lines += [f"{config.name}: adapter {config.adapter}{where}"]
+        try:
+            check_options(config)
+        except ConfigError as error:
+            faults.append(f"{settings.resolved_targets()}: {error}")
+            lines.append("  its options are wrong")
         if trouble is None:
             lines += _described(known.pop(config.name, None))
     for name, record in known.items():
         lines += [f"{name}: not in {settings.resolved_targets()}", *_described(record)]
-    return Listing("\n".join(lines), trouble)
+    return Listing("\n".join(lines), faults, trouble)
 
 
 def _described(record: TargetRecord | None) -> list[str]:
@@ -101,6 +110,7 @@ async def run_conformance(
     def scratch() -> Path:
         return Path(tempfile.gettempdir())
 
+    check_options(config)
     children = children_of(config, scratch, spares=1)
     readers = readers_of(config, scratch)
     try:
@@ -115,7 +125,7 @@ async def run_conformance(
         await children.close()
     try:
         async with _store(settings) as store:
-            await store.register([found.description], utc_now(), replace=True)
+            await store.register([found.description], utc_now(), replace=True, attended=False)
             await store.set_conformance(config.name, report.model_dump(mode="json"), report.time)
     except StoreUnavailable as error:
         return report, error
@@ -174,6 +184,7 @@ def add(
     new = f"{old.rstrip()}\n\n" + "\n".join(lines) + "\n"
     config = next(item for item in parse_targets(new, path) if item.name == name)
     if config.interpreter is None:
+        # With its secrets, since it is run next.
         create_target(config.revealed())
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.new")

@@ -12,6 +12,10 @@ from quws.settings import Settings
 _NEEDED = ("grpc", "grpc_health", "grpc_reflection", "google.protobuf")
 
 
+class UnusableCertificate(ValueError):
+    """A certificate and its key are not what they must be; the sentence says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrpcPlace:
     """An address for gRPC; with a certificate and its key, PEM both, it is TLS."""
@@ -20,6 +24,9 @@ class GrpcPlace:
     port: int
     certificate: bytes | None = None
     key: bytes | None = field(default=None, repr=False)
+    certificate_file: Path | None = None
+    """Where the certificate was read, and is when it is renewed."""
+    key_file: Path | None = None
 
     @property
     def address(self) -> str:
@@ -49,16 +56,26 @@ def grpc_place(settings: Settings, host: str) -> GrpcPlace | None:
         raise ValueError(
             "TLS of gRPC needs both QUWS_GRPC_CERTIFICATE and QUWS_GRPC_KEY, and only one is set"
         )
+    return read_certificate(host, settings.grpc_port, certificate, key)
+
+
+def read_certificate(host: str, port: int, certificate: Path, key: Path) -> GrpcPlace:
+    """Return an address with a certificate and its key.
+
+    Raises
+    ------
+    UnusableCertificate
+
+    """
     try:
         # Else a wrong one would be found by the first client.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _no_password)
+        chain, secret = certificate.read_bytes(), key.read_bytes()
     except OSError as error:
-        raise ValueError(
+        raise UnusableCertificate(
             f"QUWS_GRPC_CERTIFICATE and QUWS_GRPC_KEY, {certificate} and {key}: {_reason(error)}"
         ) from None
-    return GrpcPlace(
-        host, settings.grpc_port, Path(certificate).read_bytes(), Path(key).read_bytes()
-    )
+    return GrpcPlace(host, port, chain, secret, certificate, key)
 
 
 def _installed() -> bool:

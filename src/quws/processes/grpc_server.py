@@ -16,6 +16,7 @@ from quws.api.doors.iqm_grpc.health import Health
 from quws.api.doors.iqm_grpc.services import NAMES, handlers
 from quws.api.kit.auth import AuthSettings
 from quws.api.kit.services import Services
+from quws.processes.grpc_certificates import credentials_of
 from quws.processes.grpc_place import GrpcPlace
 
 _ENVELOPE = 64 * 1024
@@ -71,11 +72,10 @@ async def grpc_served(
     reflection.enable_server_reflection(
         (*NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
-    if place.certificate is None or place.key is None:
+    if place.certificate is None:
         port = server.add_insecure_port(place.address)
     else:
-        credentials = grpc.ssl_server_credentials([(place.key, place.certificate)])
-        port = server.add_secure_port(place.address, credentials)
+        port = server.add_secure_port(place.address, credentials_of(place))
     await server.start()
     _log.info("gRPC is served", port=port, tls=place.certificate is not None)
 

@@ -39,6 +39,8 @@ _POLL_SECONDS = 1.0
 _STARTING_POLL_SECONDS = 0.02
 _START_SECONDS = 60
 _BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+_LONGER_BACKOFF_SECONDS = (*_BACKOFF_SECONDS, 15.0, 60.0)
+"""Of a process that gave up by itself, and said why: it will mostly say that again."""
 _STEADY_SECONDS = 60
 _KILL_SECONDS = 10
 
@@ -245,8 +247,10 @@ class Supervisor:
         if not ready:
             raise _CannotServe(f"the {part.name} process does not start; see above")
         part.failures = 0 if now - part.started > _STEADY_SECONDS else part.failures + 1
-        pause = _BACKOFF_SECONDS[min(max(part.failures, 1), len(_BACKOFF_SECONDS)) - 1]
-        self._say(f"the {part.name} process ended with status {status}; it is started again")
+        pauses = _LONGER_BACKOFF_SECONDS if status > 0 else _BACKOFF_SECONDS
+        pause = pauses[min(max(part.failures, 1), len(pauses)) - 1]
+        when = f" in {pause:.0f} seconds" if pause > 1 else ""
+        self._say(f"the {part.name} process ended with status {status}; it is started again{when}")
         part.process = None
         part.next_start = now + pause
 

@@ -41,7 +41,8 @@ _LINE_LIMIT = 16 * 1024 * 1024
 _START_SECONDS = 120.0
 """Vendors' packages take up to half a minute of a core to load."""
 _RESTART_SECONDS = 0.5
-_UNUSABLE_SECONDS = 10.0
+_UNUSABLE_SECONDS = (10.0, 20.0, 40.0, 80.0, 160.0)
+"""After how long to look again whether what was missing is there: each look loads libraries."""
 _REFILL_SECONDS = 0.05
 _REST_SECONDS = 1.0
 """How long a child may look after itself between an answer and the next request."""
@@ -116,6 +117,10 @@ class ChildPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._trouble: str | None = None
+        self._said: str | None = None
+        """The trouble that the log tells of already."""
+        self._unusable = 0
+        """How often in a row that was so."""
         self.versions: dict[str, str] = {}
         """Those of the libraries that they have loaded, once one was asked."""
         self.apart = False
@@ -278,7 +283,7 @@ class ChildPool:
     def _heard(self, report: Report) -> None:
         match report:
             case Loaded(apart=apart):
-                self._trouble = None
+                self._trouble = self._said = None
                 self.apart = apart
                 self._loaded = True
                 self._refill()
@@ -337,16 +342,26 @@ class ChildPool:
                 f"{self._interpreter} ended before it was ready; is quws {__version__} installed"
                 " in its environment? The log above says more"
             )
-        _log.error("zygote lost", role=self._role, status=status, why=self._trouble)
+        if self._trouble is None:
+            _log.error("zygote lost", role=self._role, status=status)
+        elif self._trouble != self._said:
+            self._unusable = 0
+            _log.error("no process for circuits can be had", name=self._name, why=self._trouble)
+        self._said = self._trouble
         await self._tell()
         while not self._closing:
-            await asyncio.sleep(_UNUSABLE_SECONDS if self._trouble else _RESTART_SECONDS)
+            await asyncio.sleep(self._pause() if self._trouble else _RESTART_SECONDS)
             try:
                 self._start_zygote()
             except OSError as error:
                 _log.error("zygote does not start", error=str(error))
             else:
                 return
+
+    def _pause(self) -> float:
+        turn = min(self._unusable, len(_UNUSABLE_SECONDS) - 1)
+        self._unusable += 1
+        return _UNUSABLE_SECONDS[turn]
 
     async def _tell(self) -> None:
         async with self._changed:

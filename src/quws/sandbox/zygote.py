@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from quws import __version__
+from quws.domain.configuring import ConfigError
 from quws.domain.extras import MissingExtra
 from quws.sandbox import confine, control, landlock, seccomp
 from quws.sandbox.control import (
@@ -274,7 +275,7 @@ def main() -> None:
         role.load()
         landlock.library_paths()
         _try_walls(role)
-    except MissingExtra as error:
+    except (MissingExtra, ConfigError) as error:
         _give_up(parent, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
         traceback.print_exc()

@@ -58,7 +58,7 @@ class RefJson(BaseModel):
     url: str
     phase: Phase
     run_id: str | None
-    owner: str
+    owner: str = Field(description="Whose it is; empty for who has no name.")
     creation_time: Instant
 
 

@@ -25,5 +25,5 @@ class LimitJson(BaseModel):
 class QuotaJson(BaseModel):
     """What an owner may have, and has. What is not listed is not limited."""
 
-    owner: str | None
+    owner: str = Field(description="Whose quotas these are; empty for who has no name.")
     limits: list[LimitJson]

@@ -33,7 +33,7 @@ class SessionJson(BaseModel):
     id: str
     url: str
     target: str
-    owner: str
+    owner: str = Field(description="Whose it is; empty for who has no name.")
     mode: SessionMode
     state: SessionState
     accepting_jobs: bool = Field(description="Whether it takes new jobs.")

@@ -24,7 +24,10 @@ class TimeslotJson(BaseModel):
 
     id: str
     target: str
-    owner: str | None = Field(description="Whose it is, for its owner and for operators.")
+    owner: str | None = Field(
+        description="Whose it is, empty for who has no name; null for others than its owner and"
+        " operators."
+    )
     mine: bool
     start: Instant
     end: Instant

@@ -198,8 +198,5 @@ class AccountStore:
         return await self._database.look(read)
 
     async def _user(self, query: Statement, **values: Any) -> User | None:
-        def read(connection: Connection) -> User | None:
-            row = query.first(connection, values)
-            return None if row is None else User(*row)
-
-        return await self._database.look(read)
+        row = await self._database.find(query, values)
+        return None if row is None else User(*row)

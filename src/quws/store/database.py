@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quws.domain.errors import Unavailable
 from quws.store import postgres, sqlite
 from quws.store.revision import REVISION
+from quws.store.statements import Statement
 
 T = TypeVar("T")
 
@@ -156,6 +157,22 @@ class Database:
                 return self._reads.at_once(read)
         async with self.read() as connection:
             return await connection.run_sync(read)
+
+    async def find(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        """Return the first row of a short read that is one statement; None if there is none.
+
+        It is the shortest way on PostgreSQL, where what `look` calls cannot wait by itself.
+
+        Raises
+        ------
+        StoreUnavailable
+            As for ``read()``.
+
+        """
+        if self.is_sqlite:
+            return await self.look(lambda connection: statement.first(connection, values))
+        with telling():
+            return await self._pool.find(statement, values)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 PATIENCE_SECONDS = 30.0
 """How long to wait for a connection that others use, or for a lock that another process has."""
@@ -16,9 +14,8 @@ class Places:
     def __init__(self, size: int) -> None:
         self._free = asyncio.Semaphore(size)
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Have one of them while the block lasts.
+    async def take(self) -> None:
+        """Take one of them, which is to be given back.
 
         Raises
         ------
@@ -26,10 +23,12 @@ class Places:
             All are in use, and stay so.
 
         """
-        # Whoever finds one free needs no alarm clock.
-        async with asyncio.timeout(PATIENCE_SECONDS if self._free.locked() else None):
+        if not self._free.locked():
+            await self._free.acquire()  # Whoever finds one free needs no alarm clock.
+            return
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
+
+    def give(self) -> None:
+        """Give one back."""
+        self._free.release()

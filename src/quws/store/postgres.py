@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from quws.store.places import Places
+from quws.store.statements import Statement
 
 _TRUSTED_SECONDS = 30.0
 """How long a connection may lie idle before it is asked whether it is there still."""
@@ -130,6 +131,18 @@ class Pool:
         async with self._kept() as kept:
             yield kept.connection
 
+    async def find(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        """Return the first row of a statement that is a transaction of its own; None without one.
+
+        Raises
+        ------
+        TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlalchemy.exc.DBAPIError
+            As for a transaction.
+
+        """
+        async with self._kept() as kept:
+            return await statement.find(kept.connection, values)
+
     async def close(self) -> None:
         """Close all connections; those in use when they come back."""
         self._closed = True
@@ -139,7 +152,8 @@ class Pool:
 
     @asynccontextmanager
     async def _kept(self) -> AsyncIterator[_Kept]:
-        async with self._places.one():
+        await self._places.take()
+        try:
             kept = await self._take()
             try:
                 yield kept
@@ -158,6 +172,8 @@ class Pool:
                 else:
                     # Whatever state it is in, the next one begins anew.
                     await kept.drop()
+        finally:
+            self._places.give()
 
     async def _take(self) -> _Kept:
         # The one that was used last is the likeliest to be there still.

@@ -185,7 +185,8 @@ class Pool:
         sqlite3.Error, sqlalchemy.exc.DBAPIError
 
         """
-        async with self._places.one():
+        await self._places.take()
+        try:
             connection = self._free.pop() if self._free else await self._open()
             before = connection.changed
             try:
@@ -204,6 +205,8 @@ class Pool:
                 raise
             self._free.append(connection)
             self._count(connection.changed - before)
+        finally:
+            self._places.give()
 
     def at_once(self, read: Callable[[Connection], T]) -> T:
         """Return what a short read finds, in a transaction of its own, if it need not wait.

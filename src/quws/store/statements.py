@@ -50,11 +50,7 @@ class Statement:
     def all(self, connection: Connection, values: Mapping[str, Any] | None = None) -> list[Any]:
         """Run it, and return its rows."""
         values = values or {}
-        written = self._written.get(connection.dialect.name)
-        if written is None:
-            written = _Written(self._statement, connection.dialect, values)
-            self._written[connection.dialect.name] = written
-        return written.run(connection, values)
+        return self._on(connection, values).run(connection, values)
 
     def first(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Any:
         """Run it, and return its first row; None if there is none."""
@@ -65,7 +61,12 @@ class Statement:
         self, connection: AsyncConnection, values: Mapping[str, Any] | None = None
     ) -> list[Any]:
         """Run it on a connection of the event loop, and return its rows."""
-        return await connection.run_sync(self.all, values)
+        if not isinstance(connection, AsyncConnection):  # SQLite has its own kind.
+            return await connection.run_sync(self.all, values)
+        # What SQLAlchemy has to wait in the middle of a call takes as long as all the rest.
+        values, below = values or {}, connection.sync_connection
+        assert below is not None
+        return await self._on(below, values).fetch(below, values)
 
     async def find(
         self, connection: AsyncConnection, values: Mapping[str, Any] | None = None
@@ -73,6 +74,13 @@ class Statement:
         """Run it on a connection of the event loop, and return its first row; None without one."""
         rows = await self.run(connection, values)
         return rows[0] if rows else None
+
+    def _on(self, connection: Connection, values: Mapping[str, Any]) -> _Written:
+        written = self._written.get(connection.dialect.name)
+        if written is None:
+            written = _Written(self._statement, connection.dialect, values)
+            self._written[connection.dialect.name] = written
+        return written
 
 
 class Rows:
@@ -137,30 +145,39 @@ class _Written:
         self._convert: list[tuple[int, _Convert]] | None = None
 
     def run(self, connection: Connection, given: Mapping[str, Any]) -> list[Any]:
+        """Run it where it may wait in the middle of a call, if it is a driver that has to."""
+        if self._dialect.is_async:
+            return await_only(self.fetch(connection, given))
+        bound = self._told(connection, given)
+        cursor = connection.connection.driver_connection.execute(self._text, bound)  # type: ignore[union-attr]
+        if self._convert is None:
+            self._convert = self._learn([None for _ in self._columns])
+        rows = cursor.fetchall()
+        cursor.close()
+        return self._made_of(rows)
+
+    async def fetch(self, connection: Connection, given: Mapping[str, Any]) -> list[Any]:
+        """Run it by the driver of the event loop."""
+        bound = self._told(connection, given)
+        driver: Any = connection.connection.driver_connection
+        if self._convert is None:
+            prepared = await driver.prepare(self._text)
+            self._convert = self._learn([item.type.oid for item in prepared.get_attributes()])
+        return self._made_of(await driver.fetch(self._text, *bound))
+
+    def _told(self, connection: Connection, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values to run it with, after telling those who want to know."""
         bound = self._bound(given)
         for hear in connection.dispatch.before_cursor_execute:
             hear(connection, None, self._text, bound, None, False)
-        rows = self._ask(connection.connection.driver_connection, bound)
+        return bound
+
+    def _made_of(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         if not self._columns:
             return []
         if self._convert:
             rows = [_converted(row, self._convert) for row in rows]
         return [self._row(row) for row in rows]
-
-    def _ask(self, driver: Any, bound: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]]
-        if self._dialect.is_async:
-            if self._convert is None:
-                prepared = await_only(driver.prepare(self._text))
-                self._convert = self._learn([item.type.oid for item in prepared.get_attributes()])
-            rows = await_only(driver.fetch(self._text, *bound))
-            return rows
-        cursor = driver.execute(self._text, bound)
-        if self._convert is None:
-            self._convert = self._learn([None for _ in self._columns])
-        rows = cursor.fetchall()
-        cursor.close()
-        return rows
 
     def _learn(self, kinds: Sequence[Any]) -> list[tuple[int, _Convert]]:
         """Find what makes values of those that the driver gives, whose kinds it names."""

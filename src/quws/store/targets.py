@@ -41,6 +41,7 @@ from quws.store.database import Database
 from quws.store.statements import Statement
 
 _FRESH_SECONDS = 1.0
+_UNATTENDED = "no worker has run for it yet"
 _c = t.targets.c
 _CALLED = _c.name == bindparam("called", type_=_c.name.type)
 _log = structlog.get_logger(__name__)
@@ -61,17 +62,26 @@ class TargetStore:
         self._fresh_until = 0.0
 
     async def register(
-        self, descriptions: Iterable[TargetDescription], now: datetime, *, replace: bool
+        self,
+        descriptions: Iterable[TargetDescription],
+        now: datetime,
+        *,
+        replace: bool,
+        attended: bool = True,
     ) -> None:
         """Write down what targets are.
 
         With ``replace`` the new description wins (a worker speaks of what it
-        holds); without, one that is there stays.
+        holds); without, one that is there stays. One that is new and not ``attended`` is offline
+        until a worker has looked at it.
         """
+        first = {} if attended else {"status": TargetStatus.OFFLINE, "message": _UNATTENDED}
         async with self._database.write() as connection:
             for description in descriptions:
                 values = {"description": description.model_dump(mode="json"), "updated": now}
-                row = self._database.insert(t.targets).values(name=description.name, **values)
+                row = self._database.insert(t.targets).values(
+                    name=description.name, **values, **first
+                )
                 await connection.execute(
                     row.on_conflict_do_update(index_elements=["name"], set_=values)
                     if replace

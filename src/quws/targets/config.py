@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from quws.domain.configuring import ConfigError
 from quws.domain.conformance import ConformanceRule
 from quws.domain.sessions import SessionChanges, SessionMode
 from quws.domain.targets import TargetDescription, TargetKind
@@ -35,10 +36,6 @@ _RULES = {
     # Another quws, which has checked its own targets.
     TargetKind.REMOTE: ConformanceRule.NONE,
 }
-
-
-class ConfigError(ValueError):
-    """The list of targets cannot be used; the sentence says where and why."""
 
 
 class _Strict(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -11,13 +12,15 @@ from quws.domain.clock import Clock
 from quws.domain.targets import TargetDescription, TargetState, TargetStatus
 from quws.sandbox.child import ChildLost
 from quws.sandbox.messages import FromChild, Inspect, Inspected, MessageFault, NotInspected
-from quws.sandbox.pool import ChildPool, ChildrenUnavailable
+from quws.sandbox.pool import ChildPool, ChildrenUnavailable, NoFolder
 from quws.sandbox.roles import unexpected
 from quws.store.targets import TargetStore
 
 _SECONDS = 60.0
 _TRIES = 3
 """A process that dies once may have been killed by somebody, and says nothing of the target."""
+_said: WeakKeyDictionary[ChildPool, str] = WeakKeyDictionary()
+"""What the log tells already of targets that cannot be used: it is found again at each look."""
 _log = structlog.get_logger(__name__)
 
 
@@ -78,10 +81,15 @@ async def record_inspection(
     except MessageFault as fault:
         _log.exception("target cannot be used")
         why = str(fault)
-    except (ChildrenUnavailable, InspectionFailed) as error:
-        _log.error("target cannot be used", error=str(error))
+    except (InspectionFailed, NoFolder) as error:
         why = str(error)
+        if _said.get(children) != why:
+            _said[children] = why
+            _log.error("target cannot be used", target=name, error=why)
+    except ChildrenUnavailable as error:
+        why = str(error)  # The pool has told it to the log.
     else:
+        _said.pop(children, None)
         await targets.register([found.description], clock(), replace=True)
         if found.calibration is not None:
             await targets.calibrated(name, found.calibration, present=True)

@@ -111,6 +111,34 @@ async def test_one_is_opened_used_and_closed(house: House) -> None:
     assert json_of(await anna.delete(url)) == json_of(await anna.get(url)), "once more is nothing"
 
 
+async def test_what_waits_to_be_run_can_be_changed_when_its_session_is_closed(
+    house: House,
+) -> None:
+    anna = house.anna
+    form = {"TARGET": "strict", "MODE": "batch"}
+    first, second = await opened(anna, **form), await opened(anna, **form)
+    json_of(await anna.delete(first["url"]))
+    made = await anna.post("/jobs", data={"CIRCUIT": BELL2, "SHOTS": "9", "SESSION": second["id"]})
+    url = expect(made, 303).headers["location"]
+    json_of(await anna.patch(second["url"], json={"accepting_jobs": False}))
+
+    async def changed(**form: str) -> Any:
+        expect(await anna.post(f"{url}/parameters", data=form), 303)
+        return json_of(await anna.get(url, headers=JSON))
+
+    found = await changed(SHOTS="7")
+    assert (found["session"], found["json_parameters"]["SHOTS"]) == (second["id"], "7")
+    refused = await anna.post(f"{url}/parameters", data={"SESSION": first["id"]}, headers=JSON)
+    assert expect(refused, 403).json()["code"] == "session_closed"
+    third = await opened(anna, TARGET="simulator")
+    found = await changed(SESSION=third["id"])
+    assert (found["session"], found["target"]) == (third["id"], "simulator")
+    found = await changed(SESSION="")
+    assert (found["session"], found["target"]) == (None, "simulator")
+    expect(await anna.post(f"{url}/phase", data={"PHASE": "RUN"}), 303)
+    assert json_of(await anna.get(url, headers=JSON))["phase"] == "QUEUED"
+
+
 async def test_what_its_operator_allows(house: House) -> None:
     for client, form, code, parameter in (
         (house.carl, {}, "forbidden", None),

@@ -44,6 +44,24 @@ def test_however_the_application_is_made(tmp_path: Path, monkeypatch: pytest.Mon
     assert "x" * 16 not in repr(Settings(data=tmp_path))
 
 
+def test_idle_times_of_sessions_that_are_longer_than_the_longest_are_named(tmp_path: Path) -> None:
+    env = base_environment({"QUWS_DATA": str(tmp_path)})
+    name = "QUWS_POLICY__SESSION_IDLE_SECONDS"
+    found = CliRunner().invoke(app, ["serve"], env=env | {name: "999"})
+    assert found.exit_code == 1
+    assert "SESSION_IDLE_SECONDS must be at most MAX_SESSION_IDLE_SECONDS" in found.stderr
+    table = tmp_path / "targets.toml"
+    table.write_text("[qpu]\nadapter = 'emulator'\nsessions.idle = 301\n")
+    found = CliRunner().invoke(app, ["serve"], env=env)
+    assert found.exit_code == 1
+    assert found.stderr == (
+        f"quws: {table}, table [qpu], key 'sessions': 'idle' must be at most the longest idle time,"
+        " which is 300, not 301; 'longest_idle' sets another\n"
+    )
+    table.write_text("[qpu]\nadapter = 'emulator'\nsessions = { idle = 301, longest_idle = 400 }\n")
+    assert Settings(data=tmp_path).target_configs()[0].sessions is not None
+
+
 @pytest.mark.parametrize("method", ["none", "users"])
 def test_where_no_proxy_names_users_there_need_be_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str

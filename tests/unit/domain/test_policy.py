@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.policy import Policy
-from quws.domain.times import MAX_SECONDS
+from quws.domain.sessions import SessionMode
+from quws.domain.times import MAX_SECONDS, format_instant
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be busy with other things."""
@@ -154,6 +155,25 @@ def test_the_least_that_a_setting_may_be(name: str, least: int) -> None:
     assert getattr(Policy.model_validate({name: least}), name) == least
     with pytest.raises(ValidationError):
         Policy.model_validate({name: least - 1})
+
+
+def test_a_session_may_be_idle_by_default_for_no_longer_than_at_most() -> None:
+    assert (
+        Policy(max_session_idle_seconds=30).sessions.check(SessionMode.BATCH, None, None)[1] == 30
+    )
+    with pytest.raises(ValidationError, match="MAX_SESSION_IDLE_SECONDS, which is 300, not 301"):
+        Policy(session_idle_seconds=301)
+
+
+def test_what_is_cut_is_told() -> None:
+    policy = Policy(max_execution_duration=60, max_lifetime=3600)
+    hour = NOW + timedelta(hours=1)
+    for wanted, seconds in ((None, None), (hour, 60), (NOW + timedelta(seconds=1), 0)):
+        assert policy.cuts(wanted, seconds, NOW) == []
+    assert policy.cuts(hour + timedelta(seconds=1), 61, NOW) == [
+        f"it is kept until {format_instant(hour)} at most (DESTRUCTION)",
+        "it may run for 60 seconds at most (EXECUTIONDURATION)",
+    ]
 
 
 def test_a_policy_does_not_change_while_a_request_is_served() -> None:

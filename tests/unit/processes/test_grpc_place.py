@@ -99,11 +99,14 @@ def test_grpc_is_loaded_only_where_it_is_served() -> None:
         }
         for path in source.rglob("*.py")
     }
-    heavy = ("grpc", "google.protobuf", "quws.api.doors.iqm_grpc", "quws.processes.grpc_server")
+    heavy = (
+        *("grpc", "google.protobuf", "quws.api.doors.iqm_grpc"),
+        *("quws.processes.grpc_server", "quws.processes.grpc_certificates"),
+    )
     loading = {name for name, imported in heads.items() if any(_below(imported, heavy))}
     assert "processes/grpc_server.py" in loading
     others = {name for name in loading if not name.startswith("api/doors/iqm_grpc/")}
-    assert others == {"processes/grpc_server.py"}
+    assert others == {"processes/grpc_server.py", "processes/grpc_certificates.py"}
 
 
 def _below(names: set[str], packages: tuple[str, ...]) -> Iterator[bool]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from quws.domain.circuits import CircuitLimits
 from quws.sandbox import confine, seccomp
@@ -218,6 +219,31 @@ async def test_what_cannot_be_loaded_is_told(
     with pytest.raises(ChildrenUnavailable, match=told):
         await pool.acquire()
     await pool.close()
+
+
+async def test_what_stays_unusable_is_told_once_and_tried_less_and_less_often(
+    make: Callable[..., ChildPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quws.sandbox.pool._UNUSABLE_SECONDS", (0.01, 0.02, 0.03))
+    pool = make({"load": "there is no licence"})
+    pauses: list[float] = []
+    thrice = asyncio.Event()
+
+    def pause() -> float:
+        pauses.append(ChildPool._pause(pool))
+        if len(pauses) == 4:
+            thrice.set()
+        return pauses[-1]
+
+    monkeypatch.setattr(pool, "_pause", pause)
+    with capture_logs() as logs:
+        pool.start()
+        await asyncio.wait_for(thrice.wait(), 60)
+        with pytest.raises(ChildrenUnavailable, match="there is no licence"):
+            await pool.acquire()
+        await pool.close()
+    assert pauses == [0.01, 0.02, 0.03, 0.03]
+    assert ["there is no licence" in item["why"] for item in logs if "why" in item] == [True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")

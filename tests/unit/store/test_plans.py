@@ -160,6 +160,17 @@ NEWEST_IN_PHASE = "ix_jobs_owner_phase_creation"
 OF_TARGET = "ix_jobs_owner_target_creation"
 
 
+async def test_a_whole_job(full: JobStore, full_url: str) -> None:
+    ended = await anext(
+        full.listing.refs(ListFilter(owner=OTHER, phases=frozenset({Phase.COMPLETED}), last=1))
+    )
+    with Caught() as caught:
+        found = await full.reading.whole(ended[0].id)
+    assert found is not None
+    # On PostgreSQL nothing else is sent.
+    assert_uses(caught.plan(full_url), "pk_jobs", "sqlite_autoindex_jobs_1")
+
+
 @MANY
 async def test_the_newest_of_my_jobs(full: JobStore, full_url: str, owner: str | None) -> None:
     plan = await plan_of_list(full, full_url, ListFilter(owner=owner, last=10))

@@ -81,6 +81,23 @@ async def test_jobs_of_a_target_that_takes_no_work_are_not_claimed(
     assert await store.claims.claim(TARGET, "worker", 60, NOW) is not None
 
 
+async def test_a_target_that_was_looked_at_by_no_worker_is_offline_until_one_does(
+    database: Database, targets: TargetStore
+) -> None:
+    news = DESCRIPTION.model_copy(update={"name": "news"})
+    for _ in range(2):
+        await targets.register([news, DESCRIPTION], NOW, replace=True, attended=False)
+        found = {item.name: item.state for item in await targets.records()}
+        assert found[TARGET] == TargetState(), "it was known before"
+        assert found["news"].sentence("news") == (
+            "target news is offline: no worker has run for it yet"
+        )
+    await targets.register([news], NOW, replace=True)
+    await targets.found("news", TargetState(), NOW)
+    await targets.register([news], NOW, replace=True, attended=False)
+    assert {item.name: item.state for item in await targets.records()}["news"] == TargetState()
+
+
 async def test_an_operators_word_goes_before_that_of_a_health_check(
     targets: TargetStore, store: JobStore
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from quws.domain.circuits import CircuitLimits
 from quws.domain.conformance import ConformanceRule
 from quws.domain.targets import TargetDescription, TargetKind
-from quws.targets import ConfigError, create_target, read_targets
+from quws.targets import ConfigError, check_options, create_target, read_targets
 from quws.targets.config import TargetLimits, parse_targets
 
 PATH = Path("/etc/quws/targets.toml")
@@ -114,14 +114,56 @@ def test_a_secret_that_is_not_there_is_named_without_a_value(tmp_path: Path) -> 
             "adapter='emulator'\nschedule=[{every=5, lasts=9}]",
             "schedule, window 0: lasts must be shorter",
         ),
+        (
+            "adapter='simulator'\noptions={qubits=5, qbits=6}",
+            "has no option 'qbits'; it has: qubits, threads, bond_dimension",
+        ),
+        ("adapter='simulator'\nnoise='calibration'", "has no option 'noise'; it has: qubits"),
+        (
+            "adapter='simulator'\noptions.qubits='5'",
+            "the option 'qubits' of the adapter 'simulator' must be a valid integer",
+        ),
+        ("adapter='qiskit'\noptions={backend='a:b', memory=1}", "option 'memory' of the adapter"),
+        ("adapter='iqm'\noptions={url='https://x', tokn=''}", "has no option 'tokn'; it has: url"),
+        ("adapter='qrmi'\noptions.backend='x'", "has no option 'backend'; it has: resource, type"),
+        ("adapter='remote'\noptions={url='https://x', theirs=''}", "has no option 'theirs'"),
+        ("adapter='superstaq'\noptions.key='x'", "'key'; it has: url, target, token, timeout"),
     ],
 )
 def test_options_that_an_adapter_does_not_take(table: str, sentence: str) -> None:
     (config,) = parse_targets(f"[a]\n{table}", PATH)
-    with pytest.raises(ConfigError) as caught:
-        create_target(config.revealed())
-    assert str(caught.value).startswith("target a: ")
-    assert sentence in str(caught.value)
+    for look in (create_target, check_options):
+        with pytest.raises(ConfigError) as caught:
+            look(config.revealed())
+        assert str(caught.value).startswith("target a: ")
+        assert sentence in str(caught.value)
+
+
+def test_options_are_checked_without_a_look_at_secrets() -> None:
+    secret = "secrets.token={file='gone'}"
+    table = f"[a]\nadapter='remote'\noptions.url='https://x'\n{secret}"
+    (config,) = parse_targets(table, PATH)
+    check_options(config)
+    (config,) = parse_targets(table.replace("secrets.token", "secrets.tokn"), PATH)
+    with pytest.raises(ConfigError, match="has no option 'tokn'; it has: url, target, token"):
+        check_options(config)
+    (config,) = parse_targets(f"[a]\nadapter='superstaq'\n{secret}", PATH)
+    with pytest.raises(ConfigError, match="needs the option 'url'"):
+        check_options(config)
+    (config,) = parse_targets(f"[a]\nadapter='theirs'\n{secret}\ninterpreter='x'", PATH)
+    check_options(config)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "adapter='emulator'\noptions={overhead=1, schedule=[{every=9, lasts=5}]}",
+        "adapter='qrmi'\noptions={resource='r', type='iqm-server', settings={A='b', C=1}}",
+    ],
+)
+def test_numbers_may_be_whole_where_they_need_not_be(options: str) -> None:
+    (config,) = parse_targets(f"[a]\n{options}", PATH)
+    check_options(config)
 
 
 def test_the_operator_narrows_a_target() -> None:

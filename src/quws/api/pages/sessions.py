@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.services import targets_of
+from quws.api.kit.services import jobs_of, targets_of
 from quws.api.pages.templates import render
 from quws.domain.sessions import SessionMode
 from quws.schemas.session import SessionJson
@@ -15,11 +15,13 @@ from quws.schemas.session import SessionJson
 
 async def sessions_page(request: Request, sessions: Sequence[SessionJson]) -> Response:
     """Show the sessions of who asks."""
-    reports = await targets_of(request).all()
+    records = await targets_of(request).records()
+    jobs = jobs_of(request)
+    names = [item.name for item in records if jobs.sessions.rules(item.description).most]
     context = {
         "sessions": sessions,
         "modes": list(SessionMode),
-        "targets": [item.record.name for item in reports],
-        "chosen": request.query_params.get("TARGET", ""),
+        "targets": names,
+        "chosen": request.query_params.get("TARGET", jobs.policy.target),
     }
     return render(request, "sessions.html", context)

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quws.api.kit.services import base_url
+from quws.api.kit.services import base_url, jobs_of
 from quws.api.pages.coupling import coupling_svg
 from quws.api.pages.templates import render, texts_of
 from quws.domain.targets import Calibration, Load, TargetStatus
@@ -54,6 +54,8 @@ async def target_page(
         "load_until": max((item.time for item in load), default=None),
         "load_most": max((item.waiting + item.running for item in load), default=0),
         "statuses": list(TargetStatus),
+        "rules": jobs_of(request).sessions.rules(target),
+        "who": [] if target.sessions is None else target.sessions.who,
     }
     return render(request, "target.html", context)
 

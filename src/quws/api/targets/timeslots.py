@@ -122,7 +122,7 @@ def _documents(request: Request, slots: Iterable[Timeslot]) -> list[TimeslotJson
         TimeslotJson(
             id=slot.id,
             target=slot.target,
-            owner=slot.owner if caller.may_see(slot.owner) else None,
+            owner=(slot.owner or "") if caller.may_see(slot.owner) else None,
             mine=slot.owner == caller.name,
             start=slot.begins,
             end=slot.ends,

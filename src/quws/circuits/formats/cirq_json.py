@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from quws.circuits.count import finish
 from quws.circuits.formats.cirq_gates import GATES, Steps, controlled, made_of
+from quws.circuits.formats.cirq_matrix import made_of_matrix
 from quws.circuits.formats.cirq_values import Values
 from quws.circuits.formats.feedback import done_where
 from quws.circuits.formats.format import Format, Input, Read
@@ -185,6 +186,8 @@ class _Reading:
             case "IdentityGate":
                 fields_of(value, at, [_TYPE], ["num_qubits", "qid_shape"])
                 self._made(len(on), [(IGate(), (place,)) for place in range(len(on))], on, at, when)
+            case "MatrixGate":
+                self._made(*made_of_matrix(value, at), on, at, when)
             case "GlobalPhaseGate":
                 if on:
                     refuse_at(at, "must have no qubits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from quws.artifacts import ArtifactStore
@@ -12,7 +13,7 @@ from quws.bus.announcer import Announcer
 from quws.domain.caller import Caller
 from quws.domain.clock import Clock, utc_now
 from quws.domain.errors import InvalidParameter
-from quws.domain.job import new_job_id
+from quws.domain.job import TimelineEntry, new_job_id
 from quws.domain.parameters.posted import Posted, with_parts
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
@@ -61,6 +62,8 @@ class JobChange:
     async def set_parameters(self, caller: Caller, job_id: str, posted: Sequence[Posted]) -> None:
         """Set new values of parameters that a PENDING job has.
 
+        SESSION that is empty takes it out of its session.
+
         Raises
         ------
         NotFound, Forbidden, InvalidCircuit, UnknownTarget
@@ -74,7 +77,8 @@ class JobChange:
         """
         new = await self.prepare(caller, job_id, posted)
         try:
-            await self._store.control.apply(job_id, Change(parameters=new))
+            change = Change(parameters=new, note=note_of(self._clock(), new.notes))
+            await self._store.control.apply(job_id, change)
         except Refused:
             await self._reader.refuse(caller, job_id, PENDING_ONLY)
         await self._announcer.touched(job_id, Phase.PENDING)
@@ -115,10 +119,17 @@ class JobChange:
             for value in await self._files.posted(item)
         ]
         merged += posted
+        if job.session is not None and "TARGET" not in {item.name.upper() for item in merged}:
+            # Without its session it stays where it was.
+            merged += [
+                Posted("TARGET", job.target.encode())
+                for item in posted
+                if item.name.upper() == "SESSION" and not item.value.strip()
+            ]
         size = sum(len(item.value) for item in merged)
         await self._room.check()
         await self._quotas.admit(job.owner, size=size)
-        plan = await self._planner.plan(caller, merged)
+        plan = await self._planner.plan(caller, merged, job)
         self._quotas.check_shots(job.owner, plan.shots)
         # Old values stay on disk until the job goes: a reader may hold a link to one.
         stamp = f"{job_id}/parameters/{new_job_id()}"
@@ -156,4 +167,9 @@ class JobChange:
         if "WEBHOOK" in renewed and (url := plan.request.webhook) is not None:
             await self._webhooks.admit(job.owner, url)
             hook = Link(job.owner or "", url, self._clock())
-        return NewParameters(parameters, changes, tags, hook)
+        return NewParameters(parameters, changes, tags, hook, plan.notes)
+
+
+def note_of(now: datetime, notes: Sequence[str]) -> TimelineEntry | None:
+    """Return the timeline entry of what a change gives otherwise than it was meant, if it does."""
+    return TimelineEntry(now, "changed", "quws", "; ".join(notes)) if notes else None

@@ -15,7 +15,7 @@ from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.request import Control
 from quws.domain.phases import Move, Phase, sources
 from quws.domain.policy import Policy
-from quws.services.jobs.change import PENDING_ONLY, JobChange
+from quws.services.jobs.change import PENDING_ONLY, JobChange, note_of
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.plan import Planner
 from quws.services.jobs.read import JobReader
@@ -118,12 +118,14 @@ class JobControl:
         new = await self._change.prepare(caller, job_id, posted) if posted else None
         target = job.target if new is None else new.columns["target"]
         destruction, seconds = control.destruction, control.execution_duration
+        notes = [*self._policy.cuts(destruction, seconds, now), *(() if new is None else new.notes)]
         change = Change(
             parameters=new,
             destruction=None if destruction is None else self._policy.destruction(destruction, now),
             execution_duration=None if seconds is None else self._policy.duration(seconds),
             run_id=control.run_id,
             name=control.name,
+            note=note_of(now, notes),
             time=now,
         )
         match control.phase:

@@ -11,6 +11,7 @@ from quws.domain.circuits import CircuitFacts, kinds_of
 from quws.domain.clock import Clock, utc_now
 from quws.domain.compiling import check_layout
 from quws.domain.errors import InvalidParameter, Unavailable, UnknownTarget
+from quws.domain.job import Job
 from quws.domain.kinds import JobKind, check_measuring
 from quws.domain.mitigation import check_mitigation
 from quws.domain.noise import Noise
@@ -22,7 +23,13 @@ from quws.domain.parameters.specification import Specifications
 from quws.domain.policy import Policy
 from quws.domain.quotes import Quote, work_of
 from quws.domain.spec import JobSpec
-from quws.domain.targets import TargetDescription, TargetKind, TargetRecord, TargetStatus
+from quws.domain.targets import (
+    Feature,
+    TargetDescription,
+    TargetKind,
+    TargetRecord,
+    TargetStatus,
+)
 from quws.domain.words import counted
 from quws.services.checker import CircuitChecker
 from quws.services.quotes import Outlook, Quotes
@@ -62,6 +69,13 @@ class Plan:
             return 0
         of_each = sum(kind.circuits * options.of(kind.facts).shots for kind in kinds_of(self.facts))
         return round(of_each * options.mean_runs)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to say of parameters that the target takes, and that have no effect there."""
+        if self.request.options.seed is None or Feature.SEED in self.target.features:
+            return []
+        return [f"SEED has no effect on target {self.target.name}: its counts cannot be repeated"]
 
     def warning(self, duration: int) -> str | None:
         """Return what to say of an execution duration that is probably too short (0: unlimited).
@@ -145,10 +159,12 @@ class Planner:
         self._policy.destruction(control.destruction, self._clock())
         return await self.plan(caller, with_parts(rest, self.specifications))
 
-    async def plan(self, caller: Caller, posted: Sequence[Posted]) -> Plan:
+    async def plan(self, caller: Caller, posted: Sequence[Posted], job: Job | None = None) -> Plan:
         """Return what follows from the parameters of a job.
 
-        Those of control are not among them, and uploads stand in their places.
+        Those of control are not among them, and uploads stand in their places. ``job`` is the one
+        that is to have them, if it is there: it stays in the session in which it is, also when that
+        is closed by now.
 
         Raises
         ------
@@ -172,7 +188,7 @@ class Planner:
         """
         request = read_job(posted, self._policy, self.specifications)
         self._policy.check_priority(request.priority, caller.name, operator=caller.operator)
-        target = await self.in_service(await self._where(caller, request))
+        target = await self.in_service(await self._where(caller, request, job))
         check_target(request, target, self.specifications)
         check_use(target, wanted=request.timeslot)
         layout = request.options.initial_layout
@@ -260,17 +276,20 @@ class Planner:
         )
         raise UnknownTarget(f"{sentence}; TARGET may be: {known or 'none yet'}", parameter="TARGET")
 
-    async def _where(self, caller: Caller, request: JobRequest) -> str:
+    async def _where(self, caller: Caller, request: JobRequest, job: Job | None) -> str:
         """Return the name of the target: of a job of a session it is that of the session."""
         if request.session is None:
             return request.target or self._policy.target
-        session = await self._sessions.of_job(caller, request.session)
-        if request.target not in (None, session.target):
+        if job is not None and job.session == request.session:
+            target = job.target
+        else:
+            target = (await self._sessions.of_job(caller, request.session)).target
+        if request.target not in (None, target):
             raise InvalidParameter(
-                f"TARGET must be {session.target}, which is that of the session, or left out",
+                f"TARGET must be {target}, which is that of the session, or left out",
                 parameter="TARGET",
             )
-        return session.target
+        return target
 
     async def _found(self, name: str) -> TargetRecord | None:
         return next((item for item in await self._targets.records() if item.name == name), None)

@@ -124,12 +124,14 @@ class JobSubmission:
         await self._admit(caller, plan, run=run)
         target, facts = plan.target, plan.facts
         warning = plan.warning(duration)
+        cuts = self._policy.cuts(control.destruction, control.execution_duration, now)
+        notes = [*cuts, *plan.notes, *(() if warning is None else [warning])]
 
         job_id = new_job_id()
         checked = self._clock()
         entries = [
             TimelineEntry(now, "received", "quws", note),
-            TimelineEntry(checked, "validated", "quws", warning),
+            TimelineEntry(checked, "validated", "quws", "; ".join(notes) or None),
         ]
         bounds = [*near, *self._quotas.of_making(caller.name)]
         try:

@@ -77,13 +77,15 @@ class NewParameters:
     """All parameters that a job is to have, with the columns that follow from them.
 
     ``columns`` holds ``circuits``, and may hold ``spec``, ``target``, ``size``, ``cost_ms``,
-    ``quote``. ``tags`` are by which the job is found, if they are among what changes.
+    ``quote``. ``tags`` are by which the job is found, if they are among what changes; ``notes``
+    are what to say of it.
     """
 
     parameters: Sequence[Parameter]
     columns: Mapping[str, Any]
     tags: Sequence[str] | None = None
     webhook: Link | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class Run:
 class Change:
     """What one request wants of a job; None is left as it is.
 
-    An empty run id or name takes it away. ``time`` is when it was wanted.
+    An empty run id or name takes it away. ``note`` is for the timeline, ``time`` when it was
+    wanted.
     """
 
     parameters: NewParameters | None = None
@@ -113,6 +116,7 @@ class Change:
     name: str | None = None
     run: Run | None = None
     abort: TimelineEntry | None = None
+    note: TimelineEntry | None = None
     time: datetime = field(default_factory=utc_now, compare=False)
 
 
@@ -287,6 +291,8 @@ class JobControl:
             await _update(connection, job_id, part, _NOT_ARCHIVED, circuits=_j.circuits)
             labels = Relabel(name=change.name, run_id=change.run_id)
             await relabel(connection, self._database, [job_id], labels, change.time)
+        if change.note is not None:
+            await tell(connection, job_id, change.note)
 
     async def _run(
         self, connection: AsyncConnection, job_id: str, run: Run

@@ -79,7 +79,7 @@ class Outbox:
 
     async def newest(self) -> int:
         """Return the id of the newest row, 0 where there is none."""
-        row = await self._database.look(_NEWEST.first)
+        row = await self._database.find(_NEWEST, {})
         return int(row[0] or 0)
 
     async def since(self, owner: str | None, *, everybody: bool, after: int) -> list[News]:

@@ -35,8 +35,8 @@ from quws.store import sessions
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs.clauses import CHUNK, QUEUE_ORDER, WAITING, in_phases
-from quws.store.jobs.rows import read_job, ref_of, select_refs
-from quws.store.jobs.timeline import timeline_of
+from quws.store.jobs.rows import RESULTS, read_job, read_job_with, ref_of, select_refs
+from quws.store.jobs.timeline import TIMELINE, entries_of, timeline_of
 from quws.store.statements import Statement
 from quws.store.targets import select_state, state_of
 
@@ -45,6 +45,27 @@ _mine = t.jobs.alias("mine")
 _WANTED = bindparam("wanted", type_=_j.id.type)
 # Made once: to build a statement takes longer than to run it.
 _JOB = Statement(select(t.jobs).where(_j.id == _WANTED))
+
+
+def _rows(query: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:
+    """Return rows as one value of the row with which they are read: on PostgreSQL."""
+    each = query.with_only_columns(func.row(*query.selected_columns))
+    return func.array(each.scalar_subquery()).label(name)
+
+
+# There each statement is a way to the server and back, which takes longer than the rest of it.
+_JOB_AT_ONCE = Statement(
+    select(t.jobs, _rows(RESULTS.where(t.results.c.job_id == _j.id), "its_results")).where(
+        _j.id == _WANTED
+    )
+)
+_WHOLE_AT_ONCE = Statement(
+    select(
+        t.jobs,
+        _rows(RESULTS.where(t.results.c.job_id == _j.id), "its_results"),
+        _rows(TIMELINE.where(t.timeline.c.job_id == _j.id), "its_timeline"),
+    ).where(_j.id == _WANTED)
+)
 _HEAD = Statement(select_refs().where(_j.id == _WANTED))
 _AT = bindparam("at", type_=_j.target.type)
 _TIMES = Statement(
@@ -102,32 +123,28 @@ class JobReading:
 
     async def get(self, job_id: str) -> Job | None:
         """Return a whole job with its results."""
+        wanted = {"wanted": job_id}
+        if not self._database.is_sqlite:
+            row = await self._database.find(_JOB_AT_ONCE, wanted)
+            return None if row is None else read_job_with(row, row.its_results)
 
         def read(connection: Connection) -> Job | None:
-            row = _JOB.first(connection, {"wanted": job_id})
+            row = _JOB.first(connection, wanted)
             return None if row is None else read_job(connection, row)
 
         return await self._database.look(read)
 
     async def head(self, job_id: str) -> JobRef | None:
         """Return what the list says of one job: enough to decide who may see it."""
-
-        def read(connection: Connection) -> JobRef | None:
-            row = _HEAD.first(connection, {"wanted": job_id})
-            return None if row is None else ref_of(row)
-
-        return await self._database.look(read)
+        row = await self._database.find(_HEAD, {"wanted": job_id})
+        return None if row is None else ref_of(row)
 
     async def times(self, job_id: str) -> JobTimes | None:
         """Return when a job is to be done and to go, with what the list says of it."""
-
-        def read(connection: Connection) -> JobTimes | None:
-            row = _TIMES.first(connection, {"wanted": job_id})
-            if row is None:
-                return None
-            return JobTimes(ref_of(row), row.quote, row.destruction_time, row.execution_duration)
-
-        return await self._database.look(read)
+        row = await self._database.find(_TIMES, {"wanted": job_id})
+        if row is None:
+            return None
+        return JobTimes(ref_of(row), row.quote, row.destruction_time, row.execution_duration)
 
     async def whole(
         self, job_id: str
@@ -136,26 +153,35 @@ class JobReading:
 
         The third is None for a job that does not wait in its target's queue.
         """
+        wanted = {"wanted": job_id}
+        if not self._database.is_sqlite:
+            row = await self._database.find(_WHOLE_AT_ONCE, wanted)
+            if row is None:
+                return None
+            job, timeline = read_job_with(row, row.its_results), entries_of(row.its_timeline)
+            if job.phase not in WAITING:
+                return job, timeline, None, TargetState()
+            return job, timeline, *await self._database.look(lambda found: self._why(found, job))
 
         def read(
             connection: Connection,
         ) -> tuple[Job, list[TimelineEntry], int | None, TargetState] | None:
-            row = _JOB.first(connection, {"wanted": job_id})
+            row = _JOB.first(connection, wanted)
             if row is None:
                 return None
             job = read_job(connection, row)
-            timeline = timeline_of(connection, job.id)
-            position = (
-                self._ahead.count(connection, job.id, job.target)
-                if job.phase is Phase.QUEUED
-                else None
-            )
-            state = None
-            if job.phase in WAITING:
-                state = state_of(connection, self._target, job.target)
-            return job, timeline, position, state or TargetState()
+            return job, timeline_of(connection, job.id), *self._why(connection, job)
 
         return await self._database.look(read)
+
+    def _why(self, connection: Connection, job: Job) -> tuple[int | None, TargetState]:
+        """Read what a job waits for: its place in the queue, and the state of its target."""
+        position = state = None
+        if job.phase is Phase.QUEUED:
+            position = self._ahead.count(connection, job.id, job.target)
+        if job.phase in WAITING:
+            state = state_of(connection, self._target, job.target)
+        return position, state or TargetState()
 
     async def of_owner_ahead(self, job_id: str, target: str) -> int:
         """Return how many jobs of its own owner go before a job."""

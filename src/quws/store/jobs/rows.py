@@ -18,11 +18,9 @@ from quws.store.statements import Statement
 
 _j = t.jobs.c
 _r = t.results.c
-_RESULTS = Statement(
-    select(_r.id, _r.artifact, _r.size, _r.mime_type)
-    .where(_r.job_id == bindparam("of", type_=_r.job_id.type))
-    .order_by(_r.position, _r.id)
-)
+RESULTS = select(_r.id, _r.artifact, _r.size, _r.mime_type).order_by(_r.position, _r.id)
+"""The results of all jobs, each with what `Result` says."""
+_RESULTS = Statement(RESULTS.where(_r.job_id == bindparam("of", type_=_r.job_id.type)))
 
 _PHASES = {phase.value: phase for phase in Phase}
 _NOT_BEGUN = frozenset({Phase.PENDING, Phase.HELD, Phase.QUEUED, Phase.SUSPENDED})
@@ -74,14 +72,21 @@ async def job_of(connection: AsyncConnection, row: Any, *, fresh: bool = False) 
 
 def read_job(connection: Connection, row: Any, fresh: bool = False) -> Job:
     """Return a whole job; see `job_of`."""
-    results = []
-    if row.circuits_done or not (fresh or row.phase in _NOT_BEGUN):
-        results = [Result(*found) for found in _RESULTS.all(connection, {"of": row.id})]
-    return read_job_alone(row, results)
+    shown = _shows_results(row, fresh=fresh)
+    return read_job_alone(row, _RESULTS.all(connection, {"of": row.id}) if shown else ())
 
 
-def read_job_alone(row: Any, results: Sequence[Result] = ()) -> Job:
-    """Return a job of its row, with what results are known.
+def read_job_with(row: Any, results: Iterable[Sequence[Any]]) -> Job:
+    """Return a whole job, of whose results there are the rows already; see `job_of`."""
+    return read_job_alone(row, results if _shows_results(row) else ())
+
+
+def _shows_results(row: Any, *, fresh: bool = False) -> bool:
+    return bool(row.circuits_done) or not (fresh or row.phase in _NOT_BEGUN)
+
+
+def read_job_alone(row: Any, results: Iterable[Sequence[Any]] = ()) -> Job:
+    """Return a job of its row, with what rows of its results there are.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def read_job_alone(row: Any, results: Sequence[Result] = ()) -> Job:
 
     """
     try:
-        return _read(row, list(results))
+        return _read(row, [Result(*item) for item in results])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UnreadableJob(row.id) from error
 

@@ -77,7 +77,7 @@ class JobSweeps:
 
     async def duties(self) -> Duties:
         """Look what there is to do, which mostly is nothing: in one statement, unlike doing it."""
-        row = await self._database.look(self._duties.first)
+        row = await self._database.find(self._duties, {})
         time, *said = row
         return Duties(from_stored(time), *map(bool, said))
 

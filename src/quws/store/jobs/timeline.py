@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import TimelineEntry
 from quws.store import tables as t
+from quws.store.instants import from_stored
 from quws.store.statements import Rows, Statement
 
 _c = t.timeline.c
-_TIMELINE = Statement(
-    select(_c.time, _c.status, _c.source, _c.message, _c.id)
-    .where(_c.job_id == bindparam("of", type_=_c.job_id.type))
-    .order_by(_c.id)
-)
+TIMELINE = select(_c.time, _c.status, _c.source, _c.message, _c.id).order_by(_c.id)
+"""The timelines of all jobs, each entry with what `TimelineEntry` says."""
+_TIMELINE = Statement(TIMELINE.where(_c.job_id == bindparam("of", type_=_c.job_id.type)))
 _ENTRIES = Rows(t.timeline, "job_id", "time", "status", "source", "message")
 
 
@@ -41,3 +41,8 @@ async def tell_of(
 def timeline_of(connection: Connection, job_id: str) -> list[TimelineEntry]:
     """Return a job's timeline in the order in which it was written."""
     return [TimelineEntry(*entry) for entry in _TIMELINE.all(connection, {"of": job_id})]
+
+
+def entries_of(rows: Iterable[Sequence[Any]]) -> list[TimelineEntry]:
+    """Return entries of rows that were read as one value."""
+    return [TimelineEntry(from_stored(time), *others) for time, *others in rows]

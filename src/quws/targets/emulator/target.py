@@ -143,6 +143,7 @@ class Emulator(Target):
             job_kinds=list(JobKind),
             native_gates=device.native_gates,
             coupling=device.coupling,
+            time_unit=device.dt,
             features=[*COMPUTED, Feature.COMPILING, Feature.MITIGATION],
             circuit_limits=CircuitLimits(
                 qubits=min(len(device.qubits), _QUBIT_LIMIT), operations=1_000_000

@@ -15,6 +15,6 @@ def make(name: str, *, remote: bool = False, **options: Any) -> QiskitBackend:
     return kind(name, remote=remote, **options)
 
 
-make.__signature__ = inspect.signature(QiskitBackend)  # type: ignore[attr-defined]
+make.__signature__ = inspect.signature(QiskitBackend, eval_str=True)  # type: ignore[attr-defined]
 
 __all__ = ["make"]

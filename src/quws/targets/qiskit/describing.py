@@ -77,6 +77,7 @@ def describe(
         coupling=None
         if coupling is None
         else sorted({(min(pair), max(pair)) for pair in coupling.get_edges()}),
+        time_unit=target.dt,
         features=features,
         circuit_limits=CircuitLimits(qubits=qubits, operations=1_000_000),
         max_circuits=_MOST_CIRCUITS if most is None else most,

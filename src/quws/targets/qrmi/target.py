@@ -93,7 +93,7 @@ class Qrmi(LinkedTarget["Caller"]):
         *,
         resource: str,
         type: str,
-        settings: dict[str, str],
+        settings: dict[str, str | int | float | bool],
         timeout: float = 60.0,
         optimization: int = 1,
     ) -> None:

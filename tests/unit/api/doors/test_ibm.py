@@ -216,6 +216,7 @@ DEVICE = DESCRIPTION.model_copy(
         "qubits": 3,
         "coupling": [(0, 1), (2, 1)],
         "native_gates": ["r", "cz"],
+        "time_unit": 5e-10,
         "features": [Feature.MEMORY, Feature.RESET],
     }
 )
@@ -271,9 +272,11 @@ async def test_gates_without_parameters_are_enough(http: httpx.AsyncClient, star
     assert gates["cz"]["coupling_map"] == found["coupling_map"]
     assert gates["sx"]["coupling_map"] == [[0], [1], [2]]
     assert found["supported_instructions"][-2:] == ["measure", "reset"]
+    assert found["dt"] == pytest.approx(0.5)
     assert (found["simulator"], found["n_qubits"], found["max_experiments"]) == (False, 3, 3)
     plain = json_of(await http.get(f"{PREFIX}/backends/simulator/configuration"))
     assert (plain["simulator"], plain["coupling_map"]) == (True, None)
+    assert "dt" not in plain
     assert {"rz", "sx", "cx", "rzz"} <= set(plain["basis_gates"])
     assert error_of(await http.get(f"{PREFIX}/backends/x/configuration"), 404)[0] == 1291
 
@@ -437,8 +440,10 @@ async def test_what_is_not_done_is_refused_in_words(
 async def test_what_is_refused_before_a_route_is_told_in_the_same_way(
     api: Api, http: httpx.AsyncClient
 ) -> None:
-    api.services.jobs.planner._checker.refuses = InvalidCircuit("the qubit is away")  # type: ignore[attr-defined]
-    assert error_of(await http.post(JOBS, json=wanted()), 400)[0] == 1295
+    refusal = InvalidCircuit("the qubit is away; or use KIND=estimate")
+    api.services.jobs.planner._checker.refuses = refusal  # type: ignore[attr-defined]
+    code, sentence = error_of(await http.post(JOBS, json=wanted()), 400)
+    assert (code, sentence) == (1295, "params: the qubit is away; or use the program estimator")
     assert error_of(await http.post(JOBS, content=b"{"), 400)[0] == 1296
     assert error_of(await http.get(f"{PREFIX}/nothing"), 404)[0] == 1291
     assert error_of(await http.put(JOBS), 405)[0] == 1290

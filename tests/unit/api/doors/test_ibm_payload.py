@@ -82,6 +82,40 @@ def test_precision_is_that_of_the_pub_or_of_the_request_or_of_the_options() -> N
     assert not made.notes
 
 
+def test_shots_of_an_estimator_are_those_of_each_basis() -> None:
+    """They count for more than its default precision, and for less than one that is asked for."""
+    circuit = in_qpy(QuantumCircuit(1))
+    given = {"default_shots": 400, "default_precision": 0.2}
+    found = read(text_of(estimator([circuit, ["Z", "X"]], [circuit, "Z", [], 0.1], options=given)))
+    assert [item.shots for item in found.pubs] == [400, 101]
+    assert [item.precision for item in asked_again(found)] == [0.05, 0.1]
+    asked = read(text_of(estimator(options=given, precision=0.1)))
+    assert [item.shots for item in asked.pubs] == [101]
+    told = refusal(estimator, options={"default_shots": 10**9})
+    assert told == ("params.pubs.0 asks for 1000000000 shots, and simulator runs at most 1000000")
+
+
+def test_shots_of_what_is_randomized_are_those_of_all_its_circuits() -> None:
+    twirling = {"enable_gates": True, "num_randomizations": 30, "shots_per_randomization": 100}
+    made = sampler([BELL], [BELL, [], 7], options={"twirling": twirling, "default_shots": 10})
+    assert [item.shots for item in read(text_of(made)).pubs] == [3000, 7]
+    assert made.notes == [
+        "options.twirling.enable_gates has no effect: gates and measurements are run as they are"
+    ]
+    for other in ({"enable_gates": False}, {"num_randomizations": "auto"}):
+        made = sampler(options={"twirling": twirling | other, "default_shots": 10})
+        assert [item.shots for item in read(text_of(made)).pubs] == [10]
+        assert "options.twirling.shots_per_randomization has no effect" in " ".join(made.notes)
+
+
+def test_metadata_that_will_not_be_told_again_are_said() -> None:
+    long = QuantumCircuit(1, 1, metadata={"a": "x" * 70_000})
+    assert sampler([BELL], [in_qpy(long)]).notes == [
+        "the metadata of the circuit of params.pubs.1 have more than 65536 bytes, and are not told"
+        " again"
+    ]
+
+
 def test_what_else_stands_beside_the_pubs_makes_no_difference() -> None:
     made = sampler(precision=0.1, something={"new": 1}, nothing=None)
     assert made.notes == ["precision has no effect", "something has no effect"]
@@ -211,6 +245,16 @@ def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
             {"options": {"simulator": {"noise_model": {"__type__": "NoiseModel"}}}},
             "params.options.simulator.noise_model is not taken",
         ),
+        ({"resilience_level": 1}, "params.resilience_level is of the estimator: a sampler gives"),
+        ({"options": {"resilience_level": 2}}, "params.options.resilience_level is of the"),
+        (
+            {"options": {"resilience": {"zne": {"noise_factors": [1, 2]}}}},
+            "params.options.resilience.zne.noise_factors is of the estimator",
+        ),
+        (
+            {"options": {"twirling": {"enable_measure": 1, "num_randomizations": 0}}},
+            "params.options.twirling.num_randomizations must be a whole number",
+        ),
         (
             {"options": {"simulator": {"seed_simulator": -1}}},
             "params.options.simulator.seed_simulator must be a whole number from 0",
@@ -257,6 +301,11 @@ def test_what_makes_no_difference_is_told() -> None:
             "dynamical_decoupling": {"enable": True, "sequence_type": "XX"},
             "twirling": {"enable_gates": False, "strategy": "auto"},
             "execution": {"rep_delay": 1e-4, "meas_type": "classified", "init_qubits": True},
+            "simulator": {"basis_gates": ["cx"], "coupling_map": [[0, 1]]},
+            "resilience_level": 0,
+            "resilience": {"measure_mitigation": False},
+            "seed_estimator": 7,
+            "default_precision": 0.1,
             "experimental": {},
             "something": {"new": 1},
         }
@@ -266,6 +315,10 @@ def test_what_makes_no_difference_is_told() -> None:
         "options.dynamical_decoupling.sequence_type has no effect: no pulses are put between the"
         " gates",
         "options.execution.rep_delay has no effect: the target has one rate of its own",
+        "options.simulator.basis_gates has no effect",
+        "options.simulator.coupling_map has no effect",
+        "options.seed_estimator has no effect",
+        "options.default_precision has no effect",
         "options.something.new has no effect",
     ]
     many = sampler(options={"more": {str(place): 1 for place in range(100)}})
@@ -311,6 +364,19 @@ def test_a_target_with_features_of_its_own_is_asked_for_them() -> None:
             " randomized here, so turn twirling off",
         ),
         (
+            {
+                "quantum_program": {
+                    "items": [{"item_type": "samplex"}],
+                    "semantic_role": "estimator_v2",
+                }
+            },
+            "circuits are not randomized here, so use the program estimator",
+        ),
+        (
+            {"quantum_program": {"items": [{"item_type": "circuit", "shape": [2]}]}},
+            "quantum_program.items.0.shape must be left out, or be that of its arguments, []",
+        ),
+        (
             {"quantum_program": {"meas_level": "kerneled"}},
             "params.quantum_program.meas_level must be 'classified', not 'kerneled'",
         ),
@@ -328,3 +394,16 @@ def test_a_target_with_features_of_its_own_is_asked_for_them() -> None:
 )
 def test_the_executor_runs_circuits_alone(given: dict[str, Any], sentence: str) -> None:
     assert sentence in refusal(made_of, "executor", SENT["executor"] | given, TARGET)
+
+
+def test_how_an_executor_divides_its_work_makes_no_difference() -> None:
+    program = SENT["executor"]["quantum_program"]
+    items = [item | {"chunk_size": 2} for item in program["items"]]
+    options = {"init_qubits": True, "rep_delay": None, "scheduler_timing": True}
+    params = {"quantum_program": program | {"items": items}, "options": options}
+    made = made_of("executor", SENT["executor"] | params, TARGET)
+    assert made.notes == [
+        "quantum_program.items.0.chunk_size has no effect",
+        "quantum_program.items.1.chunk_size has no effect",
+        "options.scheduler_timing has no effect",
+    ]

@@ -14,6 +14,7 @@ from primitives import SENT, decoded, in_numpy, in_qpy, text_for, text_of
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
+from quws.api.doors.ibm.metadata import Ran
 from quws.api.doors.ibm.payload import made_of
 from quws.api.doors.ibm.results import Writer
 from quws.circuits.several import facts_of, read_to_bind
@@ -26,6 +27,7 @@ from quws.targets.base import CircuitResult
 from quws.targets.simulator import Simulator
 
 LIMITS = CircuitLimits()
+RAN = Ran()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def sampled(simulator: Simulator, text: str) -> Iterator[CircuitOutcome]:
 def told(text: str, outcomes: Sequence[CircuitOutcome], pieces: int = 3) -> Any:
     """Write what they gave, some at a time, and read it as the client does."""
     written = []
-    with closing(Writer(text)) as writer:
+    with closing(Writer(text, RAN)) as writer:
         for start in range(0, len(outcomes), pieces):
             written += writer.take(outcomes[start : start + pieces])
         return decoded("".join([*written, *writer.rest()]))
@@ -65,7 +67,9 @@ def test_bits_are_those_of_the_registers(simulator: Simulator) -> None:
     text = text_of(made_of("sampler", SENT["sampler"], TARGET))
     outcomes = list(sampled(simulator, text))
     found = told(text, outcomes)
-    assert found["metadata"] == {"version": 2}
+    assert found["metadata"]["version"] == 2
+    told_of = [item["metadata"]["circuit_metadata"] for item in found["pub_results"]]
+    assert told_of == [{"experiment": "bell"}, {}, {}]
     bell, sweep, wide = (item["data"] for item in found["pub_results"])
     assert (bell.meas.shape, bell.meas.num_shots, bell.meas.num_bits) == ((), 256, 2)
     assert bell.meas.get_counts() == outcomes[0].counts
@@ -250,6 +254,7 @@ def test_the_executor_gives_bits_in_one_row(simulator: Simulator) -> None:
     assert found["schema_version"] == "v2.0"
     assert (found["passthrough_data"], found["semantic_role"]) == (None, None)
     first, second = (item["results"] for item in found["data"])
+    assert found["metadata"] == {"chunk_timing": []}
     assert (first["a"]["shape"], first["b"]["shape"]) == ([3, 20, 2], [3, 20, 1])
     # Bit 1 of a is turned by the value of each row, and that of b always is.
     assert bits_of(first["a"])[..., 1].tolist() == [[0] * 20, [1] * 20, [0] * 20]

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from answers import expect, json_of
 from anyio import to_thread
+from certificates import write_certificate
 from done import complete
 from generator import protocol
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
@@ -39,7 +40,7 @@ from quws.domain.clock import utc_now
 from quws.domain.errors import InvalidCircuit, QuotaExceeded, StorageFull
 from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.domain.policy import Policy
-from quws.processes.grpc_place import GrpcPlace
+from quws.processes.grpc_place import GrpcPlace, read_certificate
 from quws.processes.grpc_server import grpc_served
 
 pytestmark = pytest.mark.anyio
@@ -115,11 +116,14 @@ async def refused(call: Any) -> tuple[StatusCode, str, str, Any]:
 
 @asynccontextmanager
 async def served(
-    api: Api, auth: AuthSettings | None = None, max_body: int = 1_000_000
+    api: Api,
+    auth: AuthSettings | None = None,
+    max_body: int = 1_000_000,
+    options: Sequence[tuple[str, int]] = (),
 ) -> AsyncIterator[Client]:
     place = GrpcPlace("127.0.0.1", 0)
     async with grpc_served(api.services, place, auth or AuthSettings(), max_body) as port:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
             yield Client(channel)
 
 
@@ -171,6 +175,50 @@ async def test_what_is_long_comes_in_pieces(
     assert len(chunks) == 3 and set(chunks[:-1]) == {256 * 1024}
     payload = await client.whole("Jobs.GetJobPayloadV1", id=lookup(job))
     assert payload == wanted(*[wide] * 3)
+
+
+async def test_who_does_not_read_an_answer_does_not_hold_its_call_for_ever(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of which little fits on the way.
+    narrow = (("grpc.http2.lookahead_bytes", 65_536), ("grpc.http2.bdp_probe", 0))
+    ended: asyncio.Queue[str] = asyncio.Queue()
+    async with served(api, options=narrow) as client:
+        job = await client.submit(*[flip("QB1", "a") | {"metadata": {"of": "x" * 250_000}}] * 3)
+        monkeypatch.setattr(calls, "_UNREAD_SECONDS", 0.1)
+        monkeypatch.setattr(
+            calls.metrics, "called", lambda _, status, seconds: ended.put_nowait(status)
+        )
+        call = client("Jobs.GetJobPayloadV1", id=lookup(job))
+        assert await asyncio.wait_for(ended.get(), 60) == "CANCELLED"
+        # Its connection can be used as before.
+        assert (await client("Jobs.GetJobV1", id=lookup(job))).id == job.id
+        call.cancel()
+
+
+async def test_a_renewed_certificate_counts_for_new_connections(api: Api, tmp_path: Path) -> None:
+    certificate, key = write_certificate(tmp_path)
+    place = read_certificate("127.0.0.1", 0, certificate, key)
+
+    async def served_with(port: int, authority: bytes) -> None:
+        credentials = grpc.ssl_channel_credentials(authority)
+        async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=60)
+
+    async with grpc_served(api.services, place, AuthSettings(), 1000) as port:
+        await served_with(port, certificate.read_bytes())
+        write_certificate(tmp_path)
+        with capture_logs() as lines:
+            await served_with(port, renewed := certificate.read_bytes())
+            certificate.write_text("half of a file")
+            for _ in range(2):
+                await served_with(port, renewed)
+    about = [line["event"] for line in lines if "certificate" in line["event"]]
+    assert about == [
+        "certificate of gRPC is renewed",
+        "renewed certificate of gRPC cannot be used",
+    ]
 
 
 @pytest.mark.parametrize("parts", [False, True])

@@ -150,6 +150,10 @@ async def test_what_is_done_has_counts_or_is_not_done_yet(
     monkeypatch.setattr(jobs.reader, "get", read)
     told = await shown(http, job)
     assert (told["statuses"], told["counts"]) == (["running"] * 2, [None] * 2)
+    # A client that wants what it was compiled to waits while it is compiled, and no longer.
+    compiling = DESCRIPTION.model_copy(update={"features": [Feature.COMPILING]})
+    await api.backends.targets.register([compiling], utc_now(), replace=True)
+    assert (await shown(http, job))["statuses"] == ["compiling"] * 2
 
 
 async def test_cancelling_is_told_of_each_job(http: httpx.AsyncClient) -> None:

@@ -9,15 +9,17 @@ import pytest
 from answers import alert_of, expect, json_of, location_of
 from circuits import BELL2
 from finished import finished, sampled
-from house import ToldFacts
+from house import DESCRIPTION, ToldFacts
 from in_process import URL, Api
 from lxml import html
 from store_helpers import entry, new_job
 
 from quws.bus.dispatcher import UnfitWorker
+from quws.domain.clock import utc_now
 from quws.domain.errors import TooManyRequests, Unavailable
 from quws.domain.job import Parameter
 from quws.domain.outcomes import circuit_json
+from quws.domain.sessions import SessionChanges, SessionMode
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +52,30 @@ async def test_a_page_has_its_heading(http: httpx.AsyncClient, path: str, headin
     found = [" ".join(item.text_content().split()) for item in page.xpath("//h1")]
     assert len(found) == 1
     assert heading in found[0]
+
+
+async def test_a_target_tells_its_rules_of_sessions(api: Api, http: httpx.AsyncClient) -> None:
+    ruled = SessionChanges(longest=3600, idle=20, most=2, modes=(SessionMode.BATCH,), who=("@lab",))
+    others = [
+        DESCRIPTION.model_copy(update={"name": "ruled", "sessions": ruled}),
+        DESCRIPTION.model_copy(update={"name": "none", "sessions": SessionChanges(most=0)}),
+    ]
+    await api.backends.targets.register(others, utc_now(), replace=True)
+
+    async def rules(name: str) -> list[str]:
+        page = await read(http, f"/targets/{name}")
+        found = page.xpath("//h2[.='Sessions']/following-sibling::*[1]")[0]
+        return [" ".join(item.text_content().split()) for item in found.xpath(".//dd|self::p")]
+
+    assert await rules("simulator") == [
+        *("dedicated, batch", "8 h", "1 min, at most 5 min", "5"),
+    ]
+    assert await rules("ruled") == ["batch", "1 h", "20.0 s, at most 5 min", "2", "@lab"]
+    assert await rules("none") == ["None can be opened of this target."]
+    page = await read(http, "/sessions")
+    assert page.xpath("//select[@name='TARGET']/option/text()") == ["ruled", "simulator"]
+    assert page.xpath("//select[@name='TARGET']/option[@selected]/text()") == ["simulator"]
+    assert page.xpath("//nav/a[@aria-current]/text()") == ["Sessions"]
 
 
 async def test_an_operator_sees_which_worker_cannot_run_jobs(

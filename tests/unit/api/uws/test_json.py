@@ -17,6 +17,7 @@ from quws.api.uws import xml
 from quws.api.uws.document import job_document, snapshot_document
 from quws.api.uws.json import (
     deleted_json,
+    entry_json,
     error_json,
     job_json,
     parameters_json,
@@ -36,11 +37,14 @@ from quws.domain.job import (
     TimelineEntry,
     new_job_id,
 )
+from quws.domain.options import RunOptions
 from quws.domain.parameters.values import is_xml_text
 from quws.domain.phases import Phase
+from quws.domain.spec import JobSpec
 from quws.schemas.job import DeletedJson, ErrorJson, JobJson, LinkJson, RefJson, ResultJson
 from quws.services.snapshots import JobDetails, Snapshot
 
+ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 XML_TEXT = st.text(st.characters(exclude_categories=("Cs",)).filter(is_xml_text), max_size=20)
 URLS = Urls("https://host:8443/quws/jobs")
 PARAMETERS = [
@@ -87,6 +91,94 @@ def whole(**changes: Any) -> tuple[Job, JobDetails]:
     }
     entries = [TimelineEntry(NOW, "received", "api", None, 4), TimelineEntry(NOW, "q", "w", "m", 7)]
     return new_job(**fields | changes), JobDetails(entries, 3, "it waits")
+
+
+def modelled(job: Job, details: JobDetails, urls: Urls) -> bytes:
+    """Write a job by the models that describe it."""
+    job_id, parameters = job.id, dict[str, Any]()
+    for item, link in urls.parameters(job):
+        value = (item.value or "") if link is None else LinkJson(href=link)
+        parameters.setdefault(item.name, []).append(value)
+    errors = [] if job.error is None else [job.error]
+    named = None if job.calibration_id is None else urls.calibration(job.target, job.calibration_id)
+    document = JobJson(
+        id=job_id,
+        url=urls.job(job_id),
+        phase=job.phase,
+        run_id=job.run_id,
+        owner=job.owner or "",
+        creation_time=job.creation_time,
+        json_parameters={
+            name: same[0] if len(same) == 1 else same for name, same in parameters.items()
+        },
+        queued_time=job.queued_time,
+        start_time=job.start_time,
+        end_time=job.end_time,
+        destruction_time=job.destruction_time,
+        execution_duration=job.execution_duration or None,
+        quote=job.quote,
+        quote_low=job.quote_low,
+        quote_high=job.quote_high,
+        errors=[
+            ErrorJson(type=item.type, code=item.code, message=item.message, detail=item.detail)
+            for item in errors
+        ],
+        results=[
+            ResultJson(
+                id=item.id,
+                url=urls.result(job_id, item.id),
+                size=item.size,
+                mime_type=item.mime_type,
+            )
+            for item in job.results
+        ],
+        target=job.target,
+        calibration_id=job.calibration_id,
+        calibration_url=named,
+        status=details.status,
+        attempt=job.attempt,
+        circuits=job.circuits,
+        circuits_done=job.circuits_done,
+        circuits_failed=job.circuits_failed,
+        circuits_aborted=job.circuits_aborted,
+        circuits_url=urls.circuits(job_id),
+        queue_position=details.queue_position,
+        name=job.name,
+        tags=job.spec.tags,
+        metadata=job.spec.metadata,
+        session=job.session,
+        timeline=list(map(entry_json, details.timeline)),
+    )
+    return document.model_dump_json().encode()
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(ANY_TEXT, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(
+    st.sampled_from(list(Phase)),
+    st.lists(ANY_TEXT, min_size=6, max_size=6),
+    st.dictionaries(ANY_TEXT, ANY_JSON, max_size=3),
+)
+def test_the_document_is_the_one_of_the_models(
+    phase: Phase, texts: list[str], metadata: dict[str, Any]
+) -> None:
+    one, two, *others = texts
+    spec = JobSpec.of(RunOptions(shots=10), tags=others, metadata=metadata)
+    error = JobError(ErrorType.FATAL, "code", one, two)
+    parameters = [*PARAMETERS, Parameter(one, two), Parameter(two, artifact="x", size=1)]
+    entries = [TimelineEntry(NOW, "note", one, two, 4), TimelineEntry(NOW, "q", two, None, 7)]
+    for job, details in (
+        whole(phase=phase, spec=spec, parameters=parameters, run_id=one, name=two, error=error),
+        whole(owner=one, error=None, execution_duration=0, session=two, parameters=[], results=[]),
+        (new_job(owner=None, destruction_time=None, target=one), JobDetails([], None)),
+        (new_job(calibration_id=two, run_id=""), JobDetails(entries, 0, one)),
+    ):
+        assert job_json(job, details, URLS) == modelled(job, details, URLS)
 
 
 def test_a_job_is_written_field_for_field() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from formats import LIMITS, facts, probabilities, refusal
+from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 
 from quws.circuits.parse import parse
@@ -104,6 +105,57 @@ def test_the_opposite_is_measured_without_a_gate_after_it_where_nothing_follows(
     assert probabilities(parse(text(turned), None, LIMITS)[0]) == {"1": pytest.approx(1)}
     later = text(turned, gate("MeasurementGate", 0, key="n"))
     assert probabilities(parse(later, None, LIMITS)[0]) == {"0 1": pytest.approx(1)}
+
+
+ROOT = math.sqrt(0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "on"),
+    [
+        ([[ROOT, ROOT], [ROOT, -ROOT]], [1]),
+        ([[0, -1j], [1j, 0]], [0]),
+        ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1j], [0, 0, 1, 0]], [0, 1]),
+        ([[0, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]], [1, 0]),
+        (np.exp(0.7j) * np.eye(4), [0, 1]),
+    ],
+)
+def test_a_gate_may_be_its_matrix(rows: Any, on: list[int]) -> None:
+    matrix = np.array(rows)
+    shown = [[_number(item) for item in row] for row in matrix.tolist()]
+    given = gate("MatrixGate", *on, matrix=shown, qid_shape=[2] * len(on), name="mine")
+    both = [gate("IdentityGate", place, num_qubits=1) for place in range(2)]
+    circuit, _ = parse(text(*both, given), None, LIMITS)
+    wanted = QuantumCircuit(2)
+    wanted.unitary(Operator(matrix).reverse_qargs(), on)
+    assert Operator(circuit).equiv(wanted, atol=1e-7)
+
+
+def _number(value: complex) -> Any:
+    if not isinstance(value, complex):
+        return value
+    return {"cirq_type": "complex", "real": value.real, "imag": value.imag}
+
+
+@pytest.mark.parametrize(
+    ("matrix", "on", "sentence"),
+    [
+        ([[1, 0], [0, 2]], [0], ".gate.matrix must be unitary"),
+        ([[1e308, 0], [0, 1e308]], [0], ".gate.matrix must be unitary"),
+        ([[1, 0], [0]], [0], ".gate.matrix[1] has 1 columns, and must have 2"),
+        (np.eye(8).tolist(), [0, 1, 2], ".gate.matrix has 8 rows, and a MatrixGate has 2 or 4"),
+        (np.eye(3).tolist(), [0], ".gate.matrix has 3 rows, and a MatrixGate has 2 or 4 here"),
+        ([], [0], ".gate.matrix has 0 rows"),
+        (5, [0], ".gate.matrix must be a list"),
+        ([[1, "0"], [0, 1]], [0], ".gate.matrix[0][1] must be a finite number"),
+        ([[1, {"cirq_type": "x", "real": 0, "imag": 0}], [0, 1]], [0], "[0][1].cirq_type must be"),
+        (np.eye(2).tolist(), [0, 1], ".gate is on 2 qubits, and must be on 1"),
+    ],
+)
+def test_a_matrix_that_is_no_gate_here_is_refused(
+    matrix: Any, on: list[int], sentence: str
+) -> None:
+    assert sentence in refusal(text(gate("MatrixGate", *on, matrix=matrix))).sentence
 
 
 def test_how_qubits_are_numbered_is_told_where_it_is_not_plain() -> None:

@@ -208,6 +208,17 @@ async def test_limits_of_the_operator_hold_for_changes(house: House) -> None:
     found = await house.job(job.id)
     assert found.destruction_time == NOW + timedelta(hours=1)
     assert found.execution_duration == 60
+    entry = (await house.timeline(job.id))[-1]
+    assert entry.status == "changed"
+    assert entry.message is not None
+    assert "at most (DESTRUCTION); it may run for 60 seconds at most" in entry.message
+    await jobs.control.apply(ANNA, job.id, Control(execution_duration=50))
+    assert (await house.timeline(job.id))[-1] == entry, "nothing was cut"
+    made = await jobs.submission.submit(ANNA, posted(EXECUTIONDURATION="61"))
+    assert made.execution_duration == 60
+    received, validated = await house.timeline(made.id)
+    assert (received.message, validated.status) == (None, "validated")
+    assert validated.message == "it may run for 60 seconds at most (EXECUTIONDURATION)"
 
 
 @pytest.mark.parametrize("phase", ["RUN", "ABORT"])

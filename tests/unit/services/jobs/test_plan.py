@@ -72,6 +72,22 @@ async def test_what_is_posted_is_what_the_worker_gets(house: House) -> None:
     assert claim.job.work == work_of([FACTS, FACTS], 77)
 
 
+async def test_a_seed_that_has_no_effect_is_told(house: House) -> None:
+    seeded = DESCRIPTION.model_copy(update={"features": [*DESCRIPTION.features, Feature.SEED]})
+    await house.register(seeded, DEVICE)
+    said = "SEED has no effect on target device: its counts cannot be repeated"
+    for values, message in (
+        ({"TARGET": "device", "SEED": "5"}, said),
+        ({"TARGET": "device"}, None),
+        ({"SEED": "5", "TARGET": TARGET}, None),
+    ):
+        job = await house.submit(**values)
+        assert (await house.timeline(job.id))[-1].message == message
+    await house.jobs.change.set_parameters(ANNA, job.id, posted(TARGET="device")[1:])
+    last = (await house.timeline(job.id))[-1]
+    assert (last.status, last.message) == ("changed", said)
+
+
 async def test_without_shots_and_target_the_policy_decides(house: House) -> None:
     await house.register(DESCRIPTION, DEVICE)
     jobs = house.service(target="device", shots=123)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from plans import Caught
 from store_helpers import (
     EXPIRED,
     NOW,
@@ -72,6 +73,32 @@ async def test_the_whole_of_a_job(store: JobStore) -> None:
     assert found[0].results == [a_result("counts-0")]
     assert [item.status for item in found[1]] == ["received", "claimed", "done"]
     assert found[2] is None
+
+
+async def test_what_a_waiting_job_has_is_its_place(store: JobStore) -> None:
+    before, job = await queued(store), await queued(store, at=later(1))
+    found = await store.reading.whole(job.id)
+    assert found is not None
+    assert found[:3] == (job, [entry("received")], 1)
+    assert await position_of(store, before.id) == 0
+
+
+async def test_on_postgresql_a_job_and_all_of_it_is_one_statement(
+    store: JobStore, database: Database
+) -> None:
+    held = await claimed(store)
+    results = [a_result("b"), a_result("a")]
+    assert await store.publishing.complete(held, results, entry("done", later(2)), 1.0)
+    with Caught("") as caught:
+        job = await store.reading.get(held.id)
+        found = await store.reading.whole(held.id)
+    assert job is not None
+    assert found is not None
+    assert found[0] == job
+    assert job.results == results
+    entries = [entry("received"), entry("claimed", message="attempt 1"), entry("done", later(2))]
+    assert [item.time for item in found[1]] == [item.time for item in entries]
+    assert len(caught.sent) == (5 if database.is_sqlite else 2)
 
 
 async def test_the_timeline_is_in_the_order_of_writing(store: JobStore) -> None:

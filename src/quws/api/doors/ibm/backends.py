@@ -81,6 +81,8 @@ def configuration(record: TargetRecord) -> dict[str, Any]:
     target = record.description
     gates = gates_of(target)
     both = _both_ways(target)
+    # In nanoseconds.
+    clock = {} if target.time_unit is None else {"dt": target.time_unit * 1e9}
     return {
         "backend_name": target.name,
         "backend_version": _VERSION,
@@ -102,6 +104,7 @@ def configuration(record: TargetRecord) -> dict[str, Any]:
         "processor_type": _processor(target),
         "timing_constraints": {},
         "dynamic_reprate_enabled": False,
+        **clock,
     }
 
 

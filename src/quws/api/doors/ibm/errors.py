@@ -45,6 +45,7 @@ _NUMBERS = {
 }
 _OTHER = 1290
 _NAMES = {
+    "CIRCUIT": "params",
     "EXECUTIONDURATION": "cost",
     "MAX_SECONDS": "max_ttl",
     "MODE": "mode",
@@ -52,6 +53,7 @@ _NAMES = {
     "TAG": "tags",
 }
 """What these clients call a parameter that a request of theirs was made to."""
+_ESTIMATE = "KIND=estimate"
 TRACE = "uber-trace-id"
 """Without this header the clients show the whole body behind its message."""
 RAN_TOO_LONG = 1305
@@ -70,6 +72,7 @@ def error_response(error: Problem, headers: Mapping[str, str]) -> Response:
 def _sentence(error: Problem) -> str:
     """Return what is wrong, with the name that the client has sent."""
     theirs = _NAMES.get(error.parameter or "")
+    told = error.detail.replace(_ESTIMATE, "the program estimator")
     if theirs is None:
-        return error.detail
-    return re.sub(rf"\b{error.parameter}\b", theirs, error.detail, count=1)
+        return told
+    return re.sub(rf"\b{error.parameter}\b", theirs, told, count=1)

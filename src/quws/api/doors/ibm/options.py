@@ -18,24 +18,31 @@ from quws.domain.targets import Feature, TargetDescription, TargetKind
 _MOST_NOTES = 20
 _NOTHING: tuple[Any, ...] = (None, False, "auto", {}, [], "disable", "unset")
 """Values of an option that ask for nothing."""
-_DONE = frozenset(
+_SAMPLER = frozenset(
     {
         "default_shots",
-        "default_precision",
         "simulator.seed_simulator",
-        "seed_estimator",
         "execution.meas_type",
         "execution.init_qubits",
+    }
+)
+_DONE = {
+    "sampler": _SAMPLER,
+    "estimator": _SAMPLER
+    | {
+        "default_precision",
+        "seed_estimator",
         "resilience_level",
         "resilience.measure_mitigation",
         "resilience.zne_mitigation",
-        "max_execution_time",
-    }
-)
+    },
+}
+"""The options that each program does."""
 _BESIDE = frozenset({"pubs", "options", "version", "support_qiskit", "resilience_level"})
 """What may stand beside the PUBs for every program; a sampler takes shots too, and an estimator a
 precision.
 """
+_RANDOMIZED = ("twirling.num_randomizations", "twirling.shots_per_randomization")
 _LEVELS: dict[int, tuple[Mitigation, ...]] = {
     0: (),
     1: (Mitigation.READOUT,),
@@ -52,8 +59,8 @@ _WHY = {
 class Options:
     """The options of a request.
 
-    ``shots`` and ``precision`` count for PUBs that have none of their own. ``notes`` tell what was
-    accepted and makes no difference.
+    ``shots`` and ``precision`` count for PUBs that have none of their own; an estimator has one of
+    them at most. ``notes`` tell what was accepted and makes no difference.
     """
 
     shots: int | None = None
@@ -76,30 +83,51 @@ def read_options(params: dict[str, Any], program: Program, target: TargetDescrip
         _refuse("version", "must be 2")
     if params.get("support_qiskit", True) is not True:
         _refuse("support_qiskit", "must be true: results are written as objects of Qiskit")
-    given = params.get("options") or {}
-    if not isinstance(given, dict):
-        _refuse("options", "must be an object")
+    found = read_defaults(params, program)
+    given = _options(params)
     _check_meaning(given)
-    shots = read_shots(given.get("default_shots"), "options.default_shots")
-    precision = read_precision(given.get("default_precision"), "options.default_precision")
-    if program == "sampler":
-        own = "shots"
-        shots = read_shots(params.get(own), own) or shots
-    else:
-        own = "precision"
-        precision = read_precision(params.get(own), own) or precision
-    found = Options(shots=shots, precision=precision)
+    own = "shots" if program == "sampler" else "precision"
     for name, value in params.items():
         if name not in _BESIDE and name != own and value not in _NOTHING:
             _note(found, f"{name[:60]} has no effect")
+    done = _DONE[program]
+    if _randomized(given) is not None:
+        done |= set(_RANDOMIZED)
     for path, value in _leaves(given, ""):
-        if path not in _DONE and value not in _NOTHING:
+        if path not in done and value not in _NOTHING:
             why = _WHY.get(path.partition(".")[0])
             _note(found, f"options.{path[:60]} has no effect{f': {why}' if why else ''}")
-    _read_seed(given, found, target)
+    _read_seed(given, found, target, program)
     if program == "estimator":
         _read_mitigation(params, given, found, target)
+    else:
+        _refuse_mitigation(params, given)
     return found
+
+
+def read_defaults(params: dict[str, Any], program: Program) -> Options:
+    """Read what counts for PUBs that say nothing of their shots or precision.
+
+    What is randomized says by itself how often it runs. An estimator's shots, those of each basis,
+    count for more than its default precision, and for less than one that is asked for.
+
+    Raises
+    ------
+    InvalidParameter
+
+    """
+    if program == "executor":
+        return Options()
+    given = _options(params)
+    shots = read_shots(given.get("default_shots"), "options.default_shots")
+    shots = _randomized(given) or shots
+    if program == "sampler":
+        return Options(shots=read_shots(params.get("shots"), "shots") or shots)
+    precision = read_precision(given.get("default_precision"), "options.default_precision")
+    asked = read_precision(params.get("precision"), "precision")
+    if shots is not None and asked is None:
+        return Options(shots=shots)
+    return Options(precision=asked or precision)
 
 
 def read_executor(params: dict[str, Any]) -> Options:
@@ -121,10 +149,12 @@ def read_executor(params: dict[str, Any]) -> Options:
     if level not in (None, "classified"):
         _refuse("quantum_program.meas_level", f"must be 'classified', not '{str(level)[:20]}'")
     found = Options(shots=read_shots(program.get("shots"), "quantum_program.shots"))
-    given = params.get("options") or {}
-    if not isinstance(given, dict):
-        _refuse("options", "must be an object")
+    given = _options(params)
     _check_meaning({"execution": given})
+    items = program.get("items")
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        if isinstance(item, dict) and item.get("chunk_size") not in _NOTHING:
+            _note(found, f"quantum_program.items.{index}.chunk_size has no effect")
     for path, value in _leaves(given, ""):
         if path != "init_qubits" and value not in _NOTHING:
             _note(found, f"options.{path[:60]} has no effect")
@@ -183,6 +213,13 @@ def _check_meaning(given: dict[str, Any]) -> None:
         )
 
 
+def _options(params: dict[str, Any]) -> dict[str, Any]:
+    given = params.get("options") or {}
+    if not isinstance(given, dict):
+        _refuse("options", "must be an object")
+    return given
+
+
 def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
     found = given.get(name) or {}
     if not isinstance(found, dict):
@@ -190,9 +227,25 @@ def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _read_seed(given: dict[str, Any], found: Options, target: TargetDescription) -> None:
+def _randomized(given: dict[str, Any]) -> int | None:
+    """Return how many shots those of randomized circuits would have been; None if nothing says."""
+    twirling = _part(given, "twirling")
+    if not (twirling.get("enable_gates") or twirling.get("enable_measure")):
+        return None
+    found = 1
+    for path in _RANDOMIZED:
+        value = twirling.get(path.partition(".")[2])
+        if value in (None, "auto", "unset"):
+            return None
+        found *= read_shots(value, f"options.{path}") or 1
+    return found
+
+
+def _read_seed(
+    given: dict[str, Any], found: Options, target: TargetDescription, program: Program
+) -> None:
     where, seed = "simulator.seed_simulator", _part(given, "simulator").get("seed_simulator")
-    if seed is None:
+    if seed is None and program == "estimator":
         where, seed = "seed_estimator", given.get("seed_estimator")
     if seed is None:
         return
@@ -227,6 +280,17 @@ def _read_mitigation(
         _note(found, f"resilience has no effect: {target.name} has no error mitigation")
     else:
         found.mitigation = [way for way in Mitigation if way in wanted]
+
+
+def _refuse_mitigation(params: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse that a sampler mitigates errors."""
+    asked = {"resilience_level": params.get("resilience_level")}
+    asked["options.resilience_level"] = given.get("resilience_level")
+    for path, value in _leaves(_part(given, "resilience"), "options.resilience."):
+        asked[path] = value
+    for where, value in asked.items():
+        if value not in _NOTHING:
+            _refuse(where[:60], "is of the estimator: a sampler gives the shots as they were read")
 
 
 def _leaves(item: dict[str, Any], before: str) -> Iterator[tuple[str, Any]]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from quws.api.doors.ibm import metadata
 from quws.api.doors.ibm.observables import Array, Broadcast, read_array
 from quws.api.doors.ibm.options import (
     Options,
+    read_defaults,
     read_executor,
     read_options,
     read_precision,
@@ -47,13 +50,19 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one PUB asks for: the values have this shape, and the rest is for the estimator."""
+    """What one PUB asks for: the values have this shape, and the rest is for the estimator.
+
+    ``shots`` are those of each basis, where they were asked for; else the precision says how many.
+    """
 
     shape: tuple[int, ...]
     rows: int
+    circuit: Any
+    """As it was sent."""
     observables: Array | None = None
     broadcast: Broadcast | None = None
     precision: float = 0.0
+    shots: int | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +114,12 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
             f" {target.name} takes at most {target.max_circuits}",
             parameter="params.pubs",
         )
+    notes = options.notes + [
+        f"the metadata of the circuit of params.pubs.{index} have more than {metadata.MOST_BYTES}"
+        " bytes, and are not told again"
+        for index, item in enumerate(asked)
+        if not executed and metadata.is_too_long(item.circuit)
+    ]
     posted = {"LANG": str(Language.PUBS), "BINDINGS": json.dumps({INDEX: list(range(count))})}
     if name != "estimator":
         known = _sampled(params, asked, options, target)
@@ -123,7 +138,7 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
     return Made(
         [Posted("CIRCUIT", circuit.encode())]
         + [Posted(key, value.encode()) for key, value in posted.items()],
-        options.notes,
+        notes,
     )
 
 
@@ -140,7 +155,7 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
     except pubs.NoPubs as fault:
         raise InvalidParameter(str(fault), parameter="params.pubs") from None
     found = []
-    for index, (_, values) in enumerate(inputs):
+    for index, (circuit, values) in enumerate(inputs):
         where = f"params.{'quantum_program.items' if program == 'executor' else 'pubs'}.{index}"
         try:
             shape, _ = pubs.shape_of(values)
@@ -149,23 +164,27 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
         rows = 1
         for size in shape:
             rows *= size
+        if program == "executor":
+            _check_shape(params["quantum_program"]["items"][index], shape, where)
         if program != "estimator":
-            found.append(Asked(shape, rows))
+            found.append(Asked(shape, rows, circuit))
             continue
         pub = params["pubs"][index]
         array = read_array(pub[1], where)
         broadcast = Broadcast.of(shape, array.shape, where)
         precision = read_precision(pub[3] if len(pub) > 3 else None, f"pubs.{index}.3")
-        wanted = precision or options.precision or PRECISION
-        found.append(Asked(shape, rows, array, broadcast, wanted))
+        shots = None if precision else options.shots
+        if shots is None:
+            precision = precision or options.precision or PRECISION
+        else:
+            precision = 1 / math.sqrt(shots)
+        found.append(Asked(shape, rows, circuit, array, broadcast, precision, shots))
     return found
 
 
 def asked_again(known: Pubs) -> list[Asked]:
     """Return what each PUB of a job asked for when it was made."""
-    given = known.params.get("options") or {}
-    precision = known.params.get("precision") or given.get("default_precision")
-    options = Options(precision=precision)
+    options = read_defaults(known.params, known.program)
     return asked_of(known.params, known.program, options)
 
 
@@ -183,6 +202,16 @@ async def params_of(files: JobFiles, job: Job) -> str:
         return await asyncio.to_thread(pubs.params_text, texts[0])
     except (pubs.NoPubs, IndexError):
         raise NotFound(f"job {job.id} was not made of PUBs") from None
+
+
+def _check_shape(item: dict[str, Any], shape: tuple[int, ...], where: str) -> None:
+    """Refuse an item that wants more results than it has values."""
+    wanted = item.get("shape")
+    if wanted not in (None, [], list(shape)):
+        raise InvalidParameter(
+            f"{where}.shape must be left out, or be that of its arguments, {list(shape)}",
+            parameter=f"{where}.shape",
+        )
 
 
 def _sampled(
@@ -220,12 +249,18 @@ def _estimated(asked: Sequence[Asked], target: TargetDescription) -> tuple[list[
     for index, (start, item) in enumerate(zip(starts, asked, strict=True)):
         assert item.observables is not None
         own = set(lists.which[start : start + item.rows])
-        shots = max((observables.plans[at].shots(item.precision) for at in own), default=1)
+        shots = item.shots or max(
+            (observables.plans[at].shots(item.precision) for at in own), default=1
+        )
         if shots > target.max_shots:
             raise InvalidParameter(
-                f"params.pubs.{index} asks for a precision of {item.precision:g}, which takes"
-                f" {shots} shots, and {target.name} runs at most {target.max_shots}",
+                f"params.pubs.{index} asks for {_called(item)}{shots} shots, and {target.name} runs"
+                f" at most {target.max_shots}",
                 parameter=f"params.pubs.{index}",
             )
         found.append(Pub(rows=item.rows, shots=shots, qubits=item.observables.qubits))
     return found, observables
+
+
+def _called(item: Asked) -> str:
+    return "" if item.shots else f"a precision of {item.precision:g}, which takes "

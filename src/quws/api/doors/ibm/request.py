@@ -15,6 +15,9 @@ from quws.domain.errors import InvalidParameter
 from quws.domain.parameters.posted import Posted
 from quws.domain.targets import Feature, TargetDescription
 
+_USUAL_LEVEL = "WARNING"
+"""What these clients send where nobody has chosen."""
+
 
 class JobRequest(BaseModel):
     """A job that is asked for; fields that are not known here make no difference."""
@@ -29,6 +32,7 @@ class JobRequest(BaseModel):
     private: bool = False
     runtime: str | None = None
     calibration_id: str | None = None
+    log_level: str | None = None
 
     def parameters(self, target: TargetDescription) -> list[Posted]:
         """Return what a job of UWS is told of this, beside what its params say.
@@ -61,9 +65,12 @@ class JobRequest(BaseModel):
 
     def without_effect(self) -> Sequence[str]:
         """Say what was asked for and makes no difference here."""
+        found = []
         if self.runtime:
-            return ["runtime has no effect: there are no images to choose from"]
-        return []
+            found.append("runtime has no effect: there are no images to choose from")
+        if self.log_level not in (None, _USUAL_LEVEL):
+            found.append("log_level has no effect: logs are the timeline of a job")
+        return found
 
 
 class Tags(BaseModel):

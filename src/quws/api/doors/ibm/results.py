@@ -7,22 +7,19 @@ by one, and no more of a large job is held than one of its files; what is writte
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import math
-import zlib
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from tempfile import SpooledTemporaryFile
-from typing import IO, Protocol
+from typing import Protocol
 
 from typing_extensions import override
 
+from quws.api.doors.ibm import metadata
+from quws.api.doors.ibm.bits import Bits, Row, Rows, bits_of
 from quws.api.doors.ibm.payload import Asked, asked_again
 from quws.domain import pubs
-from quws.domain.circuits import Register
 from quws.domain.errors import InvalidParameter, NotFound
 from quws.domain.job import Job
 from quws.domain.outcomes import CircuitOutcome, UnreadableOutcomes
@@ -31,12 +28,6 @@ from quws.domain.phases import Phase
 from quws.domain.pubs import Program, Pub
 from quws.services.jobs.files import JobFiles
 from quws.services.jobs.outcomes import outcomes_of
-
-_IN_MEMORY = 1 << 20
-_CHUNK = 768 * 1024
-"""Bytes that are written as base64 at a time: a multiple of three."""
-_LEVEL = 1
-"""How hard zlib tries: bits that were measured hardly become fewer."""
 
 
 async def results_of(files: JobFiles, job: Job) -> AsyncIterator[str]:
@@ -57,7 +48,7 @@ async def results_of(files: JobFiles, job: Job) -> AsyncIterator[str]:
         )
     texts = await files.circuits(job, range(1))
     try:
-        writer = await asyncio.to_thread(Writer, texts[0])
+        writer = await asyncio.to_thread(Writer, texts[0], _ran(job))
     except (pubs.NoPubs, InvalidParameter, IndexError):
         raise NotFound(f"job {job.id} was not made of PUBs") from None
     pieces = _pieces(files, job, writer)
@@ -73,6 +64,10 @@ async def results_of(files: JobFiles, job: Job) -> AsyncIterator[str]:
                 yield piece
 
     return whole()
+
+
+def _ran(job: Job) -> metadata.Ran:
+    return metadata.Ran(job.start_time, job.end_time, job.spec.options.mitigation or ())
 
 
 async def _pieces(files: JobFiles, job: Job, writer: Writer) -> AsyncGenerator[str, None]:
@@ -94,6 +89,8 @@ async def _beside(texts: Iterator[str]) -> AsyncIterator[str]:
 class _Result(Protocol):
     """The result of one PUB, of whose circuits the outcomes come in their order."""
 
+    shots: int
+
     def __init__(self, pub: Pub, asked: Asked) -> None: ...
 
     def add(self, outcome: CircuitOutcome) -> None:
@@ -113,6 +110,8 @@ class Writer:
     ----------
     text
         That of the job's circuits.
+    ran
+        How it ran.
 
     Raises
     ------
@@ -121,13 +120,15 @@ class Writer:
 
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, ran: metadata.Ran) -> None:
+        self._ran = ran
         self._known = pubs.read(text)
         self._asked = asked_again(self._known)
         self._kind = _KINDS[self._known.program]
         self._pub = 0
         self._taken = 0
         self._result: _Result | None = None
+        self._arrays: list[metadata.Array] = []
 
     def take(self, outcomes: Sequence[CircuitOutcome]) -> Iterator[str]:
         """Take what the next circuits gave, and write each PUB that is whole.
@@ -159,12 +160,13 @@ class Writer:
         yield from self._empty()
         if self._pub < len(self._known.pubs):
             raise UnreadableOutcomes("it has not the outcomes of all of its circuits")
+        told = metadata.of_job(self._known.program, self._ran, self._arrays)
         if self._known.program != "executor":
-            yield '],"metadata":{"version":2}}}'
+            yield f'],"metadata":{_json(told)}}}}}'
             return
         program = self._known.params["quantum_program"]
-        told = {name: program.get(name) for name in ("passthrough_data", "semantic_role")}
-        yield f'],"metadata":{{"chunk_timing":[]}},{_json(told)[1:]}'
+        back = {name: program.get(name) for name in ("passthrough_data", "semantic_role")}
+        yield f'],"metadata":{_json(told)},{_json(back)[1:]}'
 
     def close(self) -> None:
         """Let go of what was taken and is not written."""
@@ -189,122 +191,23 @@ class Writer:
         else:
             yield '{"__type__":"PrimitiveResult","__value__":{"pub_results":['
         yield from result.written()
+        shape, rows = self._asked[self._pub].shape, self._known.pubs[self._pub].rows
+        self._arrays.append(metadata.Array(shape, rows, result.shots))
         self._pub, self._taken, self._result = self._pub + 1, 0, None
 
 
-# -- bits of shots -----------------------------------------------------------------------------
-
-
-class _Bits(ABC):
-    """The bits of one register: they stand at one place in the text of a shot."""
-
-    def __init__(
-        self, register: Register, place: slice, shape: tuple[int, ...], shots: int, *, alone: bool
-    ) -> None:
-        self.name, self.size = register.name, register.size
-        self.shape = (*shape, shots, self.size)
-        self._place = None if alone else place
-        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it is read later
-        self._zlib = zlib.compressobj(_LEVEL)
-        self._begin()
-
-    def add(self, shots: list[str]) -> None:
-        """Add the shots of a circuit."""
-        if shots:
-            place = self._place
-            self._add(shots if place is None else [shot[place] for shot in shots])
-
-    @abstractmethod
-    def _begin(self) -> None:
-        """Write what comes before all bits."""
-
-    @abstractmethod
-    def _add(self, own: list[str]) -> None:
-        """Add the bits of the register in each shot."""
-
-    @abstractmethod
-    def _end(self) -> None:
-        """Write what is left."""
-
-    def close(self) -> None:
-        """Let go of what was added."""
-        self._file.close()
-
-    def _write(self, data: bytes) -> None:
-        self._file.write(self._zlib.compress(data))
-
-    def written(self) -> Iterator[str]:
-        """Write the array in base64."""
-        with self._file as file:
-            self._end()
-            file.write(self._zlib.flush())
-            file.seek(0)
-            while chunk := file.read(_CHUNK):
-                yield base64.b64encode(chunk).decode("ascii")
-
-
-class _Rows(_Bits):
-    """An array of NumPy's, with a row of bytes for each shot."""
-
-    @override
-    def _begin(self) -> None:
-        self._bytes = (self.size + 7) // 8
-        self._fill = "0" * (-self.size % 8)
-        self._write(array_head("|u1", (*self.shape[:-1], self._bytes)))
-
-    @override
-    def _add(self, own: list[str]) -> None:
-        # A number with as many digits as there are bits is read in a time that is linear.
-        bits = int(self._fill + self._fill.join(own), 2)
-        self._write(bits.to_bytes(len(own) * self._bytes, "big"))
-
-    @override
-    def _end(self) -> None:
-        """All is written."""
-
-
-class _Row(_Bits):
-    """All bits in one row, eight in a byte: the first is the lowest of the first byte."""
-
-    @override
-    def _begin(self) -> None:
-        self._left, self._over = 0, 0
-
-    @override
-    def _add(self, own: list[str]) -> None:
-        bits = self._left | int("".join(reversed(own)), 2) << self._over
-        whole, self._over = divmod(self._over + len(own) * self.size, 8)
-        self._left = bits >> 8 * whole
-        self._write((bits & (1 << 8 * whole) - 1).to_bytes(whole, "little"))
-
-    @override
-    def _end(self) -> None:
-        if self._over:
-            self._write(self._left.to_bytes(1, "little"))
-
-
-def _bits_of(
-    kind: type[_Bits], registers: Sequence[Register], shape: tuple[int, ...], shots: int
-) -> Iterator[_Bits]:
-    """Find where the registers stand in the text of a shot: the last one first."""
-    start = 0
-    found = []
-    for register in reversed(registers):
-        found.append((register, slice(start, start + register.size)))
-        start += register.size + 1
-    for register, place in reversed(found):
-        if register.size:
-            yield kind(register, place, shape, shots, alone=len(registers) == 1)
+# -- shots -----------------------------------------------------------------------------------
 
 
 class _Sampled(_Result):
-    bits: type[_Bits] = _Rows
+    bits: type[Bits] = Rows
 
     @override
     def __init__(self, pub: Pub, asked: Asked) -> None:
         self._shape = asked.shape
-        self._shots = pub.shots
-        self._registers: list[_Bits] | None = None
+        self._circuit = asked.circuit
+        self.shots = pub.shots
+        self._registers: list[Bits] | None = None
 
     @override
     def add(self, outcome: CircuitOutcome) -> None:
@@ -313,11 +216,11 @@ class _Sampled(_Result):
             # The order of the shots is not known then.
             shots = [bits for bits, count in outcome.counts.items() for _ in range(count)]
         if self._registers is None:
-            self._registers = list(_bits_of(self.bits, outcome.registers, self._shape, len(shots)))
-            self._shots = len(shots)
-        if len(shots) != self._shots:
+            self._registers = list(bits_of(self.bits, outcome.registers, self._shape, len(shots)))
+            self.shots = len(shots)
+        if len(shots) != self.shots:
             raise UnreadableOutcomes(
-                f"circuit {outcome.index} has {len(shots)} shots, and the one before {self._shots}"
+                f"circuit {outcome.index} has {len(shots)} shots, and the one before {self.shots}"
             )
         for register in self._registers:
             register.add(shots)
@@ -343,13 +246,13 @@ class _Sampled(_Result):
             )
             yield from item.written()
             yield f'"}},"num_bits":{item.size}}}}}'
-        yield '}}},"metadata":{"circuit_metadata":{}}}}'
+        yield f'}}}}}},"metadata":{{"circuit_metadata":{metadata.written(self._circuit)}}}}}}}'
 
 
 class _Executed(_Sampled):
     """The result of an item of the executor's."""
 
-    bits = _Row
+    bits = Row
 
     @override
     def written(self) -> Iterator[str]:
@@ -368,7 +271,7 @@ class _Estimated(_Result):
     @override
     def __init__(self, pub: Pub, asked: Asked) -> None:
         assert asked.broadcast is not None
-        self._pub = pub
+        self.shots = pub.shots
         self._asked = asked
         self._broadcast = asked.broadcast
         self._of_rows = asked.broadcast.of_rows(pub.rows)
@@ -404,19 +307,11 @@ class _Estimated(_Result):
         errors = _array(shape, [error for _, error in pairs])
         fields = {"evs": values, "stds": errors, "ensemble_standard_error": errors}
         data = {"field_names": list(fields), "shape": list(shape), "fields": fields}
-        metadata = {
-            "target_precision": self._asked.precision,
-            "shots": self._pub.shots,
-            "circuit_metadata": {},
-        }
-        yield _json(
-            {
-                "__type__": "PubResult",
-                "__value__": {
-                    "data": {"__type__": "DataBin", "__value__": data},
-                    "metadata": metadata,
-                },
-            }
+        told = {"target_precision": self._asked.precision, "shots": self.shots}
+        yield (
+            '{"__type__":"PubResult","__value__":{"data":'
+            f'{_json({"__type__": "DataBin", "__value__": data})},"metadata":{_json(told)[:-1]},'
+            f'"circuit_metadata":{metadata.written(self._asked.circuit)}}}}}}}'
         )
 
 

@@ -31,6 +31,8 @@ _log = structlog.get_logger(__name__)
 _REQUEST_ID = "x-request-id"
 _PATIENCE_SECONDS = 300.0
 """How long a request may take to come."""
+_UNREAD_SECONDS = 300.0
+"""How long a message of an answer may take to be read, or to find room on its way."""
 _OF_BROWSERS = "cookie"
 """A session of a browser is none of a program, which has a token."""
 
@@ -90,6 +92,10 @@ class Calls:
         ):
             try:
                 return await self._answered(method, function, request, sent, context)
+            except _NotRead:
+                # Nor would it read why: what is told waits behind the message. The call has its
+                # place no more; what of it is left goes with the connection.
+                raise asyncio.CancelledError from None
             except (Refusal, StreamEnded) as refusal:
                 if isinstance(refusal, Unavailable):
                     _log.warning("unavailable", error=str(refusal), path=name)
@@ -118,8 +124,16 @@ class Calls:
             return await function(call)
         async with aclosing(function(call)) as messages:
             async for message in messages:
-                await context.write(message)
+                try:
+                    async with asyncio.timeout(_UNREAD_SECONDS):
+                        await context.write(message)
+                except TimeoutError:
+                    raise _NotRead from None
         return None
+
+
+class _NotRead(Exception):
+    """Whoever has called does not read the answer."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from quws.domain.job import Job
 from quws.domain.kinds import JobKind
 from quws.domain.payloads import as_bytes
 from quws.domain.phases import FINAL, Phase
-from quws.domain.targets import MOST_CIRCUITS
+from quws.domain.targets import MOST_CIRCUITS, Feature
 from quws.domain.times import format_instant
 from quws.services.jobs.circuits import CircuitPage
 from quws.services.jobs.outcomes import outcomes_of
@@ -37,6 +37,10 @@ STATUS = {
     Phase.ABORTED: "cancelled",
 }
 
+_NOT_COMPILED = {Phase.SUSPENDED: "awaiting_compile", Phase.EXECUTING: "compiling"}
+"""Where a target compiles: what a circuit was compiled to is known when it is done, and clients
+that ask for it wait for as long as it is said to be compiled.
+"""
 _ENDED = {
     CircuitStatus.COMPLETED: "completed",
     CircuitStatus.FAILED: "failed",
@@ -114,7 +118,10 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
     kept, _ = said_of(job.spec.metadata)
     number = job.circuits
     compiles = job.spec.kind is JobKind.COMPILE
-    now = "compiling" if compiles and job.phase is Phase.EXECUTING else STATUS[job.phase]
+    report = await targets_of(request).get(job.target)
+    now = STATUS[job.phase]
+    if compiles or Feature.COMPILING in report.record.description.features:
+        now = _NOT_COMPILED.get(job.phase, now)
     why = None if job.error is None else job.error.message
     statuses = [now] * number
     messages: list[str | None] = [why] * number
@@ -126,7 +133,6 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
     if wanted is not None:
         there = [index for index in wanted if index < number]
         span = range(min(there, default=0), max(there, default=-1) + 1)
-    report = await targets_of(request).get(job.target)
     found = Found(
         job,
         CircuitType(kept.get("circuit_type", CircuitType.QISKIT)),
