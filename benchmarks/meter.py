@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from kinds import CHILDREN
 
+_MAPPING = re.compile(r"^(?=[0-9a-f]+-[0-9a-f]+ )", re.MULTILINE)
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 _KEPT = 0.05
 _QUIET = 0.08
@@ -40,6 +42,23 @@ class Cost:
         """Say what each kind of process took of one of so many."""
         parts = [(kind, ms / count) for kind, ms in largest_first(self.cpu)]
         return ", ".join(f"{kind} {ms:.2f}" for kind, ms in parts if ms >= _KEPT)
+
+
+@dataclass
+class Size:
+    """What a process has in memory, its share of what it has together with others; in MiB."""
+
+    own: float
+    """What it has written, or what it was forked from."""
+    alone: float
+    """What of that nobody else has."""
+    files: float = 0.0
+    """Programs and libraries, as they are on the disk."""
+
+    @property
+    def all(self) -> float:
+        """Return all of it."""
+        return self.own + self.files
 
 
 def largest_first(amounts: dict[str, float]) -> list[tuple[str, float]]:
@@ -78,14 +97,35 @@ class Meter:
                 return
 
     def memory(self) -> dict[str, float]:
-        """Return the proportional set size of all processes by kind, in MiB."""
+        """Return the memory of all processes by kind, in MiB."""
         sizes: Counter[str] = Counter()
-        for pid, kind in self._kinds().items():
+        kinds = self._kinds()
+        for pid, size in self.sizes(kinds).items():
+            sizes[kinds[pid]] += size.all
+        return dict(sizes)
+
+    def sizes(self, kinds: dict[int, str]) -> dict[int, Size]:
+        """Return what each process has in memory, in MiB.
+
+        It is the proportional set size, as it would be if nobody else on the machine used the same
+        files: who else runs the same programs is not of this service.
+        """
+        found = {}
+        files: dict[int, dict[str, int]] = {}
+        for pid in kinds:
             with contextlib.suppress(OSError):
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                (size,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-                sizes[kind] += size
-        return {kind: size / 1024 for kind, size in sizes.items()}
+                files[pid] = _files(pid)
+                whole = _numbers(Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines())
+                found[pid] = Size(whole["Pss_Anon"] / 1024, whole["Private_Dirty"] / 1024)
+        together: Counter[str] = Counter()
+        largest: Counter[str] = Counter()
+        for parts in files.values():
+            together.update(parts)
+            largest |= Counter(parts)
+        for pid, size in found.items():
+            shares = (kib * largest[part] / together[part] for part, kib in files[pid].items())
+            size.files = sum(shares) / 1024
+        return found
 
     def peak(self, kind: str) -> Callable[[], float]:
         """Begin to watch the most memory that a kind of process has.
@@ -156,6 +196,23 @@ def _groups() -> Path | None:
 def _usage(group: Path) -> float:
     first = (group / "cpu.stat").read_text().splitlines()[0]
     return int(first.split()[1]) / 1000
+
+
+def _files(pid: int) -> dict[str, int]:
+    """Return how much of each part of a file a process has in memory as it is there, in KiB."""
+    found: Counter[str] = Counter()
+    for mapping in _MAPPING.split(Path(f"/proc/{pid}/smaps").read_text())[1:]:
+        head, *lines = mapping.splitlines()
+        _, _, offset, _, inode, *path = head.split(None, 5)
+        if inode != "0":
+            numbers = _numbers(lines)
+            found[f"{path[0]} {offset}"] += numbers["Rss"] - numbers["Anonymous"]
+    return {part: kib for part, kib in found.items() if kib}
+
+
+def _numbers(lines: list[str]) -> dict[str, int]:
+    words = (line.split() for line in lines)
+    return {word[0].rstrip(":"): int(word[1]) for word in words if word[-1] == "kB"}
 
 
 def _status(pid: int, name: str) -> int:

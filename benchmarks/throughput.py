@@ -43,17 +43,20 @@ def settings() -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(form: str) -> Iterator[tuple[Service, Postgres | None, str]]:
-    """Run a form of the service; gives where its API listens, too, without a proxy before it."""
+    """Run a form of the service; gives where its API listens, too, without a proxy before it.
+
+    Its processes are run by new interpreters: the copies that tests use share memory with it.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quws-bench-")))
         if form == "embedded":
-            service = stack.enter_context(embedded(folder, settings()))
+            service = stack.enter_context(embedded(folder, settings(), new=True))
             yield service, None, service.url
             return
         postgres = Postgres(durable=True).start()
         stack.callback(postgres.stop)
         service = stack.enter_context(
-            cluster(folder, postgres.migrated(), settings(), apis=1, workers=1)
+            cluster(folder, postgres.migrated(), settings(), apis=1, workers=1, fresh=True)
         )
         yield service, postgres, f"http://127.0.0.1:{service.processes[0].arguments[-1]}"
 

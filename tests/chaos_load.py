@@ -49,9 +49,17 @@ SAMPLE = 10
 LONGEST = 180.0
 """A busy machine takes so long to start something again, at most."""
 COME_AGAIN = (429, 502, 503)
-BAG = ["run child"] * 30 + ["check child"] * 20 + ["run zygote", "check zygote", "worker"]
-"""What is killed, in an order that chance gives each bag: what takes seconds of a core to start
-again is killed more seldom, or no work would be done."""
+WEIGHTS = {"run child": 30, "check child": 20, "run zygote": 1, "check zygote": 1, "worker": 1}
+"""How often what is killed: what takes seconds of a core to start again is killed more seldom, or
+no work would be done."""
+INSTEAD = {"run child": "check child", "check child": "run child"}
+"""Who is killed where there is just now none of the one kind."""
+NEWBORN_SECONDS = 0.25
+NEWBORNS = 0.2
+"""How often a child may be killed that is no older: all of them, and no work would be done."""
+HURRY = 2.0
+"""How many times as often as planned it is killed at most, to make up for what was late: who kills
+each child as soon as it is born sees no work done."""
 
 
 @dataclass
@@ -76,6 +84,8 @@ class Story:
     attempts: Counter[int] = field(default_factory=Counter)
     in_flight: list[int] = field(default_factory=list)
     harm_seconds: float = 0.0
+    harm_ended: int = 0
+    """Jobs that were seen to have ended while there were kills."""
     seconds: float = 0.0
 
 
@@ -236,14 +246,15 @@ class Killer:
         self._tally = tally
         self._plan = plan
         self._rng = random.Random(f"{plan.seed}/killer")
-        self._bag: list[str] = []
+        self._next = self._draw()
 
     def run(self) -> None:
         """Kill until there were as many as planned, for as long as planned."""
         started = told = last = time.monotonic()
         kills = 0
         while kills < self._plan.kills or time.monotonic() < started + self._plan.seconds:
-            time.sleep(max(0.0, started + kills / self._plan.rate - time.monotonic()))
+            due = max(started + kills / self._plan.rate, last + 1 / self._plan.rate / HURRY)
+            time.sleep(max(0.0, due - time.monotonic()))
             if self._kill():
                 kills, last = kills + 1, time.monotonic()
             assert time.monotonic() < last + LONGEST, "there is nobody left to be killed"
@@ -253,16 +264,17 @@ class Killer:
 
     def _kill(self) -> bool:
         """Kill somebody; whether there was one to be killed."""
-        if not self._bag:
-            self._bag = self._rng.sample(BAG, len(BAG))
-        what = self._bag.pop()
-        pids = [pid for pid, member in members(self._service).items() if what == _name(*member)]
-        if not pids:
-            # Just now there is none: later in this bag.
-            self._bag.insert(0, what)
+        pids: dict[str, list[int]] = {}
+        spared = self._rng.random() >= NEWBORNS
+        for pid, member in members(self._service).items():
+            if not (spared and _age(pid) < NEWBORN_SECONDS):
+                pids.setdefault(_name(*member), []).append(pid)
+        what = self._next if self._next in pids else INSTEAD.get(self._next, self._next)
+        if what not in pids:
+            # Who is there instead takes long to start again, and is not killed more often for it.
             time.sleep(0.02)
             return False
-        pid = self._rng.choice(pids)
+        pid = self._rng.choice(pids[what])
         ours = [process for process in self._service.processes if process.pid == pid]
         try:
             os.kill(pid, signal.SIGKILL)
@@ -272,7 +284,21 @@ class Killer:
             process.popen.wait()
             self._service.start_again(process)
         self._tally.done[f"kill -9 {what}"] += 1
+        self._next = self._draw()
         return True
+
+    def _draw(self) -> str:
+        return self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+
+def _age(pid: int) -> float:
+    """Return how many seconds ago a process began; 0 if it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    began = int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began
 
 
 def _name(kind: str, zygote: bool) -> str:
@@ -303,9 +329,10 @@ def load(service: Service, plan: Plan, write: Callable[[str], object] = say) -> 
     try:
         with clients:
             clients.fill()
-            harmed = time.monotonic()
+            harmed, ended = time.monotonic(), tally.checked["COMPLETED"]
             Killer(service, tally, plan).run()
             clients.story.harm_seconds = time.monotonic() - harmed
+            clients.story.harm_ended = tally.checked["COMPLETED"] - ended
         clients.check(120 + plan.in_flight)
         wrong = ""
     except AssertionError as error:
@@ -327,7 +354,7 @@ def written(plan: Plan, tally: Tally, story: Story, wrong: str) -> str:
         "form": f"{plan.form}, {os.cpu_count()} cores, quws {__version__}, seed {plan.seed}",
         "lasted": f"{harm:.0f} s of kills, {story.seconds:.0f} s with the end of all jobs",
         "kills": f"{kills}, {kills / harm:.1f} a second: {_told(tally.done)}",
-        "jobs": f"{jobs}, {jobs / story.seconds:.1f} a second",
+        "jobs": f"{jobs}; while there were kills {story.harm_ended / harm:.1f} a second ended",
         "of them waiting or running": f"{looks[len(looks) // 2]} (median), {looks[-1]} at most",
         "phases": _told(Counter({k: v for k, v in checked.items() if k.isupper()})),
         "attempts of a job": ", ".join(f"{k}: {v}" for k, v in sorted(story.attempts.items())),

@@ -494,10 +494,12 @@ def cluster(
     workers: int = 2,
     sweepers: int = 1,
     others: Sequence[str] = (),
+    fresh: bool = False,
 ) -> Iterator[Service]:
     """Run the spread-out form: several API and worker processes behind one port.
 
-    ``others`` are targets beside the usual one, which have a worker each.
+    ``others`` are targets beside the usual one, which have a worker each. All are run by new
+    interpreters if they are to be ``fresh``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     valkey = ValkeyServer(folder / "valkey")
@@ -519,16 +521,18 @@ def cluster(
     try:
         for number, port in enumerate(ports):
             log = folder / f"api{number}.log"
-            service.processes.append(Process(["api", "--port", str(port)], env, log))
+            arguments = ["api", "--port", str(port)]
+            service.processes.append(Process(arguments, env, log, fresh=fresh))
         for number in range(workers):
             log = folder / f"worker{number}.log"
-            service.processes.append(Process(["worker"], env, log))
+            service.processes.append(Process(["worker"], env, log, fresh=fresh))
         for target in others:
             log = folder / f"worker-{target}.log"
-            service.processes.append(Process(["worker", "--target", target], env, log))
+            arguments = ["worker", "--target", target]
+            service.processes.append(Process(arguments, env, log, fresh=fresh))
         for number in range(sweepers):
             log = folder / f"sweeper{number}.log"
-            service.processes.append(Process(["sweeper"], env, log))
+            service.processes.append(Process(["sweeper"], env, log, fresh=fresh))
         for port, process in zip(ports, service.processes, strict=False):
             wait_ready(f"http://127.0.0.1:{port}", process)
         yield service

@@ -40,6 +40,9 @@ def members(service: Service) -> dict[int, Member]:
     for pid, parent in _descent([process.pid for process in service.processes]).items():
         above = found[parent].kind if parent in found else "serve"
         kind = _kind(pid, above)
+        if kind == above and parent in found:
+            # A copy that waits until its parent wants a zygote is called as that one is.
+            kind = CHILDREN.get(kind, kind)
         # What is of the same kind as its parent was forked by it.
         found[pid] = Member(kind, zygote=kind in CHILDREN.values() and above != kind)
     return found
@@ -48,25 +51,43 @@ def members(service: Service) -> dict[int, Member]:
 def _descent(roots: list[int]) -> dict[int, int]:
     """Return processes and all that descend from them, each with its parent, which comes first.
 
-    One look at all processes of the machine: a load is made at the same time.
+    Others of the machine are not looked at: a load is made at the same time.
     """
-    children: dict[int, list[int]] = {}
-    for folder in os.scandir("/proc"):
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                stat = Path(folder.path, "stat").read_text()
-                state, parent = stat.rpartition(")")[2].split()[:2]
-                if state != "Z":  # It has ended, and nobody has taken note of it yet.
-                    children.setdefault(int(parent), []).append(int(folder.name))
     found = dict.fromkeys(roots, 0)
     waiting = deque(roots)
     while waiting:
         pid = waiting.popleft()
-        for child in children.get(pid, []):
+        for child in _children(pid):
             if child not in found:
                 found[child] = pid
                 waiting.append(child)
     return found
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process, of all its threads."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    return [child for child in found if _lives(child)]
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has not ended: somebody may have to take note of it yet."""
+    try:
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 65536)
+    finally:
+        os.close(file)
 
 
 def _kind(pid: int, parents: str) -> str:

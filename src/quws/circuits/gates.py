@@ -58,7 +58,8 @@ class Definition:
         if not self.parameters:
             return self.body.copy()
         body, parameters, _ = self._renamed if _any_free(values) else self._own
-        return body.assign_parameters(dict(zip(parameters, values, strict=True)), strict=False)
+        given = dict(zip(parameters, map(_plain, values), strict=True))
+        return body.assign_parameters(given, strict=False)
 
     def shift_at(self, values: Sequence[Angle]) -> Angle:
         """Compute ``shift`` for given parameters."""
@@ -271,10 +272,27 @@ def _assigned(angle: Angle, parameters: Sequence[Parameter], values: Sequence[An
     return angle
 
 
+def _plain(angle: Angle) -> Angle:
+    """Write an expression whose parameters have cancelled out as the number that it is."""
+    if not isinstance(angle, ParameterExpression):
+        return angle
+    try:
+        return float(angle.numeric(strict=False).real)
+    except TypeError:
+        return angle
+
+
 def definition_key(gate: Gate) -> Hashable:
     """Give what is the same for gates of one circuit that have the same definition."""
     if isinstance(gate, DefinedGate):
         return (id(gate.source), gate.name, *map(str, gate.params))
+    return (gate.name, gate.num_qubits, *map(_key_of, gate.params))
+
+
+def _key_of(item: Any) -> Hashable:
+    if isinstance(item, ParameterExpression):
+        # One of which a negative whole number is left has no hash in Qiskit 2.6.
+        return str(item)
     # Powers that are no whole numbers have matrices for parameters.
-    values = (item.tobytes() if hasattr(item, "tobytes") else item for item in gate.params)
-    return (gate.name, gate.num_qubits, *values)
+    found: Hashable = item.tobytes() if hasattr(item, "tobytes") else item
+    return found

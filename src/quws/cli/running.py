@@ -10,6 +10,7 @@ from typing import Any
 
 from quws.cli.configuration import read_settings
 from quws.cli.options import stop
+from quws.processes.allocator import give_back_large_blocks
 from quws.processes.runtime import configure_telemetry
 from quws.sandbox.confine import die_with_parent
 from quws.settings import Settings
@@ -19,6 +20,7 @@ from quws.telemetry import tracing
 
 def run(name: str, process: Callable[[Settings], Awaitable[None]]) -> None:
     """Run a process to its end; a fault of its settings or its database is one sentence."""
+    give_back_large_blocks()
     configure_telemetry(name)
     die_with_supervisor()
 

@@ -8,6 +8,7 @@ from quws.cli.configuration import read_settings, refuse_public
 from quws.cli.options import stop
 from quws.cli.running import die_with_supervisor
 from quws.main import create_app
+from quws.processes.allocator import give_back_large_blocks
 from quws.processes.api import run_server
 from quws.processes.backends import check_database
 from quws.processes.grpc_place import grpc_place
@@ -19,6 +20,7 @@ from quws.store.database import StoreUnavailable
 def serve_api(host: str, port: int, *, allow_anonymous: bool) -> None:
     """Serve until told to stop; a fault of settings or database is one sentence."""
     refuse_public(host, allow_anonymous=allow_anonymous)
+    give_back_large_blocks()
     configure_telemetry("api")
     die_with_supervisor()
     try:

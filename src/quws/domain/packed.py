@@ -21,7 +21,8 @@ _HEAD = re.compile(
     r"\{'descr': '(?P<dtype>[<>|=]?[a-zA-Z][0-9]{1,2})', 'fortran_order': (?P<fortran>True|False),"
     r" 'shape': \((?P<shape>[0-9, ]*)\), ?\}\s*"
 )
-_MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32
+"""Axes of an array, as NumPy has them."""
 _PIECE = 4096
 """Characters of base64 that are read at a time: a multiple of four."""
 
@@ -137,7 +138,7 @@ def read_head(data: bytes) -> ArrayHead:
     if found is None:
         raise Unpackable("is no array of numbers")
     shape = tuple(int(part) for part in found["shape"].split(",") if part.strip())
-    if len(shape) > _MOST_DIMENSIONS or any(size > 2**31 for size in shape):
+    if len(shape) > MOST_DIMENSIONS or any(size > 2**31 for size in shape):
         raise Unpackable("has an impossible shape")
     return ArrayHead(found["dtype"], found["fortran"] == "True", shape, end)
 

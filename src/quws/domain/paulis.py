@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -165,6 +165,20 @@ def of_pairs(pairs: Sequence[tuple[str, float]]) -> Observable:
     return gathered.observable()
 
 
+def of_terms(terms: Iterable[tuple[Paulis, float]]) -> Observable:
+    """Make an observable of Pauli strings, each with its coefficient.
+
+    Raises
+    ------
+    Unreadable
+
+    """
+    gathered = _Gathered()
+    for paulis, coefficient in terms:
+        gathered.put(paulis, _number(coefficient))
+    return gathered.observable()
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     upper, place = text.upper().rstrip(), 0
     while place < len(upper):
@@ -222,7 +236,10 @@ class _Gathered:
             expected = False
         if expected:
             raise Unreadable(f"'{cut(text)}' has nothing after a '*'")
-        paulis = tuple(sorted(on.items()))
+        self.put(tuple(sorted(on.items())), coefficient)
+
+    def put(self, paulis: Paulis, coefficient: float) -> None:
+        """Add a Pauli string."""
         self._terms[paulis] = self._terms.get(paulis, 0.0) + coefficient
         if len(self._terms) > MOST_TERMS:
             raise Unreadable(f"may have at most {MOST_TERMS} terms")

@@ -175,8 +175,15 @@ def shape_of(values: Any) -> tuple[tuple[int, ...], int | None]:
         return (), 0
     if is_tensor(values):
         sizes = values["shape"]
-        if not isinstance(sizes, list) or not sizes or not all(_is_size(size) for size in sizes):
-            raise NoPubs("must have a list of numbers as the shape of its values")
+        if (
+            not isinstance(sizes, list)
+            or not 0 < len(sizes) <= packed.MOST_DIMENSIONS
+            or not all(_is_size(size) for size in sizes)
+        ):
+            raise NoPubs(
+                "must have a list of numbers as the shape of its values, 1 to"
+                f" {packed.MOST_DIMENSIONS} of them"
+            )
         return ((), 0) if sizes == [0] else (tuple(sizes[:-1]), sizes[-1])
     if isinstance(values, dict) and packed.TYPE not in values:
         shapes = {_shape_of_list(item) for item in values.values()}

@@ -28,6 +28,10 @@ _TAIL = 0.03
 since what comes need not be like what was."""
 MEMORY = 20
 """A mean forgets: it weighs about so many of its last jobs."""
+OUTLIER = 8.0
+"""No job counts for more than so many times the mean."""
+FEW = 3
+"""Of so few jobs the mean is thrown away where the next one takes the eighth part of it."""
 
 
 def work_of(circuits: Sequence[CircuitFacts], shots: int, runs: float = 1.0) -> int:

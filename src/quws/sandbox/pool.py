@@ -10,7 +10,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -35,6 +34,7 @@ from quws.sandbox.control import (
 from quws.sandbox.folder import ChildFolder
 from quws.sandbox.kept import KeptChildren
 from quws.sandbox.messages import FromChild, ToChild
+from quws.sandbox.stillborn import Stillborn
 from quws.sandbox.zygote_line import ZygoteLine
 
 _LINE_LIMIT = 16 * 1024 * 1024
@@ -105,8 +105,7 @@ class ChildPool:
         self._ready: deque[Child] = deque()
         self._kept = KeptChildren(kept, self.retire)
         self._getting_ready = 0
-        self._not_before = 0.0
-        """When the next child may be asked for, after one that did not get ready."""
+        self._stillborn = Stillborn()
         self._children: dict[int, Child] = {}
         self._spawning: dict[int, Child] = {}
         self._number = 0
@@ -349,8 +348,11 @@ class ChildPool:
             _log.error("no process for circuits can be had", name=self._name, why=self._trouble)
         self._said = self._trouble
         await self._tell()
+        # One that had loaded was most likely killed: nobody need wait for longer than that takes.
+        pause = 0.0 if loaded else _RESTART_SECONDS
         while not self._closing:
-            await asyncio.sleep(self._pause() if self._trouble else _RESTART_SECONDS)
+            await asyncio.sleep(self._pause() if self._trouble else pause)
+            pause = _RESTART_SECONDS
             try:
                 self._start_zygote()
             except OSError as error:
@@ -374,7 +376,7 @@ class ChildPool:
     # -- spares -------------------------------------------------------------------
 
     def _refill(self, need: int = 0) -> None:
-        if self._zygote is None or not self._loaded or monotonic() < self._not_before:
+        if self._zygote is None or not self._loaded or self._stillborn.recent:
             return
         missing = max(self._spares, need) - len(self._ready) - self._getting_ready
         for _ in range(missing):
@@ -425,15 +427,18 @@ class ChildPool:
                 self._getting_ready -= 1
                 if ready:
                     self._ready.append(child)
+                    self._stillborn.forget()
                 else:
-                    # The next one would hardly fare better at once, whoever waits for it.
-                    self._not_before = monotonic() + _RESTART_SECONDS
+                    self._keep(self._refill_after(self._stillborn.note()))
             self._changed.notify_all()
         if not ready and zygote is self._zygote:
             _log.error("child died while it got ready", status=await child.exited)
-            await asyncio.sleep(_RESTART_SECONDS)
-            self._refill()
-            await self._tell()
+
+    async def _refill_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._stillborn.over()
+        self._refill()
+        await self._tell()
 
     def _make_folder(self) -> ChildFolder | None:
         return None if self._scratch is None else ChildFolder(self._scratch())

@@ -46,6 +46,8 @@ from quws.sandbox.control import (
 from quws.sandbox.roles import ParentGone, Role, make_role
 
 _MAX_FDS = 16
+_TRIALS = 10
+"""How often it is tried to close a child in, if it is killed each time."""
 _GONE = (BrokenPipeError, ConnectionResetError)
 """What speaking and listening raise once the parent has gone, also while this was loading."""
 
@@ -219,6 +221,17 @@ def _try_walls(role: Role) -> None:
         They cannot be, where the system should be able to.
 
     """
+    for _ in range(_TRIALS):
+        status = _trial(role)
+        # It is the first to go when memory is short: to be killed says nothing about walls.
+        if status != -signal.SIGKILL:
+            break
+    if status != 0:
+        raise OSError("processes that read circuits cannot be closed in; the log above says why")
+
+
+def _trial(role: Role) -> int:
+    """Close a child in, and return with what status it ended; negative for a signal."""
     zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -230,8 +243,7 @@ def _try_walls(role: Role) -> None:
         finally:
             os._exit(1)
     _, status = os.waitpid(pid, 0)
-    if status != 0:
-        raise OSError("processes that read circuits cannot be closed in; the log above says why")
+    return os.waitstatus_to_exitcode(status)
 
 
 def _ended() -> int | None:

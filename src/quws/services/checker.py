@@ -353,7 +353,10 @@ class CircuitChecker:
 
 
 def _refuse_long_ones(circuits: list[str], limits: CircuitLimits) -> None:
-    for text in circuits:
+    for index, text in enumerate(circuits):
+        if not text or text.isspace():
+            place = f"circuit {index}: " if len(circuits) > 1 else ""
+            raise InvalidCircuit(f"{place}the text is empty", circuit=index)
         longest = limits.characters(text)
         if len(text) > longest:
             raise TooLarge(

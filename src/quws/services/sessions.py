@@ -93,6 +93,10 @@ class Sessions:
             raise UnknownTarget(f"there is no target '{name[:60]}'", parameter="TARGET")
         self._check_who(caller, found)
         rules = self.rules(found)
+        if not rules.most:
+            raise InvalidParameter(
+                f"TARGET must be one that has sessions, and {name} has none", parameter="TARGET"
+            )
         whole, idle = rules.check(mode, max_seconds, idle_seconds)
         now = self._clock()
         session = Session(new_job_id(), name, caller.name, mode, now, whole, idle, now)
@@ -207,18 +211,22 @@ class Sessions:
         Returns to how many. Jobs that still wait when the time is over go on as any other job.
         """
         count = 0
-        for found in await self._store.going():
-            if found.cancelled and found.waiting:
-                await self._abort(found.id)
-            if found.done:
-                moved = await self._store.end(found, self._clock())
-            else:
-                moved = found.active_since is not None and found.idle
-                moved = moved and await self._store.rest(found)
-            if moved:
-                count += 1
-                # Others may run now.
-                await self._announcer.work(found.target)
+        page = await self._store.going()
+        while page:
+            for found in page:
+                if found.cancelled:
+                    # Whoever cancelled it may have come to an end in the middle.
+                    await self._abort(found.id)
+                if found.done:
+                    moved = await self._store.end(found, self._clock())
+                else:
+                    moved = found.active_since is not None and found.idle
+                    moved = moved and await self._store.rest(found)
+                if moved:
+                    count += 1
+                    # Others may run now.
+                    await self._announcer.work(found.target)
+            page = await self._store.going(page[-1])
         return count
 
     async def _abort(self, session_id: str) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain.errors import Unavailable
+from quws.domain.errors import InvalidParameter, Unavailable
 from quws.store import postgres, sqlite
 from quws.store.revision import REVISION
 from quws.store.statements import Statement
@@ -49,8 +49,12 @@ _MISTAKES = (
 
 _FAULTS = (
     DBAPIError,
-    *(asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, OSError),
+    *postgres.AWAY,
+    sqlite3.Error,
 )
+
+_NO_TEXT = "22021"
+"""What PostgreSQL says of text with a NUL."""
 
 OLDEST_CODE = Table(
     "alembic_oldest_code", MetaData(), Column("revision", String(32), nullable=False)
@@ -353,13 +357,25 @@ def too_new(found: str) -> str:
     )
 
 
+def _with_nul() -> InvalidParameter:
+    return InvalidParameter("what is sent must be text without NUL, which no database holds")
+
+
 @contextmanager
 def telling() -> Iterator[None]:
-    """Tell what the driver of a database raises when that is away as `StoreUnavailable`."""
+    """Tell what the driver of a database raises when that is away as `StoreUnavailable`.
+
+    What PostgreSQL refuses to read as text has a NUL, and came from a client: that is no fault of
+    the database's, and nothing to try again.
+    """
     try:
         yield
+    except asyncpg.CharacterNotInRepertoireError:
+        raise _with_nul() from None
     except (IntegrityError, ProgrammingError, DataError, *_MISTAKES):
         raise  # Mistakes of ours, which trying again does not mend.
     except _FAULTS as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == _NO_TEXT:
+            raise _with_nul() from None
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreUnavailable(reason[0] if reason else type(error).__name__) from error

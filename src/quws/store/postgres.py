@@ -40,7 +40,11 @@ _STATEMENTS = 300
 _OF_LIBPQ = {"tcp_user_timeout", "gssencmode", "client_encoding", "fallback_application_name"}
 _OF_LIBPQ |= {f"keepalives{which}" for which in ("", "_idle", "_interval", "_count")}
 """Options of a URL that only another driver, the one of migrations, knows and needs."""
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, OSError)
+AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises when the server is away; the last but one where that has said that it
+ends a connection, and has not hung up yet.
+"""
+_AWAY = (*AWAY, DBAPIError)
 
 
 @dataclass(slots=True)
@@ -210,7 +214,13 @@ def _make_engine(url: URL) -> AsyncEngine:
 
     async def connect(*_: Any, **options: Any) -> asyncpg.Connection[Any]:
         made = await asyncpg.connect(dsn, statement_cache_size=_STATEMENTS, timeout=seconds)
-        await made.execute(_SETTINGS)
+        try:
+            await made.execute(_SETTINGS)
+        except BaseException:
+            # Nobody else knows of it: it would stay open as long as the process lives.
+            with suppress(TimeoutError, *_AWAY):
+                await made.close(timeout=_GOODBYE_SECONDS)
+            raise
         return made
 
     engine = create_async_engine(

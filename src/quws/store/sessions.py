@@ -30,6 +30,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     type_coerce,
     update,
 )
@@ -153,9 +154,11 @@ class SessionStore:
         async with self._database.read() as connection:
             return list(await connection.scalars(query.limit(limit)))
 
-    async def going(self) -> list[Session]:
-        """List sessions that are not over, the oldest first."""
-        query = self._select.where(_s.over.is_(None)).order_by(_s.created).limit(_MOST)
+    async def going(self, past: Session | None = None) -> list[Session]:
+        """List some sessions that are not over, the oldest first; those after one (``past``)."""
+        query = self._select.where(_s.over.is_(None)).order_by(_s.created, _s.id).limit(_MOST)
+        if past is not None:
+            query = query.where(tuple_(_s.created, _s.id) > (past.created, past.id))
         async with self._database.read() as connection:
             return [_session(row) for row in await connection.execute(query)]
 
@@ -312,7 +315,9 @@ def _row_of_one() -> ScalarSelect[str]:
 
 def _claimed(*, sqlite: bool) -> Statement:
     now = clock(sqlite=sqlite)
-    idled = now - type_coerce(_s.idle_from, BigInteger)
+    # It has kept the target for as long as its limit, and by a clock that was set it did not.
+    until = case((_s.idle_at < now, type_coerce(_s.idle_at, BigInteger)), else_=now)
+    idled = until - type_coerce(_s.idle_from, BigInteger)
     return Statement(
         update(job_sessions)
         .where(_s.id == _row_of_one())
@@ -321,7 +326,7 @@ def _claimed(*, sqlite: bool) -> Statement:
             ends=func.coalesce(_s.ends, now + _s.max_ms),
             active_since=func.coalesce(_s.active_since, now),
             idle_at=now + _s.idle_ms,
-            idled_ms=_s.idled_ms + case((_s.idle_from.is_not(None), idled), else_=0),
+            idled_ms=_s.idled_ms + case((_s.idle_from < until, idled), else_=0),
             idle_from=None,
             last_started=now,
         )

@@ -10,7 +10,9 @@ from time import monotonic
 
 import structlog
 
+from quws.domain.phases import Phase
 from quws.sandbox import confine
+from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
 from quws.worker.held import Fenced, HeldJob
 from quws.worker.workplace import Workplace
@@ -48,6 +50,7 @@ async def keep(held: HeldJob, place: Workplace) -> None:
                 held.lost.set()  # Who shuts down does not wait for a database for ever.
                 break
             await asyncio.sleep(_RETRY_SECONDS)
+    await _let_finish(held, place)
     if held.child is not None and not held.over:
         metrics.child_killed("run")
         held.child.kill()
@@ -61,6 +64,22 @@ async def let_go(held: HeldJob, keeper: asyncio.Task[None]) -> None:
     await asyncio.wait({keeper}, timeout=_LAST_BEAT_SECONDS)
     keeper.cancel()
     await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def _let_finish(held: HeldJob, place: Workplace) -> None:
+    """Wait a while for the end of an attempt whose job is not ours any more since it has ended.
+
+    Most often it is we who have just ended it, and the child is about to say that it is done: to
+    kill it now would hit the next job that it takes.
+    """
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
+        found = await place.jobs.reading.head(held.id)
+        if found is None or found.phase not in (Phase.COMPLETED, Phase.ERROR):
+            return
+        async with asyncio.timeout(place.lease_seconds / 3):
+            while not held.over:
+                held.changed.clear()
+                await held.changed.wait()
 
 
 def _pause(held: HeldJob, place: Workplace) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -139,13 +139,9 @@ class Slots:
         async with self._claiming:
             found = False
             while not self.packed:
-                room = self._room()
-                only_short = room.any <= 0
-                taken = await self._claim(room.short if only_short else room.any)
-                for held in taken:
-                    task = asyncio.get_running_loop().create_task(self._slot(held))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._free)
+                only_short = self.full
+                taken = await self._claim()
+                self._start(taken)
                 found = found or bool(taken)
                 if not taken or not (self._more_short if only_short else self.more):
                     break
@@ -258,10 +254,18 @@ class Slots:
         self._resting = False
         self._tell()
 
-    async def _claim(self, most: int) -> list[HeldJob]:
+    def _start(self, jobs: Iterable[HeldJob]) -> None:
+        for held in jobs:
+            task = asyncio.get_running_loop().create_task(self._slot(held))
+            self._tasks.add(task)
+            task.add_done_callback(self._free)
+
+    async def _claim(self) -> list[HeldJob]:
+        """Claim as many jobs as there is room for."""
         shifted = self._place.store_clock.shifted
-        only_short = self.full
-        taken = await self._next(most, short=only_short)
+        room = self._room()
+        only_short = room.any <= 0
+        taken = await self._next(room.short if only_short else room.any, short=only_short)
         self._more_short = taken.more
         if not only_short:
             self.more = taken.more
@@ -300,14 +304,16 @@ class Slots:
 
     async def _slot(self, held: HeldJob) -> None:
         # A slot that ends a job takes the next one by itself, if one waited when it took this one:
-        # of those that have come since then there are hints.
+        # of those that have come since then there are hints. Of several that end at the same time
+        # the first takes the next ones of all.
         while True:
             with self._told(held.claim):
                 await self._run(held)
             try:
                 async with self._claiming:
                     more = self._more_short if self.full else self.more
-                    taken = await self._claim(1) if more and not self.packed else []
+                    taken = await self._claim() if more and not self.packed else []
+                    self._start(taken[1:])
             except StoreUnavailable as error:
                 _log.warning("database unavailable", error=str(error))
                 return

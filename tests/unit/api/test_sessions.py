@@ -188,6 +188,13 @@ async def test_what_its_operator_allows(house: House) -> None:
     assert described["sessions"] == RULES.model_dump(mode="json")
 
 
+async def test_a_target_without_sessions_says_so(house: House) -> None:
+    none = DESCRIPTION.model_copy(update={"name": "lone", "sessions": SessionChanges(most=0)})
+    await house.api.backends.targets.register([none], utc_now(), replace=True)
+    refused = expect(await house.anna.post("/sessions", data={"TARGET": "lone"}, headers=JSON), 403)
+    assert refused.json()["detail"] == "TARGET must be one that has sessions, and lone has none"
+
+
 async def test_a_job_says_for_which_session_it_waits(house: House) -> None:
     anna, store = house.anna, house.api.backends.jobs
     made = await opened(anna)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import RGate
 
 from quws.circuits.parse import parse
 from quws.domain.circuits import CircuitFacts, CircuitLimits
+from quws.domain.payloads import as_text
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; qubit[4] q; bit[4] c; '
 ENDS = " c = measure q;"
@@ -97,3 +103,20 @@ def test_facts_of_jobs_of_before_can_still_be_read() -> None:
         None,
         None,
     )
+
+
+def test_an_expression_of_which_a_negative_number_is_left_is_one() -> None:
+    """Qiskit 2.6 has no hash of it, and does not put it in the place of a parameter."""
+    theta = Parameter("theta")
+    circuit = QuantumCircuit(2, 1)
+    circuit.rx(theta, 0)
+    circuit.append(RGate(theta - theta - 1, theta).control(1), [0, 1])
+    circuit.measure(0, 0)
+    file = io.BytesIO()
+    qpy.dump(circuit, file, version=13)
+    said = (
+        'OPENQASM 3.0; include "stdgates.inc"; input float theta; gate turn(a) q { rx(a) q; }'
+        " qubit q; bit c; rx(theta) q; turn(theta - theta - 1) q; c = measure q;"
+    )
+    for text in (as_text(file.getvalue()), said):
+        assert parse(text, None, CircuitLimits())[1].parameters == ["theta"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from quws.sandbox import confine
 from quws.sandbox.control import Report, RoleConfig, Unusable, decode_report, encode
 from quws.sandbox.messages import ToChild
 from quws.sandbox.roles import Connection, Role
-from quws.sandbox.zygote import Zygote
+from quws.sandbox.zygote import Zygote, _try_walls
 
 ROLE = "quws.runner.run:RunRole"
 
@@ -105,6 +106,21 @@ def test_a_child_whose_worker_is_stopped_goes_without_a_word(
         _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1
     assert capfd.readouterr().err == ""
+
+
+def test_that_a_trial_was_killed_says_nothing_about_walls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    killed = tmp_path / "killed"
+
+    def kill_the_first(*_: object) -> None:
+        if not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("quws.sandbox.zygote._close_in", kill_the_first)
+    _try_walls(IdleRole())
+    assert killed.exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nobody else adopts orphans")

@@ -204,6 +204,20 @@ async def test_what_is_longer_than_any_language_allows_reaches_no_child(
     await checker.check(ANNA, ["x" * 100], None, LIMITS)
 
 
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [([""], "the text is empty"), (["x", " \n"], "circuit 1: the text is empty")],
+)
+async def test_a_text_that_is_empty_reaches_no_child(
+    checker_with: With, texts: list[str], sentence: str
+) -> None:
+    checker, children = checker_with()
+    with pytest.raises(InvalidCircuit) as caught:
+        await checker.check(ANNA, texts, None, LIMITS)
+    assert (caught.value.sentence, caught.value.circuit) == (sentence, len(texts) - 1)
+    assert not children.asked
+
+
 async def test_a_circuit_that_kills_its_child_is_refused(checker_with: With) -> None:
     checker, children = checker_with(
         ChildLost(-signal.SIGSEGV), CircuitsChecked(facts=BatchFacts.of([FACTS]))

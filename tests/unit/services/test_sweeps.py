@@ -16,8 +16,9 @@ from uuid_utils import uuid7
 from quws.artifacts import ArtifactMissing, ArtifactStoreUnavailable
 from quws.bus.connection import BusUnavailable
 from quws.bus.events import JobEvent
-from quws.domain.job import Job, Result, TimelineEntry
+from quws.domain.job import Job, Result, TimelineEntry, new_job_id
 from quws.domain.phases import Phase
+from quws.domain.sessions import Session, SessionMode
 from quws.domain.targets import TargetState, TargetStatus
 from quws.services.sweeps import Sweeps, due
 from quws.store import tables as t
@@ -492,3 +493,19 @@ async def test_what_is_due_is_shown_and_not_done(house: House) -> None:
     assert (await due(house.database, house.artifacts, 3600, limit=0)).destruction == []
     assert await house.store.reading.get(destroyed.id) is not None
     assert (await house.job(lost.id)).phase is Phase.EXECUTING
+
+
+# -- sessions -------------------------------------------------------------------------
+
+
+async def test_a_session_whose_cancelling_was_broken_off_is_cancelled(house: House) -> None:
+    made = Session(new_job_id(), TARGET, ANNA.name, SessionMode.BATCH, NOW, 600, 60, NOW)
+    assert await house.store.sessions.open(made, 9) is None
+    job = await house.submit(SESSION=made.id)
+    assert job.phase is Phase.PENDING
+    # Whoever did it got so far.
+    assert await house.store.sessions.close(made.id, cancel=True)
+    assert await house.sweeps().sessions() == 1
+    assert (await house.job(job.id)).phase is Phase.ABORTED
+    found = await house.store.sessions.get(made.id)
+    assert found is not None and found.over is not None

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, literal, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from store_helpers import NOW, TARGET, later
 
+from quws.domain.errors import InvalidParameter
 from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable, driver_url, too_new, works_with
 from quws.store.instants import from_stored
 from quws.store.jobs.store import JobStore
 from quws.store.revision import REVISION
+from quws.store.statements import Statement
 
 pytestmark = pytest.mark.anyio
 
@@ -168,3 +172,21 @@ def test_a_schema_works_with_code_that_is_not_too_old_for_it(
 ) -> None:
     assert works_with(found, oldest) is works
     assert f"has schema {found}" in too_new(found)
+
+
+async def test_text_that_no_database_holds_is_no_fault_of_the_database(
+    dialect: str, database: Database, store: JobStore
+) -> None:
+    """SQLite holds it."""
+    asked = select(t.jobs.c.id).where(t.jobs.c.target == "a\0")
+    for statement in (asked, Statement(asked)):
+        with suppress(InvalidParameter) if dialect == "sqlite" else refuses():
+            async with database.read() as connection:
+                if isinstance(statement, Statement):
+                    assert await statement.run(connection) == []
+                else:
+                    assert (await connection.execute(statement)).all() == []
+
+
+def refuses() -> AbstractContextManager[Any]:
+    return pytest.raises(InvalidParameter, match="text without NUL")

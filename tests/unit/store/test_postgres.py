@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import Connection, event, insert, make_url, select, text
@@ -170,6 +171,47 @@ async def test_who_is_cancelled_leaves_nothing_behind(database: Database, url: s
     async with database.write() as connection:
         await connection.execute(insert(t.target_load).values(LOAD))
     assert await rows(database) == 1
+
+
+async def test_a_server_that_has_said_goodbye_and_is_not_gone_yet_is_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = asyncpg.Connection.execute
+
+    async def fails(self: Any, query: str, *rest: Any) -> Any:
+        if query in ("COMMIT", "ROLLBACK"):
+            raise asyncpg.InternalClientError("cannot switch to state 15")
+        return await once(self, query, *rest)
+
+    first = await look(database)
+    monkeypatch.setattr(asyncpg.Connection, "execute", fails)
+    with pytest.raises(StoreUnavailable):
+        async with database.write() as connection:
+            await connection.execute(insert(t.target_load).values(LOAD))
+    monkeypatch.undo()
+    assert await look(database) != first and await rows(database) == 0
+
+
+async def test_who_is_cancelled_while_a_connection_is_made_leaves_none_behind(
+    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_SETTINGS", "SELECT pg_sleep(60)")
+    with psycopg.connect(url, autocommit=True) as beside:
+
+        async def seen(number: int) -> None:
+            sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query = %s"
+            for _ in range(1000):
+                if beside.execute(sleeps, [postgres._SETTINGS]).fetchone() == (number,):
+                    return
+                await asyncio.sleep(0.01)
+            raise AssertionError(f"there are not {number} of them")
+
+        looking = asyncio.create_task(look(database))
+        await seen(1)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        await seen(0)
 
 
 async def test_what_is_in_use_when_all_are_closed_is_closed_when_it_comes_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,7 @@ from quws.domain.quotas import Entitlements
 from quws.domain.sessions import Session, SessionMode, SessionState
 from quws.domain.targets import TargetDescription, TargetKind
 from quws.domain.timeslots import Timeslot
+from quws.store import sessions as module
 from quws.store.clock import time_of
 from quws.store.database import Database
 from quws.store.jobs.store import JobStore
@@ -162,6 +164,44 @@ async def test_one_that_is_idle_holds_others_off_for_its_limit_and_is_charged(
     assert await state(store, session) is SessionState.ACTIVE
 
 
+async def test_after_the_clock_was_set_back_it_holds_others_off_no_longer(
+    database: Database, store: JobStore
+) -> None:
+    session = await opened(store)
+    await queued(store, session=session)
+    (held,) = await take(store)
+    await done(store, held)
+    before = await of(store, session)
+    await store.claims.shorten(LONG)
+    assert replace(await of(store, session), at=before.at) == before
+    await later(database, session, -7200)
+    await store.claims.shorten(LONG)
+    after = await of(store, session)
+    assert after.created <= after.at and after.ends is not None and after.idle_at is not None
+    assert after.ends - after.at <= timedelta(seconds=3600)
+    assert after.idle_at - after.at <= timedelta(seconds=60)
+
+
+async def test_it_is_charged_for_no_more_than_it_held_others_off(
+    database: Database, store: JobStore
+) -> None:
+    session = await opened(store)
+
+    async def run(ago: float) -> int:
+        """Run another job so long after the last one; give what will be charged, in seconds."""
+        await later(database, session, ago)
+        await queued(store, session=session)
+        (held,) = await take(store)
+        async with database.read() as connection:
+            found = await connection.scalar(
+                select(job_sessions.c.idled_ms).where(job_sessions.c.id == session)
+            )
+        await done(store, held)
+        return round((found or 0) / 1000)
+
+    assert [await run(0), await run(20), await run(-500), await run(900)] == [0, 20, 20, 80]
+
+
 async def test_workers_that_claim_at_once_take_its_jobs_each_once(store: JobStore) -> None:
     session = await opened(store)
     mine = [await queued(store, session=session) for _ in range(6)]
@@ -288,6 +328,19 @@ async def test_timeslots_and_quotas_keep_their_say(database: Database, store: Jo
     assert [item.id for item in await take(store, entitlements=one)] == [other.id]
     await drive(database, elsewhere.id, phase=Phase.ABORTED)
     assert [item.id for item in await take(store, entitlements=one)] == [mine.id]
+
+
+async def test_all_that_go_on_are_listed_some_at_a_time(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sorted([await opened(store) for _ in range(5)])
+    monkeypatch.setattr(module, "_MOST", 2)
+    seen: list[Session] = []
+    while page := await store.sessions.going(seen[-1] if seen else None):
+        assert len(page) <= 2
+        seen += page
+    assert sorted(item.id for item in seen) == made
+    assert [item.created for item in seen] == sorted(item.created for item in seen)
 
 
 async def test_an_owner_has_no_more_than_so_many(database: Database, store: JobStore) -> None:

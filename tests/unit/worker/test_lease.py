@@ -301,3 +301,28 @@ async def test_the_end_of_an_attempt_is_no_reason_to_kill(bench: Bench) -> None:
     assert not task.cancelled()
     assert not process.killed.is_set()
     process.kill()
+
+
+async def test_the_child_of_a_job_that_we_have_just_completed_is_not_killed(bench: Bench) -> None:
+    held = await bench.hold()
+    process = await with_child(bench, held)
+    async with kept(bench, held) as task:
+        await held.complete([])
+        held.changed.set()  # A heartbeat, before the child has said that it is done.
+        await until(held.lost.is_set)
+        held.changed.set()  # Whatever else there is news of.
+    assert task.done()
+    assert not task.cancelled()
+    assert not process.killed.is_set()
+    process.kill()
+
+
+async def test_a_child_that_never_says_that_it_is_done_is_killed(bench: Bench) -> None:
+    bench = bench.with_place(lease_seconds=0.3)
+    held = await bench.hold()
+    process = await with_child(bench, held)
+    async with kept(bench, held) as task:
+        await held.complete([])
+        async with asyncio.timeout(30):
+            await task
+    assert process.killed.is_set()

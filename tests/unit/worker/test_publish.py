@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from store_helpers import NOW
 from worker_bench import FACTS, Bench
 
+from quws.bus.events import JobEvent
 from quws.domain.failures import Failure
-from quws.domain.job import LARGE_BATCH, circuits_of
+from quws.domain.job import LARGE_BATCH, TimelineEntry, circuits_of
 from quws.domain.outcomes import CircuitOutcome, circuit_json, read_circuits
+from quws.domain.phases import Phase
+from quws.domain.policy import Policy
 from quws.sandbox.folder import ChildFolder
-from quws.sandbox.messages import CircuitFailed, CircuitFinished, MessageFault
+from quws.sandbox.messages import (
+    CircuitFailed,
+    CircuitFinished,
+    MessageFault,
+    ResultFile,
+    ResultsWritten,
+)
 from quws.services.jobs.files import JobFiles
+from quws.services.quotas import Quotas
 from quws.worker import publish
 from quws.worker.held import Fenced, HeldJob, TooMuch
-from quws.worker.publish import Finished
+from quws.worker.publish import Finished, publish_results
 
 pytestmark = pytest.mark.anyio
 LARGE = LARGE_BATCH + 1
@@ -218,3 +230,39 @@ async def test_circuits_without_a_result_have_their_place_in_a_file(
     found = await files.result(job, "counts-4")
     cut = b"".join([chunk async for chunk in found.read(0, None)])
     assert cut.decode() == hands.outcome(4)
+
+
+async def test_jobs_that_end_at_once_end_each_in_its_own_way(bench: Bench) -> None:
+    bench = bench.with_place(quotas=Quotas(bench.jobs.usage, Policy(max_stored_bytes=2000)))
+    good, greedy, lost, empty, second = [await bench.hold(owner=name) for name in "abcde"]
+    await bench.jobs.control.abort(lost.id, TimelineEntry(NOW, "aborted", "quws"))
+
+    def of(content: str | None) -> ResultsWritten:
+        file = ResultFile(id="counts", file="c.json", mime_type="application/json", content=content)
+        return ResultsWritten(files=[file])
+
+    def take(_: str) -> BinaryIO:
+        raise FileNotFoundError("the folder is gone")
+
+    ended = await asyncio.gather(
+        publish_results(good, take, of("{}")),
+        publish_results(greedy, take, of("x" * 2001)),
+        publish_results(lost, take, of("{}")),
+        publish_results(empty, take, of(None)),
+        publish_results(second, take, of("[]")),
+        return_exceptions=True,
+    )
+    kinds = [type(None), TooMuch, Fenced, FileNotFoundError, type(None)]
+    assert [type(item) for item in ended] == kinds
+    jobs = [await bench.job(held.id) for held in (good, greedy, lost, empty, second)]
+    assert [job.phase for job in jobs] == [
+        Phase.COMPLETED,
+        Phase.EXECUTING,
+        Phase.ABORTED,
+        Phase.EXECUTING,
+        Phase.COMPLETED,
+    ]
+    assert [len(job.results) for job in jobs] == [1, 0, 0, 0, 1]
+    assert bench.bus.events == [
+        JobEvent(held.id, Phase.COMPLETED, by="worker-1") for held in (good, second)
+    ]

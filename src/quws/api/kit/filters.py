@@ -6,7 +6,7 @@ Names are case-insensitive, as everywhere in DALI.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from starlette.requests import Request
@@ -101,7 +101,7 @@ def read_filter(query: dict[str, list[str]]) -> ListFilter:
         after=max(_instants(query, "AFTER"), default=None),
         before=min(_instants(query, "BEFORE"), default=None),
         last=read_last(query),
-        tags=_tags(query),
+        tags=read_tags("TAG", query.get("TAG", [])),
         run_id=_once(query, "RUNID"),
         target=_once(query, "TARGET"),
         text=_once(query, "TEXT"),
@@ -200,10 +200,19 @@ def _text(name: str, text: str) -> str:
     return text
 
 
-def _tags(query: dict[str, list[str]]) -> frozenset[str]:
-    tags = frozenset(_text("TAG", text) for text in query.get("TAG", []))
+def read_tags(name: str, texts: Sequence[str]) -> frozenset[str]:
+    """Read the tags that jobs must have: each is looked for by itself, so that few may be given.
+
+    ``name`` is what clients call them.
+
+    Raises
+    ------
+    InvalidFilter
+
+    """
+    tags = frozenset(_text(name, text) for text in texts)
     if len(tags) > _MOST_TAGS:
-        raise InvalidFilter(f"TAG may be given at most {_MOST_TAGS} times", parameter="TAG")
+        raise InvalidFilter(f"{name} may be given at most {_MOST_TAGS} times", parameter=name)
     return tags
 
 

@@ -31,7 +31,7 @@ from quws.domain.job import Claim, TimelineEntry
 from quws.domain.lanes import SHORT_MS
 from quws.domain.phases import Move, Phase
 from quws.domain.quotas import Entitlements
-from quws.store import quotas, sessions
+from quws.store import quotas, session_times, sessions
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.instants import from_stored
@@ -232,7 +232,8 @@ class JobClaims:
             return None if row is None else replace(claim, deadline=row.deadline)
 
     async def shorten(self, lease_seconds: float) -> int:
-        """Cut leases that reach further ahead than any worker asks for: the clock was set back.
+        """Cut leases that reach further ahead than any worker asks for: the clock was set back. So
+        are the times of sessions.
 
         Who lives renews its lease in time; a worker that is gone must not keep
         its job until the clock has come that far again.
@@ -248,6 +249,7 @@ class JobClaims:
             await connection.execute(
                 update(t.holds).where(t.holds.c.until > latest).values(until=ends)
             )
+            await session_times.shorten(connection, self._database)
             return cut.rowcount
 
     async def release(self, target: str) -> int:

@@ -9,18 +9,15 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Float,
     Integer,
     Text,
     bindparam,
-    case,
     func,
     type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quws.domain import quotes
 from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
     NOTHING_SAID,
@@ -36,13 +33,12 @@ from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
+from quws.store.jobs.endings import CALIBRATED, MORE_BYTES, Ending, Endings, bytes_of, publish
 from quws.store.jobs.garbage import discard
-from quws.store.jobs.judgements import KEPT, judgement_text
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
 from quws.store.jobs.timeline import tell
 from quws.store.jobs.transition import Prepared
-from quws.store.statements import Rows, Statement
 
 _j, _c = t.jobs.c, t.circuits.c
 
@@ -54,34 +50,18 @@ NONE_FAILED: Mapping[int, str] = MappingProxyType({})
 
 # What is run for every job is built once: that takes longer than to run it.
 
-_MORE_BYTES = bindparam("more_bytes", type_=BigInteger())
-_CALIBRATED: dict[str, Any] = {
-    "calibration_id": func.coalesce(bindparam("new_calibration", type_=Text()), _j.calibration_id)
-}
-_COMPLETE = transition.prepared(
-    Move.COMPLETE,
-    HELD_JOB,
-    FENCE,
-    # Of these the results know; of circuits that were aborted since then they would say too much.
-    _j.circuits_aborted == bindparam("known_aborted", type_=Integer()),
-    circuits_done=_j.circuits - _j.circuits_failed - _j.circuits_aborted,
-    stored_bytes=_j.stored_bytes + _MORE_BYTES,
-    **_CALIBRATED,
-)
 _FAIL = transition.prepared(
     Move.FAIL,
     HELD_JOB,
     FENCE,
     error=bindparam("new_error", type_=_j.error.type),
-    **_CALIBRATED,
+    **CALIBRATED,
 )
-_RETRY = transition.prepared(Move.REQUEUE, HELD_JOB, FENCE, **_CALIBRATED)
+_RETRY = transition.prepared(Move.REQUEUE, HELD_JOB, FENCE, **CALIBRATED)
 _SAY = (
     update(t.jobs)
     .where(FENCE)
-    .values(
-        message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **_CALIBRATED
-    )
+    .values(message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **CALIBRATED)
 )
 _STORE = (
     update(t.circuits)
@@ -104,19 +84,9 @@ _COUNT = (
     .values(
         circuits_done=_j.circuits_done + bindparam("more_circuits", type_=Integer()),
         circuits_failed=_j.circuits_failed + bindparam("more_failed", type_=Integer()),
-        stored_bytes=_j.stored_bytes + _MORE_BYTES,
+        stored_bytes=_j.stored_bytes + MORE_BYTES,
     )
 )
-_ALL_STORED = (
-    update(t.circuits)
-    .where(_c.job_id == HELD_JOB, _c.status == CircuitStatus.WAITING)
-    .values(
-        status=CircuitStatus.COMPLETED,
-        attempt=bindparam("its_attempt"),
-        end_time=bindparam("ended"),
-    )
-)
-_RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
 
 
 class JobPublishing:
@@ -124,7 +94,7 @@ class JobPublishing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._learn = _learning(database)
+        self._endings = Endings(database)
         ran = database.now - type_coerce(_j.claimed_time, BigInteger)
         self._hand_back = transition.prepared(
             Move.SUSPEND,
@@ -134,7 +104,7 @@ class JobPublishing:
             spent_ms=_j.spent_ms + ran,
             # One that ran for longer than was thought is not taken for a short one again.
             cost_ms=database.greatest(_j.cost_ms, _j.spent_ms + ran),
-            **_CALIBRATED,
+            **CALIBRATED,
         )
 
     async def say(self, claim: Claim, said: Said) -> bool:
@@ -181,13 +151,13 @@ class JobPublishing:
                 results = [item for item in results if not done.isdisjoint(circuits_of(item.id))]
                 more = [item for item in more if _index(item) in done]
             counts = {
-                "more_bytes": _bytes_of([*results, *more]),
+                "more_bytes": bytes_of([*results, *more]),
                 "more_circuits": len(done),
                 "more_failed": wrong,
             }
             await connection.execute(_COUNT, {"held_job": claim.id} | counts)
-            await _publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
-            await _publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
+            await publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
+            await publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
             await tell(connection, claim.id, entry)
             await transition.happened(
                 connection,
@@ -209,25 +179,10 @@ class JobPublishing:
         """End a job well: phase, end time, results and timeline in one transaction.
 
         Not where other circuits were aborted than the results know: they know of ``aborted``.
-        ``seconds`` is how long it ran, from which quotes learn.
+        ``seconds`` is how long it ran, from which quotes learn. Jobs that end at the same time are
+        written in one transaction; see `Endings`.
         """
-        async with self._database.write() as connection:
-            new = {"more_bytes": _bytes_of(results), "known_aborted": aborted}
-            if not await _move(connection, claim, _COMPLETE, entry, said, **new):
-                return False
-            if claim.job.circuits > 1:
-                ended = {"its_attempt": claim.attempt, "ended": entry.time}
-                await connection.execute(_ALL_STORED, ended | {"held_job": claim.id})
-            await _publish(connection, claim, results)
-            if claim.attempt == 1:
-                # What was tried again ran on a machine that was in trouble.
-                job = claim.job
-                learned = {"its_target": job.target, "its_size": job.work, "took": seconds}
-                learned["verdict"] = (
-                    "" if job.told is None else judgement_text(job.told.judge(entry.time))
-                )
-                await self._learn.run(connection, learned)
-            return True
+        return await self._endings.end(Ending(claim, results, entry, seconds, said, aborted))
 
     async def fail(
         self,
@@ -278,29 +233,6 @@ class JobPublishing:
             return False
         await discard(connection, self._database, f"{claim.id}/{claim.attempt}", entry.time)
         return True
-
-
-def _learning(database: Database) -> Statement:
-    """Return the statement that adds the time of a job to the mean of so much work."""
-    c = t.run_times.c
-    row = database.insert(t.run_times).values(
-        target=bindparam("its_target", type_=Text()),
-        size=bindparam("its_size", type_=Integer()),
-        count=1,
-        seconds=bindparam("took", type_=Float()),
-        judged=bindparam("verdict", type_=Text()),
-    )
-    weight = case((c.count + 1 < quotes.MEMORY, c.count + 1), else_=quotes.MEMORY)
-    return Statement(
-        row.on_conflict_do_update(
-            index_elements=["target", "size"],
-            set_={
-                "count": c.count + 1,
-                "seconds": c.seconds + (row.excluded.seconds - c.seconds) / weight,
-                "judged": database.last(c.judged + row.excluded.judged, KEPT),
-            },
-        )
-    )
 
 
 async def _move(
@@ -371,27 +303,3 @@ async def _failed(
 def _index(item: Result) -> int:
     """Return of which circuit a further file is, by its id."""
     return int(item.id.rpartition("-")[2])
-
-
-def _bytes_of(results: Sequence[Result]) -> int:
-    return sum(item.size for item in results)
-
-
-async def _publish(
-    connection: AsyncConnection, claim: Claim, results: Sequence[Result], *, first: int = 0
-) -> None:
-    await _RESULTS.add(
-        connection,
-        [
-            (
-                claim.id,
-                item.id,
-                first + place,
-                claim.attempt,
-                item.artifact,
-                item.size,
-                item.mime_type,
-            )
-            for place, item in enumerate(results)
-        ],
-    )

@@ -164,7 +164,9 @@ def test_a_token_is_what_the_clients_decode() -> None:
     assert (found["iat"], found["exp"]) == (now.timestamp(), told["expiration"])
     assert authorization(f"Bearer {told['access_token']}") == "Bearer quws_secret"
     assert authorization("apikey quws_secret") == "Bearer quws_secret"
-    for other in ("Bearer quws_secret", "Basic YTpi", "Bearer e30.W10.x", "Bearer a.ÿ.c", "x"):
+    odd = base64.urlsafe_b64encode(b'{"quws": "\\ud800"}').decode()
+    plain = ("Bearer quws_secret", "Basic YTpi", "Bearer e30.W10.x", "Bearer a.ÿ.c", "x")
+    for other in (*plain, f"Bearer a.{odd}.c"):
         assert authorization(other) == other
 
 
@@ -575,11 +577,14 @@ async def test_jobs_are_listed_by_state_and_time(http: httpx.AsyncClient) -> Non
     assert second in [item["id"] for item in raw["jobs"]]
     later = (created + timedelta(milliseconds=1)).isoformat()
     assert await listed(http, created_after=later) == ([], 0)
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
+    assert second in (await listed(http, created_after=first, created_before=last))[0]
     for query, sentence in (
         ({"limit": "-1"}, "limit must be a whole number, 1 or more, of at most 18 digits"),
         ({"offset": "9" * 19}, "offset must be a whole number, 0 or more, of at most 18 digits"),
         ({"pending": "maybe"}, "pending must be"),
         ({"created_after": "x"}, "created_after"),
+        *(({name: "a\0"}, name) for name in ("tags", "backend", "session_id", "program")),
     ):
         number, told = error_of(await http.get(JOBS, params=query), 400)
         assert number == 1297 and sentence in told

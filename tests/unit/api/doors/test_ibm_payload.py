@@ -169,12 +169,15 @@ def test_exact_letters_are_sums_of_paulis() -> None:
         ((3, 1), (3, 5)),
         ((2, 1, 4), (3, 1)),
         ((1,), (1, 1)),
+        ((0, 3), (2, 1, 1)),
+        ((10**9, 0), ()),
     ],
 )
 def test_shapes_are_broadcast_as_numpy_does(
     values: tuple[int, ...], observables: tuple[int, ...]
 ) -> None:
     found = Broadcast.of(values, observables, "here")
+    # What has a size of 0 has no items, however large it is said to be elsewhere.
     one = np.arange(np.prod(values, dtype=int)).reshape(values)
     other = np.arange(np.prod(observables, dtype=int)).reshape(observables)
     a, b = np.broadcast_arrays(one, other)
@@ -201,12 +204,27 @@ def test_shapes_are_broadcast_as_numpy_does(
         ({"Z": {"__type__": "complex", "__value__": [1, 2]}}, "real numbers"),
         ({"Z": 1e200}, "coefficients from -1e100 to 1e100"),
         ({"0" * 10: 1.0}, "more than 1000 terms in '0000000000'"),
+        ({"Z": 10**400}, "real numbers as its coefficients"),
+        ({"Z": {"__type__": "complex", "__value__": [10**400, 0]}}, "real numbers"),
+        ({"Z": float("nan")}, "coefficients from -1e100 to 1e100"),
+        # Before 2 ** 100,000 terms are counted, or terms as long are written out.
+        ("0" * 100_000, "have a Pauli string of 100000 letters, and there are 4096 qubits"),
     ],
 )
 def test_what_is_no_observable_is_refused(observables: Any, sentence: str) -> None:
     told = refusal(estimator, [in_qpy(QuantumCircuit(1)), observables])
     assert told.startswith("params.pubs.0: its observables ")
     assert sentence in told
+
+
+def test_all_observables_of_a_pub_have_so_many_terms_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quws.api.doors.ibm.observables._MOST_WRITTEN", 16)
+    one = {"00": 1.0}
+    assert len(read_array([one] * 9 + [{"00": 2.0}, {"00": 3.0}, {"11": 1.0}], "it").items) == 12
+    told = refusal(read_array, [{"00": float(at)} for at in range(1, 6)], "it")
+    assert told == "it: its observables may have at most 16 terms in all"
 
 
 def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
@@ -226,6 +244,7 @@ def test_a_coefficient_may_be_written_as_a_complex_number() -> None:
         ({"pubs": [[BELL, in_numpy(np.empty((10_001, 0)))]]}, "takes at most 10000"),
         ({"pubs": [[BELL, "text"]]}, "params.pubs.0 must have its values in a list or an array"),
         ({"pubs": [[BELL, {"a": [1], "b": [1, 2]}]]}, "arrays of one shape"),
+        ({"pubs": [[BELL, {"data": "", "shape": [2**30] * 33, "dtype": "f64"}]]}, "1 to 32 of"),
         ({"version": 1}, "params.version must be 2"),
         ({"support_qiskit": False}, "params.support_qiskit must be true"),
         ({"options": 7}, "params.options must be an object"),
@@ -276,6 +295,8 @@ def test_what_would_give_other_numbers_is_refused_by_name(
         (["Z"], {"options": {"default_precision": 0}}, "params.options.default_precision must be"),
         (["Z"], {"precision": "x"}, "params.precision must be a standard error above 0"),
         (["Z"], {"resilience_level": 3}, "params.resilience_level must be 0, 1 or 2"),
+        (["Z"], {"resilience_level": [1]}, "params.resilience_level must be 0, 1 or 2"),
+        (["Z", in_numpy(np.empty((0, 2**20, 1)))], {}, "params.pubs have no values"),
         (
             [["Z", "X", "Y"], [[0.1], [0.2]]],
             {},

@@ -84,6 +84,13 @@ def test_bits_are_those_of_the_registers(simulator: Simulator) -> None:
     assert wide.c.array.tolist() == [[0, 16]] * 7
 
 
+@pytest.fixture(params=[5, 1 << 16])
+def at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the bits of so many shots put together at a time."""
+    monkeypatch.setattr("quws.api.doors.ibm.bits._SHOTS", request.param)
+
+
+@pytest.mark.usefixtures("at_a_time")
 @pytest.mark.parametrize("sizes", [(1,), (8,), (9, 3), (64, 1, 7), (17, 16)])
 @pytest.mark.parametrize("kept", [True, False])
 def test_bits_of_any_width_are_packed_as_they_stand(sizes: tuple[int, ...], *, kept: bool) -> None:
@@ -262,6 +269,7 @@ def test_the_executor_gives_bits_in_one_row(simulator: Simulator) -> None:
     assert bits_of(second["c"]).tolist() == [[0] * 8 + [1]] * 20
 
 
+@pytest.mark.usefixtures("at_a_time")
 @pytest.mark.parametrize("size", [1, 3, 8, 9])
 def test_bits_in_one_row_go_on_in_the_middle_of_a_byte(size: int) -> None:
     draw = random.Random(size)

@@ -14,6 +14,7 @@ from in_process import Api, open_api
 from iqm_requests import CALIBRATION, DEVICE, flip, wanted
 
 from quws.api.doors.iqm.names import calibration_set_id, target_id
+from quws.api.doors.iqm.request import rest_of
 from quws.api.kit.auth import AuthSettings
 from quws.domain.caller import AuthMethod
 from quws.domain.circuits import Register
@@ -69,10 +70,17 @@ async def test_a_job_that_came_otherwise_has_no_payload(http: httpx.AsyncClient)
     assert json_of(await http.get(f"/api/v1/jobs/{job}/payload"), 404)["error_code"] == "not_found"
 
 
+@pytest.mark.parametrize("mapping", [1, [1], [{}], [{"physical_name": [], "logical_name": 3}]])
+def test_what_others_write_into_metadata_is_no_mapping(mapping: Any) -> None:
+    assert rest_of({"iqm": {"qubit_mapping": mapping}})[1] == {}
+
+
 @pytest.mark.parametrize("parts", [False, True])
 async def test_bits_go_to_the_keys_of_measurements(
-    api: Api, http: httpx.AsyncClient, parts: bool
+    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, parts: bool
 ) -> None:
+    if parts:
+        monkeypatch.setattr("quws.api.doors.iqm.measurements._SHOTS", 2)
     first = flip("QB1", "a b")  # no name that a register could have
     first["instructions"] += [
         {"name": "measure", "locus": ["QB2", "QB3"], "args": {"key": "pair"}},

@@ -395,6 +395,11 @@ async def test_a_message_that_is_none_is_the_callers_fault(client: Client) -> No
         code, error, sentence, _ = await refused(client.call("Jobs.SubmitJobV1", content))
         assert (code, error) == (StatusCode.INVALID_ARGUMENT, "invalid_payload")
         assert "SubmitJobRequestV1" in sentence
+    # A text that is no UTF-8.
+    for name in ("Jobs.SubscribeToJobV1", "QuantumComputers.GetQuantumComputerV1"):
+        code, error, sentence, _ = await refused(client.call(name, b"\x0a\x04\x12\x02\xff\xfe"))
+        assert (code, error) == (StatusCode.INVALID_ARGUMENT, "invalid_payload")
+        assert "the request is no " in sentence
     absent = await refused(client("Jobs.GetJobV1", id={}))
     assert "id must be a UUID" in absent[2]
     assert (await refused(client("Jobs.GetJobV1", id={"raw": uuid4().bytes})))[1] == "not_found"

@@ -17,6 +17,7 @@ from house import DESCRIPTION
 from in_process import Api, open_api
 from qiskit import QuantumCircuit, qpy
 
+from quws.api.doors.superstaq import job as job_of_door
 from quws.api.doors.superstaq.counts import counts_of
 from quws.api.doors.superstaq.names import email_of, find_target, target_name
 from quws.api.doors.superstaq.request import CircuitType, NewJob, parameters_of
@@ -165,6 +166,41 @@ async def test_cancelling_is_told_of_each_job(http: httpx.AsyncClient) -> None:
     assert (await shown(http, job))["statuses"] == ["cancelled", "cancelled"]
     again = json_of(await http.put("/v0.3.0/client/cancel_jobs", json={"job_id": [job]}), 400)
     assert "ABORT needs a job that is not over" in again["message"]
+
+
+async def test_circuits_of_which_one_cannot_be_cancelled_are_told_of_as_well(
+    http: httpx.AsyncClient,
+) -> None:
+    one, other, unknown = await submitted(http), await submitted(http), str(uuid4())
+
+    async def cancel(*ids: str, status: int = 200) -> dict[str, Any]:
+        answer = await http.post("/v0.2.0/cancel_jobs", json={"job_ids": list(ids)})
+        return dict(json_of(answer, status))
+
+    # A refused request has changed nothing.
+    assert unknown in (await cancel(f"{one}:0", f"{unknown}:0", status=404))["message"]
+    assert (await shown(http, one))["statuses"] == ["awaiting_compile"] * 2
+    assert (await cancel(f"{one}:0"))["succeeded"] == [f"{one}:0"]
+    assert (await cancel(f"{one}:0", f"{other}:1"))["succeeded"] == [f"{other}:1"]
+    assert "ABORT needs" in (await cancel(f"{other}:1", status=409))["message"]
+
+
+async def test_what_others_write_into_metadata_and_texts_is_no_fault(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = {"CIRCUIT": "OPENQASM 2.0;", "METADATA": '{"superstaq": {"circuit_type": []}}'}
+    made = expect(await http.post("/jobs", data=form), 303).headers["location"]
+    told = await shown(http, made.rpartition("/")[2])
+    assert (told["circuit_type"], told["input_circuits"]) == ("qiskit", [form["CIRCUIT"]])
+    text = "x" * 10
+    assert job_of_door._all_written([text] * 3) == [text] * 3
+    monkeypatch.setattr(job_of_door, "_MOST_REPEATED", 29)
+    assert job_of_door._all_written([text] * 3) == [text, "", ""]
+    tags = [("tags", str(number)) for number in range(21)]
+    answer = await http.get(f"{JOB}/qiskit", params=tags)
+    assert "tags may be given at most 20 times" in json_of(answer, 400)["message"]
+    answer = await http.get(f"{JOB}/qiskit", params={"tags": "a\0"})
+    assert "without NUL" in json_of(answer, 400)["message"]
 
 
 async def test_in_the_old_version_each_circuit_has_an_id(http: httpx.AsyncClient) -> None:

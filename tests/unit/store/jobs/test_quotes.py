@@ -120,6 +120,13 @@ async def test_the_first_jobs_make_a_plain_mean(store: JobStore) -> None:
     assert await learned(store, 1, 2.0, 4.0, 9.0) == pytest.approx(5.0)
 
 
+async def test_a_process_that_was_not_ready_yet_spoils_no_mean(store: JobStore) -> None:
+    assert await learned(store, 4, 60.0, 0.5, 0.8) == pytest.approx(0.6)
+    assert await learned(store, 5, *[0.5] * 9, 60.0) == pytest.approx(0.85)
+    # What takes longer for good is learned all the same.
+    assert await learned(store, 6, *[1.0] * 3, *[100.0] * 20) > 50
+
+
 async def test_after_twenty_the_mean_forgets(store: JobStore) -> None:
     assert await learned(store, 1, *[10.0] * 18, 29.0) == pytest.approx(11.0)
     assert await learned(store, 2, *[10.0] * 19, 30.0) == pytest.approx(11.0)

@@ -17,6 +17,8 @@ from quws.domain.packed import array_head
 _IN_MEMORY = 1 << 20
 _CHUNK = 768 * 1024
 """Bytes that are written as base64 at a time: a multiple of three."""
+_SHOTS = 1 << 16
+"""Shots whose bits are put together at a time."""
 _LEVEL = 1
 """How hard zlib tries: bits that were measured hardly become fewer."""
 
@@ -36,9 +38,10 @@ class Bits(ABC):
 
     def add(self, shots: list[str]) -> None:
         """Add the shots of a circuit."""
-        if shots:
-            place = self._place
-            self._add(shots if place is None else [shot[place] for shot in shots])
+        place = self._place
+        for start in range(0, len(shots), _SHOTS):
+            some = shots[start : start + _SHOTS]
+            self._add(some if place is None else [shot[place] for shot in some])
 
     @abstractmethod
     def _begin(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.datastructures import QueryParams
 
 from quws.api.doors.ibm.job import METADATA, OVER, PENDING
 from quws.api.doors.ibm.targets import read_instant
+from quws.api.kit.filters import read_tags
 from quws.domain.errors import InvalidFilter
 from quws.domain.labels import ListFilter, Order
 from quws.domain.phases import Phase
@@ -18,7 +19,6 @@ MOST = 200
 """Jobs of a page."""
 _MOST_OFFSET = 10_000_000
 _MOST_DIGITS = 18
-_MOST_TAGS = 20
 _JUST = timedelta(milliseconds=1)
 """As precise as instants are kept."""
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -47,14 +47,15 @@ def read_page(query: QueryParams) -> Page:
         phases = PENDING if _flag("pending", pending) else OVER
     after, before = query.get("created_after"), query.get("created_before")
     program = query.get("program")
-    tags = frozenset(query.getlist("tags"))
-    if len(tags) > _MOST_TAGS:
-        raise InvalidFilter(f"tags may be given at most {_MOST_TAGS} times", parameter="tags")
+    tags = read_tags("tags", query.getlist("tags"))
+    for name, value in query.multi_items():
+        if "\0" in value:
+            raise InvalidFilter(f"{name[:60]} must be text without NUL", parameter=name[:60])
     # Both instants count as well: in the filters of quws they do not.
     wanted = ListFilter(
         phases=phases,
-        after=read_instant("created_after", after) - _JUST if after else None,
-        before=read_instant("created_before", before) + _JUST if before else None,
+        after=_beside(read_instant("created_after", after), -_JUST) if after else None,
+        before=_beside(read_instant("created_before", before), _JUST) if before else None,
         tags=tags,
         target=query.get("backend") or None,
         session=query.get("session_id") or None,
@@ -79,6 +80,14 @@ def _number(query: QueryParams, name: str, usual: int, allowed: str) -> int:
             parameter=name,
         )
     return int(text)
+
+
+def _beside(instant: datetime, step: timedelta) -> datetime:
+    """Return the instant beside one; the first and the last that there are stay themselves."""
+    try:
+        return instant + step
+    except OverflowError:
+        return instant
 
 
 def _flag(name: str, text: str) -> bool:

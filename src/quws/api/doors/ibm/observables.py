@@ -10,10 +10,12 @@ from typing import Any
 
 from quws.domain.errors import InvalidParameter
 from quws.domain.packed import tagged
-from quws.domain.paulis import MOST_TERMS, Observable, Unreadable, of_pairs
+from quws.domain.paulis import MOST_TERMS, Observable, Paulis, Unreadable, of_terms
 
 MOST_VALUES = 1_000_000
 """Expectation values that one PUB may ask for."""
+_MOST_WRITTEN = 200_000
+"""Terms of all different observables of one PUB."""
 _SUMS: dict[str, tuple[tuple[str, float], ...]] = {
     "I": (("I", 1.0),),
     "X": (("X", 1.0),),
@@ -38,13 +40,15 @@ class Array:
     qubits: int
 
 
-def read_array(given: Any, where: str) -> Array:
+def read_array(given: Any, where: str, most: int | None = None) -> Array:
     """Read nested lists of observables; one alone has no list around it.
 
     Parameters
     ----------
     where
         What a sentence calls them.
+    most
+        How many letters a Pauli string may have; None for any number.
 
     Raises
     ------
@@ -66,14 +70,23 @@ def read_array(given: Any, where: str) -> Array:
     known: dict[str, Observable] = {}
     widths: set[int] = set()
     items = []
+    written = 0
     for leaf in level:
         sums = {leaf: 1.0} if isinstance(leaf, str) else leaf
         if not isinstance(sums, dict):
             raise _invalid(where, "must have objects of a Pauli string and its coefficient")
         widths.update(map(len, sums))
+        if most is not None and (longest := max(map(len, sums), default=0)) > most:
+            # Before it is written out, which takes a time that grows with it.
+            raise _invalid(
+                where, f"have a Pauli string of {longest} letters, and there are {most} qubits"
+            )
         key = repr(sums)
         if key not in known:
             known[key] = _observable(sums, where)
+            written += len(known[key].terms)
+            if written > _MOST_WRITTEN:
+                raise _invalid(where, f"may have at most {_MOST_WRITTEN} terms in all")
         items.append(known[key])
     if len(widths) != 1:
         raise _invalid(where, "must have a letter for each qubit in all of its Pauli strings")
@@ -81,7 +94,7 @@ def read_array(given: Any, where: str) -> Array:
 
 
 def _observable(sums: dict[str, Any], where: str) -> Observable:
-    pairs: list[tuple[str, float]] = []
+    pairs: list[tuple[Paulis, float]] = []
     for label, given in sums.items():
         coefficient = _real(given)
         if coefficient is None:
@@ -96,17 +109,23 @@ def _observable(sums: dict[str, Any], where: str) -> Observable:
         if len(pairs) > 10 * MOST_TERMS:
             raise _invalid(where, f"may have at most {MOST_TERMS} terms in each observable")
     try:
-        return of_pairs(pairs)
+        return of_terms(pairs)
     except Unreadable as fault:
         raise _invalid(where, str(fault)) from None
 
 
-def _written_out(label: str, coefficient: float) -> Iterator[tuple[str, float]]:
-    """Write a string of letters as Pauli strings that name their qubits."""
-    last = len(label) - 1
-    for parts in product(*(_SUMS[letter] for letter in label)):
-        on = " ".join(f"{pauli}{last - at}" for at, (pauli, _) in enumerate(parts) if pauli != "I")
-        yield on, coefficient * math.prod(part for _, part in parts)
+def _written_out(label: str, coefficient: float) -> Iterator[tuple[Paulis, float]]:
+    """Write a string of letters, of which that of qubit 0 is the last, as Pauli strings."""
+    # Most letters of a long string say nothing.
+    on = [(qubit, letter) for qubit, letter in enumerate(reversed(label)) if letter != "I"]
+    for parts in product(*(_SUMS[letter] for _, letter in on)):
+        factor = coefficient
+        paulis = []
+        for (qubit, _), (pauli, part) in zip(on, parts, strict=True):
+            factor *= part
+            if pauli != "I":
+                paulis.append((qubit, pauli))
+        yield tuple(paulis), factor
 
 
 def _real(given: Any) -> float | None:
@@ -115,7 +134,10 @@ def _real(given: Any) -> float | None:
         given = parts[0]
     if isinstance(given, bool) or not isinstance(given, int | float):
         return None
-    return float(given)
+    try:
+        return float(given)
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +168,9 @@ class Broadcast:
                     parameter="params",
                 )
         shape = tuple(b if a == 1 else a for a, b in zip(one, other, strict=True))
+        if 0 in shape:
+            # However large the others are.
+            return cls(shape, [], [])
         if math.prod(shape) > MOST_VALUES:
             raise InvalidParameter(
                 f"{where} asks for {math.prod(shape)} expectation values, and may ask for"

@@ -261,7 +261,8 @@ def _read_mitigation(
     params: dict[str, Any], given: dict[str, Any], found: Options, target: TargetDescription
 ) -> None:
     level = params.get("resilience_level", given.get("resilience_level"))
-    if level is not None and (isinstance(level, bool) or level not in _LEVELS):
+    known = isinstance(level, int) and not isinstance(level, bool) and level in _LEVELS
+    if level is not None and not known:
         _refuse("resilience_level", f"must be 0, 1 or 2, not '{str(level)[:40]}'")
     wanted = set(_LEVELS[level or 0])
     resilience = _part(given, "resilience")

@@ -104,7 +104,7 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
     name = cast("Program", program)
     executed = name == "executor"
     options = read_executor(params) if executed else read_options(params, name, target)
-    asked = asked_of(params, name, options)
+    asked = asked_of(params, name, options, target.qubits)
     count = sum(item.rows for item in asked)
     if not count:
         raise InvalidParameter("params.pubs have no values", parameter="params.pubs")
@@ -142,8 +142,10 @@ def made_of(program: str, params: dict[str, Any], target: TargetDescription) -> 
     )
 
 
-def asked_of(params: dict[str, Any], program: Program, options: Options) -> list[Asked]:
-    """Return what each PUB asks for.
+def asked_of(
+    params: dict[str, Any], program: Program, options: Options, qubits: int | None = None
+) -> list[Asked]:
+    """Return what each PUB asks for, of circuits that have so many ``qubits`` at most.
 
     Raises
     ------
@@ -170,7 +172,7 @@ def asked_of(params: dict[str, Any], program: Program, options: Options) -> list
             found.append(Asked(shape, rows, circuit))
             continue
         pub = params["pubs"][index]
-        array = read_array(pub[1], where)
+        array = read_array(pub[1], where, qubits)
         broadcast = Broadcast.of(shape, array.shape, where)
         precision = read_precision(pub[3] if len(pub) > 3 else None, f"pubs.{index}.3")
         shots = None if precision else options.shots

@@ -70,4 +70,5 @@ def _unwrapped(token: str) -> str:
     except (binascii.Error, ValueError, RecursionError):
         return token
     key = found.get(_CLAIM) if isinstance(found, dict) else None
-    return key if isinstance(key, str) else token
+    # A token of quws is such; others could not even be looked for.
+    return key if isinstance(key, str) and key.isascii() else token

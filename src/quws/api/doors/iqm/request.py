@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from quws.api.kit.body import MalformedBody
@@ -29,6 +29,9 @@ class QubitName(BaseModel):
 
     logical_name: str
     physical_name: str
+
+
+_MAPPING = TypeAdapter(list[QubitName])
 
 
 class CircuitsRequest(BaseModel):
@@ -128,10 +131,12 @@ def rest_of(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """
     kept = metadata.get(METADATA)
     rest = dict(kept) if isinstance(kept, dict) else {}
-    names = {
-        item["physical_name"]: item["logical_name"] for item in rest.get("qubit_mapping") or []
-    }
-    return rest, names
+    try:
+        mapping = _MAPPING.validate_python(rest.get("qubit_mapping") or [])
+    except ValidationError:
+        # Whoever sends a job otherwise may write into its metadata what they like.
+        mapping = []
+    return rest, {item.physical_name: item.logical_name for item in mapping}
 
 
 def circuit_again(text: str, names: dict[str, str]) -> str | None:

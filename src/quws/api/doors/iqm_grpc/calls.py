@@ -190,6 +190,8 @@ def _parsed(method: Any, content: bytes) -> Any:
         message.MergeFromString(content)
     except DecodeError:
         raise MalformedBody(f"the request is no {name}") from None
+    if not _has_text(message):
+        raise MalformedBody(f"the request is no {name}: text in it is no UTF-8")
     missing = message.FindInitializationErrors()
     if missing:
         raise MalformedBody(
@@ -197,6 +199,17 @@ def _parsed(method: Any, content: bytes) -> Any:
             " is known"
         )
     return message
+
+
+def _has_text(message: Any) -> bool:
+    """Whether all texts of a message are text: the library takes any bytes, and gives them back."""
+    for field in message.DESCRIPTOR.fields:
+        found = getattr(message, field.name)
+        if field.type == field.TYPE_STRING and not isinstance(found, str):
+            return False
+        if field.type == field.TYPE_MESSAGE and not _has_text(found):
+            return False
+    return True
 
 
 def _headers(context: Any) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import encodebytes
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,8 @@ _ENDED = {
 }
 """Where circuits stand that have ended, whatever became of the others."""
 _OVER = frozenset(_ENDED.values())
+_MOST_REPEATED = 32 * 1024 * 1024
+"""Characters to which one text that is that of many circuits may add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
         span = range(min(there, default=0), max(there, default=-1) + 1)
     found = Found(
         job,
-        CircuitType(kept.get("circuit_type", CircuitType.QISKIT)),
+        _circuit_type(kept),
         target_name(report.record.description),
         statuses,
         messages,
@@ -146,8 +148,7 @@ async def find_job(request: Request, job_id: str, wanted: Collection[int] | None
         [None] * number,
     )
     texts = await _texts(request, job, span)
-    written = await asyncio.to_thread(lambda: [_written(text) for text in texts])
-    found.inputs[span.start : span.stop] = written
+    found.inputs[span.start : span.stop] = await asyncio.to_thread(_all_written, texts)
     layouts = await _read_outcomes(request, found, texts, span)
     if job.phase not in FINAL:
         for index in span:
@@ -231,6 +232,27 @@ async def _read_outcomes(
         if job.phase in FINAL:
             raise
     return layouts
+
+
+def _circuit_type(kept: Mapping[str, Any]) -> CircuitType:
+    try:
+        return CircuitType(kept.get("circuit_type", CircuitType.QISKIT))
+    except ValueError:
+        # Whoever sends a job otherwise may write into its metadata what they like.
+        return CircuitType.QISKIT
+
+
+def _all_written(texts: list[str]) -> list[str]:
+    """Write circuits as they were sent.
+
+    Where all have one text, as those of a table of values, it is written once for each only where
+    that is little: clients of this door do not send such jobs.
+    """
+    if len(texts) <= 1 or texts[0] is not texts[-1]:
+        return [_written(text) for text in texts]
+    first = _written(texts[0])
+    again = first if len(first) * len(texts) <= _MOST_REPEATED else ""
+    return [first, *[again] * (len(texts) - 1)]
 
 
 def _written(text: str) -> str:

@@ -20,7 +20,7 @@ from quws.api.doors.superstaq.use import records_of, submit, target_info, target
 from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
-from quws.domain.errors import InvalidParameter, NotFound
+from quws.domain.errors import InvalidParameter, NotFound, Refusal
 from quws.domain.phases import Phase
 from quws.domain.targets import MOST_CIRCUITS
 
@@ -166,15 +166,24 @@ async def fetch_jobs(request: Request) -> Response:
 async def cancel_jobs(request: Request) -> Response:
     """Stop circuits that are not over; the others of their jobs go on."""
     jobs, caller = jobs_of(request), caller_of(request)
-    succeeded = []
-    for job_id, indices in (await read_json(request, Ids)).by_job().items():
-        job = await jobs.reader.get(caller, job_id)
+    wanted = (await read_json(request, Ids)).by_job()
+    # All of them, before any is stopped.
+    numbers = {job_id: (await jobs.reader.get(caller, job_id)).circuits for job_id in wanted}
+    succeeded: list[str] = []
+    refusal: Refusal | None = None
+    for job_id, indices in wanted.items():
         stopped = set(indices)
-        if stopped == set(range(job.circuits)):
-            await jobs.control.abort(caller, job_id)
-        else:
-            stopped = await jobs.circuits.abort(caller, job_id, stopped)
+        try:
+            if stopped == set(range(numbers[job_id])):
+                await jobs.control.abort(caller, job_id)
+            else:
+                stopped = await jobs.circuits.abort(caller, job_id, stopped)
+        except Refusal as error:
+            refusal = refusal or error
+            continue
         succeeded += [f"{job_id}:{index}" for index in sorted(stopped)]
+    if refusal is not None and not succeeded:
+        raise refusal
     return JSONResponse({"succeeded": succeeded})
 
 

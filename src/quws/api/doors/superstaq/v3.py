@@ -13,6 +13,7 @@ from quws.api.doors.superstaq.job import find_job
 from quws.api.doors.superstaq.names import email_of, user_document
 from quws.api.doors.superstaq.request import NewJob
 from quws.api.doors.superstaq.use import records_of, submit, target_info, target_of, target_rows
+from quws.api.kit.filters import read_tags
 from quws.api.kit.json_body import read_json
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of
@@ -56,7 +57,7 @@ async def create_job(request: Request) -> Response:
 async def get_jobs(request: Request, circuit_type: str) -> Response:
     """Show jobs, with what they gave: those of these ids, or those that have all of some tags."""
     wanted = list(dict.fromkeys(request.query_params.getlist("job_id")))
-    tags = frozenset(request.query_params.getlist("tags"))
+    tags = read_tags("tags", request.query_params.getlist("tags"))
     if tags and not wanted:
         rows = await jobs_of(request).reader.rows(
             caller_of(request), _MOST_JOBS, ListFilter(tags=tags)
