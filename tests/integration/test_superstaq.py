@@ -11,6 +11,7 @@ import cirq_writing
 import httpx
 import pytest
 from answers import expect
+from between import Between
 from circuits import BELL2, slow
 from clients import python_with, python_with_extras, walk
 from commands import quws
@@ -167,12 +168,22 @@ CROSSED = (
 
 
 @pytest.fixture(scope="module")
-def here(there: There, token: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def between(there: There) -> Iterator[Between]:
+    """The way from here to there."""
+    running = Between(there.url)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def here(
+    between: Between, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """A service whose target is the other one's simulator, by Superstaq's own client."""
     folder = tmp_path_factory.mktemp("here")
     (folder / "targets.toml").write_text(
         f'[far]\nadapter = "superstaq"\ninterpreter = "{python_with_extras()}"\n'
-        f'options = {{ url = "{there.url}", target = "quws_simulator_simulator" }}\n'
+        f'options = {{ url = "{between.url}", target = "quws_simulator_simulator" }}\n'
         'secrets.token = { environment = "FAR_TOKEN" }\n'
     )
     with embedded(folder, {"QUWS_HEALTH_CHECK": "1", "FAR_TOKEN": token}) as service:
@@ -181,12 +192,14 @@ def here(there: There, token: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.real_clients
 @pytest.mark.timeout(400)
-def test_jobs_run_at_such_a_service_by_the_vendors_client(here: Service, there: There) -> None:
+def test_jobs_run_at_such_a_service_by_the_vendors_client(
+    here: Service, there: There, between: Between
+) -> None:
     with here.client() as http:
         until(lambda: online(http) == ["online"], 90, "a target that has passed its circuits")
         _as_they_do_here(http, there)
         _cancelled(http, there)
-        _once(http, here, there)
+        _once(http, here, there, between)
         _told_why(http, there)
 
 
@@ -217,17 +230,17 @@ def _cancelled(http: httpx.Client, there: There) -> None:
         until(lambda job=job: there.phases(job) == ["ABORTED"], 30, "a job that is cancelled")
 
 
-def _once(http: httpx.Client, here: Service, there: There) -> None:
-    """Whoever dies in the middle."""
+def _once(http: httpx.Client, here: Service, there: There, between: Between) -> None:
+    """Whoever dies in the middle, of handing it over too."""
+    between.keep_back("/client/job")
     job = create(http, slow(22, 60), TARGET="far", SHOTS=10, PHASE="RUN")
-    says(http, job, "running at the other side")
+    assert between.kept.wait(60)
     kill_tree(there.service.processes[0])
-    says(http, job, "does not answer")
-    there.start()
-    says(http, job, "at the other side")
     worker = worker_of(here, "far")
     worker.kill()
     worker.wait(10)
+    between.lose()
+    there.start()
     assert wait(http, job, seconds=120) == "COMPLETED", story(job_json(http, job))
     (found,) = http.get(f"{job}/results/counts").json()["circuits"]
     assert sum(found["counts"].values()) == 10 and len(next(iter(found["counts"]))) == 22

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from commands import run
-from harness import Service, base_environment, embedded, until
+from harness import Postgres, Service, base_environment, cluster, embedded, until
 
 ROOT = Path(__file__).parents[2]
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -161,7 +161,11 @@ def command(site: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def early(site: Service, back: datetime) -> str:
     """A job for the device, which calibrates itself: that is how it waits."""
-    with site.client(headers={"Accept": "application/json"}) as http:
+    return early_for(site, back)
+
+
+def early_for(service: Service, back: datetime) -> str:
+    with service.client(headers={"Accept": "application/json"}) as http:
         job = submit(http, "qpu", next(iter(ASYMMETRIC)), SHOTS=10)
         found = http.get(job).json()
         if datetime.now(UTC) < back:
@@ -296,13 +300,74 @@ def test_secrets_reach_the_target_and_nobody_else(site: Service, http: httpx.Cli
     assert "bluebell" not in site.log()
 
 
-# -- the device, which is back by now, or soon will be ------------------------------------
+# -- the device, which is back by now, or soon will be; in both forms of the service -------
+
+
+class Device(NamedTuple):
+    """An emulated device: the service that has it, when it is back, and a job from before."""
+
+    service: Service
+    back: datetime
+    early: str
+
+
+@pytest.fixture(scope="module", params=("alone", "spread out"))
+def device(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Device]:
+    if request.param == "alone":
+        yield Device(*(request.getfixturevalue(name) for name in ("site", "back", "early")))
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    folder = tmp_path_factory.mktemp("spread")
+    back = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
+    targets = folder / "targets.toml"
+    targets.write_text(
+        f"""
+        [qpu]
+        adapter = "emulator"
+        options = {{ device = "bluebell-5" }}
+        schedule = [
+            {{ status = "calibrating", from = 2026-01-01T00:00:00Z, until = {back.isoformat()} }},
+        ]
+        """
+    )
+    # The second of its workers stands by: a device is held by one at a time.
+    settings = {"QUWS_TARGETS": str(targets)}
+    database = postgres.migrated()
+    with cluster(folder, database, settings, workers=0, others=("qpu", "qpu")) as running:
+        with running.client() as http:
+            until(lambda: "qpu" in checked(http), 100, "a report of the device")
+        yield Device(running, back, early_for(running, back))
+
+
+@pytest.fixture
+def lab(device: Device) -> Iterator[httpx.Client]:
+    with device.service.client(headers={"Accept": "application/json"}) as client:
+        yield client
 
 
 def test_a_device_that_calibrates_itself_takes_its_jobs_afterwards(
-    http: httpx.Client, back: datetime, early: str
+    lab: httpx.Client, device: Device
 ) -> None:
-    assert datetime.fromisoformat(done(http, early)["start_time"]) >= back
+    assert datetime.fromisoformat(done(lab, device.early)["start_time"]) >= device.back
+
+
+def test_a_device_in_maintenance_keeps_its_jobs_waiting(lab: httpx.Client, device: Device) -> None:
+    def set_to(status: str) -> None:
+        environment = device.service.environment | {"QUWS_DATA": str(device.service.folder)}
+        environment.pop("LAB_DEVICE", None)
+        assert run(environment, "targets", "set", "qpu", status).returncode == 0
+
+    set_to("maintenance")
+    try:
+        job = submit(lab, "qpu", next(iter(ASYMMETRIC)), SHOTS=10)
+        found = lab.get(job).json()
+        assert (found["phase"], found["quote"]) == ("QUEUED", None)
+        assert found["status"] == "target qpu is in maintenance"
+    finally:
+        set_to("online")
+    done(lab, job)
 
 
 def test_bits_are_where_they_belong_on_every_target(http: httpx.Client) -> None:
@@ -321,18 +386,18 @@ def test_bits_are_where_they_belong_on_every_target(http: httpx.Client) -> None:
                 assert named == {"a": [None, 1], "b": [3, None, 0]}
 
 
-def test_the_emulated_device_takes_its_time_and_one_job_at_a_time(http: httpx.Client) -> None:
+def test_the_emulated_device_takes_its_time_and_one_job_at_a_time(lab: httpx.Client) -> None:
     circuit = HEAD + "qubit[2] q; bit[2] c; x q[1]; delay[4ms] q[0]; c = measure q;"
-    jobs = [submit(http, "qpu", circuit, SHOTS=1000, MEMORY="true") for _ in range(2)]
+    jobs = [submit(lab, "qpu", circuit, SHOTS=1000, MEMORY="true") for _ in range(2)]
 
     def shown() -> str:
-        status = http.get(jobs[0]).json()["status"] or ""
+        status = lab.get(jobs[0]).json()["status"] or ""
         return status if "of 1000" in status else ""
 
     assert until(shown, 60, "progress").startswith("on the device: shot ")
-    first, second = (done(http, job) for job in jobs)
+    first, second = (done(lab, job) for job in jobs)
     for job in jobs:
-        (entry,) = counts(http, job)
+        (entry,) = counts(lab, job)
         assert 4.0 <= entry["seconds"] <= 4.5
         assert max(entry["counts"], key=entry["counts"].get) == "10"
         assert len(entry["layout"]) == 2
@@ -341,42 +406,52 @@ def test_the_emulated_device_takes_its_time_and_one_job_at_a_time(http: httpx.Cl
     said = [item["message"] for item in first["timeline"] if item["status"] == "note"]
     assert any("compiled for bluebell-5" in note and "4 ms" in note for note in said)
     listed = {item["id"]: item for item in first["results"]}
-    text = http.get(listed["circuit-0"]["url"], follow_redirects=True).text
+    text = lab.get(listed["circuit-0"]["url"], follow_redirects=True).text
     assert text.startswith("OPENQASM 3.0;\n// qubits of the submitted circuit")
     assert re.search(r"\$\d", text), "it is written on the qubits of the device"
     assert first["status"] is None
 
 
-def test_how_a_circuit_is_compiled_is_chosen_and_told(http: httpx.Client) -> None:
+def test_how_a_circuit_is_compiled_is_chosen_and_told(lab: httpx.Client) -> None:
     line = HEAD + "qubit[3] q; bit[3] c; h q[0]; cx q[0], q[1]; cx q[1], q[2]; c = measure q;"
     chosen = {"OPTIMIZATION": "3", "INITIAL_LAYOUT": "[0, 2, 4]", "SEED": "5"}
-    found = done(http, submit(http, "qpu", line, **chosen, SHOTS=100))
-    (first,) = counts(http, found["url"])
+    found = done(lab, submit(lab, "qpu", line, **chosen, SHOTS=100))
+    (first,) = counts(lab, found["url"])
     made = first["compilation"]
     assert (made["optimization"], first["layout"]) == ("3", [0, 2, 4])
     assert made["gates"]["measure"] == 3 and 0 < made["fidelity"] < 1 and made["shot_seconds"] > 0
-    document = http.get(f"{found['url']}/results/counts", follow_redirects=True).json()
+    document = lab.get(f"{found['url']}/results/counts", follow_redirects=True).json()
     assert {"qiskit", "qiskit_aer", "quws"} <= document["versions"].keys()
-    page = http.get(found["url"], headers={"Accept": "text/html"}).text
+    page = lab.get(found["url"], headers={"Accept": "text/html"}).text
     assert "0 → 0, 1 → 2, 2 → 4" in page and f"{made['fidelity']:.4g}" in page
     assert f"qiskit&nbsp;{document['versions']['qiskit']}" in page
 
     # What was compiled can be sent again, to be run as it is: the same seed gives the same.
-    text = http.get(f"{found['url']}/results/circuit-0", follow_redirects=True).text
-    again = done(http, submit(http, "qpu", text, OPTIMIZATION="none", SEED="5", SHOTS=100))
-    assert counts(http, again["url"])[0]["counts"] == first["counts"]
-    refused = post(http, "qpu", text, line.replace("; h", ";\nh"), OPTIMIZATION="none")
+    text = lab.get(f"{found['url']}/results/circuit-0", follow_redirects=True).text
+    again = done(lab, submit(lab, "qpu", text, OPTIMIZATION="none", SEED="5", SHOTS=100))
+    assert counts(lab, again["url"])[0]["counts"] == first["counts"]
+    refused = post(lab, "qpu", text, line.replace("; h", ";\nh"), OPTIMIZATION="none")
     assert refused.status_code == 403
     said = refused.json()["detail"]
     assert "circuit 1" in said and "line 2" in said
     assert "gate 'h' on qubit 0 is not native on target qpu, which has r, cz" in said
 
 
-def test_a_batch_has_a_compiled_circuit_for_each(http: httpx.Client) -> None:
-    found = done(http, submit(http, "qpu", *ASYMMETRIC, SHOTS=10))
+def test_a_batch_has_a_compiled_circuit_for_each(lab: httpx.Client) -> None:
+    found = done(lab, submit(lab, "qpu", *ASYMMETRIC, SHOTS=10))
     listed = [item["id"] for item in found["results"]]
     assert listed[:2] == ["result", "counts"]
     assert {"counts-0", "counts-1", "circuit-0", "circuit-1"} <= set(listed)
+
+
+def test_what_is_only_compiled_has_no_counts(lab: httpx.Client) -> None:
+    found = done(lab, submit(lab, "qpu", *ASYMMETRIC, KIND="compile"))
+    listed = {item["id"]: item for item in found["results"]}
+    assert {"circuit-0", "circuit-1"} <= set(listed) and "counts" not in listed
+    text = lab.get(listed["circuit-1"]["url"], follow_redirects=True).text
+    assert text.startswith("OPENQASM 3.0;\n// qubits of the submitted circuit")
+    page = lab.get(found["url"], headers={"Accept": "text/html"}).text
+    assert "<svg" in page
 
 
 def test_nine_of_ten_jobs_end_between_the_low_and_the_high_of_their_quotes(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from answers import expect
+from between import Between
 from circuits import BELL3
 from clients import python_with_extras, walk
 from commands import quws
@@ -36,9 +36,22 @@ THERE = """
 adapter = "emulator"
 options = { device = "bluebell-5", drift = 0.0, noise = "none", repetition_delay = 0.0 }
 """
+LATER = ("ConnectionError", "Busy")
+WHEN_SPOILED = {
+    "401": LATER,
+    "402": "InvalidParameter",
+    "403": LATER,
+    "408": "Doubt",
+    "429": LATER,
+    "502": "Doubt",
+    "503": LATER,
+    "520": "Doubt",
+    "200": "Doubt",
+}
+"""What becomes of a submission that is answered so by whatever stands before a service."""
 IBM = "/ibm/experimental/api/v1"
-"""Where the door of IBM's clients is, in a quws that has one."""
-ADAPTERS = ["iqm", "qrmi"] + ["ibm"] * (find_spec("quws.api.doors.ibm") is not None)
+"""Where the door of IBM's clients is."""
+ADAPTERS = ["iqm", "qrmi", "ibm"]
 pytestmark = [pytest.mark.real_clients, pytest.mark.timeout(400)]
 
 
@@ -67,6 +80,11 @@ class Other:
         with self.client() as http:
             return [item["phase"] for item in http.get("/jobs").json()]
 
+    def ids(self, **wanted: str) -> list[str]:
+        """The ids of jobs there, the newest first."""
+        with self.client() as http:
+            return [item["id"] for item in http.get("/jobs", params=wanted).json()]
+
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
@@ -76,7 +94,17 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
 
 
 @pytest.fixture(scope="module")
-def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def between(other: Other) -> Iterator[Between]:
+    """The way to the other site for the target ibm."""
+    running = Between(f"http://127.0.0.1:{other.port}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def here(
+    other: Other, between: Between, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("here")
     url = f"http://127.0.0.1:{other.port}"
     common = f'interpreter = "{python_with_extras()}"\nconformance = "none"\n'
@@ -96,23 +124,18 @@ def here(other: Other, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         options.type = "iqm-server"
         options.settings.QRMI_IQM_ISA_ENDPOINT = "{url}"
         secrets."settings.QRMI_IQM_ISA_TOKEN" = {token}
+
+        [ibm]
+        adapter = "qrmi"
+        {common}
+        options.resource = "qpu"
+        options.type = "ibm-quantum-compute-service"
+        options.settings.QRMI_IBM_QCS_ENDPOINT = "{between.url}{IBM}"
+        options.settings.QRMI_IBM_QCS_IAM_ENDPOINT = "{between.url}{IBM}"
+        options.settings.QRMI_IBM_QCS_SERVICE_CRN = "crn:v1:quws:public:x:y:a/b:c::"
+        secrets."settings.QRMI_IBM_QCS_IAM_APIKEY" = {token}
         """
     )
-    if "ibm" in ADAPTERS:
-        with (folder / "targets.toml").open("a") as file:
-            file.write(
-                f"""
-                [ibm]
-                adapter = "qrmi"
-                {common}
-                options.resource = "qpu"
-                options.type = "ibm-quantum-compute-service"
-                options.settings.QRMI_IBM_QCS_ENDPOINT = "{url}{IBM}"
-                options.settings.QRMI_IBM_QCS_IAM_ENDPOINT = "{url}{IBM}"
-                options.settings.QRMI_IBM_QCS_SERVICE_CRN = "crn:v1:quws:public:x:y:a/b:c::"
-                secrets."settings.QRMI_IBM_QCS_IAM_APIKEY" = {token}
-                """
-            )
     settings = {"QUWS_HEALTH_CHECK": "1", "LAB_TOKEN": other.token}
     with embedded(folder, settings) as service:
         yield service
@@ -183,19 +206,23 @@ def test_what_waits_or_runs_there_is_cancelled_there(http: httpx.Client, other: 
 
 
 def test_whoever_dies_in_the_middle_each_job_runs_once(
-    http: httpx.Client, here: Service, other: Other
+    http: httpx.Client, here: Service, other: Other, between: Between
 ) -> None:
+    """Of two jobs the id there is known here by then, the third one is on its way."""
     before = len(other.phases())
+    between.keep_back("/jobs")
     jobs = [create(http, SLOW, TARGET=name, SHOTS=4, PHASE="RUN") for name in ADAPTERS]
     until(lambda: len(other.phases()) == before + len(jobs), 30, "jobs that are there")
     until(lambda: "EXECUTING" in other.phases(), 30, "one that runs there")
+    assert between.kept.wait(30)
     other.kill()
-    for job in jobs:
+    for job in jobs[:2]:
         wait_for_status(http, job, "does not answer")
     for name in ADAPTERS:
         worker = worker_of(here, name)
         worker.kill()
         worker.wait(10)
+    between.lose()
     other.start()
     for job in jobs:
         assert counts(http, job) == [{"1": 4}]
@@ -205,16 +232,41 @@ def test_whoever_dies_in_the_middle_each_job_runs_once(
 
 def test_what_goes_wrong_on_the_way(other: Other) -> None:
     told = walk(python_with_extras(), "adapters_walk.py", other.service.url, other.token)
-    for adapter in ("iqm", "qrmi"):
+    said = {"superstaq": "Not authorized"}
+    for adapter in (*ADAPTERS, "superstaq"):
         found = told[adapter]
         assert found["bad token"][0] == "ConnectionError", "an operator may mend it"
-        assert "these credentials are wrong" in found["bad token"][1]
-        # It has arrived, and nobody was told: it is not sent again.
-        assert found["answer lost"][0] == found["looked for"][0] == "Doubt"
+        assert said.get(adapter, "these credentials are wrong") in found["bad token"][1]
+        # It has arrived, and nobody was told.
+        assert found["answer lost"][0] == "Doubt"
         assert found["unknown"][0] == "Gone"
         assert found["refused"][0] == "InvalidParameter"
-        assert "does not take the job: SHOTS must be at most" in found["refused"][1]
+        assert "does not take the job: " in found["refused"][1]
+        assert "at most 100000" in found["refused"][1]
         assert found["nobody there"][0] == found["nobody there to look"][0] == "ConnectionError"
+        for name, (sent, looked) in found["spoiled"].items():
+            here = f"{adapter}, {name}"
+            assert sent[0].startswith(WHEN_SPOILED[name.partition(" ")[0]]), here
+            # Whatever stands before a service says nothing of a job that is there.
+            assert looked[0].startswith(LATER), here
+            if adapter in ("iqm", "superstaq"):
+                # QRMI tells no headers.
+                assert looked[0] == ("ConnectionError" if name.startswith("200") else "Busy 9"), (
+                    here
+                )
+    assert {*told["token file"]} == {"none", "over", "new"}
+    assert all(kind == "ConnectionError" for kind, _ in told["token file"].values())
+    assert "there is no valid token" in told["token file"]["over"][1]
+    assert "these credentials are wrong" in told["token file"]["new"][1], "it is read again"
+    by_superstaq, by_ibm, by_qrmi, by_iqm = other.ids()[:4]
+    for adapter, job in (("ibm", by_ibm), ("superstaq", by_superstaq)):
+        assert told[adapter]["looked for"] == ["nothing", job]
+        assert told[adapter]["never sent"] == ["nothing", "None"]
+    for adapter, job in (("iqm", by_iqm), ("qrmi", by_qrmi)):
+        # It is not sent again; people find it by its tag.
+        doubt, why = told[adapter]["looked for"]
+        assert doubt == "Doubt"
+        assert other.ids(TAG=why.rpartition(" ")[2]) == [job]
     assert "no answer within" in told["hangs"]["told"][1] and told["hangs"]["in time"]
     assert told["star"] == ["move", "cz", "move"]
 

@@ -41,6 +41,7 @@ from quws.sandbox.messages import (
 )
 from quws.sandbox.roles import Connection, unexpected
 from quws.targets.base import (
+    Busy,
     CircuitResult,
     Compiled,
     Doubt,
@@ -161,6 +162,7 @@ class RemoteRun:
         self._left_out = sent.left_out
         pause = self._target.poll_seconds
         while True:
+            asked_for = 0.0
             # Each time anew: the intent's time is that of the last try.
             self._connection.send(Submitting(key=self._key, left_out=list(sent.left_out)))
             asked = time.monotonic()
@@ -177,6 +179,7 @@ class RemoteRun:
             except ConnectionError as error:
                 self._connection.send(NotSubmitted())
                 self._unreachable(error)
+                asked_for = _wanted_pause(error)
             except Exception:
                 # Whatever went wrong, it may have arrived before that.
                 if (found := self._looked_for()) is not None:
@@ -184,7 +187,7 @@ class RemoteRun:
                 raise
             else:
                 return self._arrived(handle)
-            time.sleep(pause)
+            time.sleep(max(pause, asked_for))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _looked_for(self) -> str | None:
@@ -265,7 +268,8 @@ class RemoteRun:
                 return ask()
             except ConnectionError as error:
                 self._unreachable(error)
-            time.sleep(pause)
+                asked_for = _wanted_pause(error)
+            time.sleep(max(pause, asked_for))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _unreachable(self, error: ConnectionError) -> None:
@@ -275,6 +279,11 @@ class RemoteRun:
         if message != self._said:
             self._said = message
             self._connection.send(Progress(sentence=message[:_LONGEST_SENTENCE]))
+
+
+def _wanted_pause(error: ConnectionError) -> float:
+    """Return how many seconds the other side wants not to be asked; 0 where it says nothing."""
+    return error.seconds if isinstance(error, Busy) else 0.0
 
 
 def cancel(target: RemoteTarget, key: str, handle: str | None) -> CancelAnswer:

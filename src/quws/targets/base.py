@@ -292,6 +292,14 @@ class RemoteState:
     """What happened to it there, for the timeline once it is over."""
 
 
+class Busy(ConnectionError):
+    """The other side wants to be asked again not before so many seconds are over."""
+
+    def __init__(self, sentence: str, seconds: float) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
 class Gone(Exception):
     """The other side does not know a submission any more, or its results."""
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from typing_extensions import override
 
-from quws.targets.base import NotLoaded, RemoteTarget
+from quws.domain.clock import utc_now
+from quws.targets.base import Busy, NotLoaded, RemoteTarget
 
 Link = TypeVar("Link")
+_LONGEST_WAIT = 300.0
 
 
 class LinkedTarget(RemoteTarget, Generic[Link]):
@@ -74,6 +79,30 @@ class LinkedTarget(RemoteTarget, Generic[Link]):
                 raise NotLoaded(f"target {self.name} is described by {self._host}")
             self._link = self._open()
         return self._link
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """Raise ConnectionError for ValueError: a machine that is of no use now may be, later."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConnectionError(str(error)) from error
+
+
+def asked_again(sentence: str, headers: Mapping[str, str]) -> ConnectionError:
+    """Return what says that asking again may help, and when, if the headers of an answer say that.
+
+    By ``Retry-After`` of RFC 9110, at most some minutes: nobody would look after the job meanwhile.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return Busy(sentence, min(float(text), _LONGEST_WAIT))
+    try:
+        left = (parsedate_to_datetime(text) - utc_now()).total_seconds()
+    except (ValueError, TypeError):
+        return ConnectionError(sentence)
+    return Busy(sentence, min(max(left, 0.0), _LONGEST_WAIT))
 
 
 def split_url(url: str, *, such_as: str) -> SplitResult:

@@ -32,7 +32,7 @@ from quws.sandbox.messages import (
     Submitting,
     Waiting,
 )
-from quws.targets.base import Compiled, Doubt, Gone, RemoteState, RemoteStatus
+from quws.targets.base import Busy, Compiled, Doubt, Gone, RemoteState, RemoteStatus
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = (
     RemoteState(RemoteStatus.QUEUED, position=3),
@@ -268,6 +268,18 @@ def test_a_device_that_is_away_is_asked_again(device: Device, line: Line) -> Non
     assert run(device, line, known(begun=True, handle="theirs")).results() == [(0, [RESULT])]
     away = Progress(sentence="the other side does not answer, and is asked again: away")
     assert line.heard().count(away) == 2  # Once for each row of them.
+
+
+def test_who_says_when_to_ask_again_is_not_asked_before(
+    device: Device, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(handover.time, "sleep", waited.append)
+    device.on_submit = [Busy("too many", 7.0), "theirs"]
+    device.on_poll = [Busy("too many", 30.0), ConnectionError("away"), DONE]
+    line.go(3)
+    assert run(device, line).results() == [(0, [RESULT])]
+    assert waited[:2] == [7.0, 30.0] and waited[2] < 7
 
 
 @pytest.mark.parametrize(

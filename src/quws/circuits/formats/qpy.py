@@ -13,7 +13,7 @@ from quws.circuits.formats.plain import plain
 from quws.circuits.formats.qpy_guard import look
 from quws.domain.circuits import CircuitLimits, Language
 from quws.domain.errors import InvalidCircuit
-from quws.domain.payloads import NoPayload, as_bytes, is_binary
+from quws.domain.payloads import QPY, NoPayload, as_bytes
 
 
 class Qpy(Format):
@@ -47,6 +47,6 @@ def _data(source: str) -> bytes:
         data = as_bytes(source)
     except NoPayload as fault:
         raise InvalidCircuit(f"the circuit {fault}") from None
-    if data is None or not is_binary(data):
+    if data is None or not data.startswith(QPY):
         raise InvalidCircuit("the circuit is bytes, and not in QPY, which begins with 'QISKIT'")
     return data

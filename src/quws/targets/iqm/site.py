@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,13 +18,15 @@ from iqm.iqm_server_client.iqm_server_client import IQMServerClient
 from iqm.iqm_server_client.iqm_server_executor import IQMServerExecutor
 from iqm.iqm_server_client.iqm_server_storage import IQMServerStorage
 from iqm.pulse import Circuit, CircuitOperation
-from pydantic import ValidationError
+from iqm.station_control.client.authentication import ClientAuthenticationError
+from typing_extensions import override
 from urllib3.exceptions import NewConnectionError
 
 from quws.domain.errors import InvalidCircuit, InvalidParameter, Refusal
 from quws.domain.targets import Calibration, TargetState, TargetStatus
 from quws.targets.base import Doubt, Gone
 from quws.targets.iqm.machine import Machine, qubit_names, read_calibration
+from quws.targets.linked import asked_again
 
 T = TypeVar("T")
 
@@ -35,6 +39,10 @@ _NOT_TAKEN = (
 """A job that is answered with one of these is not there, and may be taken later: an operator may
 mend a token while it waits.
 """
+_LATER = (401, 403, 429, 503)
+"""The same, by the status of an answer whose body is of no shape that the client knows."""
+_FIRST_REFUSAL, _TOO_SLOW, _BROKEN = 400, 408, 500
+_NO_TOKEN = "there is no valid token in the file that tokens_file names"  # noqa: S105
 _REFUSED = (
     iqm_error.ConflictError,
     iqm_error.DataSizeError,
@@ -42,6 +50,45 @@ _REFUSED = (
     iqm_error.NotFoundError,
     iqm_error.ValidationError,
 )
+
+
+@dataclass(slots=True)
+class _Last:
+    """What is known of the last answer, but its body."""
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Server(IQMServerClient):  # type: ignore[misc]
+    """The client, that also gives the jobs which it submits a tag: it knows of none."""
+
+    def __init__(self, last: _Last, url: str, **options: Any) -> None:
+        self._last = last
+        self.tag: str | None = None
+        super().__init__(url, **options)
+
+    @override
+    def send_request(
+        self,
+        http_method: Callable[..., requests.Response],
+        url_path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> requests.Response:
+        if self.tag is not None and http_method is requests.post and url_path.endswith("/circuit"):
+            params = {**(params or {}), "tag": self.tag}
+        self._last.status, self._last.headers = None, {}
+
+        @wraps(http_method)
+        def noted(*args: Any, **options: Any) -> requests.Response:
+            found = http_method(*args, **options)
+            self._last.status, self._last.headers = found.status_code, found.headers
+            return found
+
+        answer: requests.Response = super().send_request(noted, url_path, params=params, **more)
+        return answer
 
 
 class Site:
@@ -84,9 +131,11 @@ class Site:
         self._host = host
         self._calibration_set = calibration_set
         self._options = CircuitCompilationOptions(**compilation)
+        self._last = _Last()
         try:
             with self._asking():
-                self._server = IQMServerClient(
+                self._server = _Server(
+                    self._last,
                     url,
                     quantum_computer=quantum_computer,
                     token=token,
@@ -167,9 +216,9 @@ class Site:
     # -- a job ------------------------------------------------------------------------
 
     def submit(
-        self, circuits: Sequence[Mapping[str, Any]], shots: int, *, use_timeslot: bool
+        self, circuits: Sequence[Mapping[str, Any]], shots: int, *, tag: str, use_timeslot: bool
     ) -> str:
-        """Submit circuits in IQM's JSON; gives the id of the job.
+        """Submit circuits in IQM's JSON under a tag; gives the id of the job.
 
         Raises
         ------
@@ -179,9 +228,11 @@ class Site:
             The machine does not take it.
 
         """
+        with self._asking(gone=ConnectionError):
+            architecture = self._client.get_dynamic_quantum_architecture(self._calibration_set)
         try:
-            with self._asking(gone=ConnectionError):
-                architecture = self._client.get_dynamic_quantum_architecture(self._calibration_set)
+            with self._asking(gone=ConnectionError, final=(iqm_error.ValidationError,)):
+                # It asks for the architecture again.
                 definition = self._client.create_circuit_job_definition(
                     # On machines whose qubits meet in a resonator they are moved there and back.
                     [transpile_insert_moves(_circuit(item), architecture) for item in circuits],
@@ -191,18 +242,30 @@ class Site:
                 )
         except iqm_error.ValidationError as error:
             raise self._refused(error) from error
+        self._server.tag = tag
         try:
             with warnings.catch_warnings(action="ignore"):
                 job = self._client.submit_circuit_job(definition, use_timeslot=use_timeslot)
         except _NOT_TAKEN as error:
-            raise ConnectionError(f"{self._host}: {error.message}") from error
+            raise self._busy(error.message) from error
         except _REFUSED as error:
             raise self._refused(error) from error
+        except ClientAuthenticationError as error:
+            raise ConnectionError(_NO_TOKEN) from error
         except Exception as error:
             if _never_left(error):
                 raise ConnectionError(f"{self._host} cannot be reached") from error
-            raise Doubt(f"{self._host}: {error}") from error
+            raise self._unclear(error) from error
         return str(job.job_id)
+
+    def _unclear(self, error: Exception) -> Exception:
+        """Return what became of a submission whose answer is of no shape that the client knows."""
+        status = self._last.status
+        if status in _LATER:
+            return self._busy("")
+        if status is not None and _FIRST_REFUSAL <= status < _BROKEN and status != _TOO_SLOW:
+            return InvalidParameter(f"{self._host} does not take the job: it answers with {status}")
+        return Doubt(f"{self._host}: {error if status is None else f'it answers with {status}'}")
 
     def job(self, handle: str) -> Any:
         """Return the document of a job.
@@ -223,7 +286,7 @@ class Site:
         Gone
 
         """
-        with contextlib.suppress(*_REFUSED), self._asking():
+        with contextlib.suppress(*_REFUSED), self._asking(final=_REFUSED):
             self._client.cancel_job(UUID(handle))
 
     def counts(self, handle: str) -> list[Mapping[str, Any]]:
@@ -252,28 +315,44 @@ class Site:
             return list(self._client.get_job_measurements(UUID(handle)))
 
     @contextlib.contextmanager
-    def _asking(self, *, gone: type[Exception] = Gone) -> Iterator[None]:
+    def _asking(
+        self, *, gone: type[Exception] = Gone, final: tuple[type[Exception], ...] = ()
+    ) -> Iterator[None]:
         """Raise ConnectionError for what may go better later.
 
         Parameters
         ----------
         gone
             What is raised for what is not there.
+        final
+            The client's errors that pass.
 
         """
         try:
             with warnings.catch_warnings(action="ignore"):
                 yield
         except iqm_error.NotFoundError as error:
+            if _is_page(error.message):
+                raise self._busy(error.message) from error
             raise gone(f"{self._host}: {error.message}") from error
-        except _REFUSED:
-            raise
         except iqm_error.IQMError as error:
-            raise ConnectionError(f"{self._host}: {error.message}") from error
-        except requests.RequestException as error:
+            if isinstance(error, final):
+                raise
+            raise self._busy(error.message) from error
+        except ClientAuthenticationError as error:
+            raise ConnectionError(_NO_TOKEN) from error
+        except OSError as error:
             raise ConnectionError(f"{self._host} does not answer") from error
-        except ValidationError as error:
+        except ValueError as error:
+            if self._last.status is not None and self._last.status >= _FIRST_REFUSAL:
+                raise self._busy("") from error
             raise ConnectionError(f"{self._host} gives an answer of another shape") from error
+
+    def _busy(self, message: str) -> ConnectionError:
+        """Return what tells of the last answer, after which may be asked again."""
+        if not message or _is_page(message):
+            message = f"it answers with {self._last.status}"
+        return asked_again(f"{self._host}: {message}", self._last.headers)
 
     def _refused(self, error: Any) -> Refusal:
         sentence = f"{self._host} does not take the job: {error.message}"
@@ -292,6 +371,11 @@ def _circuit(document: Mapping[str, Any]) -> Circuit:
             for item in document["instructions"]
         ),
     )
+
+
+def _is_page(message: str) -> bool:
+    """Whether an answer is a page of something that stands before the server."""
+    return message.lstrip().startswith("<")
 
 
 def _never_left(error: BaseException) -> bool:

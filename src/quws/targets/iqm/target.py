@@ -1,7 +1,7 @@
 """A machine of IQM's, which has a queue of its own.
 
-Its jobs are found again by their ids there. A server of IQM's cannot be asked by a key of ours,
-so a submission that was cut off stays in doubt.
+Its jobs are found again by their ids there. A server of IQM's lists no jobs, so a submission that
+was cut off stays in doubt; its tag, by which people find it there, is our key.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from quws.domain.targets import Calibration, TargetDescription, TargetState
 from quws.targets.base import (
     CircuitResult,
     Compiled,
-    Doubt,
     RemoteState,
     RemoteStatus,
 )
 from quws.targets.compiling import check_level
+from quws.targets.iqm.doubts import unlisted
 from quws.targets.iqm.results import read_counts, read_measurements
-from quws.targets.linked import LinkedTarget, split_url
+from quws.targets.linked import LinkedTarget, patient, split_url
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -156,18 +156,21 @@ class Iqm(LinkedTarget["Site"]):
 
     @override
     def prepare(self) -> None:
-        _ = self._machine
+        with patient():
+            _ = self._machine
 
     @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         documents = self._machine.write(circuits)
-        handle = self._there.submit(documents, options.shots, use_timeslot=self._use_timeslot)
+        handle = self._there.submit(
+            documents, options.shots, tag=key, use_timeslot=self._use_timeslot
+        )
         self._memory[handle] = options.memory
         return handle
 
     @override
     def find(self, key: str) -> str | None:
-        raise Doubt(f"{self._host} cannot be asked for a job by our key")
+        raise unlisted(self._host, key)
 
     @override
     def poll(self, handle: str) -> RemoteState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import selectors
 import subprocess
 import sys
@@ -19,6 +20,9 @@ _CHUNK = 1 << 20
 _NOT_THERE = ("TaskNotFoundError", "ResourceNotFoundError")
 _NOT_FIT = ("ConfigError", "EnvVarNotSetError", "UnsupportedResourceTypeError")
 _LONGEST = 300
+_STATUS = re.compile(r"\A(?:error in response: status code|response body:) ([0-9]{3})\b")
+"""How its errors tell the status of an answer that it has no error for."""
+_REFUSED, _TOO_SLOW, _BROKEN = 400, 408, 500
 
 
 class CallRefused(Exception):
@@ -177,6 +181,12 @@ def _fail(kind: str, message: str) -> NoReturn:
         raise ConnectionError(said)
     if kind in ("InvalidInputError", "UnsupportedPayloadError", "UnsupportedFunctionError"):
         raise CallRefused(said)
+    status = _STATUS.search(message)
+    match int(status[1]) if status else None:
+        case 401 | 403 | 429 | 503:
+            raise ConnectionError(said)
+        case int(number) if _REFUSED <= number < _BROKEN and number != _TOO_SLOW:
+            raise CallRefused(said)
     raise CallUncertain(said)
 
 

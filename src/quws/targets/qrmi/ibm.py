@@ -29,6 +29,7 @@ from quws.targets.compiling import Compiler
 from quws.targets.expected import Errors, Timing
 from quws.targets.properties import CONTROL_FLOW, properties
 from quws.targets.qiskit import describing
+from quws.targets.qrmi.ibm_jobs import Jobs, name_of
 from quws.targets.qrmi.kind import Device, Kind, Outcomes, Payload
 
 if TYPE_CHECKING:
@@ -106,11 +107,15 @@ class IbmDevice:
             fidelity=self._errors.fidelity(made),
         )
 
-    def payload(self, circuits: Sequence[Compiled], options: RunOptions) -> Payload:
-        """Write compiled circuits."""
+    def payload(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> Payload:
+        """Write compiled circuits; the key becomes the name of the first one."""
         nothing = {TYPE: "ndarray", VALUE: packed(array_head("<f8", (0,)))}
+        names = [name_of(key), *[None] * (len(circuits) - 1)]
         content = {
-            "pubs": [[_circuit(item.circuit), nothing, options.shots] for item in circuits],
+            "pubs": [
+                [_circuit(item.circuit, name), nothing, options.shots]
+                for item, name in zip(circuits, names, strict=True)
+            ],
             "options": {"default_shots": options.shots},
             "version": 2,
             "support_qiskit": True,
@@ -154,6 +159,13 @@ class IbmKind(Kind):
 
     @override
     @classmethod
+    def find(
+        cls, resource: str, settings: Mapping[str, str], key: str, *, timeout: float
+    ) -> str | None:
+        return Jobs(resource, settings, timeout=timeout).find(key)
+
+    @override
+    @classmethod
     def outcomes(cls, text: str, *, memory: bool) -> list[Outcomes]:
         whole = _value(json.loads(text), "PrimitiveResult")
         found: list[Outcomes] = []
@@ -167,12 +179,15 @@ class IbmKind(Kind):
 # What is sent -----------------------------------------------------------------------------
 
 
-def _circuit(circuit: QuantumCircuit) -> dict[str, str] | str:
+def _circuit(circuit: QuantumCircuit, name: str | None) -> dict[str, str] | str:
     from qiskit import qasm3, qpy  # noqa: PLC0415
 
     if _has_seconds(circuit):
         # QPY forgets their unit: a second would become one of the device's own.
-        return str(qasm3.dumps(circuit))
+        head, line, rest = str(qasm3.dumps(circuit)).partition("\n")
+        return f"{head}{line}{'' if name is None else f'// {name}{line}'}{rest}"
+    if name is not None:
+        circuit = circuit.copy(name)
     file = io.BytesIO()
     qpy.dump(circuit, file, version=_QPY)
     return {TYPE: "QuantumCircuit", VALUE: packed(file.getvalue())}

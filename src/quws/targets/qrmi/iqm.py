@@ -11,6 +11,7 @@ from typing_extensions import override
 from quws.domain.options import RunOptions
 from quws.domain.targets import TargetState
 from quws.targets.base import Compiled
+from quws.targets.iqm.doubts import unlisted
 from quws.targets.iqm.machine import Machine, qubit_names, read_calibration
 from quws.targets.iqm.results import read_counts, read_measurements
 from quws.targets.qrmi.kind import Device, Kind, Outcomes, Payload
@@ -19,8 +20,8 @@ from quws.targets.qrmi.kind import Device, Kind, Outcomes, Payload
 class IqmDevice(Machine):
     """A machine of IQM's that takes a whole request as one text."""
 
-    def payload(self, circuits: Sequence[Compiled], options: RunOptions) -> Payload:
-        """Write compiled circuits.
+    def payload(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> Payload:
+        """Write compiled circuits; the key becomes the tag that people see there.
 
         Raises
         ------
@@ -32,7 +33,7 @@ class IqmDevice(Machine):
             "iqmjson": json.dumps(request),
             "job_type": "circuit",
             "use_timeslot": None,
-            "tag": None,
+            "tag": key,
         }
         return Payload("IQMServer", arguments)
 
@@ -65,6 +66,13 @@ class IqmKind(Kind):
     @classmethod
     def state(cls, status: Mapping[str, Any]) -> TargetState:
         return TargetState()
+
+    @override
+    @classmethod
+    def find(
+        cls, resource: str, settings: Mapping[str, str], key: str, *, timeout: float
+    ) -> str | None:
+        raise unlisted(resource, key)
 
     @override
     @classmethod

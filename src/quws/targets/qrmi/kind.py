@@ -40,8 +40,8 @@ class Device(Protocol):
 
         """
 
-    def payload(self, circuits: Sequence[Compiled], options: RunOptions) -> Payload:
-        """Write compiled circuits.
+    def payload(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> Payload:
+        """Write compiled circuits, so that they can be known again by our key of the submission.
 
         Raises
         ------
@@ -70,6 +70,21 @@ class Kind(Protocol):
     @classmethod
     def state(cls, status: Mapping[str, Any]) -> TargetState:
         """Read whether it takes work from what QRMI says of it."""
+
+    @classmethod
+    def find(
+        cls, resource: str, settings: Mapping[str, str], key: str, *, timeout: float
+    ) -> str | None:
+        """Return the id of the task that was started under a key; None if there surely is none.
+
+        Raises
+        ------
+        Doubt
+            The other side cannot be asked that.
+        ConnectionError
+            It does not answer now.
+
+        """
 
     @classmethod
     def outcomes(cls, text: str, *, memory: bool) -> list[Outcomes]:

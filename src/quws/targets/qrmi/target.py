@@ -1,8 +1,8 @@
 """A resource of QRMI's, which has a queue of its own.
 
-Its tasks are found again by their ids there. It cannot be asked by a key of ours, so a submission
-that was cut off stays in doubt. It tells neither how many go before a task nor why one failed:
-of that there is only its log.
+Its tasks are found again by their ids there. It lists none, so a submission that was cut off is
+looked for beside it, where the other side can be asked for what it has. It tells neither how many
+go before a task nor why one failed: of that there is only its log.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from quws.targets.base import (
     RemoteStatus,
 )
 from quws.targets.compiling import check_level
-from quws.targets.linked import LinkedTarget
+from quws.targets.linked import LinkedTarget, patient
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -154,10 +154,22 @@ class Qrmi(LinkedTarget["Caller"]):
         if self._known is None:
             try:
                 text = self._there.ask("target")
+                self._known = self._kind.device(text, self._optimization)
             except Gone as error:
                 raise ConnectionError(str(error)) from error
-            self._known = self._kind.device(text, self._optimization)
+            except ValueError:
+                self._look_why()
+                raise
         return self._known
+
+    def _look_why(self) -> None:
+        """Raise ConnectionError where nobody answers or lets us in: QRMI tells of no device then.
+
+        It says so elsewhere.
+        """
+        with contextlib.suppress(Gone):
+            if self._kind.asks_status:
+                self._there.ask("status")
 
     @override
     def describe(self) -> TargetDescription:
@@ -182,13 +194,14 @@ class Qrmi(LinkedTarget["Caller"]):
 
     @override
     def prepare(self) -> None:
-        _ = self._device
+        with patient():
+            _ = self._device
 
     @override
     def submit(self, circuits: Sequence[Compiled], options: RunOptions, key: str) -> str:
         from quws.targets.qrmi.caller import CallRefused, CallUncertain  # noqa: PLC0415
 
-        payload = self._device.payload(circuits, options)
+        payload = self._device.payload(circuits, options, key)
         self._look_whether_it_is_there()
         try:
             handle = self._there.start(payload.name, **payload.arguments)
@@ -214,7 +227,7 @@ class Qrmi(LinkedTarget["Caller"]):
 
     @override
     def find(self, key: str) -> str | None:
-        raise Doubt(f"{self._resource} cannot be asked for a job by our key")
+        return self._kind.find(self._resource, self._settings, key, timeout=self._timeout)
 
     @override
     def poll(self, handle: str) -> RemoteState:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from base64 import encodebytes
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -21,6 +21,7 @@ from urllib3.exceptions import NewConnectionError
 
 from quws.domain.errors import InvalidParameter
 from quws.targets.base import Doubt, Gone
+from quws.targets.linked import asked_again
 
 _LATER = (401, 403, 429)
 """A job that is answered with one of these is not there, and may be taken later: an operator may
@@ -28,8 +29,12 @@ mend a token while it waits.
 """
 _AWAY = 503
 _NOT_THERE = 404
-_OWN_FAULT = 500
+_FIRST_REFUSAL, _OWN_FAULT = 400, 500
+_TOO_SLOW = 408
 _UNKNOWN = (400, 404, 405, 422)
+_GONE = (400, 404, 410, 422)
+_MISSHAPEN = (requests.JSONDecodeError, ValidationError, TypeError, AttributeError, KeyError)
+"""What the client makes of an answer that is none of the protocol's."""
 
 
 class _NotSent(ConnectionError):
@@ -43,9 +48,12 @@ class _Session(requests.Session):
         super().__init__()
         self.trust_env = False
         self._timeout = timeout
+        self.said: Mapping[str, str] = {}
+        """The headers of the last answer."""
 
     @override
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.said = {}
         try:
             answer = super().request(*args, **{**kwargs, "timeout": self._timeout})
         except requests.RequestException as error:
@@ -53,6 +61,7 @@ class _Session(requests.Session):
             if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
                 raise _NotSent("nobody listens") from error
             raise ConnectionError(type(error).__name__) from error
+        self.said = answer.headers
         if answer.status_code == _AWAY:
             raise _NotSent("it is too busy")
         return answer
@@ -90,7 +99,7 @@ class Site:
                 circuit_type=CircuitType.QISKIT,
                 max_retry_seconds=0,
             )
-        self._client.session = _Session(timeout)
+        self._session = self._client.session = _Session(timeout)
         self._client.verify_https = True
 
     def info(self) -> dict[str, Any]:
@@ -124,19 +133,19 @@ class Site:
                 tag=[key],
             )
         except _NotSent as error:
-            raise ConnectionError(f"{self._host}: {error}") from error
+            raise asked_again(f"{self._host}: {error}", self._session.said) from error
         except ConnectionError as error:
             raise Doubt(f"{self._host} did not answer: {error}") from error
         except SuperstaqServerException as error:
             sentence = f"{self._host}: {_sentence(error)}"
             if error.status_code in _LATER:
-                raise ConnectionError(sentence) from error
-            if error.status_code >= _OWN_FAULT:
+                raise asked_again(sentence, self._session.said) from error
+            if error.status_code >= _OWN_FAULT or error.status_code == _TOO_SLOW:
                 raise Doubt(sentence) from error
             raise InvalidParameter(
                 f"{self._host} does not take the job: {_sentence(error)}"
             ) from error
-        except (requests.JSONDecodeError, ValidationError) as error:
+        except _MISSHAPEN as error:
             raise Doubt(f"{self._host} gave an answer that is none") from error
         return str(found["job_id"])
 
@@ -171,9 +180,9 @@ class Site:
         """
         with self._asking(Gone):
             found = self._client.fetch_jobs([job_id])
-        if job_id not in found:
-            raise Gone(f"{self._host} does not know job {job_id}")
-        return JobData(**found[job_id])
+            if job_id not in found:
+                raise Gone(f"{self._host} does not know job {job_id}")
+            return JobData(**found[job_id])
 
     def cancel(self, job_id: str) -> None:
         """Stop a job, if it is not over by now.
@@ -184,7 +193,7 @@ class Site:
 
         """
         try:
-            with self._asking(Gone):
+            with self._asking(Gone, final=range(_FIRST_REFUSAL, _OWN_FAULT)):
                 self._client.cancel_jobs([job_id])
         except Gone as error:
             told = error.__cause__
@@ -193,21 +202,33 @@ class Site:
             raise
 
     @contextlib.contextmanager
-    def _asking(self, refused: type[Exception]) -> Iterator[None]:
-        """Raise ConnectionError for what may go better later, else ``refused``."""
+    def _asking(
+        self, refused: type[Exception], *, final: Collection[int] = _GONE
+    ) -> Iterator[None]:
+        """Raise ConnectionError for what may go better later, else ``refused``.
+
+        Parameters
+        ----------
+        final
+            The statuses of what will not, unless somebody has to sign in, or comes too often.
+
+        """
         try:
             yield
         except ConnectionError as error:
-            raise ConnectionError(f"{self._host}: {error}") from error
-        except (requests.JSONDecodeError, ValidationError) as error:
+            raise asked_again(f"{self._host}: {error}", self._session.said) from error
+        except _MISSHAPEN as error:
             raise ConnectionError(f"{self._host} gave an answer that is none") from error
         except SuperstaqServerException as error:
-            later = error.status_code in _LATER or error.status_code >= _OWN_FAULT
-            kind = ConnectionError if later else refused
-            raise kind(f"{self._host}: {_sentence(error)}") from error
+            sentence = f"{self._host}: {_sentence(error)}"
+            if error.status_code in _LATER or error.status_code not in final:
+                raise asked_again(sentence, self._session.said) from error
+            raise refused(sentence) from error
 
 
 def _sentence(error: SuperstaqServerException) -> str:
     """Return what it says, without whom one may write to."""
     said: str = (error.message or "").partition(" (Status code: ")[0]
-    return said.strip() or f"it answers with {error.status_code}"
+    said = " ".join(said.split())
+    # Whatever stands before the service may answer with a page.
+    return said if said and said[0] not in "<{[" else f"it answers with {error.status_code}"

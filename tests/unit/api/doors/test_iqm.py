@@ -50,6 +50,19 @@ async def test_a_request_is_a_job_like_all_others(http: httpx.AsyncClient) -> No
     assert told == json_of(await http.get(f"/api/v1/jobs/{told['id']}"))
 
 
+async def test_a_tag_is_a_tag_like_all_others(http: httpx.AsyncClient) -> None:
+    body = wanted(flip("QB1", "a"))
+    told = json_of(await http.post(SIMULATOR, params={"tag": "tuesday"}, json=body))
+    assert told["tag"] == "tuesday"
+    listed = await http.get(
+        "/jobs", params={"TAG": "tuesday"}, headers={"Accept": "application/json"}
+    )
+    assert [item["id"] for item in json_of(listed)] == [told["id"]]
+    assert json_of(await http.post(SIMULATOR, json=body))["tag"] is None
+    refused = await http.post(SIMULATOR, params={"tag": "x" * 201}, json=body)
+    assert refused.status_code == 400 and "TAG" in refused.json()["message"]
+
+
 async def test_the_payload_comes_back(http: httpx.AsyncClient) -> None:
     mapping = [
         {"logical_name": "alice", "physical_name": "QB2"},
@@ -77,8 +90,10 @@ def test_what_others_write_into_metadata_is_no_mapping(mapping: Any) -> None:
 
 @pytest.mark.parametrize("parts", [False, True])
 async def test_bits_go_to_the_keys_of_measurements(
-    api: Api, http: httpx.AsyncClient, parts: bool
+    api: Api, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, parts: bool
 ) -> None:
+    if parts:
+        monkeypatch.setattr("quws.api.doors.iqm.measurements._SHOTS", 2)
     first = flip("QB1", "a b")  # no name that a register could have
     first["instructions"] += [
         {"name": "measure", "locus": ["QB2", "QB3"], "args": {"key": "pair"}},

@@ -43,6 +43,12 @@ class QuantumResource:
             case "die": os._exit(3)
             case "refuse": raise InvalidInputError('invalid input: {"message": "too many shots"}')
             case "token": raise AuthenticationFailedError('{"errors": [{"message": "expired"}]}')
+            case "iqm 429": raise RuntimeError("error in response: status code 429 Too")
+            case "iqm 402": raise RuntimeError("error in response: status code 402 Pay")
+            case "iqm 502": raise RuntimeError("error in response: status code 502 Bad Gateway")
+            case "ibm 503": raise RuntimeError('response body: 503 Service Unavailable {"a": 1}')
+            case "ibm 413": raise RuntimeError('response body: 413 Payload Too Large {"a": 1}')
+            case "ibm 408": raise RuntimeError('response body: 408 Request Timeout {"a": 1}')
             case "break": raise RuntimeError("error sending request for url (http://h/)")
         return "task-" + payload.text
 
@@ -88,6 +94,18 @@ def test_what_its_errors_mean(caller: Caller) -> None:
         caller.start("IQMServer", iqmjson="break")
     with pytest.raises(Gone):
         caller.ask("task_status", task="gone")
+
+
+def test_an_answer_that_it_has_no_error_for_is_told_by_its_status(caller: Caller) -> None:
+    for text in ("iqm 429", "ibm 503"):
+        with pytest.raises(ConnectionError):
+            caller.start("IQMServer", iqmjson=text)
+    for text in ("iqm 402", "ibm 413"):
+        with pytest.raises(CallRefused):
+            caller.start("IQMServer", iqmjson=text)
+    for text in ("iqm 502", "ibm 408"):
+        with pytest.raises(CallUncertain):
+            caller.start("IQMServer", iqmjson=text)
 
 
 def test_a_resource_that_lacks_something(caller: Caller) -> None:

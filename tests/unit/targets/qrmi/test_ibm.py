@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qpy
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qasm3, qpy
 
 from quws.domain.options import RunOptions
 from quws.domain.targets import Feature, TargetStatus
 from quws.targets.qrmi.ibm import IbmDevice, IbmKind
 
 OPTIONS = RunOptions(shots=7)
+KEY = "0199a5c2-7a00-7000-8000-0123456789ab"
 CONFIGURATION = {
     "backend_name": "lab",
     "n_qubits": 3,
@@ -100,7 +101,7 @@ def test_a_device_that_is_not_there() -> None:
 
 def test_circuits_are_sent_as_qpy_with_their_shots() -> None:
     lab = device()
-    payload = lab.payload([lab.compile(circuit(), OPTIONS)] * 2, OPTIONS)
+    payload = lab.payload([lab.compile(circuit(), OPTIONS)] * 2, OPTIONS, KEY)
     assert payload.name == "QiskitPrimitive"
     assert payload.arguments["program_id"] == "sampler"
     content = json.loads(payload.arguments["input"])
@@ -111,6 +112,8 @@ def test_circuits_are_sent_as_qpy_with_their_shots() -> None:
     assert np.load(io.BytesIO(raw)).shape == (0,)
     (read,) = qpy.load(io.BytesIO(zlib.decompress(base64.b64decode(sent["__value__"]))))
     assert read.num_qubits == 3
+    # Under this name the submission is found again.
+    assert read.name == f"quws-{KEY}"
     assert [item.name for item in read.cregs] == ["a", "b"]
     assert {item.operation.name for item in read.data} <= {"cz", "rz", "sx", "x", "measure"}
 
@@ -120,9 +123,11 @@ def test_delays_keep_their_unit_though_qpy_forgets_it() -> None:
     made.delay(2.5, 0, unit="ms")
     made.measure(0, 0)
     lab, timeless = device(), device(dt=None)
-    payload = timeless.payload([timeless.compile(made, OPTIONS)], OPTIONS)
-    assert "delay[0.0025s]" in json.loads(payload.arguments["input"])["pubs"][0][0]
-    payload = lab.payload([lab.compile(made, OPTIONS)], OPTIONS)
+    payload = timeless.payload([timeless.compile(made, OPTIONS)], OPTIONS, KEY)
+    text = json.loads(payload.arguments["input"])["pubs"][0][0]
+    assert "delay[0.0025s]" in text
+    assert text.splitlines()[1] == f"// quws-{KEY}" and qasm3.loads(text).num_clbits == 1
+    payload = lab.payload([lab.compile(made, OPTIONS)], OPTIONS, KEY)
     sent = json.loads(payload.arguments["input"])["pubs"][0][0]["__value__"]
     (read,) = qpy.load(io.BytesIO(zlib.decompress(base64.b64decode(sent))))
     delay = read.data[0].operation

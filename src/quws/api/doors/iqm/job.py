@@ -105,6 +105,8 @@ class JobData(BaseModel):
     errors: list[Error] = Field(default_factory=list)
     timeline: list[Step] = Field(default_factory=list)
     artifacts: list[Artifact] = Field(default_factory=list)
+    tag: str | None = None
+    """What it is called for people; of several tags the first."""
 
 
 def job_data(found: Snapshot) -> JobData:
@@ -139,6 +141,7 @@ def job_data(found: Snapshot) -> JobData:
         artifacts=[Artifact(type=name) for name in (MEASUREMENTS, COUNTS)]
         if status == "completed"
         else [],
+        tag=next(iter(job.spec.tags), None),
     )
 
 

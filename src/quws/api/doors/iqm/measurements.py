@@ -13,6 +13,9 @@ from typing import Any
 from quws.api.doors.iqm.request import circuit_of
 from quws.domain.outcomes import CircuitOutcome
 
+_SHOTS = 1 << 16
+"""Shots that are written at a time."""
+
 
 def keys_of(text: str, outcome: CircuitOutcome) -> list[str]:
     """Return the keys of a circuit's measurements, in the order of its registers.
@@ -29,19 +32,22 @@ def keys_of(text: str, outcome: CircuitOutcome) -> list[str]:
 
 def measurements_json(outcome: CircuitOutcome, keys: list[str]) -> str:
     """Write the bits of each shot by key; empty where no shots were kept."""
-    shots = [_groups(shot) for shot in outcome.memory or ()] if keys else []
-    found = []
-    for place, key in enumerate(keys):
-        known: dict[str, str] = {}
-        rows = []
-        for shot in shots:
-            bits = shot[place]
-            row = known.get(bits)
-            if row is None:
-                row = known[bits] = f"[{','.join(bits)}]"
-            rows.append(row)
-        found.append(f"{json.dumps(key)}:[{','.join(rows)}]")
+    memory = outcome.memory or []
+    parts: list[list[str]] = [[] for _ in keys]
+    for start in range(0, len(memory) if keys else 0, _SHOTS):
+        shots = [_groups(shot) for shot in memory[start : start + _SHOTS]]
+        for place, written in enumerate(parts):
+            written.append(_rows([shot[place] for shot in shots]))
+    found = [
+        f"{json.dumps(key)}:[{','.join(written)}]" for key, written in zip(keys, parts, strict=True)
+    ]
     return f"{{{','.join(found)}}}"
+
+
+def _rows(shots: list[str]) -> str:
+    """Write the bits of one key in some shots."""
+    known = {bits: f"[{','.join(bits)}]" for bits in set(shots)}
+    return ",".join([known[bits] for bits in shots])
 
 
 def counts_json(outcome: CircuitOutcome, keys: list[str]) -> str:

@@ -34,6 +34,7 @@ from quws.api.kit.door import Door
 from quws.api.kit.routing import PlainRoute
 from quws.api.kit.services import caller_of, jobs_of, targets_of
 from quws.domain.errors import KindNotSupported, NotFound
+from quws.domain.parameters.posted import Posted
 from quws.domain.targets import Calibration, TargetDescription
 from quws.services.snapshots import Snapshot
 
@@ -159,8 +160,10 @@ async def submit_circuits(request: Request, alias: str) -> Response:
     record = await target_of(targets_of(request), alias)
     body = await read_body(request, circuits=True)
     more = []
+    if tag := request.query_params.get("tag"):
+        more.append(Posted("TAG", tag.encode()))
     if request.query_params.get("use_timeslot", "false").lower() in _YES:
-        more = [IN_TIMESLOT]
+        more.append(IN_TIMESLOT)
     job = await submit(jobs_of(request), caller_of(request), record, body, *more)
     return await _told(request, job.id)
 
