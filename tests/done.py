@@ -9,7 +9,8 @@ from in_process import Api
 from store_helpers import NOW, entry
 
 from quws.domain.job import Result
-from quws.domain.outcomes import JobOutcomes, circuit_json, memory_json, outcomes_json
+from quws.domain.outcome_texts import circuit_json, memory_json, outcomes_json
+from quws.domain.outcomes import JobOutcomes
 
 
 async def complete(

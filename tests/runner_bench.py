@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from quws.runner.teller import Teller
 from quws.runner.work import Work
 from quws.sandbox.lines import decode_from_child, encode
 from quws.sandbox.messages import (
+    CircuitsFinished,
     CircuitStarted,
     FromChild,
     Go,
@@ -75,14 +77,17 @@ class Line:
 
     def heard(self) -> list[FromChild]:
         """What the child has said since it was asked for last, but for the time of it."""
-        self.connection._file.flush()
+        self.connection.tell()
         while True:
             try:
                 self._rest += self._worker.recv(65536)
             except BlockingIOError:
                 break
         *lines, self._rest = self._rest.split(b"\n")
-        said = (decode_from_child(line) for line in lines)
+        said = chain.from_iterable(
+            item.each() if isinstance(item, CircuitsFinished) else [item]
+            for item in map(decode_from_child, lines)
+        )
         return [
             item.model_copy(update={"at": None}) if isinstance(item, CircuitStarted) else item
             for item in said

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from quws.domain.phases import Phase
-from quws.schemas.job import JobJson
+from quws.schemas.job import JobJson, WholeJobJson
 from quws.schemas.problem import PROBLEM_TYPE
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -64,6 +64,10 @@ def see_other(place: str) -> Answer:
     return Answer(status=303, headers={"Location": place})
 
 
+def _shape(more: dict[str, Any]) -> type[JobJson]:
+    return WholeJobJson if "outcomes" in more else JobJson
+
+
 def job(phase: Phase, **more: Any) -> Answer:
     """A job's document as the API writes it."""
     values: dict[str, Any] = {
@@ -94,7 +98,7 @@ def job(phase: Phase, **more: Any) -> Answer:
         "metadata": {},
         "timeline": [],
     }
-    return Answer(JobJson.model_validate(values | more).model_dump_json().encode())
+    return Answer(_shape(more).model_validate(values | more).model_dump_json().encode())
 
 
 class Scripted:

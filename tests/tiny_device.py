@@ -12,7 +12,8 @@ from pathlib import Path
 from scripted_children import Process
 
 from quws.domain.job import ErrorType, JobError
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, memory_json, outcomes_json
+from quws.domain.outcome_texts import memory_json, outcomes_json
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes
 from quws.sandbox.messages import (
     Cancel,
     CancelAnswer,

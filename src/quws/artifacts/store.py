@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -15,7 +16,11 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from quws.domain.errors import Unavailable
+from quws.domain.places import Place
 from quws.telemetry import metrics
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 _CHUNK = 1024 * 1024
 _SMALL = 64 * 1024
@@ -40,7 +45,7 @@ class ArtifactStore:
     """Puts, streams and deletes artifacts.
 
     Keys look like ``JOB/ATTEMPT/NAME``; whatever begins with a job's id
-    belongs to that job alone.
+    belongs to that job alone. What is small may lie in one file with others (`domain.places`).
 
     Raises
     ------
@@ -102,6 +107,21 @@ class ArtifactStore:
         metrics.moved_bytes("written", size)
         return size
 
+    async def put_together(self, key: str, contents: Sequence[bytes]) -> list[str]:
+        """Store several artifacts in one file, and return under which key each is read.
+
+        To write a file takes longer than what is in a small one.
+
+        Raises
+        ------
+        ArtifactStoreUnavailable
+            Nothing was stored.
+
+        """
+        await self.put(key, b"".join(contents))
+        ends = list(accumulate(map(len, contents), initial=0))
+        return [Place(key, begin, end).key for begin, end in pairwise(ends)]
+
     async def read(self, key: str) -> bytes:
         """Read a whole artifact into memory: for small ones."""
         return b"".join([chunk async for chunk in self.stream(key)])
@@ -119,15 +139,26 @@ class ArtifactStore:
             At any time.
 
         """
+        file, begin, last = Place.of(key).part(start, end)
+        if last is not None and last <= begin:
+            return
+        options: GetOptions = {}
+        if last is not None:
+            options = {"range": (begin, last)}
+        elif begin:
+            options = {"range": {"offset": begin}}
         try:
-            if end is not None:
-                found = await obstore.get_async(self._store, key, options={"range": (start, end)})
-            elif start:
-                found = await obstore.get_async(
-                    self._store, key, options={"range": {"offset": start}}
-                )
+            if self.folder is None:
+                found = await obstore.get_async(self._store, file, options=options)
             else:
-                found = await obstore.get_async(self._store, key)
+                # As with what is written: a thread takes longer than the file.
+                found = obstore.get(self._store, file, options=options)
+                first, behind = found.range
+                if behind - first < _SMALL:
+                    chunk = bytes(found.bytes())
+                    metrics.moved_bytes("read", len(chunk))
+                    yield chunk
+                    return
             async for chunk in found.stream(min_chunk_size=_CHUNK):
                 metrics.moved_bytes("read", len(chunk))
                 yield bytes(chunk)
@@ -137,13 +168,14 @@ class ArtifactStore:
             raise ArtifactStoreUnavailable(_first_line(error)) from error
 
     async def delete(self, prefix: str, keep: Collection[str] = ()) -> int:
-        """Delete everything below a prefix (whole path segments), save some keys.
+        """Delete everything below a prefix (whole path segments), save the files of some keys.
 
         Returns how many there were.
         """
+        kept = {Place.of(key).file for key in keep}
         try:
             found = await obstore.list(self._store, prefix).collect_async()
-            gone = [item["path"] for item in found if item["path"] not in keep]
+            gone = [item["path"] for item in found if item["path"] not in kept]
             for key in gone:
                 # Somebody else may be deleting the same: the request and the sweep do.
                 with contextlib.suppress(NotFoundError, FileNotFoundError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from uuid_utils import uuid7
@@ -138,6 +139,26 @@ class Said:
 
 
 NOTHING_SAID = Said()
+
+
+NONE_FAILED: Mapping[int, str] = MappingProxyType({})
+"""Of circuits of which all could be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Circuits of a batch that follow each other and are over, and what is written of them.
+
+    ``more`` are further files of the circuits, listed after the results of all circuits;
+    ``failed`` says of those that could not be run why.
+    """
+
+    circuits: range
+    results: Sequence[Result]
+    entry: TimelineEntry
+    started: datetime
+    more: Sequence[Result] = ()
+    failed: Mapping[int, str] = field(default_factory=dict)
 
 
 class JobRef(NamedTuple):

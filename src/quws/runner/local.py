@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def run_here(target: Target, work: Work) -> Ran:
+def run_here(target: Target, work: Work, *, quick: bool = False) -> Ran:
     """Run the circuits that have no result yet.
+
+    Parameters
+    ----------
+    quick
+        Whether each is known to take no time worth speaking of.
 
     Raises
     ------
@@ -38,7 +43,7 @@ def run_here(target: Target, work: Work) -> Ran:
     for place, index in enumerate(work.to_run()):
         if place == 0:
             started = CircuitStarted(circuit=index, at=time.monotonic())
-            if work.request.count == 1:
+            if work.request.count == 1 or quick:
                 work.connection.send_soon(started)
             else:
                 # So that it can be stopped without the others.

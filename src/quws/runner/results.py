@@ -11,15 +11,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
-from quws.domain.outcomes import (
-    DOCUMENT,
-    CircuitOutcome,
-    JobOutcomes,
-    circuit_json,
-    memory_json,
-    outcomes_json,
-    read_circuits,
-)
+from quws.domain.outcome_texts import NO_TEXTS, circuit_json, memory_json, outcomes_json
+from quws.domain.outcomes import DOCUMENT, CircuitOutcome, JobOutcomes, read_circuits
 from quws.domain.parameters.values import ResponseFormat
 from quws.sandbox.messages import ResultFile
 from quws.schemas.outcomes import comma, votable
@@ -33,9 +26,18 @@ _MIME = {
 
 
 def write(
-    folder: Path, outcomes: JobOutcomes, response_format: ResponseFormat, small: int = 0
+    folder: Path,
+    outcomes: JobOutcomes,
+    response_format: ResponseFormat,
+    small: int = 0,
+    texts: Mapping[int, str] = NO_TEXTS,
 ) -> list[ResultFile]:
     """Write a finished job's files.
+
+    Parameters
+    ----------
+    texts
+        What `write_circuit` has made of circuits, as far as that is at hand.
 
     Returns
     -------
@@ -54,15 +56,17 @@ def write(
         content = _write_or_keep(folder / name, pieces, small)
         return ResultFile(id=result_id, file=name, mime_type=mime_type, content=content)
 
-    files = [file("result", name, _main(outcomes, response_format), mime_type)]
+    files = [file("result", name, _main(outcomes, response_format, texts), mime_type)]
     document = DOCUMENT[outcomes.kind]
-    files.append(file(document, f"{document}.json", outcomes_json(outcomes), "application/json"))
+    files.append(
+        file(document, f"{document}.json", outcomes_json(outcomes, texts), "application/json")
+    )
     if outcomes.has_memory:
         files.append(file("memory", "memory.json", memory_json(outcomes), "application/json"))
     return files
 
 
-def write_circuit(path: Path, outcome: CircuitOutcome, small: int) -> str | None:
+def write_circuit(path: str, outcome: CircuitOutcome, small: int) -> str | None:
     """Write what one circuit of a batch gave, from which the batch can go on later.
 
     Returns
@@ -97,17 +101,19 @@ def read_done(files: Mapping[int, str]) -> dict[int, CircuitOutcome]:
     return {index: found[index] for index in files}
 
 
-def _main(outcomes: JobOutcomes, response_format: ResponseFormat) -> Iterable[str]:
+def _main(
+    outcomes: JobOutcomes, response_format: ResponseFormat, texts: Mapping[int, str]
+) -> Iterable[str]:
     match response_format:
         case ResponseFormat.VOTABLE:
             return votable.written(frame_of(outcomes), rows_of(outcomes))
         case ResponseFormat.JSON:
-            return outcomes_json(outcomes)
+            return outcomes_json(outcomes, texts)
         case ResponseFormat.CSV:
             return comma.written(frame_of(outcomes), rows_of(outcomes))
 
 
-def _write_or_keep(path: Path, pieces: Iterable[str], small: int) -> str | None:
+def _write_or_keep(path: str | Path, pieces: Iterable[str], small: int) -> str | None:
     """Return a text of at most so many characters; a longer one is written into a file."""
     written: list[str] = []
     size = 0
@@ -116,7 +122,7 @@ def _write_or_keep(path: Path, pieces: Iterable[str], small: int) -> str | None:
         written.append(piece)
         size += len(piece)
         if size > small:
-            with path.open("w", encoding="utf-8", newline="") as file:
+            with Path(path).open("w", encoding="utf-8", newline="") as file:
                 file.writelines(chain(written, left))
             return None
     return "".join(written)

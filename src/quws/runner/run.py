@@ -49,6 +49,8 @@ from quws.targets.base import Compiled, RemoteTarget
 _SLACK_BYTES = 2 << 30
 """Address space that libraries and thread stacks reserve beyond the state itself."""
 _QUICK_SECONDS = 0.01
+_TEXTS = 1 << 20
+"""Characters of what circuits gave that are kept to be written once more."""
 _TOGETHER_SECONDS = 0.1
 """For how long rows of values that are done quickly are gathered: each word wakes the worker."""
 
@@ -69,6 +71,8 @@ class RunRole(Role):
         self.reusable = self._target.reusable and not isinstance(self._target, RemoteTarget)
         self.most = confine.Most(file_bytes=file_bytes)
         self._bound: tuple[tuple[str, Language, CircuitLimits], Maker] | None = None
+        self._quick: tuple[Any, ...] | None = None
+        """What was run last, if its rows of values took no time worth speaking of."""
 
     @override
     def load(self) -> None:
@@ -192,7 +196,11 @@ class RunRole(Role):
         batch = request.count > 1
         files: list[ResultFile] = []
         allowance = Allowance(request.results_bytes)
-        for index, compiled, result in self._ran(work):
+        told = _Told(work.connection, allowance)
+        # A loop asks for the same again and again: that takes as long each time.
+        like = _like(request)
+        quick = like is not None and self._quick == like
+        for index, compiled, result in self._ran(work, quick=quick):
             work.teller.circuit = index
             work.teller.notes(result.notes, soon=True)
             try:
@@ -216,10 +224,9 @@ class RunRole(Role):
                 compilation=facts_of_compiled(compiled),
             )
             if batch:
-                told = _told_alone(outcomes[index], text, result.engine, allowance)
                 # The next row of values takes as long.
                 quick = request.bindings is not None and result.seconds < _QUICK_SECONDS
-                work.connection.send_within(_TOGETHER_SECONDS if quick else 0.0, told)
+                told.one(outcomes[index], text, result.engine, soon=quick)
                 continue
             if text is not None:
                 files.append(text)
@@ -239,6 +246,7 @@ class RunRole(Role):
             ),
             request.response_format,
             min(SMALL_OUTCOME, request.file_bytes),
+            told.texts,
         )
         for item in written:
             if item.content is None:
@@ -246,29 +254,58 @@ class RunRole(Role):
             else:
                 allowance.add(len(item.content.encode()))
         work.connection.send(ResultsWritten(files=[*written, *files]))
+        self._quick = like if quick else None
 
-    def _ran(self, work: Work) -> Ran:
+    def _ran(self, work: Work, *, quick: bool) -> Ran:
         handed = work.request.handover is not None and (
             work.options.kind is not JobKind.COMPILE or self._target.forwards
         )
         if isinstance(self._target, RemoteTarget) and handed:
             assert work.request.handover is not None
             return run_elsewhere(self._target, work.request.handover, work)
-        return run_here(self._target, work)
+        return run_here(self._target, work, quick=quick)
 
 
-def _told_alone(
-    outcome: CircuitOutcome, compiled: ResultFile | None, engine: str, allowance: Allowance
-) -> CircuitFinished:
-    """Write what one circuit of a batch gave, and return what tells of it."""
-    index = outcome.index
-    name = f"circuit-{index}.json"
-    text = documents.write_circuit(Path(name), outcome, SMALL_OUTCOME)
-    if text is None:
-        allowance.take(Path(name))
-        return CircuitFinished(circuit=index, engine=engine, file=name, compiled=compiled)
-    allowance.add(len(text))
-    return CircuitFinished(circuit=index, engine=engine, outcome=text, compiled=compiled)
+class _Told:
+    """Tells what each circuit of a batch gave, and keeps the texts of it that are not large."""
+
+    def __init__(self, connection: Connection, allowance: Allowance) -> None:
+        self._connection = connection
+        self._allowance = allowance
+        self._size = 0
+        self.texts: dict[int, str] = {}
+        """For the document of the job: to write a circuit twice takes twice as long."""
+
+    def one(
+        self, outcome: CircuitOutcome, compiled: ResultFile | None, engine: str, *, soon: bool
+    ) -> None:
+        """Tell what one circuit gave: now, or with those that are done within a moment."""
+        index = outcome.index
+        name = f"circuit-{index}.json"
+        text = documents.write_circuit(name, outcome, SMALL_OUTCOME)
+        if text is None:
+            self._allowance.take(Path(name))
+        else:
+            self._allowance.add(len(text))
+            self._size += len(text)
+            if self._size <= _TEXTS:
+                self.texts[index] = text
+        told = CircuitFinished(
+            circuit=index,
+            engine=engine,
+            outcome=text,
+            file=name if text is None else None,
+            compiled=compiled,
+        )
+        self._connection.send_within(_TOGETHER_SECONDS if soon else 0.0, told)
+
+
+def _like(request: RunJob) -> tuple[Any, ...] | None:
+    """Return what is the same of jobs whose rows of values take as long; None without rows."""
+    if request.bindings is None or request.apart:
+        return None
+    options = request.options.model_copy(update={"seed": None})
+    return request.circuits[0], request.limits, options
 
 
 def _write_compiled(

@@ -12,7 +12,7 @@ import structlog
 
 from quws.sandbox import confine, lines
 from quws.sandbox.folder import ChildFolder
-from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
+from quws.sandbox.messages import CircuitsFinished, FromChild, MessageFault, Ready, ToChild
 from quws.sandbox.roles import unexpected
 
 _log = structlog.get_logger(__name__)
@@ -142,6 +142,10 @@ class Child:
             if isinstance(message, Ready):
                 self._resting = True
                 return
+            if isinstance(message, CircuitsFinished):
+                for each in message.each():
+                    yield each
+                continue
             yield message
         status = await self.exited
         if status != 0:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from quws.sandbox.messages import FromChild, MessageFault, ToChild
+from quws.sandbox.messages import (
+    MOST_TOGETHER,
+    CircuitFinished,
+    CircuitsFinished,
+    FromChild,
+    MessageFault,
+    ToChild,
+)
 
 T = TypeVar("T")
 
@@ -19,6 +27,30 @@ def encode(message: BaseModel) -> bytes:
     """Return a message as a line."""
     # Not with pydantic: texts of strangers may hold halves of surrogate pairs.
     return json.dumps(message.model_dump(mode="json")).encode() + b"\n"
+
+
+def encode_all(messages: Iterable[FromChild]) -> bytes:
+    """Return messages as lines: circuits that are told of together are one."""
+    found: list[bytes] = []
+    together: list[CircuitFinished] = []
+
+    def tell() -> None:
+        if together:
+            found.append(
+                encode(together[0] if len(together) == 1 else CircuitsFinished.of(together))
+            )
+            together.clear()
+
+    for message in messages:
+        if isinstance(message, CircuitFinished) and message.is_small():
+            if together and (len(together) == MOST_TOGETHER or not message.follows(together[-1])):
+                tell()
+            together.append(message)
+        else:
+            tell()
+            found.append(encode(message))
+    tell()
+    return b"".join(found)
 
 
 def decode_to_child(line: bytes) -> ToChild:

@@ -14,6 +14,9 @@ from quws.sandbox.control import RoleConfig
 from quws.sandbox.leftovers import Leftovers, reseed
 from quws.sandbox.messages import FromChild, MessageFault, Ready, ToChild
 
+_MOST_WAITING = 200
+"""Messages that wait for the next one: they are held in memory."""
+
 
 class ParentGone(BaseException):
     """The worker has gone, and so must its child. No fault that anything could handle."""
@@ -23,8 +26,11 @@ class Connection:
     """The line to the worker, as a child sees it."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._file = connection.makefile("rwb")
-        self._sent = 0.0
+        self._line = connection
+        self._file = connection.makefile("rb")
+        self._waiting: list[FromChild] = []
+        self._since = 0.0
+        """From when on the first message waits."""
 
     def send(self, message: FromChild) -> None:
         """Send one message.
@@ -35,11 +41,7 @@ class Connection:
 
         """
         self.send_soon(message)
-        self._sent = monotonic()
-        try:
-            self._file.flush()
-        except (BrokenPipeError, ConnectionResetError):
-            raise ParentGone from None
+        self.tell()
 
     def send_soon(self, message: FromChild) -> None:
         """Send one message with the next: each that comes alone wakes the worker.
@@ -49,13 +51,30 @@ class Connection:
         ParentGone
 
         """
+        if not self._waiting:
+            self._since = monotonic()
+        self._waiting.append(message)
+        if len(self._waiting) > _MOST_WAITING:
+            self.tell()
+
+    def tell(self) -> None:
+        """Send all that waits.
+
+        Raises
+        ------
+        ParentGone
+
+        """
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
         try:
-            self._file.write(lines.encode(message))
+            self._line.sendall(lines.encode_all(waiting))
         except (BrokenPipeError, ConnectionResetError):
             raise ParentGone from None
 
     def send_within(self, seconds: float, message: FromChild) -> None:
-        """Send one message now, or with those that come within some seconds of what was sent last.
+        """Send one message, and all that wait, once the first of them waits for some seconds.
 
         For who is sure to say more by then.
 
@@ -64,10 +83,9 @@ class Connection:
         ParentGone
 
         """
-        if monotonic() - self._sent < seconds:
-            self.send_soon(message)
-        else:
-            self.send(message)
+        self.send_soon(message)
+        if self._waiting and monotonic() - self._since >= seconds:
+            self.tell()
 
     def receive(self) -> ToChild | None:
         """Wait for one message; None when the worker has gone.

@@ -98,6 +98,14 @@ class JobJson(RefJson):
     timeline: list[EntryJson]
 
 
+class WholeJobJson(JobJson):
+    """A job with what it gave, as it is had for OUTCOMES=true."""
+
+    outcomes: dict[str, Any] | None = Field(
+        None, description="What its document of outcomes says, if the job has a small one."
+    )
+
+
 class DeletedJson(BaseModel):
     """A job that is gone, as the events ``job_deleted`` tell it."""
 

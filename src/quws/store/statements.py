@@ -28,7 +28,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import await_only
 
-_AT_ONCE = 8
+_AT_ONCE = 32
 """For so many rows there is a statement that is kept; more of them are rare."""
 
 _Convert = Callable[[Any], Any]

@@ -11,18 +11,18 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from quws.artifacts import ArtifactStoreUnavailable
-from quws.domain.errors import QuotaExceeded
-from quws.domain.failures import Failure
 from quws.domain.job import (
     DURATION_OVER,
+    NONE_FAILED,
     NOTHING_SAID,
     REQUEUED,
     Claim,
+    Done,
     JobError,
     Result,
     Said,
@@ -33,32 +33,17 @@ from quws.domain.targets import Calibration
 from quws.domain.versions import VERSIONS, in_words
 from quws.sandbox.child import Child
 from quws.store.database import StoreUnavailable
-from quws.store.jobs.publishing import NONE_FAILED
 from quws.telemetry import metrics
 from quws.worker.batch import Batch, told_of
+from quws.worker.files import Files
 from quws.worker.gathered import Gathered
+from quws.worker.interruptions import CircuitsAborted, Fenced
 from quws.worker.workplace import Workplace
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
-
-
-class Fenced(Exception):
-    """The job is not this worker's any more."""
-
-
-class CircuitsAborted(Exception):
-    """Circuits of the job were aborted of which its results do not know: they are made anew."""
-
-
-class TooMuch(Exception):
-    """The job has made more than may be kept of it; ``error`` is how it ends."""
-
-    def __init__(self, error: JobError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 class HeldJob:
@@ -80,9 +65,10 @@ class HeldJob:
         self._shifted = shifted
         self.claim = claim
         self._gathered = Gathered(self.write_down)
-        self._results_bytes = sum(item.size for item in claim.job.results)
         self.began = monotonic()
         self.batch = Batch(claim.job.circuits)
+        self.files = Files(self, place)
+        """Its results on their way into the store."""
         self.again = False
         """The child was killed because its circuit was aborted: another one goes on."""
         self.child: Child | None = None
@@ -148,43 +134,6 @@ class HeldJob:
         """Write no more by itself."""
         await self._gathered.take()
 
-    async def put(
-        self, result_id: str, name: str, content: bytes | BinaryIO, mime_type: str
-    ) -> Result:
-        """Store a file of this attempt; nobody sees it before it is named in a later write.
-
-        Raises
-        ------
-        Fenced
-            The job was lost while the artifact store was away.
-
-        """
-        # By attempt: whoever has lost the job must not write over what its successor has made.
-        key = f"{self.id}/{self.claim.attempt}/{name}"
-        size = await self.persistently(lambda: self._place.artifacts.put(key, content))
-        return Result(result_id, key, size, mime_type)
-
-    async def admit(self, results: Sequence[Result]) -> None:
-        """Make sure that all the results of the job so far may be kept, with these.
-
-        Raises
-        ------
-        Fenced
-        TooMuch
-            They are too large for one job, or for its owner beside the others.
-
-        """
-        place, owner = self._place, self.claim.job.owner
-        size = sum(item.size for item in results)
-        self._results_bytes += size
-        if place.results_bytes and self._results_bytes > place.results_bytes:
-            raise TooMuch(Failure.RESULTS_TOO_LARGE.error(bytes=place.results_bytes))
-        try:
-            await self.persistently(lambda: place.quotas.admit(owner, size=size))
-        except QuotaExceeded as exceeded:
-            raise TooMuch(Failure.QUOTA_EXCEEDED.error(why=exceeded.sentence)) from None
-        place.quotas.add(owner, size=size)
-
     async def add_circuits(
         self,
         circuits: range,
@@ -203,14 +152,32 @@ class HeldJob:
         Fenced
 
         """
-        entry = self._entry(*told_of(circuits, self.circuits, engine, failed))
+        await self.add_done(self.done(circuits, results, engine, started, more, failed))
+
+    async def add_done(self, done: Done) -> None:
+        """Publish what `done` has made.
+
+        Raises
+        ------
+        Fenced
+
+        """
         said = await self._gathered.take()
-        await self._write(
-            lambda: self._place.jobs.publishing.store_circuits(
-                self.claim, circuits, list(results), entry, started, list(more), said, failed
-            )
-        )
+        await self._write(lambda: self._place.jobs.publishing.store(self.claim, done, said))
         await self.announce(Phase.EXECUTING)
+
+    def done(
+        self,
+        circuits: range,
+        results: Sequence[Result],
+        engine: str,
+        started: datetime,
+        more: Sequence[Result] = (),
+        failed: Mapping[int, str] = NONE_FAILED,
+    ) -> Done:
+        """Return what is to be written of circuits that are over; see `add_circuits`."""
+        entry = self._entry(*told_of(circuits, self.circuits, engine, failed))
+        return Done(circuits, results, entry, started, more, failed)
 
     @property
     def circuits(self) -> int:
@@ -219,8 +186,8 @@ class HeldJob:
 
     # -- how it ends ------------------------------------------------------------------------------
 
-    async def complete(self, results: Sequence[Result]) -> None:
-        """End the job as COMPLETED.
+    async def complete(self, results: Sequence[Result], last: Done | None = None) -> None:
+        """End the job as COMPLETED, and publish its last circuits with that.
 
         Raises
         ------
@@ -234,7 +201,7 @@ class HeldJob:
             await self._end(
                 Phase.COMPLETED,
                 lambda said: self._place.jobs.publishing.complete(
-                    self.claim, list(results), entry, seconds, said, told
+                    self.claim, list(results), entry, seconds, said, told, last
                 ),
             )
         except Fenced:
@@ -242,6 +209,8 @@ class HeldJob:
             await self.persistently(self.renew)
             if self.claim.aborted == told:
                 raise
+            if last is not None:
+                await self.add_done(last)
             raise CircuitsAborted from None
 
     async def fail(

@@ -14,7 +14,8 @@ from quws.domain.phases import Phase
 from quws.sandbox import confine
 from quws.store.database import StoreUnavailable
 from quws.telemetry import metrics
-from quws.worker.held import Fenced, HeldJob
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import Fenced
 from quws.worker.workplace import Workplace
 
 _RETRY_SECONDS = 1.0

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import BinaryIO
 
-from quws.domain.job import LARGE_BATCH, Result, part_id
-from quws.domain.outcomes import (
-    DOCUMENT,
-    END,
-    NEXT,
-    CircuitOutcome,
-    JobOutcomes,
-    circuit_json,
-    head_of_circuits,
-)
+from quws.domain.job import LARGE_BATCH, NONE_FAILED, Done, Result, part_id
+from quws.domain.outcome_texts import END, NEXT, circuit_json, head_of_circuits
+from quws.domain.outcomes import DOCUMENT, CircuitOutcome, JobOutcomes
 from quws.sandbox.messages import (
     CircuitFailed,
     CircuitFinished,
@@ -29,11 +22,14 @@ from quws.sandbox.messages import (
     ResultFile,
     ResultsWritten,
 )
+from quws.worker.files import Small
 from quws.worker.held import HeldJob
 
 Take = Callable[[str], BinaryIO]
 """Opens a file that a child says it has written."""
 _MIME_TYPE = "application/json"
+_TOGETHER = "Together"
+"""The file of small results: no child can name its own so."""
 _TOGETHER_SECONDS = 0.5
 _TOGETHER_PART = 0.02
 _TOGETHER_CIRCUITS = 100
@@ -121,7 +117,6 @@ class Finished:
         gathered, self._gathered = self._gathered, []
         if not gathered:
             return
-        assert self._started is not None
         circuits = range(gathered[0].circuit, gathered[-1].circuit + 1)
         ran = [item for item in gathered if isinstance(item, CircuitFinished)]
         failed = {
@@ -130,23 +125,100 @@ class Finished:
         if self._large and len(ran) > 1:
             results = [await self._together(circuits, ran)]
         else:
-            results = await asyncio.gather(*map(self._alone, ran))
+            results = await self._each(circuits, ran)
         more = await asyncio.gather(*map(self._compiled, ran))
         kept = [item for item in more if item is not None]
-        await self._held.admit([*results, *kept])
+        await self._held.files.admit([*results, *kept])
+        await self._held.add_done(self._done(circuits, results, ran, kept, failed))
+
+    async def end(self, message: ResultsWritten) -> None:
+        """Publish a job's results, and end it: what is gathered of its circuits goes with that.
+
+        Raises
+        ------
+        Fenced, TooMuch
+        CircuitsAborted
+            The results are to be made anew.
+        MessageFault
+            What is named is no file of the job, or named twice.
+        OSError
+            The folder is gone.
+
+        """
+        gathered, circuits = self._gathered, range(0)
+        ran = [item for item in gathered if isinstance(item, CircuitFinished) and item.is_small()]
+        if self._large or not gathered or len(ran) < len(gathered):
+            await self.publish()
+            ran = []
+        else:
+            self._gathered = []
+            circuits = range(ran[0].circuit, ran[-1].circuit + 1)
+        of_circuits = [self._small(item) for item in ran]
+        at_hand = [
+            Small(item.id, item.content.encode(), item.mime_type)
+            for item in message.files
+            if item.content is not None
+        ]
+        names = [*(item.id for item in message.files), *(item.id for item in of_circuits)]
+        if len(set(names)) < len(names):
+            raise MessageFault("two results of one name")
+        with contextlib.ExitStack() as stack:
+            # All of them before any is stored.
+            files = [
+                (item, stack.enter_context(self._take(item.file)))
+                for item in message.files
+                if item.content is None
+            ]
+            small = await self._held.files.put_together(_TOGETHER, [*at_hand, *of_circuits])
+            large = await asyncio.gather(*(self._put(item, file) for item, file in files))
+        found = {item.id: item for item in (*small, *large)}
+        results = [found[item.id] for item in message.files]
+        await self._held.files.admit([*small, *large])
+        last = None
+        if ran:
+            last = self._done(circuits, [found[item.id] for item in of_circuits], ran)
+        await self._held.complete(results, last)
+
+    def _done(
+        self,
+        circuits: range,
+        results: Sequence[Result],
+        ran: Sequence[CircuitFinished],
+        more: Sequence[Result] = (),
+        failed: Mapping[int, str] = NONE_FAILED,
+    ) -> Done:
+        assert self._started is not None
         engines = ", ".join(dict.fromkeys(item.engine for item in ran))
-        await self._held.add_circuits(circuits, results, engines, self._started, kept, failed)
+        return self._held.done(circuits, results, engines, self._started, more, failed)
+
+    def _small(self, message: CircuitFinished) -> Small:
+        content = (message.outcome or "").encode()
+        return Small(f"{self._document}-{message.circuit}", content, _MIME_TYPE)
+
+    async def _put(self, item: ResultFile, file: BinaryIO) -> Result:
+        return await self._held.files.put(item.id, item.file, file, item.mime_type)
+
+    async def _each(self, circuits: range, ran: Sequence[CircuitFinished]) -> list[Result]:
+        """Store what each circuit gave: of those that are small in one file."""
+        small = [self._small(item) for item in ran if item.file is None]
+        name = f"{_TOGETHER}-{circuits[0]}-{circuits[-1]}"
+        put = await self._held.files.put_together(name, small)
+        large = await asyncio.gather(*(self._alone(item) for item in ran if item.file is not None))
+        found = {item.id: item for item in (*put, *large)}
+        return [found[f"{self._document}-{item.circuit}"] for item in ran]
 
     async def _alone(self, message: CircuitFinished) -> Result:
         name, index = f"circuit-{message.circuit}.json", message.circuit
         with self._content(message) as content:
-            return await self._held.put(f"{self._document}-{index}", name, content, _MIME_TYPE)
+            return await self._held.files.put(
+                f"{self._document}-{index}", name, content, _MIME_TYPE
+            )
 
     async def _together(self, circuits: range, ran: Sequence[CircuitFinished]) -> Result:
         result_id = part_id(self._document, circuits)
         with TemporaryFile(dir=self._folder) as file:
             await asyncio.to_thread(self._join, file, circuits, ran)
-            return await self._held.put(result_id, f"{result_id}.json", file, _MIME_TYPE)
+            return await self._held.files.put(result_id, f"{result_id}.json", file, _MIME_TYPE)
 
     def _join(self, file: BinaryIO, circuits: range, ran: Sequence[CircuitFinished]) -> None:
         by_index = {item.circuit: item for item in ran}
@@ -183,33 +255,4 @@ class Finished:
         if text is None:
             return None
         with self._take(text.file) as file:
-            return await self._held.put(text.id, text.file, file, text.mime_type)
-
-
-async def publish_results(held: HeldJob, take: Take, message: ResultsWritten) -> None:
-    """Publish a job's results, and end it.
-
-    Raises
-    ------
-    Fenced, TooMuch
-    MessageFault
-        What is named is no file of the job, or named twice.
-    OSError
-        The folder is gone.
-
-    """
-    if len({item.id for item in message.files}) < len(message.files):
-        raise MessageFault("two results of one name")
-    with contextlib.ExitStack() as stack:
-        # All of them before any is stored.
-        files: list[tuple[ResultFile, bytes | BinaryIO]] = [
-            (item, stack.enter_context(take(item.file)))
-            if item.content is None
-            else (item, item.content.encode())
-            for item in message.files
-        ]
-        results = await asyncio.gather(
-            *(held.put(item.id, item.file, file, item.mime_type) for item, file in files)
-        )
-    await held.admit(results)
-    await held.complete(results)
+            return await self._held.files.put(text.id, text.file, file, text.mime_type)

@@ -46,8 +46,9 @@ from quws.telemetry import metrics, tracing
 from quws.worker import lease
 from quws.worker.end import child_died, leave_out_fatal, sweep_up
 from quws.worker.handover import hear_of_handover, known_handover
-from quws.worker.held import CircuitsAborted, Fenced, HeldJob, TooMuch
-from quws.worker.publish import Finished, publish_results
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import CircuitsAborted, Fenced, TooMuch
+from quws.worker.publish import Finished
 from quws.worker.reading import Texts
 from quws.worker.workplace import Workplace
 
@@ -241,7 +242,7 @@ class Run:
         finished = Finished(self._held, take, child.folder.path)
         coming = child.messages()
         while message := await _next(coming, finished):
-            if isinstance(message, JobFailed | ResultsWritten | Submitting):
+            if isinstance(message, JobFailed | Submitting):
                 await finished.publish()
             if isinstance(message, JobFailed):
                 failure = message
@@ -258,7 +259,7 @@ class Run:
                 self._held.batch.ended(message.circuit)
                 lease.stop_aborted(self._held)
             else:
-                await self._hear(child, message)
+                await self._hear(child, message, finished)
             ended = ended or isinstance(message, JobFailed | ResultsWritten)
         if not ended:
             raise MessageFault("the child ended without a word on how the job did")
@@ -275,7 +276,7 @@ class Run:
         except ChildrenUnavailable as error:
             raise _Unfit(_NO_PROCESS, str(error)) from error
 
-    async def _hear(self, child: Child, message: FromChild) -> None:
+    async def _hear(self, child: Child, message: FromChild, finished: Finished) -> None:
         held = self._held
         match message:
             case CircuitStarted(circuit=circuit, at=at):
@@ -288,8 +289,7 @@ class Run:
             case Calibrated(calibration=calibration):
                 await held.calibrate(calibration)
             case ResultsWritten():
-                take = partial(child.folder.open, most_bytes=self._place.result_bytes)
-                await publish_results(held, take, message)
+                await finished.end(message)
             case NoRoom(sentence=sentence):
                 raise _Unfit(_NO_ROOM, sentence)
             case Waiting() | Submitting() | NotSubmitted() | Submitted() | InDoubt():

@@ -67,6 +67,23 @@ async def test_a_file_is_put(store: ArtifactStore, tmp_path: Path, content: byte
     assert path.read_bytes() == content
 
 
+async def test_small_ones_lie_in_one_file(store: ArtifactStore, folder: Path) -> None:
+    contents = [b"one", b"", b"another", LARGE]
+    keys = await store.put_together("JOB/1/Together", contents)
+    assert [await store.read(key) for key in keys] == contents
+    assert await collect(store.stream(keys[2], 2)) == b"other"
+    assert await collect(store.stream(keys[2], 2, 4)) == b"ot"
+    assert await collect(store.stream(keys[0], 1, 99)) == b"ne"
+    assert names_in(folder / "JOB" / "1") == ["Together"]
+    # None of them goes while one is needed.
+    await store.put("JOB/1/other", b"")
+    assert await store.delete("JOB", keep={keys[0]}) == 1
+    assert await store.read(keys[2]) == b"another"
+    await store.delete("JOB")
+    with pytest.raises(ArtifactMissing):
+        await store.read(keys[2])
+
+
 async def test_large_things_come_in_chunks(store: ArtifactStore) -> None:
     await store.put("JOB/1/counts", LARGE)
     sizes = [len(chunk) async for chunk in store.stream("JOB/1/counts")]

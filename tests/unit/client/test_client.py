@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import scripted
@@ -13,8 +14,9 @@ from scripted import HANG_UP, JOB, Answer, Scripted, document, page, problem, se
 
 from quws.client import Client, InvalidUrl, JobFailed, NotUnderstood, Refused, Unreachable
 from quws.domain.job import ErrorType
-from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes, outcomes_json
-from quws.domain.outcomes import memory_json as shots_json
+from quws.domain.outcome_texts import memory_json as shots_json
+from quws.domain.outcome_texts import outcomes_json
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes
 from quws.domain.phases import Phase
 
 BELL = "OPENQASM 2.0;"
@@ -233,7 +235,8 @@ def test_waiting_ends_when_the_job_is_done(service: Scripted, client: Client) ->
     service.will(*map(scripted.job, phases))
     job = client.job(JOB)
     assert job.wait() is job
-    assert [item.query for item in service.asked] == [{"WAIT": ["30"]}] * 3
+    asked = {"WAIT": ["30"], "OUTCOMES": ["true"]}
+    assert [item.query for item in service.asked] == [asked] * 3
 
 
 def test_waiting_ends_in_time(service: Scripted, client: Client) -> None:
@@ -310,6 +313,39 @@ def test_outcomes_have_the_bits_of_each_shot_where_they_are(
     )
     assert client.job(JOB).outcomes() == OUTCOMES
     assert [item.memory for item in client.job(JOB).outcomes().circuits] == [None, None]
+    assert service.said_all
+
+
+def test_what_came_with_the_end_is_not_fetched(service: Scripted, client: Client) -> None:
+    outcomes = json.loads("".join(outcomes_json(OUTCOMES)))
+    results = [result("result"), result("counts")]
+    done = scripted.job(Phase.COMPLETED, results=results, outcomes=outcomes)
+    service.will(done, written(outcomes_json(OUTCOMES)), done, page(404))
+    job = client.job(JOB).wait()
+    assert [item.counts for item in job.outcomes().circuits] == [{"0": 3}, {"1": 2, "0": 1}]
+    assert len(service.asked) == 1
+    # Once: it is not kept for ever.
+    assert job.counts(1) == {"1": 2, "0": 1}
+    assert len(service.asked) == 2
+    # A job has no values because it was waited for.
+    with pytest.raises(Refused):
+        client.job(JOB).wait().expectations()
+
+
+@pytest.mark.parametrize(
+    ("more", "outcomes"),
+    [({}, None), ({}, {"version": 99, "circuits": []}), ({"memory"}, {"version": 1})],
+)
+def test_what_has_not_all_come_is_fetched(
+    more: set[str], outcomes: Any, service: Scripted, client: Client
+) -> None:
+    results = [result(name) for name in ("result", "counts", *more)]
+    service.will(
+        scripted.job(Phase.COMPLETED, results=results, outcomes=outcomes),
+        written(outcomes_json(OUTCOMES)),
+        *[written(shots_json(OUTCOMES))] * len(more),
+    )
+    assert len(client.job(JOB).wait().outcomes().circuits) == 2
     assert service.said_all
 
 

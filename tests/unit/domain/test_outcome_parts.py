@@ -8,18 +8,15 @@ import pytest
 
 from quws.domain.circuits import Register
 from quws.domain.outcome_parts import extents, read_parts
-from quws.domain.outcomes import (
+from quws.domain.outcome_texts import (
     END,
     NEXT,
-    CircuitOutcome,
-    Expectation,
-    JobOutcomes,
-    UnreadableOutcomes,
     circuit_json,
     head_of_circuits,
     memory_json,
     outcomes_json,
 )
+from quws.domain.outcomes import CircuitOutcome, Expectation, JobOutcomes, UnreadableOutcomes
 
 REGISTERS = [Register(name='a"\\é', size=2, qubits=[1, None])]
 SAMPLED = JobOutcomes(

@@ -12,6 +12,7 @@ import pytest
 
 from quws.domain.circuits import Register
 from quws.domain.kinds import JobKind
+from quws.domain.outcome_texts import circuit_json, memory_json, outcomes_json
 from quws.domain.outcomes import (
     BIT_ORDER,
     CircuitOutcome,
@@ -19,9 +20,6 @@ from quws.domain.outcomes import (
     Expectation,
     JobOutcomes,
     UnreadableOutcomes,
-    circuit_json,
-    memory_json,
-    outcomes_json,
     read_circuit,
     read_job,
 )

@@ -14,15 +14,12 @@ from astropy.io.votable import parse_single_table
 from typing_extensions import override
 
 from quws.domain.circuits import Register
+from quws.domain.outcome_texts import END, NEXT, circuit_json, head_of_circuits
 from quws.domain.outcomes import (
-    END,
-    NEXT,
     CircuitOutcome,
     Compilation,
     Expectation,
     JobOutcomes,
-    circuit_json,
-    head_of_circuits,
     read_circuit,
     read_job,
 )

@@ -18,7 +18,8 @@ from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.failures import Failure
 from quws.domain.job import ErrorType
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import END, NEXT, JobOutcomes, head_of_circuits, read_job
+from quws.domain.outcome_texts import END, NEXT, head_of_circuits
+from quws.domain.outcomes import JobOutcomes, read_job
 from quws.domain.targets import Calibration, TargetState, TargetStatus
 from quws.runner import run as module
 from quws.runner.inspection import inspect

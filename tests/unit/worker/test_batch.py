@@ -14,7 +14,8 @@ from worker_bench import FACTS, Bench
 from quws.domain.batch import OnError
 from quws.domain.failures import Failure
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import CircuitOutcome, circuit_json
+from quws.domain.outcome_texts import circuit_json
+from quws.domain.outcomes import CircuitOutcome
 from quws.domain.phases import Phase
 from quws.domain.spec import JobSpec
 from quws.sandbox.messages import (

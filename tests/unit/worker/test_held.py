@@ -22,7 +22,8 @@ from quws.domain.phases import Phase
 from quws.domain.targets import Calibration
 from quws.store.database import StoreUnavailable
 from quws.store.handovers import HandoverState
-from quws.worker.held import Fenced, HeldJob
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import Fenced
 
 pytestmark = pytest.mark.anyio
 
@@ -95,17 +96,17 @@ async def test_the_calibration_is_written_before_the_job_refers_to_it(bench: Ben
 async def test_files_of_two_attempts_do_not_meet(bench: Bench) -> None:
     name, mime_type = "counts.json", "application/json"
     first = await bench.hold()
-    old = await first.put("counts", name, b"old", mime_type)
+    old = await first.files.put("counts", name, b"old", mime_type)
     await first.retry("the process died")
     second = await bench.claim()
-    new = await second.put("counts", name, b"new!", mime_type)
+    new = await second.files.put("counts", name, b"new!", mime_type)
     assert (old.artifact, new.artifact) == (
         f"{first.id}/1/counts.json",
         f"{first.id}/2/counts.json",
     )
     assert (new.id, new.size, new.mime_type) == ("counts", 4, "application/json")
     # The worker of the first attempt is late, and must not write over the second's.
-    await first.put("counts", name, b"late", mime_type)
+    await first.files.put("counts", name, b"late", mime_type)
     assert await bench.place.artifacts.read(new.artifact) == b"new!"
 
 
@@ -280,7 +281,9 @@ async def test_a_write_waits_for_a_store_that_is_away(
     monkeypatch.setattr("quws.worker.held._RETRY_SECONDS", 0.01)
     away = Away(f"file://{tmp_path / 'artifacts'}")
     held = await bench.with_place(artifacts=away).hold()
-    putting = asyncio.create_task(held.put("counts", "counts.json", b"{}", "application/json"))
+    putting = asyncio.create_task(
+        held.files.put("counts", "counts.json", b"{}", "application/json")
+    )
     await away.asked.wait()
     assert not putting.done()
     away.back = True
@@ -291,7 +294,9 @@ async def test_a_write_waits_for_a_store_that_is_away(
 async def test_who_loses_the_job_meanwhile_waits_no_longer(bench: Bench, tmp_path: Path) -> None:
     away = Away(f"file://{tmp_path / 'artifacts'}")
     held = await bench.with_place(artifacts=away).hold()
-    putting = asyncio.create_task(held.put("counts", "counts.json", b"{}", "application/json"))
+    putting = asyncio.create_task(
+        held.files.put("counts", "counts.json", b"{}", "application/json")
+    )
     await away.asked.wait()
     held.lost.set()
     with pytest.raises(Fenced):

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from store_helpers import NOW
+from store_helpers import NOW, later
 from worker_bench import FACTS, Bench
 
 from quws.bus.events import JobEvent
+from quws.domain.batch import CircuitStatus
 from quws.domain.failures import Failure
 from quws.domain.job import LARGE_BATCH, TimelineEntry, circuits_of
-from quws.domain.outcomes import CircuitOutcome, circuit_json, read_circuits
+from quws.domain.outcome_texts import circuit_json
+from quws.domain.outcomes import CircuitOutcome, read_circuits
 from quws.domain.phases import Phase
 from quws.domain.policy import Policy
 from quws.sandbox.folder import ChildFolder
@@ -30,8 +32,9 @@ from quws.sandbox.messages import (
 from quws.services.jobs.files import JobFiles
 from quws.services.quotas import Quotas
 from quws.worker import publish
-from quws.worker.held import Fenced, HeldJob, TooMuch
-from quws.worker.publish import Finished, publish_results
+from quws.worker.held import HeldJob
+from quws.worker.interruptions import CircuitsAborted, Fenced, TooMuch
+from quws.worker.publish import Finished
 
 pytestmark = pytest.mark.anyio
 LARGE = LARGE_BATCH + 1
@@ -232,7 +235,59 @@ async def test_circuits_without_a_result_have_their_place_in_a_file(
     assert cut.decode() == hands.outcome(4)
 
 
-async def test_jobs_that_end_at_once_end_each_in_its_own_way(bench: Bench) -> None:
+def done(*outcomes: str) -> ResultsWritten:
+    """What a child says in the end."""
+    files = [
+        ResultFile(id=name, file=f"{name}.json", mime_type="application/json", content=content)
+        for name, content in zip(("result", "counts"), outcomes, strict=True)
+    ]
+    return ResultsWritten(files=files)
+
+
+async def test_what_is_gathered_goes_with_the_end(bench: Bench, hands: Hands) -> None:
+    held = await bench.hold(circuits=4)
+    finished = hands.finished(held)
+    await finished.add(hands.large(0), NOW)
+    for index in (1, 2, 3):
+        await finished.add(hands.small(index), later(index))
+    assert await listed(bench, held) == ["counts-0"]
+    await finished.end(done("all", "every"))
+    job = await bench.job(held.id)
+    names = ["result", "counts", "counts-0", "counts-1", "counts-2", "counts-3"]
+    assert [item.id for item in job.results] == names
+    assert (job.phase, job.circuits_done) == (Phase.COMPLETED, 4)
+    contents = [await bench.place.artifacts.read(item.artifact) for item in job.results]
+    expected = ["all", "every", *map(hands.outcome, range(4))]
+    assert [item.decode() for item in contents] == expected
+    assert [item.size for item in job.results] == list(map(len, expected))
+    states = await bench.jobs.circuits.page(held.id, 9)
+    assert {item.status for item in states} == {CircuitStatus.COMPLETED}
+    assert [item.start_time for item in states] == [NOW, *[later(1)] * 3]
+    told = await bench.sentences(held.id)
+    assert told[-2:] == ["circuits 1 to 3 of 4 on aer", None]
+    # What nobody waits for is not written apart.
+    assert bench.bus.phases == [Phase.EXECUTING, Phase.COMPLETED]
+    assert len(await bench.jobs.garbage.named(held.id)) == 2
+
+
+async def test_what_was_aborted_in_the_last_moment_has_no_result(
+    bench: Bench, hands: Hands
+) -> None:
+    held = await bench.hold(circuits=3)
+    finished = hands.finished(held)
+    for index in range(3):
+        await finished.add(hands.small(index), NOW)
+    await bench.jobs.control.abort_circuits(held.id, {1}, NOW, "anna")
+    with pytest.raises(CircuitsAborted):
+        await finished.end(done("all", "every"))
+    # What the others gave is not lost: who goes on begins behind it.
+    job = await bench.job(held.id)
+    assert (job.phase, job.circuits_done) == (Phase.EXECUTING, 2)
+    assert await listed(bench, held) == ["counts-0", "counts-2"]
+    assert sorted(await bench.jobs.reading.circuit_artifacts(held.id)) == [0, 2]
+
+
+async def test_jobs_that_end_at_once_end_each_in_its_own_way(bench: Bench, tmp_path: Path) -> None:
     bench = bench.with_place(quotas=Quotas(bench.jobs.usage, Policy(max_stored_bytes=2000)))
     good, greedy, lost, empty, second = [await bench.hold(owner=name) for name in "abcde"]
     await bench.jobs.control.abort(lost.id, TimelineEntry(NOW, "aborted", "quws"))
@@ -245,11 +300,11 @@ async def test_jobs_that_end_at_once_end_each_in_its_own_way(bench: Bench) -> No
         raise FileNotFoundError("the folder is gone")
 
     ended = await asyncio.gather(
-        publish_results(good, take, of("{}")),
-        publish_results(greedy, take, of("x" * 2001)),
-        publish_results(lost, take, of("{}")),
-        publish_results(empty, take, of(None)),
-        publish_results(second, take, of("[]")),
+        Finished(good, take, tmp_path).end(of("{}")),
+        Finished(greedy, take, tmp_path).end(of("x" * 2001)),
+        Finished(lost, take, tmp_path).end(of("{}")),
+        Finished(empty, take, tmp_path).end(of(None)),
+        Finished(second, take, tmp_path).end(of("[]")),
         return_exceptions=True,
     )
     kinds = [type(None), TooMuch, Fenced, FileNotFoundError, type(None)]

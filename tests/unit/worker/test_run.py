@@ -48,7 +48,7 @@ from quws.store import tables as t
 from quws.store.database import Database, StoreUnavailable
 from quws.worker.end import sweep_up
 from quws.worker.held import HeldJob
-from quws.worker.publish import publish_results
+from quws.worker.publish import Finished
 from quws.worker.run import Run
 
 pytestmark = pytest.mark.anyio
@@ -436,11 +436,15 @@ async def test_nonsense_ends_the_attempt_as_a_fault_of_ours(bench: Bench, line: 
     assert bench.children.processes[0].killed.is_set()
 
 
-async def test_two_results_of_one_name_are_nonsense(bench: Bench, stored: Stored) -> None:
+async def test_two_results_of_one_name_are_nonsense(
+    bench: Bench, stored: Stored, tmp_path: Path
+) -> None:
     held = await bench.hold()
     file = ResultFile(id="counts", file="counts.json", mime_type="application/json")
     with pytest.raises(MessageFault, match="two results of one name"):
-        await publish_results(held, lambda _: io.BytesIO(), ResultsWritten(files=[file, file]))
+        await Finished(held, lambda _: io.BytesIO(), tmp_path).end(
+            ResultsWritten(files=[file, file])
+        )
     assert await stored() == set()
 
 

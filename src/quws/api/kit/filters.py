@@ -265,3 +265,20 @@ def read_wait(query: dict[str, list[str]]) -> int | None:
             parameter="WAIT",
         )
     return int(values[-1])
+
+
+def read_outcomes(query: dict[str, list[str]]) -> bool:
+    """Return whether OUTCOMES asks for what a job gave, with the job.
+
+    Raises
+    ------
+    InvalidFilter
+        It is neither true nor false.
+
+    """
+    value = query.get("OUTCOMES", ["false"])[-1]
+    if value.lower() not in ("true", "false"):
+        raise InvalidFilter(
+            f"OUTCOMES must be true or false, not '{value[:40]}'", parameter="OUTCOMES"
+        )
+    return value.lower() == "true"

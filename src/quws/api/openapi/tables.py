@@ -154,6 +154,11 @@ QUERIES: dict[str, Fields] = {
             " service allows.",
         ),
         "PHASE": (_PHASE, "With WAIT: answer at once if the job is not in this phase."),
+        "OUTCOMES": (
+            {"type": "boolean"},
+            "As JSON, with what a COMPLETED job gave: the member `outcomes` is its result `counts`,"
+            " `expectation` or `compilation` where that has at most 64 KiB, else null.",
+        ),
     },
 }
 QUERIES["/jobs/{job_id}/timeline"] = {

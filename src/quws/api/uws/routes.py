@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from quws.api.kit.body import parse_form, read_body, read_posted
-from quws.api.kit.bytes import serve_made, serve_payload
+from quws.api.kit.bytes import serve_payload
 from quws.api.kit.filters import (
     FILTERS,
     IN_PAGES,
@@ -22,10 +22,10 @@ from quws.api.kit.filters import (
     query_of,
     read_filter,
     read_order,
+    read_outcomes,
     read_page,
     read_phases,
     read_place,
-    read_response_format,
     read_wait,
 )
 from quws.api.kit.idempotency import KEY_FILTER, read_key, read_key_filter
@@ -43,6 +43,7 @@ from quws.api.uws.events import job_events
 from quws.api.uws.job_error import error_response
 from quws.api.uws.labels import get_labels, post_labels
 from quws.api.uws.provenance import get_provenance
+from quws.api.uws.results import get_result, get_results, joined_with_outcomes
 from quws.api.uws.timeline import get_timeline
 from quws.domain.errors import InvalidFilter, InvalidParameter, NotFound
 from quws.domain.job import Job, JobRef
@@ -51,7 +52,6 @@ from quws.domain.parameters.posted import Posted
 from quws.domain.parameters.reading import read_control
 from quws.domain.times import format_instant
 from quws.domain.words import cut
-from quws.services.jobs.formats import Made
 
 XML = "application/xml"
 JSON = "application/json"
@@ -235,11 +235,12 @@ async def get_job(request: Request, job_id: str) -> Response:
 
     WAIT=seconds (-1: as long as the service allows) answers when the phase
     changes or the time is over; with PHASE at once if the job is not in that
-    phase. Only PENDING, QUEUED and EXECUTING jobs are waited for.
+    phase. Only PENDING, QUEUED and EXECUTING jobs are waited for. OUTCOMES=true adds to the JSON
+    of a COMPLETED job what it gave, if that is small.
     """
     jobs, caller = jobs_of(request), caller_of(request)
     query = query_of(request)
-    seconds = read_wait(query)
+    seconds, whole = read_wait(query), read_outcomes(query)
     if seconds is None:
         found = await jobs.reader.snapshot(caller, job_id)
     else:
@@ -249,7 +250,9 @@ async def get_job(request: Request, job_id: str) -> Response:
         found = await jobs.follower.wait(caller, job_id, seconds, next(iter(phases), None))
     urls = urls_of(request)
     if wants_json(request):
-        return Response(as_json.snapshot_json(found, urls), media_type=JSON)
+        told = as_json.snapshot_json(found, urls)
+        told = await joined_with_outcomes(jobs.files, found.job, told) if whole else told
+        return Response(told, media_type=JSON)
     document = snapshot_document(found, urls)
     if pages := pages_for(request):
         state = as_json.state_of(found, urls)
@@ -411,30 +414,6 @@ async def put_parameter(request: Request, job_id: str, name: str) -> Response:
         caller, job_id, [Posted(name, await read_body(request, circuits=True))]
     )
     return see_other(urls_of(request).job(job_id))
-
-
-async def get_results(request: Request, job_id: str) -> Response:
-    """List the results; the list is empty while there are none."""
-    job = await _job(request, job_id)
-    urls = urls_of(request)
-    if wants_json(request):
-        return Response(as_json.results_json(job, urls), media_type=JSON)
-    return Response(xml.results_document(job, urls), media_type=XML)
-
-
-async def get_result(request: Request, job_id: str, result_id: str) -> Response:
-    """Download a result, as it is kept or in another format. Ranges of what is kept work."""
-    jobs = jobs_of(request)
-    wanted = read_response_format(query_of(request))
-    job = await _job(request, job_id)
-    etag = f"{job.id}-{job.attempt}-{result_id}"
-    if wanted is None:
-        return await serve_payload(request, await jobs.files.result(job, result_id), etag)
-    found = await jobs.formats.result(job, result_id, wanted)
-    etag = f"{etag}-{found.mime_type}"
-    if isinstance(found, Made):
-        return await serve_made(request, found, etag)
-    return await serve_payload(request, found, etag)
 
 
 # -- helpers ----------------------------------------------------------------------

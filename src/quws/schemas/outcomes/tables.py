@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from quws.domain.circuits import Register
 from quws.domain.outcome_parts import Extent, read_parts
-from quws.domain.outcomes import BIT_ORDER, DOCUMENT, CircuitOutcome, JobOutcomes, pieces
+from quws.domain.outcome_texts import pieces
+from quws.domain.outcomes import BIT_ORDER, DOCUMENT, CircuitOutcome, JobOutcomes
 
 Row = tuple[int | float | str | None, ...]
 MEMORY = "memory"

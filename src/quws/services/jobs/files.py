@@ -16,7 +16,7 @@ from quws.artifacts.parameters import (
 )
 from quws.domain.errors import NotFound
 from quws.domain.job import Job, Parameter, Result, circuits_of
-from quws.domain.outcomes import NEXT
+from quws.domain.outcome_texts import NEXT
 from quws.domain.parameters.posted import Posted
 from quws.domain.payloads import BINARY_TYPE, as_bytes
 from quws.store.jobs.store import JobStore

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.batch import LEFT_OUT, CircuitState, CircuitStatus
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.statements import Rows
 
 _c = t.circuits.c
 
@@ -55,6 +56,9 @@ class JobCircuits:
         return await self.page(job_id, None, statuses=LEFT_OUT)
 
 
+_ROWS = Rows(t.circuits, "job_id", "index", "status")
+
+
 async def add_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:
     """Write a row for each circuit of a batch; none has run yet.
 
@@ -62,13 +66,7 @@ async def add_circuits(connection: AsyncConnection, job_id: str, count: int) -> 
     """
     if count == 1:
         return
-    await connection.execute(
-        insert(t.circuits),
-        [
-            {"job_id": job_id, "index": index, "status": CircuitStatus.WAITING}
-            for index in range(count)
-        ],
-    )
+    await _ROWS.add(connection, [(job_id, index, CircuitStatus.WAITING) for index in range(count)])
 
 
 async def replace_circuits(connection: AsyncConnection, job_id: str, count: int) -> None:

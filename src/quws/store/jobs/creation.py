@@ -32,6 +32,7 @@ class JobCreation:
     def __init__(self, database: Database, fairness: Fairness) -> None:
         self._database = database
         self._fairness = fairness
+        self._take = keys.taking(database)
         self._queued = Statement(insert(t.jobs).values(turn=turn_of_new(database)))
 
     async def add(
@@ -60,7 +61,7 @@ class JobCreation:
             if job.session is not None:
                 await sessions.admit(connection, job.session)
             if once is not None:
-                before = await keys.take(connection, self._database, job, once)
+                before = await keys.take(connection, self._take, job, once)
                 if before is not None:
                     return before
             # First, so that it is told of the making too.

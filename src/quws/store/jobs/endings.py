@@ -8,20 +8,21 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Integer, Text, and_, bindparam, case, func, update
+from sqlalchemy import Float, Integer, Text, and_, bindparam, case, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain import quotes
 from quws.domain.batch import CircuitStatus
-from quws.domain.job import NOTHING_SAID, Claim, Result, Said, TimelineEntry
+from quws.domain.job import NOTHING_SAID, Claim, Done, Result, Said, TimelineEntry
 from quws.domain.phases import Move
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced
+from quws.store.jobs.done import MORE_BYTES, Placed, bytes_of, count, placed, publish, stored
 from quws.store.jobs.judgements import KEPT, judgement_text
 from quws.store.jobs.transition import Made
-from quws.store.statements import Rows, Statement
+from quws.store.statements import Statement
 
 _j, _c = t.jobs.c, t.circuits.c
 
@@ -33,7 +34,6 @@ _PATIENCE_SECONDS = 0.1
 
 # What is run for every job is built once: that takes longer than to run it.
 
-MORE_BYTES = bindparam("more_bytes", type_=BigInteger())
 CALIBRATED: dict[str, Any] = {
     "calibration_id": func.coalesce(bindparam("new_calibration", type_=Text()), _j.calibration_id)
 }
@@ -57,7 +57,6 @@ _ALL_STORED = (
         end_time=bindparam("ended"),
     )
 )
-_RESULTS = Rows(t.results, "job_id", "id", "position", "attempt", "artifact", "size", "mime_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Ending:
     """How a job ends well: what its worker says of it.
 
     ``seconds`` is how long it ran, ``aborted`` of how many circuits that were aborted the results
-    know.
+    know. ``last`` are circuits that were done just before; none of them has failed.
     """
 
     claim: Claim
@@ -74,6 +73,7 @@ class Ending:
     seconds: float
     said: Said = NOTHING_SAID
     aborted: int = 0
+    last: Done | None = None
 
 
 class Endings:
@@ -171,29 +171,28 @@ class Endings:
         return [place in made for place in range(len(endings))]
 
     async def _write_results(self, connection: AsyncConnection, ended: Sequence[Ending]) -> None:
-        for ending in ended:
-            if ending.claim.job.circuits > 1:
-                ends = {"its_attempt": ending.claim.attempt, "ended": ending.entry.time}
-                await connection.execute(_ALL_STORED, ends | {"held_job": ending.claim.id})
-        await _RESULTS.add(
-            connection, [row for item in ended for row in _rows(item.claim, item.results, 0)]
-        )
+        found = [(ending.claim, await _batch(connection, ending)) for ending in ended]
+        await publish(connection, found)
         # What was tried again ran on a machine that was in trouble.
         told = [_learned(item) for item in ended if item.claim.attempt == 1]
         for learned in sorted(told, key=lambda item: (item["its_target"], item["its_size"])):
             await self._learn.run(connection, learned)
 
 
-async def publish(
-    connection: AsyncConnection, claim: Claim, results: Sequence[Result], *, first: int
-) -> None:
-    """List results of a job, the first of them in such a place."""
-    await _RESULTS.add(connection, _rows(claim, results, first))
-
-
-def bytes_of(results: Sequence[Result]) -> int:
-    """Return how many bytes results have together."""
-    return sum(item.size for item in results)
+async def _batch(connection: AsyncConnection, ending: Ending) -> list[Placed]:
+    """Write of the circuits of a batch that they are done. Return the results that are new."""
+    claim, last, new = ending.claim, ending.last, 0
+    found = _placed(ending)
+    if last is not None:
+        size = bytes_of(found)
+        new, of_circuits = await stored(connection, claim, last)
+        found = [*enumerate(ending.results), *of_circuits]
+        if (gone := bytes_of(found) - size) < 0:
+            await count(connection, claim, size=gone)
+    if 1 < claim.job.circuits != new:
+        ends = {"its_attempt": claim.attempt, "ended": ending.entry.time}
+        await connection.execute(_ALL_STORED, ends | {"held_job": claim.id})
+    return found
 
 
 async def _move(connection: AsyncConnection, ending: Ending) -> Made | None:
@@ -201,19 +200,17 @@ async def _move(connection: AsyncConnection, ending: Ending) -> Made | None:
         connection,
         _COMPLETE,
         ending.entry,
-        before=ending.said.entries,
+        before=[*ending.said.entries, *([] if ending.last is None else [ending.last.entry])],
         new_calibration=ending.said.calibration_id,
-        more_bytes=bytes_of(ending.results),
+        more_bytes=bytes_of(_placed(ending)),
         known_aborted=ending.aborted,
         **fenced(ending.claim),
     )
 
 
-def _rows(claim: Claim, results: Sequence[Result], first: int) -> list[tuple[Any, ...]]:
-    return [
-        (claim.id, item.id, first + place, claim.attempt, item.artifact, item.size, item.mime_type)
-        for place, item in enumerate(results)
-    ]
+def _placed(ending: Ending) -> list[Placed]:
+    last = [] if ending.last is None else placed(ending.last)
+    return [*enumerate(ending.results), *last]
 
 
 def _learned(ending: Ending) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quws.domain.places import Place
 from quws.store import tables as t
 from quws.store.database import Database
 
@@ -27,7 +28,7 @@ class Garbage:
             return list(await connection.scalars(query))
 
     async def named(self, job_id: str) -> set[str]:
-        """Return the artifacts that rows of a job name as results: these stay."""
+        """Return the files of artifacts that rows of a job name as results: these stay."""
         r, c = t.results.c, t.circuits.c
         async with self._database.read() as connection:
             found = await connection.scalars(
@@ -35,7 +36,7 @@ class Garbage:
                 .where(r.job_id == job_id)
                 .union(select(c.artifact).where(c.job_id == job_id, c.artifact.is_not(None)))
             )
-            return set(found)
+            return {Place.of(key).file for key in found}
 
     async def forget(self, prefix: str) -> None:
         """Strike a prefix off after its artifacts are deleted."""

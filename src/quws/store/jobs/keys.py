@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.job import Job
 from quws.store import tables as t
 from quws.store.database import Database
+from quws.store.statements import Statement
 
 _k = t.idempotency_keys.c
 
@@ -59,30 +60,44 @@ class IdempotencyKeys:
             return forgotten.rowcount
 
 
-async def take(
-    connection: AsyncConnection, database: Database, job: Job, once: Once
-) -> MadeBefore | None:
-    """Take a key for a new job; if its owner has used it already, return what for."""
-    # Two at once: the second waits here until the first is committed, or gone.
-    taken = await connection.execute(
+def taking(database: Database) -> Statement:
+    """Return the statement by which `take` takes a key."""
+    columns = ("owner", "key", "job_id", "fingerprint", "created")
+    named = {name: bindparam(name, type_=_k[name].type) for name in columns}
+    return Statement(
         database.insert(t.idempotency_keys)
-        .values(
-            owner=job.owner or "",
-            key=once.key,
-            job_id=job.id,
-            fingerprint=once.fingerprint,
-            created=job.creation_time,
-        )
+        .values(**named)
         .on_conflict_do_nothing()
         # PostgreSQL's driver does not count what it has inserted.
         .returning(_k.job_id)
     )
-    if taken.first() is not None:
+
+
+async def take(
+    connection: AsyncConnection, statement: Statement, job: Job, once: Once
+) -> MadeBefore | None:
+    """Take a key for a new job; if its owner has used it already, return what for."""
+    values = {
+        "owner": job.owner or "",
+        "key": once.key,
+        "job_id": job.id,
+        "fingerprint": once.fingerprint,
+        "created": job.creation_time,
+    }
+    # Two at once: the second waits here until the first is committed, or gone.
+    if await statement.find(connection, values) is not None:
         return None
     return await connection.run_sync(_made_before, job.owner, once.key)
 
 
+_MADE_BEFORE = Statement(
+    select(_k.job_id, _k.fingerprint).where(
+        _k.owner == bindparam("of", type_=_k.owner.type),
+        _k.key == bindparam("named", type_=_k.key.type),
+    )
+)
+
+
 def _made_before(connection: Connection, owner: str | None, key: str) -> MadeBefore | None:
-    query = select(_k.job_id, _k.fingerprint).where(_k.owner == (owner or ""), _k.key == key)
-    row = connection.execute(query).first()
+    row = _MADE_BEFORE.first(connection, {"of": owner or "", "named": key})
     return None if row is None else MadeBefore(row.job_id, row.fingerprint)

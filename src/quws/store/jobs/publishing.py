@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Integer,
     Text,
     bindparam,
     func,
@@ -20,20 +18,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quws.domain.batch import CircuitStatus
 from quws.domain.job import (
+    NONE_FAILED,
     NOTHING_SAID,
     Claim,
+    Done,
     JobError,
     Result,
     Said,
     TimelineEntry,
-    circuits_of,
 )
 from quws.domain.phases import Move, Phase
 from quws.store import tables as t
 from quws.store.database import Database
 from quws.store.jobs import transition
 from quws.store.jobs.clauses import FENCE, HELD_JOB, fenced, held
-from quws.store.jobs.endings import CALIBRATED, MORE_BYTES, Ending, Endings, bytes_of, publish
+from quws.store.jobs.done import bytes_of, count, publish, stored
+from quws.store.jobs.endings import CALIBRATED, Ending, Endings
 from quws.store.jobs.garbage import discard
 from quws.store.jobs.outbox import Happening, Kind
 from quws.store.jobs.rows import error_json
@@ -42,11 +42,6 @@ from quws.store.jobs.transition import Prepared
 
 _j, _c = t.jobs.c, t.circuits.c
 
-_BATCH_OFFSET = 100
-"""Results of single circuits are listed after those of the whole job."""
-
-_MORE_OFFSET = 1_000_000
-NONE_FAILED: Mapping[int, str] = MappingProxyType({})
 
 # What is run for every job is built once: that takes longer than to run it.
 
@@ -62,30 +57,6 @@ _SAY = (
     update(t.jobs)
     .where(FENCE)
     .values(message=func.coalesce(bindparam("new_message", type_=Text()), _j.message), **CALIBRATED)
-)
-_STORE = (
-    update(t.circuits)
-    .where(
-        _c.job_id == HELD_JOB,
-        _c.index.between(bindparam("first", type_=Integer()), bindparam("last", type_=Integer())),
-        _c.status == CircuitStatus.WAITING,
-    )
-    .values(
-        status=CircuitStatus.COMPLETED,
-        attempt=bindparam("its_attempt"),
-        start_time=bindparam("started"),
-        end_time=bindparam("ended"),
-    )
-    .returning(_c.index)
-)
-_COUNT = (
-    update(t.jobs)
-    .where(_j.id == HELD_JOB)
-    .values(
-        circuits_done=_j.circuits_done + bindparam("more_circuits", type_=Integer()),
-        circuits_failed=_j.circuits_failed + bindparam("more_failed", type_=Integer()),
-        stored_bytes=_j.stored_bytes + MORE_BYTES,
-    )
 )
 
 
@@ -129,35 +100,20 @@ class JobPublishing:
         ``more`` are further files of the circuits, listed after the results of all circuits;
         ``failed`` says of those that could not be run why.
         """
+        return await self.store(claim, Done(circuits, results, entry, started, more, failed), said)
+
+    async def store(self, claim: Claim, done: Done, said: Said = NOTHING_SAID) -> bool:
+        """Write of circuits that are over; see `store_circuits`."""
         async with self._database.write() as connection:
             if not await _say(connection, claim, said):
                 return False
-            wrong = await _failed(connection, claim, failed, started, entry.time)
-            stored = await connection.execute(
-                _STORE,
-                {
-                    "held_job": claim.id,
-                    "first": circuits[0],
-                    "last": circuits[-1],
-                    "its_attempt": claim.attempt,
-                    "started": started,
-                    "ended": entry.time,
-                },
-            )
-            done = set(stored.scalars())
-            if not done and not wrong:
+            entry = done.entry
+            wrong = await _failed(connection, claim, done.failed, done.started, entry.time)
+            new, found = await stored(connection, claim, done)
+            if not new and not wrong:
                 return True  # Done before, but the news of its commit was lost; or aborted.
-            if len(done) < len(circuits):
-                results = [item for item in results if not done.isdisjoint(circuits_of(item.id))]
-                more = [item for item in more if _index(item) in done]
-            counts = {
-                "more_bytes": bytes_of([*results, *more]),
-                "more_circuits": len(done),
-                "more_failed": wrong,
-            }
-            await connection.execute(_COUNT, {"held_job": claim.id} | counts)
-            await publish(connection, claim, results, first=circuits[0] + _BATCH_OFFSET)
-            await publish(connection, claim, more, first=circuits[0] + _MORE_OFFSET)
+            await count(connection, claim, circuits=new, failed=wrong, size=bytes_of(found))
+            await publish(connection, [(claim, found)])
             await tell(connection, claim.id, entry)
             await transition.happened(
                 connection,
@@ -175,14 +131,16 @@ class JobPublishing:
         seconds: float,
         said: Said = NOTHING_SAID,
         aborted: int = 0,
+        last: Done | None = None,
     ) -> bool:
         """End a job well: phase, end time, results and timeline in one transaction.
 
         Not where other circuits were aborted than the results know: they know of ``aborted``.
-        ``seconds`` is how long it ran, from which quotes learn. Jobs that end at the same time are
-        written in one transaction; see `Endings`.
+        ``seconds`` is how long it ran, from which quotes learn. ``last`` are circuits that were
+        done just before, and are written with it; none of them has failed. Jobs that end at the
+        same time are written in one transaction; see `Endings`.
         """
-        return await self._endings.end(Ending(claim, results, entry, seconds, said, aborted))
+        return await self._endings.end(Ending(claim, results, entry, seconds, said, aborted, last))
 
     async def fail(
         self,
@@ -200,8 +158,7 @@ class JobPublishing:
             if circuit is not None and claim.job.circuits > 1:
                 failed = {circuit: error.message}
                 if await _failed(connection, claim, failed, None, entry.time):
-                    counts = {"more_bytes": 0, "more_circuits": 0, "more_failed": 1}
-                    await connection.execute(_COUNT, {"held_job": claim.id} | counts)
+                    await count(connection, claim, failed=1)
             return True
 
     async def retry(self, claim: Claim, entry: TimelineEntry, said: Said = NOTHING_SAID) -> bool:
@@ -298,8 +255,3 @@ async def _failed(
         )
         count += changed.rowcount
     return count
-
-
-def _index(item: Result) -> int:
-    """Return of which circuit a further file is, by its id."""
-    return int(item.id.rpartition("-")[2])

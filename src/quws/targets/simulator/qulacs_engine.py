@@ -17,6 +17,7 @@ from quws.targets.simulator.engine import Engine, Order
 from quws.targets.simulator.program import Step, steps
 from quws.targets.simulator.tally import Measured
 from quws.targets.simulator.template import Template
+from quws.targets.simulator.values import Values
 
 _PLAIN = {
     "x": "X",
@@ -49,6 +50,7 @@ class QulacsEngine(Engine):
 
     def __init__(self) -> None:
         self._known: tuple[Sequence[Observable], list[list[Any]]] | None = None
+        self._tabled: tuple[Sequence[Observable], int, Values] | None = None
 
     @override
     def installed(self) -> bool:
@@ -73,17 +75,44 @@ class QulacsEngine(Engine):
         self, order: Order, parameters: Sequence[Parameter]
     ) -> Callable[[Sequence[float]], tuple[Any, dict[int, int]]]:
         template = Template(order.circuit, parameters)
+        turning = self._turning(template, order)
+        if turning is not None:
+            return turning
         return lambda values: self._made_of(template.at(values), order)
+
+    def _turning(
+        self, template: Template, order: Order
+    ) -> Callable[[Sequence[float]], tuple[Any, dict[int, int]]] | None:
+        """Make a circuit in which only angles of rotations are set for each row of values.
+
+        None where more than that waits for values.
+        """
+        if any(waits and step.name not in _TURNED for step, waits in template.parts()):
+            return None
+        circuit = self._qulacs.ParametricQuantumCircuit(order.circuit.num_qubits)
+        add = _Adders(circuit)
+        measured: dict[int, int] = {}
+        for step, waits in template.parts():
+            if waits:
+                # The angle is set before it runs.
+                getattr(circuit, f"add_parametric_{_TURNED[step.name]}_gate")(*step.qubits, 0.0)
+            else:
+                add.step(step, measured)
+
+        def filled(values: Sequence[float]) -> tuple[Any, dict[int, int]]:
+            for place, angle in enumerate(template.numbers(values)):
+                # qulacs turns the other way round than everybody else.
+                circuit.set_parameter(place, -angle)
+            return circuit, measured
+
+        return filled
 
     def _made_of(self, walk: Iterable[Step], order: Order) -> tuple[Any, dict[int, int]]:
         circuit = self._qulacs.QuantumCircuit(order.circuit.num_qubits)
         add = _Adders(circuit)
         measured: dict[int, int] = {}
         for step in walk:
-            if step.name == "measure":
-                measured[step.clbit] = step.qubits[0]
-            elif step.name not in ("id", "delay"):
-                add.gate(step.name, step.qubits, step.instruction)
+            add.step(step, measured)
         return circuit, measured
 
     @override
@@ -102,6 +131,8 @@ class QulacsEngine(Engine):
         qubits = order.circuit.num_qubits
         state = self._qulacs.QuantumState(qubits)
         circuit.update_quantum_state(state)
+        if (table := self._table(observables, qubits)) is not None:
+            return table.of(state.get_vector()), None
         # Term by term: a whole observable wakes threads, which takes longer than a small circuit.
         values = [
             sum(term.get_expectation_value(state).real for term in terms)
@@ -148,6 +179,19 @@ class QulacsEngine(Engine):
             self._known = (observables, made)
         return self._known[1]
 
+    def _table(self, observables: Sequence[Observable], qubits: int) -> Values | None:
+        """Give what finds all values in one go, where the state is small and they are wanted again.
+
+        To be asked term by term takes five times as long as such a state.
+        """
+        if qubits > _COUNTED or not Values.fit(observables, qubits):
+            return None
+        if self._known is None or self._known[0] is not observables:
+            return None
+        if self._tabled is None or self._tabled[0] is not observables or self._tabled[1] != qubits:
+            self._tabled = (observables, qubits, Values(observables, qubits))
+        return self._tabled[2]
+
     def _term(self, term: Term) -> Any:
         words = " ".join(f"{pauli} {qubit}" for qubit, pauli in term.paulis)
         return self._qulacs.PauliOperator(words, term.coefficient)
@@ -165,6 +209,13 @@ class _Adders:
         self._phased = {
             name: getattr(circuit, f"add_{gate}_gate") for name, gate in _PHASED.items()
         }
+
+    def step(self, step: Step, measured: dict[int, int]) -> None:
+        """Add a step, or note which bit a qubit is measured into."""
+        if step.name == "measure":
+            measured[step.clbit] = step.qubits[0]
+        elif step.name not in ("id", "delay"):
+            self.gate(step.name, step.qubits, step.instruction)
 
     def gate(self, name: str, qubits: tuple[int, ...], instruction: Any) -> None:
         if add := self._plain.get(name):

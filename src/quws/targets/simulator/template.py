@@ -57,6 +57,7 @@ class Template:
         ]
         if len(self._steps) > MOST_STEPS:
             raise Unsupported("a circuit of so many gates")
+        self._all = [item for _, waiting in self._steps for item in waiting or ()]
 
     def at(self, values: Sequence[float]) -> Iterator[Step]:
         """Go through the circuit with these values, as ``steps`` does.
@@ -74,6 +75,23 @@ class Template:
                 continue
             filled = [_number(item, values) for item in waiting]
             yield step._replace(instruction=_Filled(step.instruction.operation, filled))
+
+    def parts(self) -> Iterator[tuple[Step, int]]:
+        """Go through the circuit without values: each step, and for how many numbers it waits."""
+        for step, waiting in self._steps:
+            yield step, 0 if waiting is None else len(waiting)
+
+    def numbers(self, values: Sequence[float]) -> list[float]:
+        """Return the numbers for which steps wait, in their order.
+
+        Raises
+        ------
+        Unsupported
+            As of `at`.
+
+        """
+        _number(self._phase, values)
+        return [_number(item, values) for item in self._all]
 
     def _waiting(self, step: Step) -> list[Any] | None:
         """Return how to come by the parameters of a step; None where they are there."""

@@ -18,7 +18,7 @@ from quws.bus.dispatcher import UnfitWorker
 from quws.domain.clock import utc_now
 from quws.domain.errors import TooManyRequests, Unavailable
 from quws.domain.job import Parameter
-from quws.domain.outcomes import circuit_json
+from quws.domain.outcome_texts import circuit_json
 from quws.domain.sessions import SessionChanges, SessionMode
 
 pytestmark = pytest.mark.anyio

@@ -100,3 +100,26 @@ async def test_each_result_is_kept_under_a_mark_of_its_own(
     expect(await http.get(f"/jobs/{job.id}/results/counts", headers=kept[1]), 304)
     expect(await http.get(f"/jobs/{job.id}/results/counts", headers=kept[0]), 200)
     assert location_of(await http.get(f"/sync/{job.id}")) == f"{URL}/jobs/{job.id}/results/result"
+
+
+async def test_a_job_comes_with_what_it_gave(api: Api, http: httpx.AsyncClient) -> None:
+    http.headers["Accept"] = "application/json"
+    store = api.backends.jobs
+    job = new_job(owner=None, phase=Phase.QUEUED, queued_time=NOW)
+    await store.creation.add(job, [entry()])
+    wanted = f"/jobs/{job.id}?OUTCOMES=True"
+    assert json_of(await http.get(wanted))["outcomes"] is None
+    assert "outcomes" not in json_of(await http.get(f"/jobs/{job.id}"))
+    claim = await store.claims.claim(job.target, "worker", 3600, NOW)
+    assert claim is not None
+    keys = await api.backends.artifacts.put_together("jobs/all", [b"x", b'{"version":1}'])
+    found = Result("counts", keys[1], 13, "application/json")
+    assert await store.publishing.complete(claim, [found], entry(), 1.0)
+    whole = json_of(await http.get(wanted))
+    assert whole["outcomes"] == {"version": 1}
+    assert {**whole, "outcomes": None} == {
+        **json_of(await http.get(f"/jobs/{job.id}")),
+        "outcomes": None,
+    }
+    refused = await http.get(f"/jobs/{job.id}?OUTCOMES=all")
+    assert "OUTCOMES must be true or false, not 'all'" in expect(refused, 400).text

@@ -9,7 +9,8 @@ import pytest
 
 from quws.domain.circuits import Register
 from quws.domain.outcome_parts import extents
-from quws.domain.outcomes import CircuitOutcome, Expectation, JobOutcomes, outcomes_json
+from quws.domain.outcome_texts import outcomes_json
+from quws.domain.outcomes import CircuitOutcome, Expectation, JobOutcomes
 from quws.schemas.outcomes import comma, parquet, votable
 from quws.schemas.outcomes.tables import Frame, frame_of, rows_of, streamed_rows, table_named
 

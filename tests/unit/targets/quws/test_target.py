@@ -16,13 +16,8 @@ from quws.domain.errors import InvalidCircuit, InvalidParameter
 from quws.domain.job import ErrorType
 from quws.domain.noise import Flip, Noise
 from quws.domain.options import RunOptions
-from quws.domain.outcomes import (
-    CircuitOutcome,
-    JobOutcomes,
-    UnreadableOutcomes,
-    memory_json,
-    outcomes_json,
-)
+from quws.domain.outcome_texts import memory_json, outcomes_json
+from quws.domain.outcomes import CircuitOutcome, JobOutcomes, UnreadableOutcomes
 from quws.domain.phases import Phase
 from quws.domain.targets import Feature, TargetKind, TargetStatus
 from quws.targets.base import Compiled, Gone, NotLoaded, RemoteStatus

@@ -103,9 +103,10 @@ def test_engines_agree_with_an_exact_calculation(
         order = simulator._routing.order(circuit, of_circuit(circuit), method, options())
         for engine in engines():
             if engine.takes(order):
-                found, approximate = engine.expectations(engine.prepare(order), order, wanted)
-                assert found == pytest.approx(expected, abs=1e-9), (engine.name, method)
-                assert approximate is None
+                for _ in range(2):  # What is asked for again may be found in another way.
+                    found, approximate = engine.expectations(engine.prepare(order), order, wanted)
+                    assert found == pytest.approx(expected, abs=1e-9), (engine.name, method)
+                    assert approximate is None
                 ran.add(engine.name)
     assert ran == {"aer", "qulacs"} | ({"stim"} if names is CLIFFORD else set())
 
