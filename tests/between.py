@@ -86,6 +86,8 @@ class Between:
                 if name.lower() not in _NOT_HANDED_ON:
                     request.send_header(name, value)
             request.send_header("Content-Length", str(len(content)))
+            # Else a client would send its next request to where nobody listens any more.
+            request.send_header("Connection", "close")
             request.end_headers()
             request.wfile.write(content)
 

@@ -276,7 +276,8 @@ def test_why_it_failed_there_is_said_here(http: httpx.Client, other: Other) -> N
     jobs = [create(http, SLOW, TARGET="iqm", SHOTS=100, PHASE="RUN")]
     wait_for_status(http, jobs[0], "running at the other side")
     jobs += [create(http, SLOW, TARGET=name, SHOTS=100, PHASE="RUN") for name in ADAPTERS]
-    wait_for_status(http, jobs[1], "queued at the other side")
+    for job in jobs[1:]:
+        wait_for_status(http, job, "queued at the other side")
     with other.service.client(auth=("root@lab", "root@lab-password")) as operator:
         expect(operator.post("/targets/qpu", data={"STATUS": "retired"}), 303)
     for name, job in zip(ADAPTERS, jobs[1:], strict=True):
