@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+from answers import expect
 from house import DESCRIPTION
+from in_process import Api
 
+from quws.domain.clock import utc_now
 from quws.domain.targets import (
     Calibration,
     Feature,
@@ -15,6 +19,8 @@ from quws.domain.targets import (
     QubitCalibration,
     TargetKind,
 )
+from quws.domain.times import format_instant
+from quws.domain.timeslots import TimeslotRules
 
 DEVICE = DESCRIPTION.model_copy(
     update={
@@ -56,3 +62,19 @@ def flip(qubit: str, key: str, on: str = "") -> dict[str, Any]:
 def wanted(*circuits: Any, **more: Any) -> dict[str, Any]:
     """What the clients send."""
     return {"circuits": list(circuits), "shots": 7, "heralding_mode": "none"} | more
+
+
+async def bookable(api: Api) -> None:
+    """Let the simulator be booked, and another that runs nothing outside timeslots."""
+    rules = TimeslotRules(step=1, shortest=1)
+    booked = DESCRIPTION.model_copy(update={"timeslots": rules})
+    strict = {"name": "strict", "timeslots": rules.model_copy(update={"required": True})}
+    targets = [booked, booked.model_copy(update=strict)]
+    await api.backends.targets.register(targets, utc_now(), replace=True)
+
+
+async def book(http: httpx.AsyncClient) -> None:
+    """Book the simulator, from five minutes from now on."""
+    start = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=5)
+    form = {"START": format_instant(start), "MINUTES": "30"}
+    expect(await http.post("/targets/simulator/timeslots", data=form), 201)

@@ -41,6 +41,7 @@ def iqm_client_walk(closed: Service, tokens: tuple[str, str], version: str) -> N
         {"a key": [[1, 0]] * 5, "c": [[0]] * 5},
         {"m": [[1]] * 5},
     ]
+    assert one["elsewhere"] == {"end": "completed", "bits": one["bits"]}
     assert one["counts"] == one["again_counts"] == [{"100": 5}, {"1": 5}]
     assert one["payload"] == [["one", "('alice',)"], ["two", "('bob',)"]]
     assert one["healthy"] is True

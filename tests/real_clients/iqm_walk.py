@@ -2,7 +2,8 @@
 
     python iqm_walk.py PART URL TOKEN OTHERS
 
-OTHERS is the token of another user. It prints one JSON object: what the client was told.
+OTHERS is the token of another user, or for the part ``reopened`` a job. It prints one JSON object:
+what the client was told.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 warnings.simplefilter("ignore")
 # Releases before 36 ask each second, and wait a second first.
@@ -67,6 +69,11 @@ def first_of(circuit: Any) -> list[str]:
     return [circuit.name, str(tuple(circuit.instructions[0].locus))]
 
 
+def bits_of(job: Any) -> list[dict[str, Any]]:
+    """Return what each circuit of a job gave, by the keys of its measurements."""
+    return [{key: list(map(list, bits)) for key, bits in item.items()} for item in job.result()]
+
+
 def endless() -> Any:
     """Keeps the simulator busy for half a minute or more."""
     names = [f"QB{index}" for index in range(1, 25)]
@@ -105,9 +112,7 @@ def client(url: str, token: str, others: str) -> dict[str, Any]:
 
     told = {
         "end": end,
-        "bits": [
-            {key: list(map(list, bits)) for key, bits in item.items()} for item in job.result()
-        ],
+        "bits": bits_of(job),
         "counts": counts(job),
         "again": str(again.status),
         "again_counts": counts(again),
@@ -124,13 +129,26 @@ def client(url: str, token: str, others: str) -> dict[str, Any]:
         "too many": refused(
             lambda: iqm.submit_circuits([batch[1]], qubit_mapping=mapping, shots=10**9)
         ),
-        "job": str(job.job_id),
+        "elsewhere": elsewhere(url, token, job),
     }
     chip = known("get_chip_topology")
     told["chip"] = None if chip is None else len(chip.qubits)
     iqm.delete_job(job.job_id)
     told["deleted"] = refused(lambda: iqm.get_job(job.job_id))
     return told
+
+
+def reopened(url: str, token: str, job: str) -> dict[str, Any]:
+    """A job of which nothing is known but its id."""
+    found = connect(url, token).get_job(UUID(job))
+    return {"end": str(found.wait_for_completion()), "bits": bits_of(found)}
+
+
+def elsewhere(url: str, token: str, job: Any) -> Any:
+    """Return what another process is told of a job."""
+    command = [sys.executable, __file__, "reopened", url, token, str(job.job_id)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return json.loads(told.splitlines()[-1])["reopened"]
 
 
 def waiting(url: str, token: str, others: str) -> dict[str, Any]:
@@ -196,6 +214,6 @@ def cirq(url: str, token: str, others: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parts = {part.__name__: part for part in (client, waiting, qiskit, cirq)}
+    parts = {part.__name__: part for part in (client, reopened, waiting, qiskit, cirq)}
     names, *arguments = sys.argv[1:]
     print(json.dumps({name: parts[name](*arguments) for name in names.split(",")}))

@@ -11,7 +11,7 @@ from answers import expect, json_of
 from done import complete
 from house import DESCRIPTION
 from in_process import Api, open_api
-from iqm_requests import CALIBRATION, DEVICE, flip, wanted
+from iqm_requests import CALIBRATION, DEVICE, book, bookable, flip, wanted
 
 from quws.api.doors.iqm.names import calibration_set_id, target_id
 from quws.api.doors.iqm.request import rest_of
@@ -206,6 +206,21 @@ async def test_what_is_refused_before_a_route_is_told_in_the_same_way(
     assert json_of(pulses, 400)["error_code"] == "job_type_not_supported"
     slot = await http.post(f"{SIMULATOR}?use_timeslot=true", json=wanted(flip("QB1", "a")))
     assert "cannot be booked" in json_of(slot, 400)["message"]
+
+
+async def test_a_job_runs_in_a_timeslot_that_its_owner_has_booked(
+    api: Api, http: httpx.AsyncClient
+) -> None:
+    await bookable(api)
+    body, mine = wanted(flip("QB1", "a")), {"use_timeslot": "true"}
+    none = json_of(await http.post(SIMULATOR, params=mine, json=body), 409)
+    assert none["error_code"] == "no_booked_timeslots"
+    strict = await http.post("/api/v1/jobs/strict/circuit", json=body)
+    assert json_of(strict, 409)["error_code"] == "timeslot_required"
+    await book(http)
+    told = json_of(await http.post(SIMULATOR, params=mine, json=body))
+    job = json_of(await http.get(f"/jobs/{told['id']}", headers={"Accept": "application/json"}))
+    assert (told["status"], job["json_parameters"]["TIMESLOT"]) == ("waiting", "required")
 
 
 async def test_who_has_no_token_is_told_so_as_the_clients_read_it(

@@ -26,7 +26,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from house import DESCRIPTION
 from in_process import Api, open_api
-from iqm_requests import CALIBRATION, DEVICE, flip, wanted
+from iqm_requests import CALIBRATION, DEVICE, book, bookable, flip, wanted
 from structlog.testing import capture_logs
 
 from quws.api.doors.iqm import use
@@ -388,6 +388,20 @@ async def test_what_there_is_no_room_for_is_refused(
     api.services.jobs.planner._checker.refuses = refusal  # type: ignore[attr-defined]
     told = await refused(client.submit(flip("QB1", "a")))
     assert (told[0].name, *told[1:3]) == (code, error, "that is all")
+
+
+async def test_a_job_runs_in_a_timeslot_that_its_owner_has_booked(
+    api: Api, client: Client, http: httpx.AsyncClient
+) -> None:
+    await bookable(api)
+    told = await refused(client.submit(flip("QB1", "a"), use_timeslot=True))
+    assert told[:2] == (StatusCode.FAILED_PRECONDITION, "no_booked_timeslots")
+    payload = json.dumps(wanted(flip("QB1", "a"))).encode()
+    strict = {"raw": target_id("strict").bytes}
+    told = await refused(client("Jobs.SubmitJobV1", qc_id=strict, type="CIRCUIT", payload=payload))
+    assert told[:2] == (StatusCode.FAILED_PRECONDITION, "timeslot_required")
+    await book(http)
+    assert status(await client.submit(flip("QB1", "a"), use_timeslot=True)) == "IN_QUEUE"
 
 
 async def test_a_message_that_is_none_is_the_callers_fault(client: Client) -> None:
