@@ -91,9 +91,15 @@ class ScriptedChildren(ChildPool):
         except OSError as error:
             raise NoFolder(str(error)) from error
         ours, theirs = socket.socketpair()
-        reader, writer = await asyncio.open_connection(sock=ours)
+        with contextlib.ExitStack() as undone:
+            # Whoever asks may give up meanwhile.
+            undone.callback(theirs.close)
+            reader, writer = await asyncio.open_connection(sock=ours)
+            undone.callback(writer.close)
+            other = await asyncio.open_connection(sock=theirs)
+            undone.pop_all()
         child = Child(self.kill, reader, writer, folder)
-        process = Process(child, *await asyncio.open_connection(sock=theirs))
+        process = Process(child, *other)
         child.pid = NOBODY + len(self.processes)
         child.spawned.set()
         self.processes.append(process)

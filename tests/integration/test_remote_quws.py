@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from circuits import BELL2, slow
-from commands import run
+from commands import quws, run
 from elsewhere import worker_of
 from harness import Service, embedded, free_port, kill_tree, start_embedded, stop, until
 from uws import create, job_json, story, wait
@@ -227,3 +227,20 @@ def test_the_other_sites_target_passes_the_conformance_circuits(
     assert "passed   A job that is found again after a crash" in done.stdout
     found = http.get("/targets/site", headers={"Accept": "application/json"}).json()
     assert found["conformance_time"]
+
+
+def test_one_that_takes_no_work_is_not_checked_now(
+    http: httpx.Client, here: Service, other: Other
+) -> None:
+    def status() -> str:
+        with other.service.client(headers=JSON) as there:
+            return str(there.get("/targets/chip").json()["status"])
+
+    quws(other.service, "targets", "set", "chip", "offline", "--message", "it is being cooled")
+    until(lambda: status() == "offline", 10, "a target that is offline there")
+    environment = here.environment | {"QUWS_DATA": str(here.folder)}
+    done = run(environment, "targets", "check", "chip", "--quick")
+    assert done.returncode == 1
+    assert "target chip is offline: it is being cooled; check it when it takes work" in done.stderr
+    quws(other.service, "targets", "set", "chip", "online")
+    until(lambda: status() == "online", 10, "a target that is back there")

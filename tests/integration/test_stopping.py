@@ -132,9 +132,14 @@ def test_a_batch_that_is_aborted_keeps_what_was_done(http: httpx.Client) -> None
 
 def test_the_queue_position_counts_those_ahead(http: httpx.Client, service: Service) -> None:
     blockers = [create(http, ENDLESS, SHOTS=1, PHASE="RUN") for _ in range(2)]
+    free = 1 if service.form == "embedded" else 0
+    until(
+        lambda: [job_json(http, job)["phase"] for job in blockers].count("EXECUTING") == 2 - free,
+        30,
+        "jobs that keep all workers busy",
+    )
     waiting = [create(http, SHOTS=1, PHASE="RUN") for _ in range(3)]
     positions = [job_json(http, job)["queue_position"] for job in waiting]
-    free = 1 if service.form == "embedded" else 0
     assert positions == [free, free + 1, free + 2]
     for job in [*blockers, *waiting]:
         http.delete(job)

@@ -14,7 +14,7 @@ from typing import Any
 
 from quws.domain.clock import utc_now
 from quws.domain.conformance import ConformanceReport, Verdict
-from quws.domain.targets import TargetRecord
+from quws.domain.targets import TargetRecord, TargetStatus
 from quws.domain.words import counted
 from quws.settings import Settings
 from quws.store.database import StoreUnavailable, opened
@@ -99,7 +99,7 @@ async def run_conformance(
     Raises
     ------
     ConfigError
-        The target cannot be used at all.
+        The target cannot be used at all, or takes no work now: circuits would wait without end.
 
     """
     from quws.sandbox.pool import ChildrenUnavailable  # noqa: PLC0415
@@ -117,6 +117,9 @@ async def run_conformance(
         children.start()
         found = await inspect(children)
         target = found.description
+        why = found.state.sentence(target.name)
+        if why is not None and found.state.status is not TargetStatus.CALIBRATING:
+            raise ConfigError(f"{why}; check it when it takes work")
         report = await Conformance(children, readers, target, quick=quick, clock=utc_now).run()
     except (ChildrenUnavailable, InspectionFailed) as error:
         raise ConfigError(f"target {config.name} cannot be used: {error}") from None
