@@ -206,10 +206,13 @@ class Owned:
     # -- what was promised -----------------------------------------------------------
 
     def check(self, tally: Tally) -> None:
-        """Hold the service to what it promised its owners."""
+        """Hold the service to what it promised its owners, and leave nothing booked behind."""
         self.check_quotas(tally)
         self.check_slots(tally)
         self.check_webhooks(tally)
+        with self.service.client() as http:
+            for slot in http.get(SLOTS).json():
+                http.delete(slot["url"])
 
     def check_quotas(self, tally: Tally) -> None:
         """Counters equal what the jobs say, and no limit was passed."""
