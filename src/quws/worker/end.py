@@ -70,7 +70,7 @@ async def leave_out_fatal(held: HeldJob, place: Workplace, lost: ChildLost) -> b
     sentence = f"the process of attempt {attempt} died while it ran: {lost}"
     held.batch.failed(index, sentence)
     one = range(index, index + 1)
-    await held.add_circuits(one, [], "", place.clock(), failed={index: sentence})
+    await held.add_done(held.done(one, [], "", place.clock(), failed={index: sentence}))
     return True
 
 

@@ -134,28 +134,8 @@ class HeldJob:
         """Write no more by itself."""
         await self._gathered.take()
 
-    async def add_circuits(
-        self,
-        circuits: range,
-        results: Sequence[Result],
-        engine: str,
-        started: datetime,
-        more: Sequence[Result] = (),
-        failed: Mapping[int, str] = NONE_FAILED,
-    ) -> None:
-        """Publish the results of circuits that follow each other, with what else came of them.
-
-        ``failed`` says of those that could not be run why.
-
-        Raises
-        ------
-        Fenced
-
-        """
-        await self.add_done(self.done(circuits, results, engine, started, more, failed))
-
     async def add_done(self, done: Done) -> None:
-        """Publish what `done` has made.
+        """Publish the results of circuits that follow each other, as `done` has made it.
 
         Raises
         ------
@@ -175,7 +155,10 @@ class HeldJob:
         more: Sequence[Result] = (),
         failed: Mapping[int, str] = NONE_FAILED,
     ) -> Done:
-        """Return what is to be written of circuits that are over; see `add_circuits`."""
+        """Return what is to be written of circuits that follow each other and are over.
+
+        ``more`` is what else came of them; ``failed`` says of those that could not be run why.
+        """
         entry = self._entry(*told_of(circuits, self.circuits, engine, failed))
         return Done(circuits, results, entry, started, more, failed)
 

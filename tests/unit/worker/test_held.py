@@ -70,7 +70,7 @@ async def test_what_is_said_while_something_is_written_is_written_next(bench: Be
     await bench.bus.gate.reached.wait()
     held.note("second")
     bench.bus.gate.open()
-    await held.add_circuits(range(1), [RESULT], "aer", NOW)
+    await held.add_done(held.done(range(1), [RESULT], "aer", NOW))
     sentences = await bench.sentences(held.id)
     assert sentences[-3:] == ["first", "second", "circuit 0 of 2 on aer"]
     held.note("third")
@@ -113,7 +113,7 @@ async def test_files_of_two_attempts_do_not_meet(bench: Bench) -> None:
 async def test_a_circuit_is_published_with_what_came_of_it(bench: Bench) -> None:
     held = await bench.hold(circuits=2)
     text = Result("circuit-1", "elsewhere", 9, "text/plain")
-    await held.add_circuits(range(1, 2), [RESULT], "aer", NOW, [text])
+    await held.add_done(held.done(range(1, 2), [RESULT], "aer", NOW, [text]))
     job = await bench.job(held.id)
     assert job.circuits_done == 1
     assert [item.id for item in job.results] == ["counts-0", "circuit-1"]
@@ -200,7 +200,7 @@ async def test_doubt_is_written_down(bench: Bench) -> None:
 
 
 WRITES: dict[str, Callable[[HeldJob], Awaitable[object]]] = {
-    "circuit": lambda held: held.add_circuits(range(1), [RESULT], "aer", NOW),
+    "circuit": lambda held: held.add_done(held.done(range(1), [RESULT], "aer", NOW)),
     "complete": lambda held: held.complete([RESULT]),
     "fail": lambda held: held.fail(Failure.OUT_OF_MEMORY.error()),
     "retry": lambda held: held.retry("x"),

@@ -211,7 +211,7 @@ async def test_what_earlier_attempts_have_published_counts(bench: Bench) -> None
     held = await bench.hold(circuits=4)
     before = Result("counts-3", f"{held.id}/1/circuit-3.json", 1000, "application/json")
     await bench.place.artifacts.put(before.artifact, b"x" * 1000)
-    await held.add_circuits(range(3, 4), [before], "aer", NOW)
+    await held.add_done(held.done(range(3, 4), [before], "aer", NOW))
     await held.hand_back("the worker shuts down")
     bench.children.scripts[0] = three_circuits(1000)
     held = await bench.claim()
